@@ -1,0 +1,55 @@
+"""What a model architecture is: one declared object in one file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from busicli.errors import InputError
+
+if TYPE_CHECKING:
+    import keras
+
+Shape = tuple[int, int, int]
+"""Rows, columns, channels of the network's input."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Architecture:
+    """A model architecture that busicli can train, evaluate and run.
+
+    A plugin file declares one at its top level, named `ARCHITECTURE`. Keras is imported inside
+    `build`, never at the top of the file: listing the plugins must stay quick.
+    """
+
+    name: str
+    """What users write after `--model`: lower-case letters, digits and hyphens."""
+    summary: str
+    """One line for the listing."""
+    source: str
+    """The paper or the people it comes from."""
+    build: Callable[..., keras.Model]
+    """`build(input_shape, **options)` takes (rows, columns, 3) and returns a model that maps
+    (N, rows, columns, 3) float32 in [0, 1] to (N, rows, columns, 1) float32 probabilities."""
+    size_multiple: int = 1
+    """Rows and columns must be multiples of this."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Names and defaults of what `build` takes beside the input shape."""
+
+    def checked_options(self, given: dict[str, Any]) -> dict[str, Any]:
+        """The defaults overlaid with what was given; an unknown name raises InputError."""
+        if unknown := sorted(set(given) - set(self.options)):
+            known = ", ".join(self.options) or "none"
+            raise InputError(
+                f"the model {self.name} has no option {', '.join(unknown)}; it has: {known}."
+            )
+        return {**self.options, **given}
+
+    def check_size(self, size_px: int) -> None:
+        """Raise InputError where the network cannot take a square of that many pixels."""
+        if size_px % self.size_multiple:
+            raise InputError(
+                f"the data are {size_px} x {size_px} px but the model {self.name} needs multiples "
+                f"of {self.size_multiple}; run preprocess again with such a --size."
+            )

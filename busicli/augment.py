@@ -1,0 +1,109 @@
+"""Changing training scans at random: draws are made first, then applied by plain functions."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from scipy import ndimage
+
+from busicli.records import Image
+from busicli.settings import AugmentSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What happens to one scan: values drawn within the bounds of AugmentSettings."""
+
+    flip: bool
+    rotation_deg: float
+    shift: tuple[float, float]
+    """Rows, columns, as fractions of the size."""
+    scale: tuple[float, float]
+    """Factors of rows and of columns."""
+    gamma: float
+    contrast: float
+    brightness: float
+    noise: float
+    blur_px: float
+    noise_seed: int
+
+
+def draw_change(rng: np.random.Generator, settings: AugmentSettings) -> Change:
+    """One change, drawn from `rng`; the same generator state gives the same change."""
+
+    def around(bound: float) -> float:
+        return float(rng.uniform(-bound, bound))
+
+    def factor(bound: float) -> float:
+        return float(np.exp(rng.uniform(-1, 1) * np.log1p(bound)))
+
+    scale, stretch = factor(settings.scale), factor(settings.stretch)
+    return Change(
+        flip=bool(settings.flip and rng.random() < 0.5),
+        rotation_deg=around(settings.rotation_deg),
+        shift=(around(settings.shift_fraction), around(settings.shift_fraction)),
+        scale=(scale * stretch, scale / stretch),
+        gamma=factor(settings.gamma),
+        contrast=1 + around(settings.contrast),
+        brightness=around(settings.brightness),
+        noise=float(rng.uniform(0, settings.noise)),
+        blur_px=float(rng.uniform(0, settings.blur_px)) if rng.random() < 0.25 else 0.0,
+        noise_seed=int(rng.integers(2**31)),
+    )
+
+
+def apply_change(
+    image: Image, mask: NDArray[np.uint8], change: Change
+) -> tuple[Image, NDArray[np.uint8]]:
+    """The changed (size, size, 3) uint8 image and (size, size) uint8 mask; the given ones stay.
+
+    What moves in from outside is black, as beside a real scan. A grey scan is changed as one
+    channel, a third of the work.
+    """
+    grey = bool((image[..., :1] == image).all())
+    channels = image[..., :1] if grey else image
+    moved = np.stack([_move(channels[..., c], change, smooth=True) for c in range(channels.shape[2])])
+    toned = _tone(moved, change)
+    changed = np.moveaxis(toned, 0, 2)
+    return (
+        np.repeat(changed, 3, axis=2) if grey else changed,
+        _move(mask, change, smooth=False),
+    )
+
+
+def _move(plane: NDArray[np.uint8], change: Change, *, smooth: bool) -> NDArray[np.uint8]:
+    """Flip, rotate, scale and shift a (rows, columns) plane about its middle."""
+    rows, columns = plane.shape
+    angle = np.deg2rad(change.rotation_deg)
+    cos, sin = np.cos(angle), np.sin(angle)
+    mirror = -1.0 if change.flip else 1.0
+    row_scale, column_scale = change.scale
+    # Pillow asks where each output pixel (x, y) comes from in the input
+    a, b = mirror * cos / column_scale, mirror * sin / column_scale
+    d, e = -sin / row_scale, cos / row_scale
+    x, y = columns / 2, rows / 2
+    shift_y, shift_x = change.shift[0] * rows, change.shift[1] * columns
+    c = x - a * (x + shift_x) - b * (y + shift_y)
+    f = y - d * (x + shift_x) - e * (y + shift_y)
+    resampling = Pillow.Resampling.BILINEAR if smooth else Pillow.Resampling.NEAREST
+    picture = Pillow.fromarray(plane)
+    moved = picture.transform(
+        (columns, rows), Pillow.Transform.AFFINE, (a, b, c, d, e, f), resampling
+    )
+    return np.asarray(moved)
+
+
+def _tone(planes: NDArray[np.uint8], change: Change) -> NDArray[np.uint8]:
+    """Gamma, contrast, brightness, blur and multiplicative noise on (channels, rows, columns)."""
+    curve = (np.arange(256, dtype=np.float32) / 255) ** change.gamma
+    curve = np.clip((curve - 0.5) * change.contrast + 0.5 + change.brightness, 0, 1)
+    curve[0] = 0  # black margins stay black
+    values = curve[planes]
+    if change.blur_px > 0.2:
+        values = ndimage.gaussian_filter(values, (0, change.blur_px, change.blur_px), truncate=2)
+    if change.noise > 0.005:
+        rng = np.random.default_rng(change.noise_seed)
+        noise = rng.standard_normal(planes.shape[1:], dtype=np.float32)
+        values = values * (1 + np.float32(4 * change.noise) * noise)
+    return (np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)

@@ -1,0 +1,86 @@
+"""One scan with its masks, from the disk to arrays: the piece of work that runs in parallel."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from busicli.errors import InputError
+from busicli.files import sha256_bytes
+from busicli.images import MAX_PIXELS, decode_mask, decode_scan, encode_mask
+from busicli.preprocess import network_image, network_mask
+from busicli.records import Failed, Image, Mask, ScanPrint, SourceCase
+from busicli.settings import PreprocessSettings
+from busicli.similarity import perceptual_hash, thumbnail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedCase:
+    """A scan ready to be stored."""
+
+    source: SourceCase
+    image: Image
+    """(size, size, 3) uint8."""
+    mask: NDArray[np.uint8]
+    """(size, size) uint8 of 0 and 1."""
+    native_mask: bytes
+    """PNG of the united mask at the scan's own size."""
+    shape: tuple[int, int]
+    """Rows and columns of the scan."""
+    print: ScanPrint
+    thumbnail: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class CasePreparation:
+    """Prepares cases with fixed settings; an object, so that worker processes can receive it."""
+
+    settings: PreprocessSettings
+    max_pixels: int = MAX_PIXELS
+
+    def __call__(self, source: SourceCase) -> PreparedCase | Failed:
+        """The prepared case, or why it cannot be: an unreadable file, a mask of another size."""
+        reading = source.scan
+        try:
+            data = source.scan.read_bytes()
+            scan = decode_scan(data, max_pixels=self.max_pixels)
+            mask = np.zeros(scan.shape[:2], bool)
+            for reading in source.masks:
+                mask |= _mask_like(scan, reading, self.max_pixels)
+        except InputError as error:
+            return Failed(_short(reading), str(error).rstrip("."))
+        except OSError as error:
+            return Failed(_short(reading), f"cannot be read: {error.strerror}")
+        return PreparedCase(
+            source=source,
+            image=network_image(scan, self.settings),
+            mask=network_mask(mask, self.settings),
+            native_mask=encode_mask(mask),
+            shape=mask.shape,
+            print=scan_print(data, scan),
+            thumbnail=thumbnail(scan),
+        )
+
+
+def scan_print(data: bytes, scan: Image) -> ScanPrint:
+    """What identifies a scan: its file's bytes, its decoded picture."""
+    return ScanPrint(
+        sha256=sha256_bytes(data),
+        pixels_sha256=sha256_bytes(f"{scan.shape}".encode() + scan.tobytes()),
+        phash=perceptual_hash(scan),
+    )
+
+
+def _mask_like(scan: Image, path: Path, max_pixels: int) -> Mask:
+    mask = decode_mask(path.read_bytes(), max_pixels=max_pixels)
+    if mask.shape != scan.shape[:2]:
+        raise InputError(
+            f"is {mask.shape[0]} x {mask.shape[1]} px but its scan is "
+            f"{scan.shape[0]} x {scan.shape[1]}"
+        )
+    return mask
+
+
+def _short(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"

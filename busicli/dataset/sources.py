@@ -1,0 +1,161 @@
+"""Reading what others publish: BUSI's folders, BUS-BRA's folders, anyone's table.
+
+Each reader looks at names only and opens no picture. It returns the cases and the faults, so that
+all faults of all data sets can be told at once.
+"""
+
+import csv
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from busicli.errors import InputError
+from busicli.images import SUFFIXES
+from busicli.records import CLASSES, LESION_CLASSES, SPLITS, Failed, SourceCase
+
+Found = tuple[list[SourceCase], list[Failed]]
+
+_MASK_NAME = re.compile(r"^(?P<scan>.+)_mask(_\d+)?$")
+_COLUMNS = ("scan", "masks", "class", "group", "split")
+
+
+def is_mask_name(path: Path) -> bool:
+    """Whether a file's name is that of a mask beside its scan: `x_mask.png`, `x_mask_1.png`."""
+    return _MASK_NAME.match(path.stem) is not None
+
+
+def read_folder(folder: Path, name: str) -> Found:
+    """The cases of a folder in BUSI's or BUS-BRA's layout; `name` becomes their data set.
+
+    Raises InputError where the folder is neither.
+    """
+    if not folder.is_dir():
+        raise InputError(f"there is no folder {folder}; give the folder of a data set.")
+    if (folder / "bus_data.csv").is_file():
+        return _busbra(folder, name)
+    if any((folder / label).is_dir() for label in CLASSES):
+        return _busi(folder, name)
+    raise InputError(
+        f"{folder} holds neither the folders {', '.join(CLASSES)} (BUSI's layout) nor bus_data.csv "
+        "(BUS-BRA's); give such a folder, or describe your own data with --table."
+    )
+
+
+def read_table(table: Path, name: str) -> Found:
+    """The cases of a CSV table with the columns scan, masks, class, group, split.
+
+    Paths are relative to the table; several masks are separated by `;`. All but scan may be empty,
+    except that split is given for every row or for none.
+    """
+    if not table.is_file():
+        raise InputError(f"there is no table {table}; give a CSV file to --table.")
+    rows = _table_rows(table)
+    with_split = sum(bool(row["split"]) for row in rows)
+    if with_split not in (0, len(rows)):
+        raise InputError(
+            f"{table} names a split in {with_split} of {len(rows)} rows; name it in all or in none."
+        )
+    cases: list[SourceCase] = []
+    faults: list[Failed] = []
+    for number, row in enumerate(rows, start=2):
+        case = _table_case(table.parent, name, row)
+        reasons = _row_faults(case, row)
+        faults += [Failed(f"{table.name}, line {number}", reason) for reason in reasons]
+        cases += [] if reasons else [case]
+    return cases, faults
+
+
+def _busi(folder: Path, name: str) -> Found:
+    cases: list[SourceCase] = []
+    faults: list[Failed] = []
+    for label in CLASSES:
+        pictures = _pictures(folder / label)
+        masks: dict[str, list[Path]] = {}
+        for path in filter(is_mask_name, pictures):
+            match = _MASK_NAME.match(path.stem)
+            masks.setdefault(match["scan"] if match else "", []).append(path)
+        for scan in (path for path in pictures if not is_mask_name(path)):
+            own = tuple(masks.pop(scan.stem, ()))
+            if not own and label in LESION_CLASSES:
+                faults.append(Failed(f"{label}/{scan.name}", f"has no mask {scan.stem}_mask.png"))
+            else:
+                cases.append(
+                    SourceCase(dataset=name, case=scan.stem, label=label, scan=scan, masks=own)
+                )
+        for stray in (path for paths in masks.values() for path in paths):
+            faults.append(Failed(f"{label}/{stray.name}", "is a mask without its scan"))
+    return cases, faults
+
+
+def _busbra(folder: Path, name: str) -> Found:
+    with (folder / "bus_data.csv").open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        if missing := {"ID", "Case", "Pathology"} - set(reader.fieldnames or ()):
+            raise InputError(
+                f"{folder / 'bus_data.csv'} has no column {', '.join(sorted(missing))}; "
+                "BUS-BRA's own table is needed."
+            )
+        rows = list(reader)
+    cases: list[SourceCase] = []
+    faults: list[Failed] = []
+    for row in rows:
+        scan = folder / "Images" / f"{row['ID']}.png"
+        mask = folder / "Masks" / f"{row['ID'].replace('bus_', 'mask_', 1)}.png"
+        if not scan.is_file() and not mask.is_file():
+            continue  # the published table lists more scans than a part of the data holds
+        gone = [path for path in (scan, mask) if not path.is_file()]
+        faults += [Failed(f"{path.parent.name}/{path.name}", "is missing") for path in gone]
+        if not gone:
+            cases.append(
+                SourceCase(
+                    dataset=name,
+                    case=row["ID"],
+                    label=row["Pathology"],
+                    scan=scan,
+                    masks=(mask,),
+                    group=row["Case"],
+                )
+            )
+    return cases, faults
+
+
+def _pictures(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+
+
+def _table_rows(table: Path) -> list[dict[str, str]]:
+    with table.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        if "scan" not in (reader.fieldnames or ()):
+            raise InputError(f"{table} has no column scan; its columns are: {', '.join(_COLUMNS)}.")
+        return [{column: (row.get(column) or "").strip() for column in _COLUMNS} for row in reader]
+
+
+def _table_case(base: Path, name: str, row: dict[str, str]) -> SourceCase:
+    masks = tuple(base / part.strip() for part in row["masks"].split(";") if part.strip())
+    return SourceCase(
+        dataset=name,
+        case=str(Path(row["scan"]).with_suffix("")),
+        label=row["class"],
+        scan=base / row["scan"],
+        masks=masks,
+        group=row["group"],
+        split=row["split"],
+    )
+
+
+def _row_faults(case: SourceCase, row: dict[str, str]) -> list[str]:
+    if not row["scan"]:
+        return ["names no scan"]
+    reasons = [f"names {path.name}, which is no file" for path in _absent(case)]
+    if case.label not in ("", *CLASSES):
+        reasons.append(f"has the class {case.label}; known are {', '.join(CLASSES)}")
+    if case.split not in ("", *SPLITS):
+        reasons.append(f"has the split {case.split}; known are {', '.join(SPLITS)}")
+    return reasons
+
+
+def _absent(case: SourceCase) -> Sequence[Path]:
+    return [path for path in (case.scan, *case.masks) if not path.is_file()]

@@ -1,0 +1,193 @@
+"""The prepared data folder: arrays a split, masks at the scans' own size, one table."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+
+from busicli.errors import InputError
+from busicli.files import sha256_bytes, write_whole
+from busicli.images import decode_mask
+from busicli.records import SPLITS, Case, Mask, ScanPrint, Split
+from busicli.settings import PreprocessSettings
+
+MARKER = "dataset.json"
+_COLUMNS = (
+    "case",
+    "dataset",
+    "class",
+    "split",
+    "group",
+    "index",
+    "scan",
+    "masks",
+    "height",
+    "width",
+    "sha256",
+    "pixels_sha256",
+    "phash",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedSplit:
+    """One split of a data folder. The arrays lie on disk and are read as they are used."""
+
+    images: NDArray[np.uint8]
+    """(N, size, size, 3)."""
+    masks: NDArray[np.uint8]
+    """(N, size, size) of 0 and 1."""
+    cases: tuple[Case, ...]
+    folder: Path
+
+    def native_mask(self, index: int) -> Mask:
+        """The united mask of one scan at the scan's own size, (rows, columns) bool."""
+        return decode_mask(native_path(self.folder, index).read_bytes())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedData:
+    """A data folder: what is known of it before any pixel is read."""
+
+    folder: Path
+    preprocess: PreprocessSettings
+    fingerprint: str
+    """SHA-256 over scans, masks, splits and settings: the same data, wherever it lies."""
+    cases: tuple[Case, ...]
+    info: dict[str, Any]
+
+    def load(self, split: Split) -> PreparedSplit:
+        """One split, its arrays memory-mapped."""
+        folder = self.folder / split
+        cases = sorted((c for c in self.cases if c.split == split), key=lambda c: c.index)
+        try:
+            images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+            masks = np.load(folder / "masks.npy", mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise _unusable(folder) from error
+        if not len(cases) == len(images) == len(masks):
+            raise _unusable(folder)
+        return PreparedSplit(images=images, masks=masks, cases=tuple(cases), folder=folder)
+
+
+def open_data(folder: Path) -> PreparedData:
+    """The data folder that `preprocess` wrote; InputError where there is none."""
+    if not (folder / MARKER).is_file():
+        raise InputError(
+            f"{folder} holds no prepared data; make it with: busicli preprocess DATASET --out {folder}"
+        )
+    try:
+        info = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        return PreparedData(
+            folder=folder,
+            preprocess=PreprocessSettings.from_dict(info["preprocess"]),
+            fingerprint=info["fingerprint"],
+            cases=tuple(_read_cases(folder / "cases.csv")),
+            info=info,
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise _unusable(folder) from error
+
+
+def scratch_arrays(
+    folder: Path, count: int, size_px: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Arrays on disk for images and masks in the order of reading, before the split is known."""
+    images = open_memmap(folder / "images.npy", "w+", np.uint8, (count, size_px, size_px, 3))
+    masks = open_memmap(folder / "masks.npy", "w+", np.uint8, (count, size_px, size_px))
+    return images, masks
+
+
+def native_path(split_folder: Path, index: int) -> Path:
+    """Where the mask at the scan's own size stands."""
+    return split_folder / "native" / f"{index:06d}.png"
+
+
+def write_split(
+    folder: Path,
+    arrays: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    order: Sequence[int],
+    native_masks: Iterable[bytes],
+) -> None:
+    """Write one split: the rows `order` of the scratch arrays, and the masks' PNG bytes."""
+    (folder / "native").mkdir(parents=True)
+    for name, source in zip(("images", "masks"), arrays, strict=True):
+        shape = (len(order), *source.shape[1:])
+        target = open_memmap(folder / f"{name}.npy", "w+", np.uint8, shape)
+        for index, row in enumerate(order):
+            target[index] = source[row]
+        target.flush()
+    for index, data in enumerate(native_masks):
+        native_path(folder, index).write_bytes(data)
+
+
+def write_index(folder: Path, cases: Sequence[Case], info: dict[str, Any]) -> str:
+    """Write `cases.csv` and `dataset.json`; returns the fingerprint."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    writer.writerows(_row(case) for case in cases)
+    write_whole(folder / "cases.csv", text.getvalue().encode())
+    fingerprint = _fingerprint(folder, cases, info)
+    document = {"fingerprint": fingerprint, **info}
+    write_whole(folder / MARKER, (json.dumps(document, indent=2) + "\n").encode())
+    return fingerprint
+
+
+def _fingerprint(folder: Path, cases: Sequence[Case], info: dict[str, Any]) -> str:
+    parts = [json.dumps(info["preprocess"], sort_keys=True)]
+    for case in cases:
+        mask = native_path(folder / case.split, case.index).read_bytes()
+        parts.append(f"{case.print.pixels_sha256} {sha256_bytes(mask)} {case.split} {case.index}")
+    return sha256_bytes("\n".join(parts).encode())
+
+
+def _row(case: Case) -> tuple[object, ...]:
+    return (
+        case.case,
+        case.dataset,
+        case.label,
+        case.split,
+        case.group,
+        case.index,
+        case.sources[0],
+        ";".join(case.sources[1:]),
+        case.height,
+        case.width,
+        case.print.sha256,
+        case.print.pixels_sha256,
+        case.print.phash,
+    )
+
+
+def _read_cases(path: Path) -> Iterator[Case]:
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            split = next(s for s in SPLITS if s == row["split"])
+            yield Case(
+                case=row["case"],
+                dataset=row["dataset"],
+                label=row["class"],
+                split=split,
+                group=int(row["group"]),
+                index=int(row["index"]),
+                height=int(row["height"]),
+                width=int(row["width"]),
+                print=ScanPrint(
+                    sha256=row["sha256"], pixels_sha256=row["pixels_sha256"], phash=row["phash"]
+                ),
+                sources=(row["scan"], *filter(None, row["masks"].split(";"))),
+            )
+
+
+def _unusable(folder: Path) -> InputError:
+    return InputError(
+        f"the prepared data in {folder} are incomplete or were changed; run busicli preprocess again."
+    )

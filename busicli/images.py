@@ -1,0 +1,129 @@
+"""All pixel input and output: pictures in, arrays out, and back."""
+
+import io
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from PIL import ImageOps, ImageSequence
+
+from busicli.errors import InputError
+from busicli.records import Image, Mask
+
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
+"""Every other format is refused, whatever the file is called."""
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+MAX_PIXELS = 100_000_000
+
+Pillow.MAX_IMAGE_PIXELS = None  # the check below comes first, and refuses with a sentence of its own
+_MANY_GREYS = 16
+
+
+def decode_scan(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image:
+    """The one picture in a file's bytes as (rows, columns, 3) uint8 RGB.
+
+    Rotation noted by a camera is applied, transparency is dropped, 16-bit and float greys are
+    scaled to 8 bits. Raises InputError for anything that is no picture of FORMATS, is damaged, has
+    several frames or more than `max_pixels` pixels; nothing is decoded before that check.
+    """
+    frames = list(decode_frames(data, max_pixels=max_pixels))
+    if len(frames) > 1:
+        raise InputError(f"holds {len(frames)} frames; one was needed: store each in a file.")
+    return frames[0]
+
+
+def decode_frames(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Iterator[Image]:
+    """Each frame of a file's bytes, as `decode_scan` gives one."""
+    with _opened(data) as picture:
+        pixels = picture.width * picture.height * getattr(picture, "n_frames", 1)
+        if pixels > max_pixels:
+            raise InputError(
+                f"has {pixels:,} pixels; at most {max_pixels:,} are decoded: raise --max-pixels."
+            )
+        for frame in ImageSequence.Iterator(picture):
+            yield _rgb(ImageOps.exif_transpose(_loaded(frame)))
+
+
+def decode_mask(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Mask:
+    """A mask file's bytes as (rows, columns) bool.
+
+    Few grey values are labels: every one but 0 is lesion. Many are a smoothed or JPEG mask: lesion
+    from half of white on. Raises InputError as `decode_scan` does.
+    """
+    grey = decode_scan(data, max_pixels=max_pixels).max(axis=2)
+    values = np.count_nonzero(np.bincount(grey.ravel(), minlength=256))
+    return grey > 0 if values <= _MANY_GREYS else grey >= 128
+
+
+def encode_mask(mask: Mask) -> bytes:
+    """A mask as a PNG of one byte a pixel, 0 or 255."""
+    return _png(Pillow.fromarray(mask.astype(np.uint8) * np.uint8(255)), level=1)
+
+
+def encode_overlay(scan: Image, outline: Mask) -> bytes:
+    """The scan with the outline's pixels in yellow, as PNG.
+
+    A grey scan becomes a palette picture, a seventh of the encoding time of RGB; its brightest
+    grey, 255, is shown as 254 to make room for the colour.
+    """
+    yellow = (255, 213, 0)
+    if not _is_grey(scan):
+        painted = scan.copy()
+        painted[outline] = yellow
+        return _png(Pillow.fromarray(painted), level=1)
+    indices = np.minimum(scan[..., 0], 254)
+    indices[outline] = 255
+    picture = Pillow.fromarray(indices)
+    picture.putpalette(bytes(np.repeat(np.arange(255, dtype=np.uint8), 3)) + bytes(yellow))
+    return _png(picture, level=1)
+
+
+def _opened(data: bytes) -> Pillow.Image:
+    try:
+        return Pillow.open(io.BytesIO(data), formats=FORMATS)
+    except (OSError, ValueError, SyntaxError, EOFError, Pillow.DecompressionBombError) as error:
+        raise InputError(
+            "is no picture that can be read; PNG, JPEG, BMP or TIFF is needed."
+        ) from error
+
+
+def _loaded(frame: Pillow.Image) -> Pillow.Image:
+    try:
+        frame.load()
+    except Exception as error:  # decoders raise whatever they like on damaged bytes
+        raise InputError("is damaged or cut short; copy it anew from its source.") from error
+    return frame
+
+
+def _rgb(picture: Pillow.Image) -> Image:
+    if picture.mode.startswith(("I", "F")):
+        grey = _to_uint8(np.asarray(picture))
+        return np.repeat(grey[..., None], 3, axis=2)
+    return np.asarray(picture.convert("RGB"))
+
+
+def _to_uint8(values: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """16-bit greys scaled by 255 / 65535; floats in [0, 1] by 255; others by their own range."""
+    floats = values.astype(np.float64)
+    if not np.isfinite(floats).all():
+        raise InputError("holds values that are no numbers; store it with finite greys.")
+    low, high = float(floats.min()), float(floats.max())
+    if low >= 0 and values.dtype.kind in "ui" and high <= 65535:
+        floats *= 255 / 65535
+    elif low >= 0 and high <= 1:
+        floats *= 255
+    else:
+        floats = (floats - low) * (255 / (high - low or 1))
+    return np.round(floats).astype(np.uint8)
+
+
+def _is_grey(scan: Image) -> bool:
+    first = scan[..., 0]
+    return np.array_equal(first, scan[..., 1]) and np.array_equal(first, scan[..., 2])
+
+
+def _png(picture: Pillow.Image, *, level: int) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", compress_level=level)
+    return buffer.getvalue()

@@ -1,0 +1,91 @@
+"""Probability map to lesion mask. Arrays only."""
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.measure import label
+
+from busicli.errors import InputError
+from busicli.records import Mask, Probability
+from busicli.settings import PostprocessSettings
+
+Labels = NDArray[np.integer]
+Window = tuple[slice, slice]
+
+
+def lesion_mask(probability: Probability, settings: PostprocessSettings) -> Mask:
+    """The lesions of a (rows, columns) probability map, as a new boolean mask of that shape.
+
+    Pixels at or above the threshold form 8-connected components. Those smaller than
+    `min_area_fraction` of the whole map, or nowhere as high as `min_peak`, are dropped; then holes
+    of at most `max_hole_fraction` of the whole map are filled. A hole is 4-connected background
+    that does not reach the map's border; a dropped component inside it is part of it.
+    The mask is empty where nothing is left, and for a map without pixels. The map is not changed.
+    Raises InputError where the map is not two-dimensional or holds NaN.
+
+    >>> ring = np.array([[0.9, 0.9, 0.9, 0.0],
+    ...                  [0.9, 0.1, 0.9, 0.0],
+    ...                  [0.9, 0.9, 0.9, 0.0]], np.float32)
+    >>> lesion_mask(ring, PostprocessSettings()).astype(int)
+    array([[1, 1, 1, 0],
+           [1, 1, 1, 0],
+           [1, 1, 1, 0]])
+    """
+    _check_map(probability)
+    mask = probability >= settings.threshold
+    window = _bounding_box(mask)
+    if window is None:
+        return mask
+    components = label(mask[window], connectivity=2)
+    kept = _kept(components, probability[window], mask.size, settings)
+    mask[window] = _fill_holes(kept[components], mask.size, settings.max_hole_fraction)
+    return mask
+
+
+def _check_map(probability: Probability) -> None:
+    if probability.ndim != 2:
+        raise InputError(
+            f"the probability map has shape {probability.shape}; it must be (rows, columns): "
+            "pass one channel of one scan."
+        )
+    # A maximum passes NaN on, and costs a quarter of looking at every pixel for one.
+    if np.isnan(probability.max(initial=0)):
+        raise InputError(
+            "the probability map holds NaN; it must hold probabilities in [0, 1]: "
+            "check the weights and the scan."
+        )
+
+
+def _bounding_box(mask: Mask) -> Window | None:
+    """The smallest window around all of the mask, None where it is empty."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    if not rows.size:
+        return None
+    columns = np.flatnonzero(mask.any(axis=0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
+def _kept(
+    components: Labels, probability: Probability, map_px: int, settings: PostprocessSettings
+) -> NDArray[np.bool_]:
+    """For each label whether its component stays, the background (label 0) never."""
+    # An area divided by the map's is exactly the share a user writes; a product may round up.
+    kept = np.bincount(components.ravel()) / map_px >= settings.min_area_fraction
+    if settings.min_peak > settings.threshold:
+        peaks = np.zeros(kept.size, probability.dtype)
+        np.maximum.at(peaks, components.ravel(), probability.ravel())
+        kept &= peaks >= settings.min_peak
+    kept[0] = False
+    return kept
+
+
+def _fill_holes(mask: Mask, map_px: int, max_fraction: float) -> Mask:
+    """The mask with its enclosed background of at most `max_fraction * map_px` pixels filled.
+
+    scikit-image's `remove_small_holes` would also fill background that reaches the border.
+    """
+    background = label(np.pad(~mask, 1, constant_values=True), connectivity=1)
+    small = np.bincount(background.ravel()) / map_px <= max_fraction
+    small[0] = True
+    small[background[0, 0]] = False
+    filled: Mask = small[background[1:-1, 1:-1]]
+    return filled

@@ -1,0 +1,51 @@
+"""Running a network over scans: engines that all answer with probability maps."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from busicli.preprocess import network_values
+
+if TYPE_CHECKING:
+    import keras
+
+BATCH = 8
+
+
+class Engine(Protocol):
+    """Anything that maps network images to probability maps."""
+
+    name: str
+
+    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(N, size, size, 3) uint8 to (N, size, size) float32 in [0, 1]."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KerasEngine:
+    """The reference: Keras's compiled call on batches of one fixed size, on any of its backends."""
+
+    model: "keras.Model"
+    batch: int = BATCH
+    name: str = "keras"
+
+    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(N, size, size, 3) uint8 to (N, size, size) float32; the last batch is filled up, so that
+        the network is compiled for one shape and a scan's result does not depend on its place."""
+        parts = [self._batch(images[rows]) for rows in _slices(len(images), self.batch)]
+        return np.concatenate(parts) if parts else np.zeros(images.shape[:3], np.float32)
+
+    def _batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        full = np.zeros((self.batch, *images.shape[1:]), np.float32)
+        full[: len(images)] = network_values(np.asarray(images))
+        answer = np.asarray(self.model.predict_on_batch(full), np.float32)
+        return answer[: len(images), ..., 0]
+
+
+def _slices(count: int, size: int) -> Iterator[slice]:
+    for start in range(0, count, size):
+        yield slice(start, start + size)

@@ -1,0 +1,156 @@
+"""The plain values that move between steps. Paths are only carried here, never opened."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+"""A scan: (rows, columns, 3) uint8, RGB."""
+Mask = NDArray[np.bool_]
+"""A lesion mask: (rows, columns) bool."""
+Probability = NDArray[np.float32]
+"""A probability map: (rows, columns) float32 in [0, 1]."""
+
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+LESION_CLASSES = ("benign", "malignant")
+CLASSES = (*LESION_CLASSES, "normal")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceCase:
+    """One scan of a data set as it lies on disk."""
+
+    dataset: str
+    case: str
+    """Unique within its data set."""
+    label: str
+    """Class: benign, malignant, normal, or empty where unknown."""
+    scan: Path
+    masks: tuple[Path, ...]
+    """Masks whose union is the truth; none for a scan without a lesion."""
+    group: str = ""
+    """Patient or other unit that must not be divided; empty where unknown."""
+    split: str = ""
+    """Split asked for by the data set itself; empty to let busicli choose."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanPrint:
+    """What identifies a scan's picture, for finding it again and for finding near copies."""
+
+    sha256: str
+    """Of the file's bytes."""
+    pixels_sha256: str
+    """Of the decoded RGB pixels and their shape: equal for one picture stored in two formats."""
+    phash: str
+    """64-bit perceptual hash, 16 hexadecimal digits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One row of `cases.csv`: a scan as it stands in a prepared data folder."""
+
+    case: str
+    dataset: str
+    label: str
+    split: Split
+    group: int
+    index: int
+    """Position in its split's arrays."""
+    height: int
+    width: int
+    print: ScanPrint
+    sources: tuple[str, ...]
+    """The scan's path and its masks' paths, as they were given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Something that could not be done, and why, as a value: the rest goes on."""
+
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesion:
+    """One connected lesion of a mask. Lengths and areas in pixels of the scan's own grid."""
+
+    lesion: int
+    """Number within the scan, from 1, largest first."""
+    area_px: int
+    bbox: tuple[int, int, int, int]
+    """First row, first column, row after the last, column after the last."""
+    centroid: tuple[float, float]
+    """Row, column."""
+    long_axis_px: float
+    short_axis_px: float
+    orientation_deg: float
+    """Angle of the long axis to the horizontal, in (-90, 90]; positive rises to the right."""
+    circularity: float
+    solidity: float
+    mean_probability: float
+    touches_border: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PixelCounts:
+    """Pooled sums over pixels, from which the literature's six figures follow."""
+
+    true_positive: float = 0.0
+    false_positive: float = 0.0
+    false_negative: float = 0.0
+    true_negative: float = 0.0
+    soft_intersection: float = 0.0
+    """Sum of probability times truth."""
+    soft_sum: float = 0.0
+    """Sum of probability plus sum of truth."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageScore:
+    """How one predicted mask compares with its reference, at the scan's own size."""
+
+    case: str
+    dataset: str
+    label: str
+    group: int
+    dice: float
+    """NaN where both masks are empty."""
+    iou: float
+    """NaN where both masks are empty."""
+    hd95_px: float
+    """NaN unless both masks hold a lesion."""
+    lesions: int
+    """Components of the reference."""
+    missed_lesions: int
+    """Components of the reference of which less than 10 % is covered."""
+    reference_area_px: int
+    predicted_area_px: int
+    seen: str = ""
+    """`same` or `near copy` where the weights have trained on this scan; empty otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A mean with its bootstrap 95 % interval over groups."""
+
+    mean: float
+    low: float
+    high: float
+    scans: int
+    """How many scans the mean is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """Counts of a finished preparation, for showing."""
+
+    shapes: dict[str, tuple[int, int, int, int]] = field(default_factory=dict)
+    labels: dict[str, dict[str, int]] = field(default_factory=dict)
+    groups: int = 0
+    grouped_scans: int = 0

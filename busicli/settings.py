@@ -1,0 +1,134 @@
+"""How each step works: one frozen record a step, which checks itself.
+
+Every record round-trips through JSON with `dataclasses.asdict` and `from_dict`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, Self
+
+from busicli.errors import InputError
+
+SplitBy = Literal["group", "image"]
+Precision = Literal["float32", "bfloat16"]
+
+
+class _Record:
+    """What settings share: being read back from the plain values they were written as."""
+
+    __slots__ = ()
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Rebuild from plain values; unknown names raise InputError, missing ones take defaults."""
+        known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
+        if unknown := sorted(set(values) - known):
+            raise InputError(
+                f"{cls.__name__} does not know {', '.join(unknown)}; "
+                "the file was written by another version of busicli: use that one, or make it anew."
+            )
+        return cls(**values)
+
+
+def _check(holds: bool, name: str, value: object, needed: str) -> None:
+    if not holds:
+        raise InputError(f"{name} is {value}; it must be {needed}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreprocessSettings(_Record):
+    """How a scan becomes the network's input."""
+
+    size_px: int = 256
+    """Rows and columns of the square that scans and masks are stretched to."""
+
+    def __post_init__(self) -> None:
+        _check(16 <= self.size_px <= 4096, "the input size", self.size_px, "between 16 and 4096 px")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitSettings(_Record):
+    """How scans are divided into train, val and test."""
+
+    by: SplitBy = "group"
+    """`group` keeps near copies and scans of one patient together; `image` splits at random."""
+    train_share: float = 0.9
+    """Share of all scans used to train; a quarter of the rest, rounded up, is the test split."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check(self.by in ("group", "image"), "split-by", self.by, "group or image")
+        _check(0 < self.train_share < 1, "the train share", self.train_share, "between 0 and 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostprocessSettings(_Record):
+    """How a probability map becomes a lesion mask."""
+
+    threshold: float = 0.5
+    """Probability at or above which a pixel is lesion, in (0, 1)."""
+    min_area_fraction: float = 0.0005
+    """Components smaller than this share of the scan are dropped, in [0, 1)."""
+    min_peak: float = 0.0
+    """Components whose highest probability is lower are dropped, in [0, 1]."""
+    max_hole_fraction: float = 1.0
+    """Holes up to this share of the scan are filled, in [0, 1]; 1 fills all, 0 none."""
+
+    def __post_init__(self) -> None:
+        _check(0 < self.threshold < 1, "threshold", self.threshold, "between 0 and 1")
+        _check(
+            0 <= self.min_area_fraction < 1, "min_area_fraction", self.min_area_fraction, "in [0, 1)"
+        )
+        _check(0 <= self.min_peak <= 1, "min_peak", self.min_peak, "in [0, 1]")
+        _check(
+            0 <= self.max_hole_fraction <= 1,
+            "max_hole_fraction",
+            self.max_hole_fraction,
+            "in [0, 1]",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AugmentSettings(_Record):
+    """How far a training scan may be changed; every draw is uniform in +- the bound."""
+
+    flip: bool = True
+    """Mirror left and right half of the time. Never upside down: the skin is on top."""
+    rotation_deg: float = 15.0
+    shift_fraction: float = 0.12
+    scale: float = 0.3
+    """Size changes by factors between 1 / (1 + scale) and 1 + scale."""
+    stretch: float = 0.15
+    """Rows and columns change apart by up to this factor more: scans of other proportions."""
+    gamma: float = 0.5
+    """Brightness curve's exponent between 1 / (1 + gamma) and 1 + gamma."""
+    contrast: float = 0.3
+    brightness: float = 0.12
+    noise: float = 0.04
+    """Largest standard deviation of multiplicative speckle-like noise."""
+    blur_px: float = 1.0
+    """Largest standard deviation of a Gaussian blur, on a quarter of the scans."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainSettings(_Record):
+    """How a network is trained."""
+
+    epochs: int = 100
+    batch_size: int = 16
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-2
+    warmup_epochs: float = 1.0
+    ema_momentum: float = 0.99
+    """Weights are averaged with this momentum a step, and the average is validated and kept."""
+    precision: Precision = "float32"
+    augment: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check(self.epochs >= 1, "epochs", self.epochs, "at least 1")
+        _check(self.batch_size >= 1, "batch size", self.batch_size, "at least 1")
+        _check(self.learning_rate > 0, "learning rate", self.learning_rate, "above 0")
+        _check(0 <= self.ema_momentum < 1, "ema_momentum", self.ema_momentum, "in [0, 1)")
+        known = self.precision in ("float32", "bfloat16")
+        _check(known, "precision", self.precision, "float32 or bfloat16")

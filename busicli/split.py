@@ -1,0 +1,110 @@
+"""Dividing scans into train, val and test without dividing a group. Arrays only."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from busicli.errors import InputError
+from busicli.records import SPLITS, Split
+from busicli.settings import SplitSettings
+
+
+def split_counts(scans: int, settings: SplitSettings) -> dict[Split, int]:
+    """How many scans each split gets: train floor(0.9 N), test a quarter of the rest, rounded up.
+
+    >>> split_counts(780, SplitSettings())
+    {'train': 702, 'val': 58, 'test': 20}
+    """
+    train = math.floor(scans * settings.train_share + 1e-9)
+    rest = scans - train
+    test = math.ceil(rest / 4)
+    counts: dict[Split, int] = {"train": train, "val": rest - test, "test": test}
+    if min(counts.values()) < 1:
+        raise InputError(
+            f"{scans} scans give {train} / {rest - test} / {test} for train, val and test; "
+            "each needs at least one: add scans."
+        )
+    return counts
+
+
+def divide(
+    groups: NDArray[np.int64], strata: Sequence[str], settings: SplitSettings
+) -> NDArray[np.str_]:
+    """The split (N,) of each scan; counts are exact, groups whole, strata shared out evenly.
+
+    `groups` are (N,) int64, `strata` (class and data set) N strings. With `settings.by` "image"
+    every scan is its own group and strata do not count: the plain random split. Raises InputError
+    where the groups cannot fill the counts exactly.
+    """
+    count = len(groups)
+    wanted = split_counts(count, settings)
+    rng = np.random.default_rng(settings.seed)
+    if settings.by == "image":
+        shuffled = np.repeat(np.array(SPLITS), [wanted[s] for s in SPLITS])
+        return shuffled[np.argsort(rng.permutation(count))]
+    _, stratum = np.unique(np.array(strata), return_inverse=True)
+    _, group = np.unique(groups, return_inverse=True)
+    table = np.zeros((group.max() + 1, stratum.max() + 1), np.int64)
+    np.add.at(table, (group, stratum), 1)
+    splits = np.full(len(table), "train", dtype="<U5")
+    free = np.ones(len(table), bool)
+    for name in ("test", "val"):
+        target = _shares(table.sum(axis=0), wanted[name], count)
+        chosen = _fill(table, free, target, rng)
+        splits[chosen] = name
+        free[chosen] = False
+    return splits[group]
+
+
+def _shares(totals: NDArray[np.int64], wanted: int, count: int) -> NDArray[np.int64]:
+    """`wanted` shared out in proportion to `totals` by largest remainder."""
+    exact = totals * wanted / count
+    shares = np.floor(exact).astype(np.int64)
+    most_cut = np.argsort(-(exact - shares), kind="stable")
+    shares[most_cut[: wanted - shares.sum()]] += 1
+    return shares
+
+
+def _fill(
+    table: NDArray[np.int64],
+    free: NDArray[np.bool_],
+    target: NDArray[np.int64],
+    rng: np.random.Generator,
+) -> NDArray[np.int64]:
+    """Groups, drawn at random, that fill `target`: stratum by stratum, then in number alone."""
+    order = rng.permutation(np.flatnonzero(free))
+    remaining = target.copy()
+    chosen: list[int] = []
+    for group in order:
+        if (table[group] <= remaining).all():
+            remaining -= table[group]
+            chosen.append(int(group))
+    missing = int(remaining.sum())
+    others = [int(group) for group in order if group not in set(chosen)]
+    sizes = table.sum(axis=1)
+    rest = _subset_of_sum(others, sizes, missing)
+    if rest is None:  # start again without strata: exact numbers come first
+        rest, chosen = _subset_of_sum([int(g) for g in order], sizes, int(target.sum())), []
+    if rest is None:
+        raise InputError(
+            f"no choice of whole groups gives a split of exactly {target.sum()} scans; "
+            "add scans, or give up the grouping with --split-by image."
+        )
+    return np.array(chosen + rest, np.int64)
+
+
+def _subset_of_sum(
+    groups: Sequence[int], sizes: NDArray[np.int64], total: int
+) -> list[int] | None:
+    """The first groups found whose sizes add up to `total` exactly, or None."""
+    reached: dict[int, list[int]] = {0: []}
+    for group in groups:
+        if total in reached:
+            break
+        size = int(sizes[group])
+        for have in sorted(reached, reverse=True):
+            if have + size <= total and have + size not in reached:
+                reached[have + size] = [*reached[have], group]
+    return reached.get(total)

@@ -1,0 +1,16 @@
+"""Which versions of what made a result, without importing any of it."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+NAMED = ("busicli", "keras", "tensorflow", "jax", "torch", "numpy", "scikit-image", "pillow")
+
+
+def versions() -> dict[str, str]:
+    """Versions of busicli and of the packages that its figures depend on, where installed."""
+    found = {}
+    for name in NAMED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

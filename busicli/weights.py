@@ -1,0 +1,180 @@
+"""Weights: a folder of numbers with a card that says what they are, checked before it is parsed."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.resources import files as package_files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as parse_numbers
+from safetensors.numpy import save as numbers_to_bytes
+
+from busicli.architecture import Architecture
+from busicli.errors import InputError
+from busicli.files import sha256_bytes, write_whole
+from busicli.registry import find
+from busicli.settings import PostprocessSettings, Precision, PreprocessSettings
+
+if TYPE_CHECKING:
+    import keras
+
+NUMBERS = "model.safetensors"
+CARD = "card.json"
+SHIPPED = "busicli.shipped"
+"""The package that the top-level folder `weights/` becomes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What weights are and how they must be used."""
+
+    name: str
+    architecture: str
+    options: dict[str, Any]
+    preprocess: PreprocessSettings
+    postprocess: PostprocessSettings
+    training: dict[str, Any]
+    """Data with citation and fingerprint, settings, epochs, versions, time."""
+    scores: dict[str, Any]
+    """Figures by split, each with its protocol."""
+    training_scans: list[list[str]]
+    """pixels_sha256 and perceptual hash of every scan trained on."""
+    files: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of each file beside the card."""
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Rebuild from a card's JSON document."""
+        known = dict(values)
+        known["preprocess"] = PreprocessSettings.from_dict(known["preprocess"])
+        known["postprocess"] = PostprocessSettings.from_dict(known["postprocess"])
+        return cls(**known)
+
+
+def build_model(
+    architecture: Architecture,
+    size_px: int,
+    options: Mapping[str, Any],
+    *,
+    precision: Precision = "float32",
+) -> "keras.Model":
+    """The untrained network for (size, size, 3) scans; layers compute in `precision`."""
+    import keras
+
+    architecture.check_size(size_px)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32" if precision == "float32" else "mixed_bfloat16")
+    try:
+        chosen = architecture.checked_options(dict(options))
+        return architecture.build((size_px, size_px, 3), **chosen)
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def save_weights(folder: Path, model: "keras.Model", card: Card) -> str:
+    """Write numbers, then the card with their hashes; returns the card's SHA-256.
+
+    Convolution kernels are kept in half precision: on real scans the masks stay the same and the
+    file is half as large. Everything else stays float32.
+    """
+    numbers = {}
+    for key, variable in zip(_keys(model.weights), model.weights, strict=True):
+        array = np.asarray(variable.numpy() if hasattr(variable, "numpy") else variable)
+        numbers[key] = np.ascontiguousarray(array, np.float16 if array.ndim > 1 else np.float32)
+    data = numbers_to_bytes(numbers)
+    write_whole(folder / NUMBERS, data)
+    document = {**asdict(card), "files": {NUMBERS: sha256_bytes(data)}}
+    text = (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()
+    write_whole(folder / CARD, text)
+    return sha256_bytes(text)
+
+
+def read_card(folder: Path, *, pinned_sha256: str | None = None) -> Card:
+    """The card of a weights folder, its hash checked first where one is pinned."""
+    path = folder / CARD
+    if not path.is_file():
+        raise InputError(
+            f"{folder} holds no {CARD}; name a weights folder, such as runs/NAME/weights, or one of "
+            f"the weights that ship: {', '.join(shipped_names())}."
+        )
+    text = path.read_bytes()
+    if pinned_sha256 is not None and sha256_bytes(text) != pinned_sha256:
+        raise InputError(
+            f"the card of {folder.name} has SHA-256 {sha256_bytes(text)[:12]}…, not the "
+            f"{pinned_sha256[:12]}… that was pinned; get the weights anew from their source."
+        )
+    try:
+        return Card.from_dict(json.loads(text))
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"the card of {folder.name} is damaged or of another version; get the weights anew."
+        ) from error
+
+
+def load_model(folder: Path, card: Card, *, plugins: Sequence[Path] = ()) -> "keras.Model":
+    """The network with its numbers: built by the plugin, filled from a checked file of numbers."""
+    model = build_model(
+        find(card.architecture, plugins), card.preprocess.size_px, card.options
+    )
+    fill_model(model, read_numbers(folder, card), folder.name)
+    return model
+
+
+def read_numbers(folder: Path, card: Card) -> dict[str, np.ndarray[Any, Any]]:
+    """The checked numbers of a weights folder by key; nothing is parsed before the hash agrees."""
+    path = folder / NUMBERS
+    if not path.is_file():
+        raise InputError(f"{folder.name} lacks {NUMBERS}; get the weights anew from their source.")
+    data = path.read_bytes()
+    if sha256_bytes(data) != card.files.get(NUMBERS):
+        raise InputError(
+            f"{NUMBERS} of {folder.name} is not the file that its card names; "
+            "it was changed or cut short: get the weights anew from their source."
+        )
+    try:
+        return parse_numbers(data)
+    except SafetensorError as error:
+        raise InputError(f"{NUMBERS} of {folder.name} holds no numbers; get it anew.") from error
+
+
+def fill_model(model: "keras.Model", numbers: Mapping[str, Any], name: str) -> None:
+    """Put numbers into a network; InputError where they belong to another architecture."""
+    keys = _keys(model.weights)
+    shapes = {key: tuple(v.shape) for key, v in zip(keys, model.weights, strict=True)}
+    if shapes != {key: tuple(array.shape) for key, array in numbers.items()}:
+        raise InputError(
+            f"the weights {name} do not fit the model {model.name}: they hold {len(numbers)} arrays "
+            f"where {len(keys)} of given shapes were needed; use the plugin that made them."
+        )
+    for key, variable in zip(keys, model.weights, strict=True):
+        variable.assign(np.asarray(numbers[key], np.float32))
+
+
+def shipped_names() -> list[str]:
+    """Names of the weights that come with busicli."""
+    root = package_files(SHIPPED)
+    return sorted(d.name for d in root.iterdir() if d.is_dir() and d.joinpath(CARD).is_file())
+
+
+def locate(name_or_folder: str) -> tuple[Path, str | None]:
+    """The folder of weights given by path or by shipped name, and the card hash pinned for it."""
+    folder = Path(name_or_folder)
+    if (folder / CARD).is_file() or name_or_folder not in shipped_names():
+        return folder, None
+    from busicli.shipped import CARD_SHA256
+
+    shipped = Path(str(package_files(SHIPPED))) / name_or_folder
+    return shipped, CARD_SHA256.get(name_or_folder, "not pinned")
+
+
+def _keys(variables: Sequence["keras.Variable"]) -> list[str]:
+    """A stable key a variable: its place and its path, without the counters of automatic names."""
+    keys = []
+    for place, variable in enumerate(variables):
+        parts = variable.path.split("/")
+        keys.append(f"{place:04d}." + ".".join(re.sub(r"_\d+$", "", part) for part in parts))
+    return keys

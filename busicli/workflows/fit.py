@@ -1,0 +1,228 @@
+"""Training a model on prepared data: a run folder with checkpoints, figures and finished weights."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from busicli.dataset.store import PreparedData, PreparedSplit, open_data
+from busicli.errors import InputError
+from busicli.figures import curve_figure
+from busicli.files import folder_lock, write_whole
+from busicli.metrics import dice
+from busicli.postprocess import lesion_mask
+from busicli.records import Mask
+from busicli.registry import find
+from busicli.settings import TrainSettings
+from busicli.versions import versions
+from busicli.weights import (
+    Card,
+    build_model,
+    fill_model,
+    locate,
+    read_card,
+    read_numbers,
+    save_weights,
+)
+
+if TYPE_CHECKING:
+    import keras
+
+    from busicli.train.history import Row
+    from busicli.train.loop import OnBatch
+
+RUN = "run.json"
+CURVES = {
+    "loss": ("Loss (1 - Dice_coef)", "Loss"),
+    "accuracy": ("Accuracy", "Accuracy"),
+    "dice": ("Dice_coef", "Dice_coef"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitRequest:
+    """What to train, on what, and where to."""
+
+    data: Path
+    runs: Path
+    name: str
+    model: str
+    settings: TrainSettings
+    options: Mapping[str, Any] = field(default_factory=dict)
+    init: str | None = None
+    """Weights to begin from."""
+    plugins: tuple[Path, ...] = ()
+    resume: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitOutcome:
+    """A finished run."""
+
+    folder: Path
+    history: "list[Row]"
+    best_epoch: int
+    card: Card
+
+
+def fit(request: FitRequest, on_batch: "OnBatch") -> FitOutcome:
+    """Train, or go on with a stopped run; raises InputError before anything is written."""
+    data = open_data(request.data)
+    architecture = find(request.model, request.plugins)
+    architecture.check_size(data.preprocess.size_px)
+    folder = request.runs / request.name
+    _check_run(folder, request, data)
+    with folder_lock(folder / ".lock"):
+        return _fit_locked(request, data, folder, on_batch)
+
+
+def newest_run(runs: Path, fingerprint: str | None = None) -> Path | None:
+    """The run folder that was begun last, on this data if a fingerprint is given."""
+    found = []
+    for path in runs.glob(f"*/{RUN}"):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if fingerprint in (None, record["data"]["fingerprint"]):
+            found.append((record["started"], path.parent))
+    return max(found)[1] if found else None
+
+
+def _fit_locked(
+    request: FitRequest, data: PreparedData, folder: Path, on_batch: "OnBatch"
+) -> FitOutcome:
+    import keras  # here, so that a mistyped command fails before the seconds this takes
+
+    from busicli.train.history import read_history
+    from busicli.train.loop import Listeners, compile_model, train_model
+
+    settings = request.settings
+    keras.utils.set_random_seed(settings.seed)
+    model = build_model(
+        find(request.model, request.plugins),
+        data.preprocess.size_px,
+        request.options,
+        precision=settings.precision,
+    )
+    if request.init:
+        source, pinned = locate(request.init)
+        fill_model(
+            model, read_numbers(source, read_card(source, pinned_sha256=pinned)), source.name
+        )
+    train, val = data.load("train"), data.load("val")
+    compile_model(model, settings, len(train.images))
+    if not (folder / RUN).is_file():
+        _write_run(folder, request, data)
+    listeners = Listeners(on_batch=on_batch, on_epoch=lambda rows: _draw_curves(folder, rows))
+    progress = train_model(model, (train, val), settings, folder, listeners)
+    history = read_history(folder / "history.csv")
+    card = _finish(request, data, folder, model, history[progress.best_epoch - 1])
+    return FitOutcome(folder=folder, history=history, best_epoch=progress.best_epoch, card=card)
+
+
+def _check_run(folder: Path, request: FitRequest, data: PreparedData) -> None:
+    """A new run needs a free name; a resumed one the settings it was begun with."""
+    record = folder / RUN
+    if not request.resume:
+        if folder.exists() and any(p.name != ".lock" for p in folder.iterdir()):
+            raise InputError(
+                f"the run {folder} exists; give another --name, or go on with it by --resume."
+            )
+        return
+    if not record.is_file():
+        raise InputError(f"there is no run {folder} to go on with; leave out --resume.")
+    before = json.loads(record.read_text(encoding="utf-8"))
+    now = _run_record(request, data)
+    different = sorted(
+        key
+        for part in ("settings", "data", "model")
+        for key in now[part]
+        if now[part][key] != before[part].get(key)
+    )
+    if different:
+        raise InputError(
+            f"the run {folder} was begun with another {', '.join(different)}; "
+            "go on with the same, or start a new run under another --name."
+        )
+
+
+def _run_record(request: FitRequest, data: PreparedData) -> dict[str, Any]:
+    record = {
+        "model": {"name": request.model, "options": dict(request.options), "init": request.init},
+        "settings": asdict(request.settings),
+        "data": {"fingerprint": data.fingerprint, "datasets": data.info["datasets"]},
+    }
+    document: dict[str, Any] = json.loads(json.dumps(record))  # tuples become lists, as when read
+    return document
+
+
+def _write_run(folder: Path, request: FitRequest, data: PreparedData) -> None:
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    record = {"started": started, **_run_record(request, data), "versions": versions()}
+    write_whole(folder / RUN, (json.dumps(record, indent=2) + "\n").encode())
+
+
+def _draw_curves(folder: Path, history: "list[Row]") -> None:
+    epochs = [int(row["epoch"]) for row in history]
+    for name, (title, column) in CURVES.items():
+        curves = {
+            "training": [row[column] for row in history],
+            "validation": [row[f"val_{column}"] for row in history],
+        }
+        write_whole(folder / f"{name}.png", curve_figure(title, column, epochs, curves))
+
+
+def _finish(
+    request: FitRequest, data: PreparedData, folder: Path, model: "keras.Model", best: "Row"
+) -> Card:
+    """Choose post-processing on the validation split and write the weights with their card."""
+    from busicli.predict import KerasEngine
+    from busicli.train.choose import choose_postprocess
+
+    val = data.load("val")
+    maps = KerasEngine(model).probabilities(val.images)
+    truths = [mask > 0 for mask in val.masks]
+    postprocess = choose_postprocess(list(maps), truths)
+    masks = [lesion_mask(probability, postprocess) for probability in maps]
+    card = Card(
+        name=request.name,
+        architecture=request.model,
+        options=dict(request.options),
+        preprocess=data.preprocess,
+        postprocess=postprocess,
+        training={
+            "data": {"datasets": data.info["datasets"], "counts": data.info["counts"]},
+            "fingerprint": data.fingerprint,
+            "split": data.info["split"],
+            "settings": asdict(request.settings),
+            "init": request.init,
+            "best_epoch": int(best["epoch"]),
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "versions": versions(),
+        },
+        scores={"val": _validation_scores(val, masks, truths, best)},
+        training_scans=[
+            [case.print.pixels_sha256, case.print.phash] for case in data.load("train").cases
+        ],
+    )
+    save_weights(folder / "weights", model, card)
+    return card
+
+
+def _validation_scores(
+    val: PreparedSplit, masks: list[Mask], truths: list[Mask], best: "Row"
+) -> dict[str, Any]:
+    scores = np.array([dice(mask, truth) for mask, truth in zip(masks, truths, strict=True)])
+    with_lesion = np.array([truth.any() for truth in truths])
+    called = np.array([mask.any() for mask in masks])
+    return {
+        "protocol": "validation split, at the network's size; epoch, threshold and post-processing "
+        "were chosen on it: an upper bound, not a result",
+        "pooled": {name.removeprefix("val_"): best[name] for name in best if "val_" in name},
+        "scans": len(val.cases),
+        "dice_per_lesion_scan": float(np.mean(scores[with_lesion])) if with_lesion.any() else None,
+        "normals_with_false_mask": int(called[~with_lesion].sum()),
+        "normals": int((~with_lesion).sum()),
+    }

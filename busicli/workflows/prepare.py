@@ -1,0 +1,216 @@
+"""Data sets to a prepared data folder: read in parallel, grouped, divided, stored whole."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from busicli.dataset.prepare_case import CasePreparation, PreparedCase
+from busicli.dataset.sources import read_folder, read_table
+from busicli.dataset.store import MARKER, scratch_arrays, write_index, write_split
+from busicli.errors import InputError
+from busicli.figures import category_figure
+from busicli.files import whole_folder
+from busicli.parallel import in_parallel
+from busicli.records import CLASSES, SPLITS, Case, Failed, SourceCase, Split, Summary
+from busicli.settings import PreprocessSettings, SplitSettings
+from busicli.similarity import join_groups, near_copies
+from busicli.split import divide
+from busicli.versions import versions
+
+Track = Callable[[Iterator[PreparedCase | Failed], int], Iterable[PreparedCase | Failed]]
+"""Passes results through and shows how many of how many have come."""
+
+FIGURE_SCANS = 4
+
+
+class FaultyDataError(InputError):
+    """Files of a data set that cannot be used, all of them at once."""
+
+    def __init__(self, faults: Sequence[Failed]) -> None:
+        lines = "\n".join(f"  {fault.what}: {fault.reason}" for fault in faults)
+        files = "file is" if len(faults) == 1 else "files are"
+        super().__init__(
+            f"{len(faults)} {files} faulty, so nothing was written; "
+            f"mend or remove what is named here and run again:\n{lines}"
+        )
+        self.faults = tuple(faults)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrepareRequest:
+    """What to prepare, and where to."""
+
+    folders: tuple[Path, ...]
+    tables: tuple[Path, ...]
+    out: Path
+    preprocess: PreprocessSettings
+    split: SplitSettings
+    jobs: int = -1
+
+
+@dataclass(slots=True)
+class _Read:
+    """What remains of the scans in memory once their pixels are on disk."""
+
+    cases: list[PreparedCase]
+    thumbnails: NDArray[np.float32]
+
+
+def prepare(request: PrepareRequest, track: Track) -> Summary:
+    """Write `request.out` and return its counts; raises InputError and leaves nothing behind."""
+    sources = _find_cases(request)
+    with whole_folder(request.out, marker=MARKER) as folder:
+        scratch = folder / "scratch"
+        scratch.mkdir()
+        size = request.preprocess.size_px
+        arrays = scratch_arrays(scratch, len(sources), size)
+        preparation = CasePreparation(request.preprocess)
+        results = in_parallel(preparation, sources, jobs=request.jobs)
+        read = _store_scratch(track(results, len(sources)), arrays)
+        cases = _assign(read, request.split)
+        _write(folder, arrays, read, cases, request)
+        del arrays
+        for file in scratch.iterdir():
+            file.unlink()
+        scratch.rmdir()
+    return _summary(cases, size)
+
+
+def _find_cases(request: PrepareRequest) -> list[SourceCase]:
+    cases: list[SourceCase] = []
+    faults: list[Failed] = []
+    used: Counter[str] = Counter()
+    for path in (*request.folders, *request.tables):
+        name = path.resolve().stem if path in request.tables else path.resolve().name
+        used[name] += 1
+        name += f"-{used[name]}" if used[name] > 1 else ""
+        read = read_table if path in request.tables else read_folder
+        found, faulty = read(path, name)
+        cases += found
+        faults += faulty
+        if not found and not faulty:
+            raise InputError(f"{path} holds no scan; give a folder or table with some.")
+    counts = Counter((case.dataset, case.case) for case in cases)
+    faults += [Failed(case, "stands twice") for (_, case), n in counts.items() if n > 1]
+    if faults:
+        # the unreadable ones are looked for too: all faults are told at once
+        results = in_parallel(CasePreparation(request.preprocess), cases, jobs=request.jobs)
+        raise FaultyDataError([*faults, *(r for r in results if isinstance(r, Failed))])
+    return sorted(cases, key=lambda case: (case.dataset, case.case))
+
+
+def _store_scratch(
+    results: Iterable[PreparedCase | Failed], arrays: tuple[NDArray[np.uint8], NDArray[np.uint8]]
+) -> _Read:
+    cases: list[PreparedCase] = []
+    faults: list[Failed] = []
+    for result in results:
+        if isinstance(result, Failed):
+            faults.append(result)
+            continue
+        arrays[0][len(cases)], arrays[1][len(cases)] = result.image, result.mask
+        cases.append(result)
+    if faults:
+        raise FaultyDataError(faults)
+    return _Read(cases, np.stack([case.thumbnail for case in cases]))
+
+
+def _assign(read: _Read, settings: SplitSettings) -> list[Case]:
+    """Groups, splits and places within the splits, in the order of reading."""
+    hashes = [case.print.phash for case in read.cases]
+    patients = [f"{c.source.dataset}/{c.source.group}" if c.source.group else "" for c in read.cases]
+    groups = join_groups(near_copies(read.thumbnails, hashes), patients)
+    strata = [f"{c.source.dataset}/{c.source.label}" for c in read.cases]
+    if any(case.source.split for case in read.cases):
+        splits = np.array([case.source.split for case in read.cases])
+    else:
+        splits = divide(groups, strata, settings)
+    order = np.random.default_rng((settings.seed, 1)).permutation(len(read.cases))
+    places = np.zeros(len(order), np.int64)
+    for split in SPLITS:
+        members = order[splits[order] == split]
+        places[members] = np.arange(len(members))
+    return [
+        _case(prepared, str(splits[i]), int(groups[i]), int(places[i]))
+        for i, prepared in enumerate(read.cases)
+    ]
+
+
+def _case(prepared: PreparedCase, split: str, group: int, index: int) -> Case:
+    source = prepared.source
+    base = source.scan.parent.parent
+    paths = (source.scan, *source.masks)
+    return Case(
+        case=source.case,
+        dataset=source.dataset,
+        label=source.label,
+        split=next(s for s in SPLITS if s == split),
+        group=group,
+        index=index,
+        height=prepared.shape[0],
+        width=prepared.shape[1],
+        print=prepared.print,
+        sources=tuple(p.relative_to(base).as_posix() if base in p.parents else p.name for p in paths),
+    )
+
+
+def _write(
+    folder: Path,
+    arrays: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    read: _Read,
+    cases: Sequence[Case],
+    request: PrepareRequest,
+) -> None:
+    for split in SPLITS:
+        members = [i for i, case in enumerate(cases) if case.split == split]
+        members.sort(key=lambda i: cases[i].index)
+        write_split(folder / split, arrays, members, (read.cases[i].native_mask for i in members))
+    _write_figures(folder / "figures", arrays, cases)
+    write_index(folder, cases, _info(cases, request))
+
+
+def _write_figures(
+    folder: Path, arrays: tuple[NDArray[np.uint8], NDArray[np.uint8]], cases: Sequence[Case]
+) -> None:
+    folder.mkdir()
+    for label in CLASSES:
+        rows = [i for i, case in enumerate(cases) if case.label == label][:FIGURE_SCANS]
+        if rows:
+            figure = category_figure(label, arrays[0][rows], arrays[1][rows])
+            (folder / f"{label}.png").write_bytes(figure)
+
+
+def _info(cases: Sequence[Case], request: PrepareRequest) -> dict[str, Any]:
+    return {
+        "preprocess": asdict(request.preprocess),
+        "split": asdict(request.split),
+        "datasets": dict(Counter(case.dataset for case in cases)),
+        "counts": _labels(cases),
+        "groups": len({case.group for case in cases}),
+        "versions": versions(),
+    }
+
+
+def _labels(cases: Sequence[Case]) -> dict[str, dict[str, int]]:
+    return {
+        split: dict(sorted(Counter(c.label or "unknown" for c in cases if c.split == split).items()))
+        for split in SPLITS
+    }
+
+
+def _summary(cases: Sequence[Case], size: int) -> Summary:
+    def shape(split: Split) -> tuple[int, int, int, int]:
+        return (sum(case.split == split for case in cases), size, size, 3)
+
+    groups = Counter(case.group for case in cases)
+    return Summary(
+        shapes={split: shape(split) for split in SPLITS},
+        labels=_labels(cases),
+        groups=sum(n > 1 for n in groups.values()),
+        grouped_scans=sum(n for n in groups.values() if n > 1),
+    )

@@ -1,0 +1,123 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from busicli import bootstrap
+from busicli.bootstrap import mean_interval
+from busicli.errors import InputError
+
+NAN = float("nan")
+scored_groups = st.lists(
+    st.tuples(st.integers(0, 8).map(lambda n: n / 8), st.integers(-3, 3)), min_size=1, max_size=12
+)
+
+
+def interval(values, groups, **options):
+    return mean_interval(np.array(values, float), np.array(groups, int), **options)
+
+
+def test_no_values_have_no_mean():
+    found = interval([], [])
+    assert found.scans == 0
+    assert all(math.isnan(value) for value in (found.mean, found.low, found.high))
+
+
+def test_values_that_are_all_undefined_have_no_mean():
+    found = interval([NAN, NAN], [1, 2])
+    assert (found.scans, math.isnan(found.mean), math.isnan(found.low)) == (0, True, True)
+
+
+def test_undefined_values_are_left_out():
+    found = interval([0.25, NAN, 0.75], [1, 2, 3])
+    assert (found.mean, found.scans) == (0.5, 2)
+    assert found == interval([0.25, 0.75], [1, 3])
+
+
+def test_one_group_tells_nothing_about_the_interval():
+    found = interval([0.25, 0.75, NAN], [5, 5, 6])
+    assert (found.mean, found.scans) == (0.5, 2)
+    assert math.isnan(found.low)
+    assert math.isnan(found.high)
+
+
+def test_two_groups_reach_from_one_to_the_other():
+    # Both draws fall on the same group in half of the resamples: means 0, 0.5, 1 as 1 : 2 : 1.
+    found = interval([0.0, 1.0], [1, 2])
+    assert (found.mean, found.low, found.high) == (0.5, 0.0, 1.0)
+
+
+def test_the_mean_is_over_scans_not_over_groups():
+    assert interval([0.0, 1.0, 1.0, 1.0], [1, 2, 2, 2]).mean == 0.75
+
+
+def test_resampled_means_are_over_scans_not_over_groups():
+    # Two groups of 1 and 3 scans: resamples are 0 (A A), 0.75 (A B) or 1 (B B), never 0.5. The
+    # middle one is in half of them, so 0.75 is what five resamples' range almost surely holds;
+    # 41 resamples whose median must be 0.75 are seen through one resample at a time instead.
+    seen = {
+        interval([0.0, 1.0, 1.0, 1.0], [1, 2, 2, 2], seed=seed, resamples=1).low
+        for seed in range(40)
+    }
+    assert seen == {0.0, 0.75, 1.0}
+
+
+def test_the_interval_of_a_coin_is_the_binomials():
+    # Mean of 100 fair coins, each its own group: 0.5 +- 1.96 * 0.05.
+    found = interval([0.0, 1.0] * 50, range(100))
+    assert found.mean == 0.5
+    assert found.low == pytest.approx(0.402, abs=0.015)
+    assert found.high == pytest.approx(0.598, abs=0.015)
+
+
+def test_repeated_scans_of_a_group_do_not_narrow_the_interval():
+    once = interval([0.0, 1.0] * 10, range(20))
+    copies = interval(np.repeat([0.0, 1.0] * 10, 9), np.repeat(np.arange(20), 9))
+    apart = interval(np.repeat([0.0, 1.0] * 10, 9), np.arange(180))
+    assert (copies.low, copies.high) == (once.low, once.high)
+    assert apart.high - apart.low < (once.high - once.low) / 2
+
+
+def test_the_same_seed_gives_the_same_interval_and_another_may_not():
+    values, groups = np.linspace(0, 1, 30) ** 3, np.arange(30)
+    assert mean_interval(values, groups, seed=4) == mean_interval(values, groups, seed=4)
+    assert mean_interval(values, groups, seed=4) != mean_interval(values, groups, seed=5)
+
+
+def test_many_groups_are_resampled_a_block_at_a_time_to_the_same_interval(monkeypatch):
+    # 100 fair coins again, now with blocks of 10 resamples and a last one of 5.
+    monkeypatch.setattr(bootstrap, "_DRAWS_AT_ONCE", 1000)
+    found = interval([0.0, 1.0] * 50, range(100), resamples=2005)
+    assert found.low == pytest.approx(0.402, abs=0.015)
+    assert found.high == pytest.approx(0.598, abs=0.015)
+
+
+def test_unequal_lengths_are_refused_by_name():
+    with pytest.raises(InputError, match=r"\(3,\).*\(2,\)"):
+        interval([0.1, 0.2, 0.3], [1, 2])
+
+
+def test_fewer_than_one_resample_is_refused():
+    with pytest.raises(InputError, match="resamples is 0"):
+        interval([0.1, 0.2], [1, 2], resamples=0)
+
+
+@settings(deadline=None)
+@given(scored_groups)
+def test_the_interval_lies_within_the_values(scored):
+    values, groups = zip(*scored, strict=True)
+    found = interval(values, groups, resamples=50)
+    assert found.mean == pytest.approx(sum(values) / len(values))
+    if len(set(groups)) > 1:
+        assert min(values) <= found.low <= found.high <= max(values)
+
+
+@settings(deadline=None)
+@given(scored_groups, st.randoms(use_true_random=False))
+def test_the_order_of_scans_does_not_matter(scored, random):
+    shuffled = random.sample(scored, len(scored))
+    first = interval(*zip(*scored, strict=True), resamples=50)
+    second = interval(*zip(*shuffled, strict=True), resamples=50)
+    assert repr(first) == repr(second)  # sums of eighths are exact; NaN equals itself as text

@@ -1,0 +1,352 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+
+from busicli.errors import InputError
+from busicli.metrics import (
+    add_counts,
+    dice,
+    hd95,
+    image_score,
+    iou,
+    missed_lesions,
+    pixel_counts,
+    pooled_scores,
+)
+from busicli.records import PixelCounts
+
+EMPTY = np.zeros((2, 4), bool)
+
+
+def draw(*rows: str) -> NDArray[np.bool_]:
+    return np.array([[c == "#" for c in row] for row in rows], bool)
+
+
+@st.composite
+def mask_pairs(drawn):
+    shape = drawn(hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=7))
+    return drawn(hnp.arrays(bool, shape)), drawn(hnp.arrays(bool, shape))
+
+
+@st.composite
+def maps_and_references(drawn):
+    shape = (drawn(st.integers(2, 4)), 2, 3)
+    eighths = st.integers(0, 8).map(lambda n: n / 8)  # sums of eighths are exact
+    return drawn(hnp.arrays(np.float64, shape, elements=eighths)), drawn(hnp.arrays(bool, shape))
+
+
+# Dice and IoU
+
+
+def test_dice_and_iou_of_a_shift_by_one():
+    left, shifted = draw("##.."), draw(".##.")
+    assert dice(left, shifted) == 0.5  # 2 * 1 / (2 + 2)
+    assert iou(left, shifted) == pytest.approx(1 / 3)  # 1 of 3
+
+
+def test_overlap_of_a_part_with_the_whole():
+    part, whole = draw("#...", "...."), draw("##..", "#...")
+    assert dice(part, whole) == 0.5  # 2 * 1 / (1 + 3)
+    assert iou(part, whole) == pytest.approx(1 / 3)
+
+
+def test_overlap_of_two_empty_masks_is_undefined():
+    assert math.isnan(dice(EMPTY, EMPTY))
+    assert math.isnan(iou(EMPTY, EMPTY))
+
+
+def test_overlap_of_an_empty_mask_with_a_lesion_is_zero():
+    lesion = draw(".##.", "....")
+    assert (dice(EMPTY, lesion), iou(EMPTY, lesion)) == (0.0, 0.0)
+    assert (dice(lesion, EMPTY), iou(lesion, EMPTY)) == (0.0, 0.0)
+
+
+@given(mask_pairs())
+def test_dice_and_iou_do_not_depend_on_the_order(pair):
+    a, b = pair
+    assert dice(a, b) == pytest.approx(dice(b, a), nan_ok=True)
+    assert iou(a, b) == pytest.approx(iou(b, a), nan_ok=True)
+
+
+@given(mask_pairs())
+def test_dice_follows_from_iou(pair):
+    overlap = iou(*pair)
+    assert dice(*pair) == pytest.approx(2 * overlap / (1 + overlap), nan_ok=True)
+
+
+@pytest.mark.parametrize("score", [dice, iou, hd95, missed_lesions])
+def test_differing_shapes_are_refused_by_name(score):
+    with pytest.raises(InputError, match=r"\(2, 4\).*\(4, 2\)"):
+        score(EMPTY, EMPTY.T)
+
+
+@pytest.mark.parametrize("score", [dice, iou, hd95, missed_lesions])
+def test_masks_of_bytes_are_refused(score):
+    with pytest.raises(InputError, match="prediction is uint8"):
+        score(EMPTY.astype(np.uint8), EMPTY)
+    with pytest.raises(InputError, match="reference is uint8"):
+        score(EMPTY, EMPTY.astype(np.uint8))
+
+
+# HD95
+
+
+def test_hd95_of_two_pixels_is_their_distance():
+    a, b = draw("#....", ".....", "....."), draw(".....", ".....", "....#")
+    assert hd95(a, b) == pytest.approx(math.sqrt(2**2 + 4**2))
+
+
+def test_hd95_counts_rows_and_columns_by_their_own_spacing():
+    a, b = draw("#....", ".....", "....."), draw(".....", ".....", "....#")
+    assert hd95(a, b, spacing=(3.0, 0.5)) == pytest.approx(math.sqrt(6**2 + 2**2))
+    assert hd95(a, b, spacing=(0.5, 3.0)) == pytest.approx(math.sqrt(1**2 + 12**2))
+
+
+def test_hd95_is_the_worse_direction_not_the_pool():
+    # From the pixel to the bar all is 0. From the bar's pixels: 0, 1, 2, 3, 4, whose 95th
+    # percentile lies at rank 0.95 * 4 = 3.8. Pooled, 0, 0, 1, 2, 3, 4 would give 3.75.
+    pixel, bar = draw("#...."), draw("#####")
+    assert hd95(pixel, bar) == pytest.approx(3.8)
+    assert hd95(bar, pixel) == pytest.approx(3.8)
+
+
+def test_hd95_lets_a_twentieth_of_the_border_be_anywhere():
+    # 41 pixels in a row, one of which is 50 px further: rank 38 of 40 is still 0.
+    a = np.zeros((1, 100), bool)
+    a[0, :40] = True
+    b = a.copy()
+    b[0, 90] = True
+    assert hd95(a, b) == 0.0
+
+
+def test_hd95_looks_at_borders_alone():
+    # The ring's border is the block's, so the hole's filling is all that differs: from the ring's
+    # inner rim, which is on the block's border too (4-connected erosion of a ring leaves nothing).
+    block, ring = draw("###", "###", "###"), draw("###", "#.#", "###")
+    assert hd95(block, ring) == 0.0
+
+
+def test_outside_the_picture_is_outside_the_mask():
+    # A full 5 x 5 picture's border are its outermost pixels. The centre pixel is 2 from the
+    # middles of the sides and 2.83 from the corners: 4 of 16, so the 95th percentile is a corner.
+    full, centre = np.ones((5, 5), bool), np.zeros((5, 5), bool)
+    centre[2, 2] = True
+    assert hd95(full, centre) == pytest.approx(math.sqrt(8))
+
+
+def test_hd95_without_a_lesion_on_both_sides_is_undefined():
+    lesion = draw(".##.", "....")
+    assert math.isnan(hd95(EMPTY, EMPTY))
+    assert math.isnan(hd95(EMPTY, lesion))
+    assert math.isnan(hd95(lesion, EMPTY))
+
+
+@pytest.mark.parametrize("spacing", [(0.0, 1.0), (1.0, -1.0), (math.nan, 1.0), (1.0, math.inf)])
+def test_a_spacing_that_is_no_distance_is_refused(spacing):
+    with pytest.raises(InputError, match="spacing"):
+        hd95(EMPTY, EMPTY, spacing=spacing)
+
+
+def border_by_hand(mask):
+    padded = np.pad(mask, 1)
+    sides = [(0, 1), (2, 1), (1, 0), (1, 2)]
+    return [(r, c) for r, c in np.argwhere(mask) if not all(padded[r + i, c + j] for i, j in sides)]
+
+
+def hd95_by_hand(a, b, spacing):
+    def directed(here, there):
+        def gap(p, q):
+            return math.hypot((p[0] - q[0]) * spacing[0], (p[1] - q[1]) * spacing[1])
+
+        nearest = sorted(min(gap(p, q) for q in there) for p in here)
+        rank = 0.95 * (len(nearest) - 1)
+        low = math.floor(rank)
+        high = min(low + 1, len(nearest) - 1)
+        return nearest[low] + (rank - low) * (nearest[high] - nearest[low])
+
+    first, second = border_by_hand(a), border_by_hand(b)
+    return max(directed(first, second), directed(second, first))
+
+
+@given(mask_pairs(), st.sampled_from([(1.0, 1.0), (0.5, 2.0), (3.0, 0.1)]))
+def test_hd95_is_what_comparing_all_border_pixels_gives(pair, spacing):
+    a, b = pair
+    assume(a.any() and b.any())
+    assert hd95(a, b, spacing) == pytest.approx(hd95_by_hand(a, b, spacing))
+
+
+@given(mask_pairs())
+def test_hd95_does_not_depend_on_the_order(pair):
+    a, b = pair
+    assert hd95(a, b) == pytest.approx(hd95(b, a), nan_ok=True)
+
+
+@given(mask_pairs(), st.integers(0, 5), st.integers(0, 5))
+def test_moving_both_masks_changes_no_score(pair, down, right):
+    a, b = pair
+    room = ((down, 5 - down), (right, 5 - right))
+    moved_a, moved_b = np.pad(a, room), np.pad(b, room)
+    assert hd95(moved_a, moved_b) == pytest.approx(hd95(a, b), nan_ok=True)
+    assert dice(moved_a, moved_b) == pytest.approx(dice(a, b), nan_ok=True)
+    assert missed_lesions(moved_a, moved_b) == missed_lesions(a, b)
+
+
+@given(mask_pairs())
+def test_a_mask_is_at_no_distance_from_itself(pair):
+    mask, _ = pair
+    assume(mask.any())
+    assert hd95(mask, mask) == 0.0
+    assert dice(mask, mask) == 1.0
+
+
+# Missed lesions
+
+
+def test_a_lesion_is_missed_below_a_tenth_and_found_at_a_tenth():
+    # Lesions of 10 and 11 pixels, each covered by one: 1/10 is found, 1/11 missed.
+    reference = draw("##########.", "...........", "###########")
+    predicted = draw("#..........", "...........", "#..........")
+    assert missed_lesions(predicted, reference) == (2, 1)
+
+
+def test_reference_lesions_that_meet_at_a_corner_are_one():
+    assert missed_lesions(draw("....", "...."), draw("#...", ".#..")) == (1, 1)
+
+
+def test_an_empty_reference_misses_nothing():
+    assert missed_lesions(draw(".##.", "...."), EMPTY) == (0, 0)
+    assert missed_lesions(EMPTY, EMPTY) == (0, 0)
+
+
+@given(mask_pairs())
+def test_nothing_is_missed_by_the_reference_and_all_by_an_empty_mask(pair):
+    _, reference = pair
+    count, missed = missed_lesions(reference, reference)
+    assert missed == 0
+    assert missed_lesions(np.zeros_like(reference), reference) == (count, count)
+
+
+# One scan's scores
+
+
+def test_image_score_holds_every_score_of_the_pair():
+    predicted = draw("##...", ".....")
+    reference = draw(".##..", "....#")
+    score = image_score(
+        predicted, reference, case="b (1)", dataset="BUSI", label="benign", group=7, seen="same"
+    )
+    assert (score.case, score.dataset, score.label) == ("b (1)", "BUSI", "benign")
+    assert (score.group, score.seen) == (7, "same")
+    assert score.dice == pytest.approx(2 / 5)  # 2 * 1 / (2 + 3)
+    assert score.iou == 0.25  # 1 of 4
+    # Reference to prediction: 0, 1 and from (1, 4) to (0, 1) sqrt(10) = 3.162; rank 1.9 of 0..2.
+    assert score.hd95_px == pytest.approx(1 + 0.9 * (math.sqrt(10) - 1))
+    assert (score.lesions, score.missed_lesions) == (2, 1)
+    assert (score.reference_area_px, score.predicted_area_px) == (3, 2)
+
+
+def test_image_score_of_a_normal_scan_without_a_mask():
+    score = image_score(EMPTY, EMPTY, case="n", dataset="BUSI", label="normal", group=0)
+    assert all(math.isnan(value) for value in (score.dice, score.iou, score.hd95_px))
+    assert (score.lesions, score.missed_lesions, score.predicted_area_px) == (0, 0, 0)
+    assert score.seen == ""
+
+
+# Pooled over pixels
+
+
+def test_pixel_counts_of_four_pixels():
+    probability = np.array([[[0.75, 0.5], [0.25, 0.0]]], np.float32)
+    reference = np.array([[[True, False], [True, False]]])
+    assert pixel_counts(probability, reference) == PixelCounts(
+        true_positive=1.0,
+        false_positive=1.0,  # 0.5 is at the threshold
+        false_negative=1.0,
+        true_negative=1.0,
+        soft_intersection=1.0,  # 0.75 + 0.25
+        soft_sum=3.5,  # 1.5 + 2
+    )
+
+
+def test_pixel_counts_take_their_threshold():
+    probability = np.array([[[0.75, 0.5]]], np.float32)
+    counts = pixel_counts(probability, np.ones((1, 1, 2), bool), threshold=0.6)
+    assert (counts.true_positive, counts.false_negative) == (1.0, 1.0)
+
+
+def test_pixel_counts_without_scans_are_zero():
+    assert pixel_counts(np.zeros((0, 2, 3)), np.zeros((0, 2, 3), bool)) == PixelCounts()
+
+
+def test_soft_sums_do_not_lose_pixels_to_single_precision():
+    # A running float32 sum of ones stops at 2^24 = 16,777,216; half sums of 0.1 drift.
+    probability = np.full((3, 1000, 1000), 0.1, np.float32)
+    counts = pixel_counts(probability, np.ones(probability.shape, bool))
+    assert counts.soft_intersection == pytest.approx(3e6 * float(np.float32(0.1)), rel=1e-12)
+
+
+def test_pixel_counts_refuse_nan_and_differing_shapes():
+    with pytest.raises(InputError, match="NaN"):
+        pixel_counts(np.array([[[np.nan, 0.5]]]), np.zeros((1, 1, 2), bool))
+    with pytest.raises(InputError, match=r"\(1, 2, 3\).*\(1, 3, 2\)"):
+        pixel_counts(np.zeros((1, 2, 3)), np.zeros((1, 3, 2), bool))
+
+
+@given(maps_and_references(), st.integers(0, 4))
+def test_counts_added_are_the_counts_of_all_at_once(pair, cut):
+    probability, reference = pair
+    parts = (
+        pixel_counts(probability[:cut], reference[:cut]),
+        pixel_counts(probability[cut:], reference[cut:]),
+    )
+    assert add_counts(*parts) == pixel_counts(probability, reference)
+
+
+def test_pooled_scores_worked_by_hand():
+    counts = PixelCounts(
+        true_positive=3.0,
+        false_positive=1.0,
+        false_negative=2.0,
+        true_negative=4.0,
+        soft_intersection=2.5,
+        soft_sum=9.0,
+    )
+    assert pooled_scores(counts) == pytest.approx(
+        {
+            "Loss": 0.4,
+            "Dice_coef": 0.6,  # (2 * 2.5 + 1) / (9 + 1)
+            "Recall": 0.6,  # 3 of 5
+            "Precision": 0.75,  # 3 of 4
+            "Accuracy": 0.7,  # 7 of 10
+            "F1_score": 6 / 9,  # 2 * 3 / (2 * 3 + 1 + 2)
+        }
+    )
+
+
+def test_pooled_scores_stand_in_the_literatures_order():
+    keys = ["Loss", "Dice_coef", "Recall", "Precision", "Accuracy", "F1_score"]
+    assert list(pooled_scores(PixelCounts())) == keys
+
+
+def test_pooled_scores_are_undefined_where_nothing_is_counted():
+    assert all(math.isnan(value) for value in pooled_scores(PixelCounts()).values())
+
+
+def test_pooled_scores_of_normal_scans_without_a_mask():
+    scores = pooled_scores(PixelCounts(true_negative=6.0))
+    assert (scores["Accuracy"], scores["Dice_coef"], scores["Loss"]) == (1.0, 1.0, 0.0)
+    assert all(math.isnan(scores[name]) for name in ("Recall", "Precision", "F1_score"))
+
+
+@given(maps_and_references())
+def test_f1_is_dice_of_all_thresholded_pixels(pair):
+    probability, reference = pair
+    predicted = probability >= 0.5
+    flat = dice(predicted.reshape(-1, 3), reference.reshape(-1, 3))
+    f1 = pooled_scores(pixel_counts(probability, reference))["F1_score"]
+    assert f1 == pytest.approx(flat, nan_ok=True)
