@@ -63,7 +63,9 @@ def apply_change(
     """
     grey = bool((image[..., :1] == image).all())
     channels = image[..., :1] if grey else image
-    moved = np.stack([_move(channels[..., c], change, smooth=True) for c in range(channels.shape[2])])
+    moved = np.stack(
+        [_move(channels[..., c], change, smooth=True) for c in range(channels.shape[2])]
+    )
     toned = _tone(moved, change)
     changed = np.moveaxis(toned, 0, 2)
     return (

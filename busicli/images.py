@@ -1,7 +1,9 @@
 """All pixel input and output: pictures in, arrays out, and back."""
 
 import io
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +18,22 @@ FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 MAX_PIXELS = 100_000_000
 
-Pillow.MAX_IMAGE_PIXELS = None  # the check below comes first, and refuses with a sentence of its own
+
+class NotAPictureError(InputError):
+    """The bytes are of no format that busicli reads."""
+
+
+Pillow.MAX_IMAGE_PIXELS = (
+    None  # the check below comes first, and refuses with a sentence of its own
+)
 _MANY_GREYS = 16
+_MASK_NAME = re.compile(r"^(?P<scan>.+)_mask(_\d+)?$", re.DOTALL)
+
+
+def scan_stem_of_mask(path: Path) -> str | None:
+    """The stem of the scan that a mask's name belongs to (`x_mask.png`, `x_mask_1.png`: x)."""
+    match = _MASK_NAME.match(path.stem)
+    return match["scan"] if match else None
 
 
 def decode_scan(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image:
@@ -83,9 +99,7 @@ def _opened(data: bytes) -> Pillow.Image:
     try:
         return Pillow.open(io.BytesIO(data), formats=FORMATS)
     except (OSError, ValueError, SyntaxError, EOFError, Pillow.DecompressionBombError) as error:
-        raise InputError(
-            "is no picture that can be read; PNG, JPEG, BMP or TIFF is needed."
-        ) from error
+        raise NotAPictureError("is no picture; PNG, JPEG, BMP or TIFF is needed.") from error
 
 
 def _loaded(frame: Pillow.Image) -> Pillow.Image:

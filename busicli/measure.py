@@ -11,7 +11,8 @@ from busicli.records import Lesion, Mask, Probability
 
 # Second moment of a pixel's own unit square, times the 16 of the ellipse's squared full axis.
 _PIXEL_AXIS_SQUARED = 16 / 12
-_ROUND = 1 + 1e-6
+# Axes whose ratio is below this are alike: rounding alone must not give a disc a direction.
+_ELONGATED = 1 + 1e-6
 
 
 def lesions(mask: Mask, probability: Probability) -> tuple[Lesion, ...]:
@@ -42,6 +43,8 @@ def lesions(mask: Mask, probability: Probability) -> tuple[Lesion, ...]:
             f"the mask is {mask.shape} but the probability map is {probability.shape}; "
             "resize the map to the mask first."
         )
+    if not mask.any():
+        return ()
     regions = regionprops(label(mask, connectivity=2), intensity_image=probability)
     ordered = sorted(regions, key=lambda region: (-region.area, region.bbox))
     return tuple(_lesion(number, region, mask) for number, region in enumerate(ordered, start=1))
@@ -51,7 +54,7 @@ def _lesion(number: int, region: Any, mask: Mask) -> Lesion:
     area = int(region.area)
     row, column = region.centroid
     long_axis, short_axis = _axis(region.axis_major_length), _axis(region.axis_minor_length)
-    elongated = long_axis > short_axis * _ROUND
+    elongated = long_axis > short_axis * _ELONGATED
     return Lesion(
         lesion=number,
         area_px=area,

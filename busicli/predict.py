@@ -1,5 +1,6 @@
 """Running a network over scans: engines that all answer with probability maps."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -35,7 +36,8 @@ class KerasEngine:
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, size, size, 3) uint8 to (N, size, size) float32; the last batch is filled up, so that
-        the network is compiled for one shape and a scan's result does not depend on its place."""
+        the network is compiled for one shape and a scan's result does not depend on its place.
+        """
         parts = [self._batch(images[rows]) for rows in _slices(len(images), self.batch)]
         return np.concatenate(parts) if parts else np.zeros(images.shape[:3], np.float32)
 
@@ -49,3 +51,20 @@ class KerasEngine:
 def _slices(count: int, size: int) -> Iterator[slice]:
     for start in range(0, count, size):
         yield slice(start, start + size)
+
+
+def operations(model: "keras.Model") -> int:
+    """Floating-point operations a scan, 2 x multiply-adds of convolutions and dense layers.
+
+    Normalisation, activation and resampling are left out, as is usual. A transposed convolution
+    applies its kernel once an input pixel, any other once an output pixel.
+    """
+    total = 0
+    for layer in model._flatten_layers(include_self=False):
+        kernel = getattr(layer, "kernel", None)
+        if kernel is None or not layer._inbound_nodes:
+            continue
+        transposed = "Transpose" in type(layer).__name__
+        shape = (layer.input if transposed else layer.output).shape[1:-1]
+        total += 2 * math.prod(kernel.shape) * math.prod(shape)
+    return total

@@ -88,9 +88,11 @@ class Lesion:
     centroid: tuple[float, float]
     """Row, column."""
     long_axis_px: float
+    """Full axis of the ellipse with the lesion's second moments; 1.15 for a single pixel."""
     short_axis_px: float
     orientation_deg: float
-    """Angle of the long axis to the horizontal, in (-90, 90]; positive rises to the right."""
+    """Angle of the long axis to the horizontal, in (-90, 90]; positive rises to the right.
+    0 where both axes are alike."""
     circularity: float
     solidity: float
     mean_probability: float
@@ -128,7 +130,7 @@ class ImageScore:
     lesions: int
     """Components of the reference."""
     missed_lesions: int
-    """Components of the reference of which less than 10 % is covered."""
+    """8-connected components of the reference of which less than 10 % is covered."""
     reference_area_px: int
     predicted_area_px: int
     seen: str = ""
@@ -140,7 +142,9 @@ class Interval:
     """A mean with its bootstrap 95 % interval over groups."""
 
     mean: float
+    """NaN where there is no scan."""
     low: float
+    """NaN, as `high`, where fewer than two groups are left."""
     high: float
     scans: int
     """How many scans the mean is over."""
@@ -154,3 +158,5 @@ class Summary:
     labels: dict[str, dict[str, int]] = field(default_factory=dict)
     groups: int = 0
     grouped_scans: int = 0
+    divided: int = 0
+    """Groups that stand in more than one split: only where the split was asked for so."""

@@ -33,7 +33,9 @@ class Plugin:
             found = self.entry_point.load() if self.entry_point else _from_file(self.file)
         except InputError:
             raise
-        except Exception as error:  # a stranger's code may fail in any way; it must only hurt itself
+        except (
+            Exception
+        ) as error:  # a stranger's code may fail in any way; it must only hurt itself
             raise InputError(
                 f"the plugin {self.name} ({self.origin}) cannot be loaded: "
                 f"{type(error).__name__}: {error}; mend or uninstall it."
@@ -75,7 +77,8 @@ def find(name: str, files: Sequence[Path] = ()) -> Architecture:
     if not matching:
         known = ", ".join(sorted({plugin.name for plugin in plugins})) or "none"
         raise InputError(
-            f"there is no model {name}; known are: {known}. Install its plugin or give --plugin FILE."
+            f"there is no model {name}; known are: {known}. "
+            "Install its plugin or give --plugin FILE."
         )
     if len(matching) > 1:
         origins = " and ".join(plugin.origin for plugin in matching)

@@ -77,7 +77,10 @@ class PostprocessSettings(_Record):
     def __post_init__(self) -> None:
         _check(0 < self.threshold < 1, "threshold", self.threshold, "between 0 and 1")
         _check(
-            0 <= self.min_area_fraction < 1, "min_area_fraction", self.min_area_fraction, "in [0, 1)"
+            0 <= self.min_area_fraction < 1,
+            "min_area_fraction",
+            self.min_area_fraction,
+            "in [0, 1)",
         )
         _check(0 <= self.min_peak <= 1, "min_peak", self.min_peak, "in [0, 1]")
         _check(

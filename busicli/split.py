@@ -95,9 +95,7 @@ def _fill(
     return np.array(chosen + rest, np.int64)
 
 
-def _subset_of_sum(
-    groups: Sequence[int], sizes: NDArray[np.int64], total: int
-) -> list[int] | None:
+def _subset_of_sum(groups: Sequence[int], sizes: NDArray[np.int64], total: int) -> list[int] | None:
     """The first groups found whose sizes add up to `total` exactly, or None."""
     reached: dict[int, list[int]] = {0: []}
     for group in groups:

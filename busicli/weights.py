@@ -16,6 +16,7 @@ from safetensors.numpy import save as numbers_to_bytes
 from busicli.architecture import Architecture
 from busicli.errors import InputError
 from busicli.files import sha256_bytes, write_whole
+from busicli.framework import load_keras
 from busicli.registry import find
 from busicli.settings import PostprocessSettings, Precision, PreprocessSettings
 
@@ -63,8 +64,7 @@ def build_model(
     precision: Precision = "float32",
 ) -> "keras.Model":
     """The untrained network for (size, size, 3) scans; layers compute in `precision`."""
-    import keras
-
+    keras = load_keras()
     architecture.check_size(size_px)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32" if precision == "float32" else "mixed_bfloat16")
@@ -83,8 +83,8 @@ def save_weights(folder: Path, model: "keras.Model", card: Card) -> str:
     """
     numbers = {}
     for key, variable in zip(_keys(model.weights), model.weights, strict=True):
-        array = np.asarray(variable.numpy() if hasattr(variable, "numpy") else variable)
-        numbers[key] = np.ascontiguousarray(array, np.float16 if array.ndim > 1 else np.float32)
+        array = load_keras().ops.convert_to_numpy(variable.value)
+        numbers[key] = np.array(array, np.float16 if array.ndim > 1 else np.float32, order="C")
     data = numbers_to_bytes(numbers)
     write_whole(folder / NUMBERS, data)
     document = {**asdict(card), "files": {NUMBERS: sha256_bytes(data)}}
@@ -98,8 +98,8 @@ def read_card(folder: Path, *, pinned_sha256: str | None = None) -> Card:
     path = folder / CARD
     if not path.is_file():
         raise InputError(
-            f"{folder} holds no {CARD}; name a weights folder, such as runs/NAME/weights, or one of "
-            f"the weights that ship: {', '.join(shipped_names())}."
+            f"{folder} holds no {CARD}; name a weights folder, such as runs/NAME/weights, or "
+            f"weights that ship: {', '.join(shipped_names())}."
         )
     text = path.read_bytes()
     if pinned_sha256 is not None and sha256_bytes(text) != pinned_sha256:
@@ -117,9 +117,7 @@ def read_card(folder: Path, *, pinned_sha256: str | None = None) -> Card:
 
 def load_model(folder: Path, card: Card, *, plugins: Sequence[Path] = ()) -> "keras.Model":
     """The network with its numbers: built by the plugin, filled from a checked file of numbers."""
-    model = build_model(
-        find(card.architecture, plugins), card.preprocess.size_px, card.options
-    )
+    model = build_model(find(card.architecture, plugins), card.preprocess.size_px, card.options)
     fill_model(model, read_numbers(folder, card), folder.name)
     return model
 
@@ -147,8 +145,8 @@ def fill_model(model: "keras.Model", numbers: Mapping[str, Any], name: str) -> N
     shapes = {key: tuple(v.shape) for key, v in zip(keys, model.weights, strict=True)}
     if shapes != {key: tuple(array.shape) for key, array in numbers.items()}:
         raise InputError(
-            f"the weights {name} do not fit the model {model.name}: they hold {len(numbers)} arrays "
-            f"where {len(keys)} of given shapes were needed; use the plugin that made them."
+            f"the weights {name} do not fit the model {model.name}: they hold {len(numbers)} "
+            f"arrays where {len(keys)} of given shapes were needed; use the plugin that made them."
         )
     for key, variable in zip(keys, model.weights, strict=True):
         variable.assign(np.asarray(numbers[key], np.float32))

@@ -1,4 +1,4 @@
-"""A residual U-Net with attention-gated skips and a multi-scale bottom, twenty times cheaper.
+"""A residual U-Net with attention-gated skips and a multi-scale bottom, 36 times cheaper.
 
 What differs from `unet`, and why:
 - each scan is standardised inside the network: gain and dynamic range differ between scanners;
@@ -98,7 +98,7 @@ def _residual(x: Tensor, width: int, name: str) -> Tensor:
 
 
 def _multi_scale(x: Tensor, width: int, name: str) -> Tensor:
-    """Atrous pyramid (Chen et al. 2017, arXiv:1706.05587) with a global mean, added to its input."""
+    """Atrous pyramid (Chen et al. 2017, arXiv:1706.05587) and a global mean, added to x."""
     from keras import layers
 
     quarter = width // 4
@@ -133,7 +133,7 @@ def _gate(skip: Tensor, signal: Tensor, name: str) -> Tensor:
 
 ARCHITECTURE = Architecture(
     name="improved-unet",
-    summary="Residual U-Net with attention-gated skips and a multi-scale bottom, twenty times cheaper.",
+    summary="Residual U-Net, attention-gated skips, multi-scale bottom; 36 times cheaper.",
     source="busicli; parts after He (2016), Chen (2017), Oktay (2018), cited in the file",
     build=build,
     size_multiple=32,

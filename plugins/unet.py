@@ -1,4 +1,4 @@
-"""U-Net as the seed work trained it: five levels of paired 3 x 3 convolutions, 64 filters on top."""
+"""U-Net as the seed work trained it: five levels of two 3 x 3 convolutions, 64 filters on top."""
 
 from __future__ import annotations
 

@@ -54,9 +54,8 @@ def test_the_mean_is_over_scans_not_over_groups():
 
 
 def test_resampled_means_are_over_scans_not_over_groups():
-    # Two groups of 1 and 3 scans: resamples are 0 (A A), 0.75 (A B) or 1 (B B), never 0.5. The
-    # middle one is in half of them, so 0.75 is what five resamples' range almost surely holds;
-    # 41 resamples whose median must be 0.75 are seen through one resample at a time instead.
+    # Groups A of one 0 and B of three 1s: a resample is 0 (A A), 3 / 4 (A B) or 1 (B B), never
+    # 1 / 2. With one resample the interval is that resample; 40 seeds see all three.
     seen = {
         interval([0.0, 1.0, 1.0, 1.0], [1, 2, 2, 2], seed=seed, resamples=1).low
         for seed in range(40)

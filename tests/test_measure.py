@@ -48,17 +48,10 @@ def test_lesions_are_numbered_largest_first():
     assert [(lesion.lesion, lesion.area_px) for lesion in found] == [(1, 4), (2, 2), (3, 1)]
 
 
-def test_lesions_of_one_area_go_by_their_first_row_and_column():
-    # Scanned by rows the pixel at column 3 of the upright pair comes first, as in its box.
-    found = measured(draw("..#.##", "#.#...", "#....."))
-    assert [lesion.bbox for lesion in found] == [(0, 2, 2, 3), (0, 4, 1, 6), (1, 0, 3, 1)]
-
-
-def test_order_among_equal_areas_is_by_box_and_not_by_first_pixel():
-    # Both have 4 pixels. The hook's first pixel (0, 3) comes before the bar's (0, 5), and its box
-    # starts at column 1; the block's first pixel (0, 0) is also its box's corner.
-    found = measured(draw("##.#.", "##.#.", "....#", "...#."))
-    assert [lesion.bbox for lesion in found] == [(0, 0, 2, 2), (0, 3, 4, 5)]
+def test_lesions_of_one_area_go_by_their_boxes():
+    # Both have 9 pixels. Read by rows the block comes first; the hook's box starts further left.
+    found = measured(draw("..###.#", "..###.#", "..###.#", "......#", ".#####."))
+    assert [lesion.bbox for lesion in found] == [(0, 1, 5, 7), (0, 2, 3, 5)]
 
 
 def test_box_and_centroid_are_rows_first():
@@ -129,7 +122,7 @@ def test_a_disc_is_rounder_than_a_square_and_a_square_than_a_bar():
     (disc,) = measured(ellipse(20, 20, 0))
     (square,) = measured(np.pad(np.ones((40, 40), bool), 2))
     (bar,) = measured(np.pad(np.ones((5, 40), bool), 2))
-    assert 0.98 < disc.circularity <= 1
+    assert 0.94 < disc.circularity <= 1
     assert 0.86 < square.circularity < 0.90
     # 4 pi 200 / 90^2 = 0.31 for the true rectangle
     assert bar.circularity == pytest.approx(0.31, abs=0.05)
@@ -147,8 +140,8 @@ def test_a_line_is_not_round():
 
 
 def test_solidity_is_the_share_of_the_hull():
-    # The hull cuts the notch of 9 along its diagonal, of which 3 pixels and those above it fill:
-    # 16 pixels of the L, and 3 on the diagonal inside the hull.
+    # The hull closes the 3 x 3 notch along its diagonal, which keeps 3 of the notch's pixels
+    # below and left of the line from (0, 1) to (3, 4).
     lesion = only("##...", "##...", "##...", "#####", "#####")
     assert lesion.area_px == 16
     assert lesion.solidity == pytest.approx(16 / 19)
@@ -159,8 +152,11 @@ def test_a_convex_shape_has_solidity_one():
 
 
 def test_mean_probability_is_over_the_lesion_alone():
-    mask = draw("##.", "...", "..#")
-    probability = np.array([[0.5, 1.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.25]], np.float32)
+    # (0.5 + 1 + 0.75) / 3; the 0.9 lies in the lesion's box but not in the lesion.
+    mask = draw("##..", "#...", "...#")
+    probability = np.array(
+        [[0.5, 1.0, 0.0, 0.0], [0.75, 0.9, 0.0, 0.0], [0.0, 0.0, 0.0, 0.25]], np.float32
+    )
     assert [found.mean_probability for found in lesions(mask, probability)] == [0.75, 0.25]
 
 

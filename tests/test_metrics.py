@@ -116,7 +116,7 @@ def test_hd95_is_the_worse_direction_not_the_pool():
 
 
 def test_hd95_lets_a_twentieth_of_the_border_be_anywhere():
-    # 41 pixels in a row, one of which is 50 px further: rank 38 of 40 is still 0.
+    # 41 pixels, one of which lies 51 px from the rest: of ranks 0 to 40 the 38th is still 0.
     a = np.zeros((1, 100), bool)
     a[0, :40] = True
     b = a.copy()
@@ -125,9 +125,10 @@ def test_hd95_lets_a_twentieth_of_the_border_be_anywhere():
 
 
 def test_hd95_looks_at_borders_alone():
-    # The ring's border is the block's, so the hole's filling is all that differs: from the ring's
-    # inner rim, which is on the block's border too (4-connected erosion of a ring leaves nothing).
-    block, ring = draw("###", "###", "###"), draw("###", "#.#", "###")
+    # The block's border is its outermost 16 pixels, which are all of the ring: its centre is not
+    # compared with the ring, from which it is 2 away.
+    block = np.ones((5, 5), bool)
+    ring = draw("#####", "#...#", "#...#", "#...#", "#####")
     assert hd95(block, ring) == 0.0
 
 

@@ -5,23 +5,16 @@ all faults of all data sets can be told at once.
 """
 
 import csv
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from busicli.errors import InputError
-from busicli.images import SUFFIXES
+from busicli.images import SUFFIXES, scan_stem_of_mask
 from busicli.records import CLASSES, LESION_CLASSES, SPLITS, Failed, SourceCase
 
 Found = tuple[list[SourceCase], list[Failed]]
 
-_MASK_NAME = re.compile(r"^(?P<scan>.+)_mask(_\d+)?$")
 _COLUMNS = ("scan", "masks", "class", "group", "split")
-
-
-def is_mask_name(path: Path) -> bool:
-    """Whether a file's name is that of a mask beside its scan: `x_mask.png`, `x_mask_1.png`."""
-    return _MASK_NAME.match(path.stem) is not None
 
 
 def read_folder(folder: Path, name: str) -> Found:
@@ -71,10 +64,11 @@ def _busi(folder: Path, name: str) -> Found:
     for label in CLASSES:
         pictures = _pictures(folder / label)
         masks: dict[str, list[Path]] = {}
-        for path in filter(is_mask_name, pictures):
-            match = _MASK_NAME.match(path.stem)
-            masks.setdefault(match["scan"] if match else "", []).append(path)
-        for scan in (path for path in pictures if not is_mask_name(path)):
+        scans = [path for path in pictures if scan_stem_of_mask(path) is None]
+        for path in pictures:
+            if (stem := scan_stem_of_mask(path)) is not None:
+                masks.setdefault(stem, []).append(path)
+        for scan in scans:
             own = tuple(masks.pop(scan.stem, ()))
             if not own and label in LESION_CLASSES:
                 faults.append(Failed(f"{label}/{scan.name}", f"has no mask {scan.stem}_mask.png"))

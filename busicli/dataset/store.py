@@ -81,7 +81,7 @@ def open_data(folder: Path) -> PreparedData:
     """The data folder that `preprocess` wrote; InputError where there is none."""
     if not (folder / MARKER).is_file():
         raise InputError(
-            f"{folder} holds no prepared data; make it with: busicli preprocess DATASET --out {folder}"
+            f"{folder} holds no prepared data; make them: busicli preprocess DATASET --out {folder}"
         )
     try:
         info = json.loads((folder / MARKER).read_text(encoding="utf-8"))
@@ -189,5 +189,5 @@ def _read_cases(path: Path) -> Iterator[Case]:
 
 def _unusable(folder: Path) -> InputError:
     return InputError(
-        f"the prepared data in {folder} are incomplete or were changed; run busicli preprocess again."
+        f"the prepared data in {folder} are incomplete or were changed; run preprocess again."
     )

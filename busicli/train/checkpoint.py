@@ -54,5 +54,5 @@ def _variables(model: keras.Model) -> list[keras.Variable]:
 
 
 def _array(variable: keras.Variable) -> np.ndarray[Any, Any]:
-    array: np.ndarray[Any, Any] = np.ascontiguousarray(ops.convert_to_numpy(variable.value))
+    array: np.ndarray[Any, Any] = np.array(ops.convert_to_numpy(variable.value))
     return array

@@ -1,1 +1,1 @@
-"""Whole jobs: prepare, fit, evaluate, segment. They print nothing; who calls is told by callbacks."""
+"""Whole jobs: prepare, fit, evaluate, segment. They print nothing: callbacks tell."""

@@ -1,4 +1,4 @@
-"""Training a model on prepared data: a run folder with checkpoints, figures and finished weights."""
+"""Training a model on prepared data: a run folder with checkpoints, curves and weights."""
 
 import json
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ from busicli.dataset.store import PreparedData, PreparedSplit, open_data
 from busicli.errors import InputError
 from busicli.figures import curve_figure
 from busicli.files import folder_lock, write_whole
+from busicli.framework import load_keras
 from busicli.metrics import dice
 from busicli.postprocess import lesion_mask
 from busicli.records import Mask
@@ -93,8 +94,7 @@ def newest_run(runs: Path, fingerprint: str | None = None) -> Path | None:
 def _fit_locked(
     request: FitRequest, data: PreparedData, folder: Path, on_batch: "OnBatch"
 ) -> FitOutcome:
-    import keras  # here, so that a mistyped command fails before the seconds this takes
-
+    keras = load_keras()  # here, so that a mistyped command fails before the seconds this takes
     from busicli.train.history import read_history
     from busicli.train.loop import Listeners, compile_model, train_model
 

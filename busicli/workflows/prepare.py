@@ -123,7 +123,9 @@ def _store_scratch(
 def _assign(read: _Read, settings: SplitSettings) -> list[Case]:
     """Groups, splits and places within the splits, in the order of reading."""
     hashes = [case.print.phash for case in read.cases]
-    patients = [f"{c.source.dataset}/{c.source.group}" if c.source.group else "" for c in read.cases]
+    patients = [
+        f"{c.source.dataset}/{c.source.group}" if c.source.group else "" for c in read.cases
+    ]
     groups = join_groups(near_copies(read.thumbnails, hashes), patients)
     strata = [f"{c.source.dataset}/{c.source.label}" for c in read.cases]
     if any(case.source.split for case in read.cases):
@@ -155,7 +157,9 @@ def _case(prepared: PreparedCase, split: str, group: int, index: int) -> Case:
         height=prepared.shape[0],
         width=prepared.shape[1],
         print=prepared.print,
-        sources=tuple(p.relative_to(base).as_posix() if base in p.parents else p.name for p in paths),
+        sources=tuple(
+            p.relative_to(base).as_posix() if base in p.parents else p.name for p in paths
+        ),
     )
 
 
@@ -198,7 +202,9 @@ def _info(cases: Sequence[Case], request: PrepareRequest) -> dict[str, Any]:
 
 def _labels(cases: Sequence[Case]) -> dict[str, dict[str, int]]:
     return {
-        split: dict(sorted(Counter(c.label or "unknown" for c in cases if c.split == split).items()))
+        split: dict(
+            sorted(Counter(c.label or "unknown" for c in cases if c.split == split).items())
+        )
         for split in SPLITS
     }
 
@@ -208,9 +214,11 @@ def _summary(cases: Sequence[Case], size: int) -> Summary:
         return (sum(case.split == split for case in cases), size, size, 3)
 
     groups = Counter(case.group for case in cases)
+    parts = Counter(group for group, _ in {(case.group, case.split) for case in cases})
     return Summary(
         shapes={split: shape(split) for split in SPLITS},
         labels=_labels(cases),
         groups=sum(n > 1 for n in groups.values()),
         grouped_scans=sum(n for n in groups.values() if n > 1),
+        divided=sum(n > 1 for n in parts.values()),
     )

@@ -1,0 +1,1 @@
+"""The commands: each parses, calls one workflow and shows the outcome. Only here is printed."""

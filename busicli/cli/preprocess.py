@@ -1,0 +1,76 @@
+"""`busicli preprocess`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from busicli.cli.options import Jobs, Seed
+from busicli.errors import UsageError
+
+if TYPE_CHECKING:
+    from busicli.records import Summary
+
+TITLES = {"train": "Training", "val": "Validation", "test": "Test"}
+
+
+def preprocess(
+    datasets: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="DATASET...", help="Folders in BUSI's or BUS-BRA's layout."),
+    ] = None,
+    table: Annotated[
+        list[Path] | None,
+        typer.Option(help="CSV with columns scan, masks, class, group, split; repeatable."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("data"),
+    split_by: Annotated[
+        str,
+        typer.Option(help="group keeps near copies and patients together; image is plain random."),
+    ] = "group",
+    size: Annotated[int, typer.Option(help="Rows and columns of the network's input, px.")] = 256,
+    seed: Seed = 0,
+    jobs: Jobs = -1,
+) -> None:
+    """Prepare data sets for training: resize, group near copies, split, store."""
+    if not datasets and not table:
+        raise UsageError("no data set was given; name a folder, or a table with --table.")
+    if split_by not in ("group", "image"):
+        raise UsageError(f"--split-by is {split_by}; it must be group or image.")
+    # imported here: SciPy and matplotlib would double the time of --help
+    from busicli.cli.progress import tracked
+    from busicli.settings import PreprocessSettings, SplitSettings
+    from busicli.workflows.prepare import PrepareRequest, prepare
+
+    request = PrepareRequest(
+        folders=tuple(datasets or ()),
+        tables=tuple(table or ()),
+        out=out,
+        preprocess=PreprocessSettings(size_px=size),
+        split=SplitSettings(by="image" if split_by == "image" else "group", seed=seed),
+        jobs=jobs,
+    )
+    _show(prepare(request, tracked("preparing scans")), out)
+
+
+def _show(summary: "Summary", out: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    for split, shape in summary.shapes.items():
+        print(f"{TITLES[split]} data: {shape} {shape[:3]}")
+    labels = sorted({label for counts in summary.labels.values() for label in counts})
+    table = Table(title="Scans by class")
+    table.add_column("split")
+    for label in labels:
+        table.add_column(label, justify="right")
+    for split, counts in summary.labels.items():
+        table.add_row(split, *(str(counts.get(label, 0)) for label in labels))
+    console = Console()
+    console.print(table)
+    print(
+        f"{summary.grouped_scans} scans share a group (patient or near copies) with another: "
+        f"{summary.groups} groups, of which "
+        + (f"{summary.divided} are divided." if summary.divided else "none is divided.")
+    )
+    print(f"Look at {out / 'figures'}; go on with: busicli train --data {out}")

@@ -1,0 +1,124 @@
+"""`busicli segment-dir`."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from busicli.cli.options import Jobs, Plugin, WeightsSha256
+from busicli.errors import UsageError
+
+if TYPE_CHECKING:
+    from busicli.workflows.segment import SegmentOutcome
+
+LISTED_FAILURES = 10
+
+
+def segment_dir(
+    scans: Annotated[
+        str, typer.Argument(metavar="SCANS", help="Folder of scans; - reads paths from stdin.")
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write to.")],
+    weights: Annotated[
+        str, typer.Option(metavar="W", help="Folder, or the name of weights that ship.")
+    ] = "improved-unet",
+    overlays: Annotated[bool, typer.Option(help="Write outline pictures too.")] = True,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON line a scan instead of a summary.")
+    ] = False,
+    nul: Annotated[
+        bool, typer.Option("-0", help="Paths on stdin are separated by NUL, as find -print0 does.")
+    ] = False,
+    names: Annotated[
+        str, typer.Option(help="keep, or hash: no file name of yours in anything written.")
+    ] = "keep",
+    progress: Annotated[str, typer.Option(help="auto, json or none; always on stderr.")] = "auto",
+    max_pixels: Annotated[
+        int, typer.Option(min=1, help="Larger pictures are refused before they are decoded.")
+    ] = 100_000_000,
+    jobs: Jobs = -1,
+    weights_sha256: WeightsSha256 = None,
+    plugin: Plugin = None,
+) -> None:
+    """Segment every scan below a folder; run again to go on after an interruption."""
+    for value, option, known in (
+        (names, "--names", ("keep", "hash")),
+        (progress, "--progress", ("auto", "json", "none")),
+    ):
+        if value not in known:
+            raise UsageError(f"{option} is {value}; it must be {' or '.join(known)}.")
+    # imported here: SciPy would double the time of --help
+    from busicli.cli.signals import noted_signals
+    from busicli.workflows.segment import Listeners, SegmentRequest, segment
+
+    request = SegmentRequest(
+        scans=_listed(nul) if scans == "-" else Path(scans),
+        out=out,
+        weights=weights,
+        weights_sha256=weights_sha256,
+        plugins=tuple(plugin or ()),
+        overlays=overlays,
+        names="hash" if names == "hash" else "keep",
+        max_pixels=max_pixels,
+        jobs=os.cpu_count() or 1 if jobs < 1 else jobs,
+    )
+    with noted_signals() as stop_status:
+        shown = _Shown(progress, as_json)
+        try:
+            listeners = Listeners(on_start=shown.start, on_row=shown.row, stop_status=stop_status)
+            outcome = segment(request, listeners)
+        finally:
+            shown.close()
+    if not as_json:
+        _show(outcome, out)
+    raise typer.Exit(outcome.exit_status)
+
+
+def _listed(nul: bool) -> tuple[Path, ...]:
+    """Paths from stdin as the bytes they are; empty lines are left out."""
+    parts = sys.stdin.buffer.read().split(b"\0" if nul else b"\n")
+    return tuple(Path(os.fsdecode(part)) for part in parts if part)
+
+
+class _Shown:
+    """What is seen while scans are done: a bar on stderr, JSON lines on stdout if asked for."""
+
+    def __init__(self, form: str, as_json: bool) -> None:
+        self.form, self.as_json = form, as_json
+        self.bar: Any = None
+
+    def start(self, scans: int) -> None:
+        from busicli.cli.progress import bar
+
+        self.bar = bar("segmenting", scans, self.form)  # type: ignore[arg-type]
+
+    def row(self, row: dict[str, Any]) -> None:
+        if self.as_json:
+            print(json.dumps(row, ensure_ascii=False), flush=True)
+        self.bar.update(1)
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+def _show(outcome: "SegmentOutcome", out: Path) -> None:
+    counts = outcome.counts
+    done = counts.get("ok", 0)
+    print(
+        f"{done} scans segmented, {counts.get('failed', 0)} failed, "
+        f"{counts.get('skipped', 0)} files skipped in {outcome.seconds:.1f} s "
+        f"with {outcome.weights}."
+    )
+    for row in outcome.failed[:LISTED_FAILURES]:
+        print(f"  failed: {row['scan']}: {row['reason']}")
+    if len(outcome.failed) > LISTED_FAILURES:
+        print(f"  and {len(outcome.failed) - LISTED_FAILURES} more: see manifest.jsonl")
+    left = outcome.inputs - sum(counts.values())
+    if left:
+        print(f"Stopped with {left} files to go; run the same command again to go on.")
+    print(f"Results in {out}: masks/, overlays/, lesions.csv, manifest.jsonl, run.json")
+    print("Not a medical device: a person must check every mask.")

@@ -1,0 +1,1 @@
+"""What `segment-dir` leaves behind: where it stands, the journal, the manifest and the tables."""

@@ -1,0 +1,37 @@
+"""Where each result of a scan stands under OUT."""
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The paths under one output folder."""
+
+    out: Path
+
+    @property
+    def own(self) -> Path:
+        """Where busicli keeps what is not for users: journal and lock."""
+        return self.out / ".busicli"
+
+    def mask(self, relative: PurePosixPath, frame: int, frames: int) -> Path:
+        """`masks/x.png` for `x.png`, `masks/x.jpg.png` for others, a folder for several frames."""
+        return self.out / "masks" / picture_path(relative, frame, frames)
+
+    def overlay(self, relative: PurePosixPath, frame: int, frames: int) -> Path:
+        """As `mask`, under `overlays/`."""
+        return self.out / "overlays" / picture_path(relative, frame, frames)
+
+
+def picture_path(relative: PurePosixPath, frame: int, frames: int) -> PurePosixPath:
+    """A result's path below `masks/` or `overlays/`; frames count from 1.
+
+    >>> str(picture_path(PurePosixPath("a/x.jpg"), 1, 1))
+    'a/x.jpg.png'
+    >>> str(picture_path(PurePosixPath("a/x.tif"), 2, 30))
+    'a/x.tif/0002.png'
+    """
+    if frames > 1:
+        return relative / f"{frame:04d}.png"
+    return relative if relative.suffix == ".png" else relative.with_name(relative.name + ".png")

@@ -1,0 +1,119 @@
+"""One scan's way through a run: opened and prepared, later finished and written."""
+
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from busicli.errors import InputError
+from busicli.files import sha256_bytes, sha256_file, write_whole
+from busicli.images import (
+    SUFFIXES,
+    NotAPictureError,
+    decode_frames,
+    encode_mask,
+    encode_overlay,
+)
+from busicli.measure import lesions
+from busicli.names import written_name
+from busicli.outline import outline
+from busicli.postprocess import lesion_mask
+from busicli.preprocess import native_probability, network_image
+from busicli.records import Image
+from busicli.results.layout import Layout
+from busicli.settings import PostprocessSettings, PreprocessSettings
+from busicli.worklist import Work
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps:
+    """The settings that a scan meets on its way."""
+
+    layout: Layout
+    preprocess: PreprocessSettings
+    postprocess: PostprocessSettings
+    max_pixels: int
+    overlays: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A scan on its way to the network."""
+
+    work: Work
+    sha256: str
+    frames: tuple[Image, ...]
+    inputs: NDArray[np.uint8] = field(repr=False)
+    """(frames, size, size, 3)."""
+    seconds: float
+
+
+def open_scan(work: Work, steps: Steps, earlier: Row | None) -> Opened | Row:
+    """The opened scan, or its row at once: skipped, failed, or done in an earlier run."""
+    started = time.monotonic()
+    if work.skip or work.fault:
+        status = "skipped" if work.skip else "failed"
+        return _row(work, status, work.skip or work.fault)
+    try:
+        data = work.path.read_bytes()
+        sha256 = sha256_bytes(data)
+        if earlier is not None and _unchanged(earlier, sha256, steps):
+            return earlier
+        frames = tuple(decode_frames(data, max_pixels=steps.max_pixels))
+    except NotAPictureError as error:
+        named_as_one = work.path.suffix.lower() in SUFFIXES
+        return _row(work, "failed" if named_as_one else "skipped", str(error).rstrip("."))
+    except InputError as error:
+        return _row(work, "failed", str(error).rstrip("."))
+    except OSError as error:
+        return _row(work, "failed", f"cannot be read: {error.strerror}")
+    inputs = np.stack([network_image(frame, steps.preprocess) for frame in frames])
+    seconds = time.monotonic() - started
+    return Opened(work=work, sha256=sha256, frames=frames, inputs=inputs, seconds=seconds)
+
+
+def finish_scan(
+    opened: Opened, probabilities: NDArray[np.float32], steps: Steps, network_seconds: float
+) -> Row:
+    """Write masks and overlays of every frame and return the scan's row, its lesions in full."""
+    started = time.monotonic()
+    found: list[Row] = []
+    masks: list[Row] = []
+    for number, (frame, probability) in enumerate(
+        zip(opened.frames, probabilities, strict=True), start=1
+    ):
+        native = native_probability(probability, frame.shape[:2])
+        mask = lesion_mask(native, steps.postprocess)
+        found += [{"frame": number, **asdict(lesion)} for lesion in lesions(mask, native)]
+        place = opened.work.relative, number, len(opened.frames)
+        path = steps.layout.mask(*place)
+        data = encode_mask(mask)
+        write_whole(path, data)
+        if steps.overlays:
+            write_whole(steps.layout.overlay(*place), encode_overlay(frame, outline(mask)))
+        name = written_name(path.relative_to(steps.layout.out))
+        masks.append({"frame": number, "path": name, "sha256": sha256_bytes(data)})
+    seconds = opened.seconds + network_seconds + time.monotonic() - started
+    return {
+        **_row(opened.work, "ok", ""),
+        "lesions": found,
+        "sha256": opened.sha256,
+        "masks": masks,
+        "milliseconds": round(1000 * seconds, 1),
+    }
+
+
+def _row(work: Work, status: str, reason: str) -> Row:
+    return {"scan": written_name(work.relative), "status": status, "reason": reason}
+
+
+def _unchanged(earlier: Row, sha256: str, steps: Steps) -> bool:
+    """Whether an earlier row still holds: the same scan, and every file that it wrote."""
+    if earlier["status"] != "ok" or earlier["sha256"] != sha256:
+        return False
+    paths = [(steps.layout.out / mask["path"], mask["sha256"]) for mask in earlier["masks"]]
+    return all(path.is_file() and sha256_file(path) == digest for path, digest in paths)

@@ -1,0 +1,93 @@
+"""Which scans are to be done: a folder searched, or paths from a list."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from busicli.errors import InputError
+from busicli.images import SUFFIXES, scan_stem_of_mask
+from busicli.names import written_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One input file."""
+
+    path: Path
+    relative: PurePosixPath
+    """Below the scans' folder, or as listed: its name in every result."""
+    skip: str = ""
+    """Why it is no scan, known from its name alone; empty for a scan."""
+    fault: str = ""
+    """Why it cannot be done, known before it is opened: a clash of names, a closed folder."""
+
+
+def from_folder(scans: Path, out: Path) -> list[Work]:
+    """Every file below `scans`, by name; `out` and links to folders are not entered.
+
+    A folder that cannot be read is one faulty piece of work. Raises InputError where `scans` itself
+    is no folder.
+    """
+    if not scans.is_dir():
+        raise InputError(f"there is no folder {scans}; give the folder that holds the scans.")
+    out = out.resolve()
+    closed: list[OSError] = []
+    found: list[Work] = []
+    for folder, folders, names in os.walk(scans, onerror=closed.append):
+        folders[:] = sorted(d for d in folders if Path(folder, d).resolve() != out)
+        siblings = {Path(name).stem for name in names if Path(name).suffix.lower() in SUFFIXES}
+        for name in sorted(names):
+            path = Path(folder, name)
+            relative = PurePosixPath(path.relative_to(scans))
+            found.append(Work(path=path, relative=relative, skip=_skip(path, siblings)))
+    found += [_closed_folder(error, scans) for error in closed]
+    found.sort(key=lambda work: os.fsencode(work.relative))
+    return list(_with_clashes(found))
+
+
+def from_list(paths: Iterable[Path]) -> list[Work]:
+    """The listed files in their order; one listed twice counts once.
+
+    A path keeps its place below the current folder, any other its absolute one, without the root.
+    """
+    here = Path.cwd()
+    found: dict[PurePosixPath, Work] = {}
+    for path in paths:
+        whole = Path(os.path.normpath(here / path))
+        below = whole.relative_to(here) if here in whole.parents else whole.relative_to("/")
+        relative = PurePosixPath(below)
+        stem = scan_stem_of_mask(path)
+        siblings = {stem} if stem and _has_scan(path, stem) else set()
+        found.setdefault(relative, Work(path=path, relative=relative, skip=_skip(path, siblings)))
+    return list(_with_clashes(found.values()))
+
+
+def _skip(path: Path, siblings: set[str]) -> str:
+    """Only a mask beside its scan is skipped by name; what a file is, its content decides."""
+    stem = scan_stem_of_mask(path)
+    return "a mask beside its scan" if stem is not None and stem in siblings else ""
+
+
+def _has_scan(mask: Path, stem: str) -> bool:
+    return any(mask.with_name(stem + suffix).is_file() for suffix in SUFFIXES)
+
+
+def _with_clashes(found: Iterable[Work]) -> Iterator[Work]:
+    """Name the scan whose mask another's would overwrite, also where case is ignored."""
+    taken: dict[str, PurePosixPath] = {}
+    for work in found:
+        if work.skip or work.fault:
+            yield work
+            continue
+        place = str(work.relative).casefold()
+        place += "" if place.endswith(".png") and work.relative.suffix == ".png" else ".png"
+        first = taken.setdefault(place, work.relative)
+        clash = f"its mask would overwrite that of {written_name(first)}"
+        yield work if first == work.relative else replace(work, fault=clash)
+
+
+def _closed_folder(error: OSError, scans: Path) -> Work:
+    path = Path(os.fsdecode(error.filename))
+    relative = PurePosixPath(path.relative_to(scans))
+    return Work(path=path, relative=relative, fault=f"this folder cannot be read: {error.strerror}")
