@@ -1,15 +1,19 @@
 """Figures as PNG bytes, drawn without a screen and without matplotlib's global state."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 TRAIN_COLOUR, VAL_COLOUR = "#0072B2", "#D55E00"
 """Blue and vermilion of Okabe and Ito: told apart by colour-blind eyes and in grey print."""
+
+Example = tuple[str, NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
+"""Caption, (size, size, 3) scan, (size, size) true mask and predicted mask of 0 and 1."""
 
 
 def category_figure(label: str, images: NDArray[np.uint8], masks: NDArray[np.uint8]) -> bytes:
@@ -27,7 +31,7 @@ def category_figure(label: str, images: NDArray[np.uint8], masks: NDArray[np.uin
 
 
 def curve_figure(
-    title: str, label: str, epochs: Sequence[int], curves: dict[str, Sequence[float]]
+    title: str, label: str, epochs: Sequence[int], curves: Mapping[str, Sequence[float]]
 ) -> bytes:
     """Named curves over epochs, the first two in blue (training) and vermilion (validation)."""
     figure = Figure(figsize=(6.4, 4), layout="constrained")
@@ -37,13 +41,13 @@ def curve_figure(
         few = marker if len(values) < 30 else None
         axis.plot(epochs, values, color=colour, linestyle=line, marker=few, ms=4, label=name)
     axis.set(title=title, xlabel="epoch", ylabel=label)
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.grid(alpha=0.3)
     axis.legend()
     return _png(figure)
 
 
-def examples_figure(rows: Sequence[tuple[str, NDArray[np.uint8], NDArray, NDArray]]) -> bytes:
+def examples_figure(rows: Sequence[Example]) -> bytes:
     """One row an example: its caption, scan, true mask and predicted mask, all of one size."""
     figure = Figure(figsize=(7, 2.35 * len(rows)), layout="constrained")
     axes = figure.subplots(len(rows), 3, squeeze=False)

@@ -1,5 +1,6 @@
 """Loading Keras with its backend, once, without their chatter."""
 
+import importlib
 import logging
 import os
 import sys
@@ -15,12 +16,9 @@ def load_keras() -> ModuleType:
     """The keras module. What the backend's libraries write to stderr while loading becomes one
     debug message: no setting of theirs keeps them quiet.
     """
-    if "keras" in sys.modules:
-        return sys.modules["keras"]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads it while it loads
     with _captured_stderr():
-        import keras
-    return keras
+        return importlib.import_module("keras")
 
 
 @contextmanager

@@ -69,7 +69,8 @@ def decode_mask(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Mask:
     """
     grey = decode_scan(data, max_pixels=max_pixels).max(axis=2)
     values = np.count_nonzero(np.bincount(grey.ravel(), minlength=256))
-    return grey > 0 if values <= _MANY_GREYS else grey >= 128
+    mask: Mask = grey >= (1 if values <= _MANY_GREYS else 128)
+    return mask
 
 
 def encode_mask(mask: Mask) -> bytes:

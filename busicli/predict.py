@@ -19,7 +19,10 @@ BATCH = 8
 class Engine(Protocol):
     """Anything that maps network images to probability maps."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What the manifest calls it."""
+        ...
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, size, size, 3) uint8 to (N, size, size) float32 in [0, 1]."""

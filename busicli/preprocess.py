@@ -33,4 +33,5 @@ def native_probability(probability: Probability, shape: tuple[int, int]) -> Prob
     """A (size, size) probability map at the scan's own (rows, columns), bilinear."""
     picture = Pillow.fromarray(np.ascontiguousarray(probability, np.float32))
     resized = picture.resize((shape[1], shape[0]), Pillow.Resampling.BILINEAR)
-    return np.clip(np.asarray(resized), 0.0, 1.0)
+    native: Probability = np.clip(np.asarray(resized), 0.0, 1.0)
+    return native

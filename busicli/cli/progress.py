@@ -13,7 +13,7 @@ Form = Literal["auto", "json", "none"]
 SECONDS_A_LINE = 10.0
 
 
-class _Lines(tqdm):  # type: ignore[type-arg,misc]
+class _Lines(tqdm):
     """tqdm's own timing and estimates, written as whole lines: a bar would fill a log."""
 
     _written = ""

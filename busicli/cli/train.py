@@ -1,6 +1,7 @@
 """`busicli train`."""
 
 import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,7 @@ from busicli.cli.options import Data, Plugin, Runs, Seed
 from busicli.errors import UsageError
 
 if TYPE_CHECKING:
+    from busicli.train.history import Row
     from busicli.workflows.fit import FitOutcome
 
 
@@ -66,24 +68,36 @@ def train(
         resume=resume,
     )
     print(f"Run {request.runs / request.name}: {model}, {epochs} epochs")
-    _show(fit(request, _Bars()))
+    shown = _Shown(epochs)
+    _show(fit(request, shown.batch, shown.epoch))
 
 
-class _Bars:
-    """A bar an epoch."""
+class _Shown:
+    """A bar an epoch on a terminal, and everywhere a line after each."""
 
-    def __init__(self) -> None:
-        self._bar: Any = None
-        self._epoch = 0
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+        self.bar: Any = None
 
-    def __call__(self, epoch: int, done: int, total: int) -> None:
+    def batch(self, epoch: int, done: int, total: int) -> None:
         from busicli.cli.progress import bar
 
-        if epoch != self._epoch:
-            self._epoch, self._bar = epoch, bar(f"epoch {epoch}", total, unit="batch")
-        self._bar.update(1)
+        if not sys.stderr.isatty():
+            return
+        if done == 1:
+            self.bar = bar(f"epoch {epoch} of {self.epochs}", total, unit="batch")
+        self.bar.update(1)
         if done == total:
-            self._bar.close()
+            self.bar.close()
+
+    def epoch(self, history: "list[Row]") -> None:
+        row = history[-1]
+        print(
+            f"epoch {len(history)} of {self.epochs}: Dice_coef {row['Dice_coef']:.4f} training, "
+            f"{row['val_Dice_coef']:.4f} validation; {row['seconds']:.0f} s",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def _run_name(runs: Path, model: str, resume: bool) -> str:

@@ -57,7 +57,7 @@ class CasePreparation:
             image=network_image(scan, self.settings),
             mask=network_mask(mask, self.settings),
             native_mask=encode_mask(mask),
-            shape=mask.shape,
+            shape=scan.shape[:2],
             print=scan_print(data, scan),
             thumbnail=thumbnail(scan),
         )

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from typing import Any
@@ -29,9 +30,9 @@ def summarise(scores: Sequence[ImageScore]) -> Summary:
         "scans_with_lesion": len(lesion_scans),
         "dice": _interval(lesion_scans, lambda s: s.dice),
         "iou": _interval(lesion_scans, lambda s: s.iou),
-        "dice_empty_is_1": _interval(scores, lambda s: 1.0 if np.isnan(s.dice) else s.dice),
+        "dice_empty_is_1": _interval(scores, lambda s: 1.0 if math.isnan(s.dice) else s.dice),
         "hd95_px": _interval(lesion_scans, lambda s: s.hd95_px),
-        "hd95_left_out": sum(np.isnan(s.hd95_px) for s in lesion_scans),
+        "hd95_left_out": sum(math.isnan(s.hd95_px) for s in lesion_scans),
         "lesions": sum(s.lesions for s in scores),
         "missed_lesions": sum(s.missed_lesions for s in scores),
         "lesion_scans_with_empty_mask": sum(not s.predicted_area_px for s in lesion_scans),
@@ -66,10 +67,10 @@ def _interval(
     values = np.array([value(s) for s in scores], np.float64)
     groups = np.array([s.group for s in scores], np.int64)
     found = asdict(mean_interval(values, groups))
-    return {name: None if np.isnan(number) else number for name, number in found.items()}
+    return {name: None if math.isnan(number) else number for name, number in found.items()}
 
 
 def _cell(value: object) -> object:
     if isinstance(value, float):
-        return "" if np.isnan(value) else f"{value:.6g}"
+        return "" if math.isnan(value) else f"{value:.6g}"
     return safe_cell(value) if isinstance(value, str) else value

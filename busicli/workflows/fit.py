@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import keras
 
     from busicli.train.history import Row
-    from busicli.train.loop import OnBatch
+    from busicli.train.loop import OnBatch, OnEpoch
 
 RUN = "run.json"
 CURVES = {
@@ -70,7 +70,7 @@ class FitOutcome:
     card: Card
 
 
-def fit(request: FitRequest, on_batch: "OnBatch") -> FitOutcome:
+def fit(request: FitRequest, on_batch: "OnBatch", on_epoch: "OnEpoch") -> FitOutcome:
     """Train, or go on with a stopped run; raises InputError before anything is written."""
     data = open_data(request.data)
     architecture = find(request.model, request.plugins)
@@ -78,7 +78,7 @@ def fit(request: FitRequest, on_batch: "OnBatch") -> FitOutcome:
     folder = request.runs / request.name
     _check_run(folder, request, data)
     with folder_lock(folder / ".lock"):
-        return _fit_locked(request, data, folder, on_batch)
+        return _fit_locked(request, data, folder, (on_batch, on_epoch))
 
 
 def newest_run(runs: Path, fingerprint: str | None = None) -> Path | None:
@@ -92,7 +92,7 @@ def newest_run(runs: Path, fingerprint: str | None = None) -> Path | None:
 
 
 def _fit_locked(
-    request: FitRequest, data: PreparedData, folder: Path, on_batch: "OnBatch"
+    request: FitRequest, data: PreparedData, folder: Path, tell: "tuple[OnBatch, OnEpoch]"
 ) -> FitOutcome:
     keras = load_keras()  # here, so that a mistyped command fails before the seconds this takes
     from busicli.train.history import read_history
@@ -115,7 +115,12 @@ def _fit_locked(
     compile_model(model, settings, len(train.images))
     if not (folder / RUN).is_file():
         _write_run(folder, request, data)
-    listeners = Listeners(on_batch=on_batch, on_epoch=lambda rows: _draw_curves(folder, rows))
+
+    def after_epoch(history: "list[Row]") -> None:
+        _draw_curves(folder, history)
+        tell[1](history)
+
+    listeners = Listeners(on_batch=tell[0], on_epoch=after_epoch)
     progress = train_model(model, (train, val), settings, folder, listeners)
     history = read_history(folder / "history.csv")
     card = _finish(request, data, folder, model, history[progress.best_epoch - 1])
