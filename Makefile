@@ -1,0 +1,47 @@
+# Everything a user or a developer runs; each target sets up what it needs.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help setup demo test lint benchmark lock clean
+help:
+	@echo "make demo       segment the example scans into out/"
+	@echo "make test       linters, types, layers and every test"
+	@echo "make benchmark  speed as ratios, into benchmarks/"
+	@echo "make lock       renew requirements.lock"
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(VENV)/.ready
+	$(BIN)/busicli segment-dir examples/scans out
+	@echo
+	@echo "Look at out/overlays/: each scan with the outlines of what was found,"
+	@echo "beside out/masks/ and the tables out/lesions.csv and out/manifest.jsonl."
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/pytest
+
+benchmark: $(VENV)/.ready
+	$(BIN)/python -m tests.benchmarks
+
+lock: $(VENV)/.ready
+	$(BIN)/pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.lock
+
+clean:
+	rm -rf $(VENV) out build *.egg-info
