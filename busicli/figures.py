@@ -16,20 +16,6 @@ Example = tuple[str, NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
 """Caption, (size, size, 3) scan, (size, size) true mask and predicted mask of 0 and 1."""
 
 
-def category_figure(label: str, images: NDArray[np.uint8], masks: NDArray[np.uint8]) -> bytes:
-    """Scans of one class above their masks: (N, size, size, 3) and (N, size, size) as one PNG."""
-    count = len(images)
-    figure = Figure(figsize=(2.2 * count, 4.9), layout="constrained")
-    figure.suptitle(f"{label}: scans and their masks")
-    axes = figure.subplots(2, count, squeeze=False)
-    for column in range(count):
-        axes[0, column].imshow(images[column])
-        axes[1, column].imshow(masks[column], cmap="gray", vmin=0, vmax=1)
-    for axis in axes.flat:
-        axis.axis("off")
-    return _png(figure)
-
-
 def curve_figure(
     title: str, label: str, epochs: Sequence[int], curves: Mapping[str, Sequence[float]]
 ) -> bytes:

@@ -26,7 +26,9 @@ class NotAPictureError(InputError):
 Pillow.MAX_IMAGE_PIXELS = (
     None  # the check below comes first, and refuses with a sentence of its own
 )
-_MANY_GREYS = 16
+_FEW_VALUES = 16
+_WIDE = ("I", "F")
+"""First letters of Pillow's modes of more than 8 bits."""
 _MASK_NAME = re.compile(r"^(?P<scan>.+)_mask(_\d+)?$", re.DOTALL)
 
 
@@ -43,33 +45,29 @@ def decode_scan(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image:
     scaled to 8 bits. Raises InputError for anything that is no picture of FORMATS, is damaged, has
     several frames or more than `max_pixels` pixels; nothing is decoded before that check.
     """
-    frames = list(decode_frames(data, max_pixels=max_pixels))
-    if len(frames) > 1:
-        raise InputError(f"holds {len(frames)} frames; one was needed: store each in a file.")
-    return frames[0]
+    return _rgb(_only_picture(data, max_pixels))
 
 
 def decode_frames(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Iterator[Image]:
     """Each frame of a file's bytes, as `decode_scan` gives one."""
-    with _opened(data) as picture:
-        pixels = picture.width * picture.height * getattr(picture, "n_frames", 1)
-        if pixels > max_pixels:
-            raise InputError(
-                f"has {pixels:,} pixels; at most {max_pixels:,} are decoded: raise --max-pixels."
-            )
-        for frame in ImageSequence.Iterator(picture):
-            yield _rgb(ImageOps.exif_transpose(_loaded(frame)))
+    return map(_rgb, _pictures(data, max_pixels))
 
 
 def decode_mask(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Mask:
     """A mask file's bytes as (rows, columns) bool.
 
-    Few grey values are labels: every one but 0 is lesion. Many are a smoothed or JPEG mask: lesion
-    from half of white on. Raises InputError as `decode_scan` does.
+    Few different values are labels: every one but 0 is lesion. Many are a smoothed or JPEG mask:
+    lesion from half of the highest on. Raises InputError as `decode_scan` does.
     """
-    grey = decode_scan(data, max_pixels=max_pixels).max(axis=2)
-    values = np.count_nonzero(np.bincount(grey.ravel(), minlength=256))
-    mask: Mask = grey >= (1 if values <= _MANY_GREYS else 128)
+    picture = _only_picture(data, max_pixels)
+    if picture.mode.startswith(_WIDE):
+        values = np.asarray(picture)
+        count = len(np.unique(values))
+    else:
+        red, green, blue = np.moveaxis(_rgb(picture), 2, 0)
+        values = np.maximum(np.maximum(red, green), blue)
+        count = int(np.count_nonzero(np.bincount(values.ravel(), minlength=256)))
+    mask: Mask = values > (0 if count <= _FEW_VALUES else values.max() / 2)
     return mask
 
 
@@ -96,6 +94,20 @@ def encode_overlay(scan: Image, outline: Mask) -> bytes:
     return _png(picture, level=1)
 
 
+def _pictures(data: bytes, max_pixels: int) -> Iterator[Pillow.Image]:
+    with _opened(data) as picture:
+        pixels = picture.width * picture.height * _frame_count(picture)
+        _check_pixels(pixels, max_pixels)
+        yield from _frames(picture, max_pixels)
+
+
+def _only_picture(data: bytes, max_pixels: int) -> Pillow.Image:
+    pictures = list(_pictures(data, max_pixels))
+    if len(pictures) > 1:
+        raise InputError(f"holds {len(pictures)} frames; one was needed: store each in a file.")
+    return pictures[0]
+
+
 def _opened(data: bytes) -> Pillow.Image:
     try:
         return Pillow.open(io.BytesIO(data), formats=FORMATS)
@@ -112,7 +124,7 @@ def _loaded(frame: Pillow.Image) -> Pillow.Image:
 
 
 def _rgb(picture: Pillow.Image) -> Image:
-    if picture.mode.startswith(("I", "F")):
+    if picture.mode.startswith(_WIDE):
         grey = _to_uint8(np.asarray(picture))
         return np.repeat(grey[..., None], 3, axis=2)
     return np.asarray(picture.convert("RGB"))

@@ -1,13 +1,13 @@
 """How file names are written into texts that people and programs read."""
 
 import os
-from pathlib import Path, PurePosixPath
+from pathlib import PurePath
 
 
-def written_name(path: PurePosixPath | Path) -> str:
-    r"""A path as UTF-8 text: bytes that are not UTF-8, and control characters, become %XX.
+def written_name(path: str | PurePath) -> str:
+    r"""A path, or text that holds one: control characters and bytes not UTF-8 become %XX.
 
-    >>> written_name(PurePosixPath(os.fsdecode(b"caf\xe9.png")))
+    >>> written_name(os.fsdecode(b"caf\xe9.png"))
     'caf%E9.png'
     """
     text = os.fsencode(path).decode("utf-8", errors="surrogateescape")

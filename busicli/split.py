@@ -73,17 +73,27 @@ def _fill(
     target: NDArray[np.int64],
     rng: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """Groups, drawn at random, that fill `target`: stratum by stratum, then in number alone."""
+    """Groups, drawn at random, that fill `target`: stratum by stratum, then in number alone.
+
+    Larger groups come first, up to their share of the scans, and single scans fill what is left:
+    drawn together, the last places would fall to single scans, for they fit where no group does.
+    """
+    sizes = table.sum(axis=1)
     order = rng.permutation(np.flatnonzero(free))
+    larger, single = order[sizes[order] > 1], order[sizes[order] == 1]
+    room = target.sum() * sizes[larger].sum() / sizes[order].sum()
     remaining = target.copy()
     chosen: list[int] = []
-    for group in order:
-        if (table[group] <= remaining).all():
+    for group in (*larger, *single):
+        size = sizes[group]
+        if size > 1 and size > room and rng.random() * size >= room:
+            room = 0  # a group on the edge of the share is in as often as it lies inside
+        elif (table[group] <= remaining).all():
             remaining -= table[group]
+            room -= size
             chosen.append(int(group))
     missing = int(remaining.sum())
     others = [int(group) for group in order if group not in set(chosen)]
-    sizes = table.sum(axis=1)
     rest = _subset_of_sum(others, sizes, missing)
     if rest is None:  # start again without strata: exact numbers come first
         rest, chosen = _subset_of_sum([int(g) for g in order], sizes, int(target.sum())), []

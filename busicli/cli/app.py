@@ -1,13 +1,17 @@
 """The `busicli` program: its commands, and the one place where errors become sentences."""
 
 import logging
+import signal
 import sys
+from types import FrameType
 from typing import Annotated
 
 import typer
 
 from busicli.cli import evaluate, models, preprocess, segment, train
+from busicli.cli.signals import STATUS
 from busicli.errors import BusicliError
+from busicli.names import written_name
 
 app = typer.Typer(
     name="busicli",
@@ -23,8 +27,6 @@ app.command("train")(train.train)
 app.command("eval")(evaluate.evaluate)
 app.command("segment-dir")(segment.segment_dir)
 app.add_typer(models.app, name="models")
-
-INTERRUPTED = 130
 
 
 def _show_version(wanted: bool) -> None:
@@ -51,24 +53,41 @@ def program(
 
 
 def main() -> None:
-    """Run the command line; every error of our own is one sentence and its exit status."""
+    """Run the command line; every error is one sentence on stderr and its exit status."""
     debug = "--debug" in sys.argv[1:]
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         app()
     except BusicliError as error:
         if debug:
             raise
-        print(f"busicli: {error}", file=sys.stderr)
+        _say(str(error))
         sys.exit(error.exit_status)
     except KeyboardInterrupt:
-        print("busicli: stopped", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        _say("stopped by Ctrl-C; run again to go on.")
+        sys.exit(STATUS[signal.SIGINT])
     except Exception as error:  # a fault of ours: still one sentence, with the way to report it
         if debug:
             raise
-        print(
-            f"busicli: a fault of its own ({type(error).__name__}: {error}); "
-            "please report it with the output of the same command after `busicli --debug`.",
-            file=sys.stderr,
+        _say(
+            f"a fault of its own ({type(error).__name__}: {error}); please report it "
+            "with the output of the same command after `busicli --debug`."
         )
         sys.exit(1)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    """Unwind, so that scratch files go; whole-file writes make any moment a safe one."""
+    _say("stopped by SIGTERM; run again to go on.")
+    sys.exit(STATUS[signal.SIGTERM])
+
+
+def _say(sentence: str) -> None:
+    """A sentence on stderr; what a file name may hold to upset a terminal becomes %XX."""
+    from rich.console import Console
+    from rich.text import Text
+
+    lines = [written_name(line) for line in sentence.split("\n")]
+    text = Text("busicli: ", style="bold red").append("\n".join(lines), style="default")
+    Console(stderr=True, soft_wrap=True, highlight=False).print(text)

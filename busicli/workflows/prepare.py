@@ -13,8 +13,8 @@ from busicli.dataset.prepare_case import CasePreparation, PreparedCase
 from busicli.dataset.sources import read_folder, read_table
 from busicli.dataset.store import MARKER, scratch_arrays, write_index, write_split
 from busicli.errors import InputError
-from busicli.figures import category_figure
 from busicli.files import whole_folder
+from busicli.montage import category_montage
 from busicli.parallel import in_parallel
 from busicli.records import CLASSES, SPLITS, Case, Failed, SourceCase, Split, Summary
 from busicli.settings import PreprocessSettings, SplitSettings
@@ -183,9 +183,11 @@ def _write_figures(
 ) -> None:
     folder.mkdir()
     for label in CLASSES:
-        rows = [i for i, case in enumerate(cases) if case.label == label][:FIGURE_SCANS]
-        if rows:
-            figure = category_figure(label, arrays[0][rows], arrays[1][rows])
+        all_rows = [i for i, case in enumerate(cases) if case.label == label]
+        if all_rows:  # spread over the list, so that every data set has its turn
+            places = np.linspace(0, len(all_rows) - 1, min(FIGURE_SCANS, len(all_rows)))
+            rows = [all_rows[int(place)] for place in places]
+            figure = category_montage(label, arrays[0][rows], arrays[1][rows])
             (folder / f"{label}.png").write_bytes(figure)
 
 
