@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import secrets
 import shutil
 import socket
 import tempfile
@@ -32,17 +33,22 @@ def write_whole(path: Path, data: bytes) -> None:
     are made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".busicli-", suffix=".tmp")
+    temporary = path.with_name(f".busicli-{secrets.token_hex(8)}.tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what `write_whole` leaves below a folder when its process is killed."""
+    for path in folder.rglob(".busicli-*.tmp"):
+        path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -58,9 +64,9 @@ def whole_folder(target: Path, *, marker: str) -> Iterator[Path]:
             "name another folder or empty this one."
         )
     target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+    scratch = target.with_name(f".{target.name}-{secrets.token_hex(8)}")
+    scratch.mkdir()
     try:
-        os.chmod(scratch, 0o777 & ~_umask())
         yield scratch
         _swap_in(scratch, target)
     finally:
@@ -85,12 +91,6 @@ def folder_lock(folder: Path) -> Iterator[None]:
         raise BusicliError(
             f"{name} is writing into this folder; wait for it to end or name another folder."
         ) from None
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _holds_anything(path: Path) -> bool:

@@ -3,12 +3,13 @@
 import io
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from PIL import ImageOps, ImageSequence
+from PIL import ImageOps
 
 from busicli.errors import InputError
 from busicli.records import Image, Mask
@@ -96,9 +97,18 @@ def encode_overlay(scan: Image, outline: Mask) -> bytes:
 
 def _pictures(data: bytes, max_pixels: int) -> Iterator[Pillow.Image]:
     with _opened(data) as picture:
-        pixels = picture.width * picture.height * _frame_count(picture)
-        _check_pixels(pixels, max_pixels)
-        yield from _frames(picture, max_pixels)
+        with _decoding():
+            frames = getattr(picture, "n_frames", 1)
+        _check_pixels(picture.width * picture.height * frames, max_pixels)
+        pixels = 0
+        for number in range(frames):  # a later frame may be larger than the first
+            with _decoding():
+                picture.seek(number)
+            pixels += picture.width * picture.height
+            _check_pixels(pixels, max_pixels)
+            with _decoding():
+                frame = ImageOps.exif_transpose(picture)
+            yield frame
 
 
 def _only_picture(data: bytes, max_pixels: int) -> Pillow.Image:
@@ -115,12 +125,19 @@ def _opened(data: bytes) -> Pillow.Image:
         raise NotAPictureError("is no picture; PNG, JPEG, BMP or TIFF is needed.") from error
 
 
-def _loaded(frame: Pillow.Image) -> Pillow.Image:
+@contextmanager
+def _decoding() -> Iterator[None]:
     try:
-        frame.load()
+        yield
     except Exception as error:  # decoders raise whatever they like on damaged bytes
         raise InputError("is damaged or cut short; copy it anew from its source.") from error
-    return frame
+
+
+def _check_pixels(pixels: int, max_pixels: int) -> None:
+    if pixels > max_pixels:
+        raise InputError(
+            f"has {pixels:,} pixels; at most {max_pixels:,} are decoded: raise --max-pixels."
+        )
 
 
 def _rgb(picture: Pillow.Image) -> Image:

@@ -32,12 +32,12 @@ class PixelScores(keras.metrics.Metric):
     """The six figures of the literature, pooled over every pixel that was seen since the reset.
 
     Loss is 1 - Dice_coef, as eval prints it; what training minimises is logged beside as
-    `objective`. Sums are kept for batches as means, so that float32 does not run out of digits.
+    `objective`. Sums are kept as means a scan, so that float32 does not run out of digits.
     """
 
     def __init__(self, name: str = "pixels") -> None:
         super().__init__(name=name)
-        names = ("overlap", "both", "hit", "called", "lesion", "right", "batches")
+        names = ("overlap", "both", "hit", "called", "lesion", "right", "scans")
         self.sums = {n: self.add_weight(name=n, initializer="zeros") for n in names}
 
     def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> None:
@@ -53,9 +53,10 @@ class PixelScores(keras.metrics.Metric):
             "lesion": truth,
             "right": ops.cast(ops.equal(truth, called), "float32"),
         }
+        scans = ops.cast(ops.shape(truth)[0], "float32")  # the last batch may hold fewer
         for name, values in batch.items():
-            self.sums[name].assign_add(ops.mean(values))
-        self.sums["batches"].assign_add(1.0)
+            self.sums[name].assign_add(scans * ops.mean(values))
+        self.sums["scans"].assign_add(scans)
 
     def result(self) -> dict[str, Tensor]:
         """The six figures by name."""
@@ -67,6 +68,6 @@ class PixelScores(keras.metrics.Metric):
             "Dice_coef": dice,
             "Recall": s["hit"] / (s["lesion"] + tiny),
             "Precision": s["hit"] / (s["called"] + tiny),
-            "Accuracy": s["right"] / (s["batches"] + tiny),
+            "Accuracy": s["right"] / (s["scans"] + tiny),
             "F1_score": 2 * s["hit"] / (s["called"] + s["lesion"] + tiny),
         }

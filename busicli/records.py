@@ -74,6 +74,8 @@ class Failed:
 
     what: str
     reason: str
+    others: "tuple[Failed, ...]" = ()
+    """What else failed with it: the other faulty files of one scan."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,9 +33,7 @@ class Plugin:
             found = self.entry_point.load() if self.entry_point else _from_file(self.file)
         except InputError:
             raise
-        except (
-            Exception
-        ) as error:  # a stranger's code may fail in any way; it must only hurt itself
+        except (Exception, SystemExit) as error:  # a stranger's code must only hurt itself
             raise InputError(
                 f"the plugin {self.name} ({self.origin}) cannot be loaded: "
                 f"{type(error).__name__}: {error}; mend or uninstall it."
@@ -59,11 +57,18 @@ def installed() -> list[Plugin]:
 
 
 def from_files(files: Iterable[Path]) -> list[Plugin]:
-    """The plugins of single files; each file is imported to learn its architecture's name."""
+    """The plugins of single files; each file is imported to learn its architecture's name.
+
+    A broken one goes by the file's name, so that a listing can show why.
+    """
     plugins = []
     for file in files:
         nameless = Plugin(name=file.name, origin=str(file), file=file)
-        plugins.append(Plugin(name=nameless.load().name, origin=str(file), file=file))
+        try:
+            name = nameless.load().name
+        except InputError:
+            name = nameless.name
+        plugins.append(Plugin(name=name, origin=str(file), file=file))
     return plugins
 
 
@@ -72,9 +77,12 @@ def find(name: str, files: Sequence[Path] = ()) -> Architecture:
 
     Raises InputError for an unknown name, for two plugins of one name, for a broken plugin.
     """
-    plugins = [*installed(), *from_files(files)]
+    given = from_files(files)
+    plugins = [*installed(), *given]
     matching = [plugin for plugin in plugins if plugin.name == name]
     if not matching:
+        for plugin in given:
+            plugin.load()  # a broken file may be the one that was meant: tell why it is
         known = ", ".join(sorted({plugin.name for plugin in plugins})) or "none"
         raise InputError(
             f"there is no model {name}; known are: {known}. "

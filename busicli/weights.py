@@ -71,6 +71,12 @@ def build_model(
     try:
         chosen = architecture.checked_options(dict(options))
         return architecture.build((size_px, size_px, 3), **chosen)
+    except (TypeError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError(
+            f"the model {architecture.name} cannot be built with the options {dict(options)}: "
+            f"{reason}; see busicli models show {architecture.name}."
+        ) from error
     finally:
         keras.config.set_dtype_policy(before)
 

@@ -52,14 +52,14 @@ def from_list(paths: Iterable[Path]) -> list[Work]:
     A path keeps its place below the current folder, any other its absolute one, without the root.
     """
     here = Path.cwd()
-    found: dict[PurePosixPath, Work] = {}
+    found: dict[Path, Work] = {}
     for path in paths:
-        whole = Path(os.path.normpath(here / path))
-        below = whole.relative_to(here) if here in whole.parents else whole.relative_to("/")
+        whole = Path("/", os.path.normpath(here / path).lstrip("/"))  # two slashes stay two
+        below = whole.relative_to(here if here in whole.parents else "/")
         relative = PurePosixPath(below)
         stem = scan_stem_of_mask(path)
         siblings = {stem} if stem and _has_scan(path, stem) else set()
-        found.setdefault(relative, Work(path=path, relative=relative, skip=_skip(path, siblings)))
+        found.setdefault(whole, Work(path=path, relative=relative, skip=_skip(path, siblings)))
     return list(_with_clashes(found.values()))
 
 
@@ -75,16 +75,16 @@ def _has_scan(mask: Path, stem: str) -> bool:
 
 def _with_clashes(found: Iterable[Work]) -> Iterator[Work]:
     """Name the scan whose mask another's would overwrite, also where case is ignored."""
-    taken: dict[str, PurePosixPath] = {}
+    taken: dict[str, Work] = {}
     for work in found:
         if work.skip or work.fault:
             yield work
             continue
         place = str(work.relative).casefold()
         place += "" if place.endswith(".png") and work.relative.suffix == ".png" else ".png"
-        first = taken.setdefault(place, work.relative)
-        clash = f"its mask would overwrite that of {written_name(first)}"
-        yield work if first == work.relative else replace(work, fault=clash)
+        first = taken.setdefault(place, work)
+        clash = f"its mask would overwrite that of {written_name(first.relative)}"
+        yield work if first is work else replace(work, fault=clash)
 
 
 def _closed_folder(error: OSError, scans: Path) -> Work:

@@ -28,7 +28,9 @@ def preprocess(
         str,
         typer.Option(help="group keeps near copies and patients together; image is plain random."),
     ] = "group",
-    size: Annotated[int, typer.Option(help="Rows and columns of the network's input, px.")] = 256,
+    size: Annotated[
+        int, typer.Option(min=16, max=4096, help="Rows and columns of the network's input, px.")
+    ] = 256,
     seed: Seed = 0,
     jobs: Jobs = -1,
 ) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from busicli.cli.options import Data, Plugin, Runs, Seed
-from busicli.errors import UsageError
+from busicli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from busicli.train.history import Row
@@ -48,14 +48,17 @@ def train(
     from busicli.settings import TrainSettings
     from busicli.workflows.fit import FitRequest, fit
 
-    settings = TrainSettings(
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        precision=precision,  # type: ignore[arg-type]  # checked by the settings themselves
-        augment=augment,
-        seed=seed,
-    )
+    try:
+        settings = TrainSettings(
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            precision=precision,  # type: ignore[arg-type]  # checked by the settings themselves
+            augment=augment,
+            seed=seed,
+        )
+    except InputError as error:  # here they come from the command line alone
+        raise UsageError(str(error)) from error
     request = FitRequest(
         data=data,
         runs=runs,

@@ -1,6 +1,8 @@
 """One scan with its masks, from the disk to arrays: the piece of work that runs in parallel."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,18 +42,18 @@ class CasePreparation:
     max_pixels: int = MAX_PIXELS
 
     def __call__(self, source: SourceCase) -> PreparedCase | Failed:
-        """The prepared case, or why it cannot be: an unreadable file, a mask of another size."""
-        reading = source.scan
-        try:
+        """The prepared case, or why it cannot be: unreadable files, masks of another size."""
+        faults: list[Failed] = []
+        data, scan, masks = b"", None, []
+        with _noted(source.scan, faults):
             data = source.scan.read_bytes()
             scan = decode_scan(data, max_pixels=self.max_pixels)
-            mask = np.zeros(scan.shape[:2], bool)
-            for reading in source.masks:
-                mask |= _mask_like(scan, reading, self.max_pixels)
-        except InputError as error:
-            return Failed(_short(reading), str(error).rstrip("."))
-        except OSError as error:
-            return Failed(_short(reading), f"cannot be read: {error.strerror}")
+        for path in source.masks:
+            with _noted(path, faults):
+                masks.append(_mask_like(scan, path, self.max_pixels))
+        if scan is None or faults:
+            return replace(faults[0], others=tuple(faults[1:]))
+        mask = np.any([np.zeros(scan.shape[:2], bool), *masks], axis=0)
         return PreparedCase(
             source=source,
             image=network_image(scan, self.settings),
@@ -72,9 +74,20 @@ def scan_print(data: bytes, scan: Image) -> ScanPrint:
     )
 
 
-def _mask_like(scan: Image, path: Path, max_pixels: int) -> Mask:
+@contextmanager
+def _noted(path: Path, faults: list[Failed]) -> Iterator[None]:
+    """What is wrong with a file, added to `faults`: the scan's other files are looked at too."""
+    try:
+        yield
+    except InputError as error:
+        faults.append(Failed(_short(path), str(error).rstrip(".")))
+    except OSError as error:
+        faults.append(Failed(_short(path), f"cannot be read: {error.strerror}"))
+
+
+def _mask_like(scan: Image | None, path: Path, max_pixels: int) -> Mask:
     mask = decode_mask(path.read_bytes(), max_pixels=max_pixels)
-    if mask.shape != scan.shape[:2]:
+    if scan is not None and mask.shape != scan.shape[:2]:
         raise InputError(
             f"is {mask.shape[0]} x {mask.shape[1]} px but its scan is "
             f"{scan.shape[0]} x {scan.shape[1]}"

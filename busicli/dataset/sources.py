@@ -82,14 +82,12 @@ def _busi(folder: Path, name: str) -> Found:
 
 
 def _busbra(folder: Path, name: str) -> Found:
-    with (folder / "bus_data.csv").open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if missing := {"ID", "Case", "Pathology"} - set(reader.fieldnames or ()):
-            raise InputError(
-                f"{folder / 'bus_data.csv'} has no column {', '.join(sorted(missing))}; "
-                "BUS-BRA's own table is needed."
-            )
-        rows = list(reader)
+    columns, rows = _read_csv(folder / "bus_data.csv")
+    if missing := {"ID", "Case", "Pathology"} - set(columns):
+        raise InputError(
+            f"{folder / 'bus_data.csv'} has no column {', '.join(sorted(missing))}; "
+            "BUS-BRA's own table is needed."
+        )
     cases: list[SourceCase] = []
     faults: list[Failed] = []
     for row in rows:
@@ -120,20 +118,29 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def _table_rows(table: Path) -> list[dict[str, str]]:
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if "scan" not in (reader.fieldnames or ()):
-            raise InputError(f"{table} has no column scan; its columns are: {', '.join(_COLUMNS)}.")
-        return [{column: (row.get(column) or "").strip() for column in _COLUMNS} for row in reader]
+    columns, rows = _read_csv(table)
+    if "scan" not in columns:
+        raise InputError(f"{table} has no column scan; its columns are: {', '.join(_COLUMNS)}.")
+    return [{column: (row.get(column) or "").strip() for column in _COLUMNS} for row in rows]
+
+
+def _read_csv(path: Path) -> tuple[Sequence[str], list[dict[str, str]]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restval="")
+            return reader.fieldnames or (), list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} is no CSV table in UTF-8; save it as one.") from error
 
 
 def _table_case(base: Path, name: str, row: dict[str, str]) -> SourceCase:
+    scan = Path(row["scan"])
     masks = tuple(base / part.strip() for part in row["masks"].split(";") if part.strip())
     return SourceCase(
         dataset=name,
-        case=str(Path(row["scan"]).with_suffix("")),
+        case=str(scan.with_suffix("")) if scan.name else "",
         label=row["class"],
-        scan=base / row["scan"],
+        scan=base / scan,
         masks=masks,
         group=row["group"],
         split=row["split"],

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from busicli.errors import InputError
 from busicli.files import sha256_bytes, write_whole
 from busicli.images import decode_mask
+from busicli.names import written_name
 from busicli.records import SPLITS, Case, Mask, ScanPrint, Split
 from busicli.settings import PreprocessSettings
 
@@ -92,7 +93,7 @@ def open_data(folder: Path) -> PreparedData:
             cases=tuple(_read_cases(folder / "cases.csv")),
             info=info,
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise _unusable(folder) from error
 
 
@@ -150,7 +151,7 @@ def _fingerprint(folder: Path, cases: Sequence[Case], info: dict[str, Any]) -> s
 
 
 def _row(case: Case) -> tuple[object, ...]:
-    return (
+    values = (
         case.case,
         case.dataset,
         case.label,
@@ -165,12 +166,13 @@ def _row(case: Case) -> tuple[object, ...]:
         case.print.pixels_sha256,
         case.print.phash,
     )
+    return tuple(written_name(v) if isinstance(v, str) else v for v in values)
 
 
 def _read_cases(path: Path) -> Iterator[Case]:
     with path.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            split = next(s for s in SPLITS if s == row["split"])
+            split = SPLITS[SPLITS.index(row["split"])]
             yield Case(
                 case=row["case"],
                 dataset=row["dataset"],

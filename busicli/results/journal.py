@@ -24,11 +24,11 @@ def read_journal(path: Path, key: str) -> dict[str, Row]:
     if not path.is_file():
         return {}
     rows: dict[str, Row] = {}
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_bytes().split(b"\n")
     if not lines or _parsed(lines[0]) != {"key": key}:
         return {}
     for line in lines[1:]:
-        if (row := _parsed(line)) and "scan" in row:
+        if isinstance(row := _parsed(line), dict) and "scan" in row:
             rows[row["scan"]] = row
     return rows
 
@@ -59,7 +59,7 @@ def _line(row: Row) -> str:
     return json.dumps(row, ensure_ascii=False)
 
 
-def _parsed(line: str) -> Any:
+def _parsed(line: bytes) -> Any:
     try:
         return json.loads(line)
     except ValueError:

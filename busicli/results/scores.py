@@ -19,9 +19,8 @@ Summary = dict[str, Any]
 def summarise(scores: Sequence[ImageScore]) -> Summary:
     """What a reader should trust, over any set of scans; intervals by bootstrap over groups.
 
-    `dice` and `iou` are over scans whose masks are not both empty (a normal scan with a false mask
-    counts 0); `dice_empty_is_1` counts two empty masks as 1. HD95 needs a lesion in both masks and
-    says how many scans it leaves out.
+    `dice` and `iou` are over scans with a lesion; `dice_empty_is_1` is over all, two empty masks
+    counting as 1. HD95 needs a lesion in both masks and says how many scans it leaves out.
     """
     lesion_scans = [s for s in scores if s.reference_area_px]
     normals = [s for s in scores if not s.reference_area_px]

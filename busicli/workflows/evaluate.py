@@ -91,8 +91,8 @@ def evaluate(request: EvaluateRequest, track: Track) -> EvaluateOutcome:
 def _chosen_weights(request: EvaluateRequest, data: PreparedData) -> tuple[str, str]:
     if request.weights:
         return request.weights, "as asked for"
-    run = newest_run(request.runs, data.fingerprint)
-    if run is not None and (run / "weights" / CARD).is_file():
+    run = newest_run(request.runs, data.fingerprint, holding=f"weights/{CARD}")
+    if run is not None:
         return str(run / "weights"), "the last trained on this data"
     return DEFAULT_WEIGHTS, "those that ship, for none were trained on this data"
 

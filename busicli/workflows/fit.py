@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from busicli.train.loop import OnBatch, OnEpoch
 
 RUN = "run.json"
+Numbers = tuple[str, dict[str, np.ndarray[Any, Any]]]
+"""The name of some weights, and their arrays by key."""
 CURVES = {
     "loss": ("Loss (1 - Dice_coef)", "Loss"),
     "accuracy": ("Accuracy", "Accuracy"),
@@ -75,24 +77,41 @@ def fit(request: FitRequest, on_batch: "OnBatch", on_epoch: "OnEpoch") -> FitOut
     data = open_data(request.data)
     architecture = find(request.model, request.plugins)
     architecture.check_size(data.preprocess.size_px)
+    architecture.checked_options(dict(request.options))
+    _check_splits(data)
+    begin_with = _numbers(request.init) if request.init else None
     folder = request.runs / request.name
     _check_run(folder, request, data)
     with folder_lock(folder / ".lock"):
-        return _fit_locked(request, data, folder, (on_batch, on_epoch))
+        return _fit_locked(request, data, folder, begin_with, (on_batch, on_epoch))
 
 
-def newest_run(runs: Path, fingerprint: str | None = None) -> Path | None:
-    """The run folder that was begun last, on this data if a fingerprint is given."""
+def newest_run(runs: Path, fingerprint: str | None = None, *, holding: str = RUN) -> Path | None:
+    """The run folder that was begun last, on this data if a fingerprint is given.
+
+    Runs without the file `holding` do not count.
+    """
     found = []
     for path in runs.glob(f"*/{RUN}"):
+        if not (path.parent / holding).is_file():
+            continue
         record = json.loads(path.read_text(encoding="utf-8"))
         if fingerprint in (None, record["data"]["fingerprint"]):
             found.append((record["started"], path.parent))
     return max(found)[1] if found else None
 
 
+def _numbers(weights: str) -> Numbers:
+    source, pinned = locate(weights)
+    return source.name, read_numbers(source, read_card(source, pinned_sha256=pinned))
+
+
 def _fit_locked(
-    request: FitRequest, data: PreparedData, folder: Path, tell: "tuple[OnBatch, OnEpoch]"
+    request: FitRequest,
+    data: PreparedData,
+    folder: Path,
+    begin_with: Numbers | None,
+    tell: "tuple[OnBatch, OnEpoch]",
 ) -> FitOutcome:
     keras = load_keras()  # here, so that a mistyped command fails before the seconds this takes
     from busicli.train.history import read_history
@@ -106,11 +125,9 @@ def _fit_locked(
         request.options,
         precision=settings.precision,
     )
-    if request.init:
-        source, pinned = locate(request.init)
-        fill_model(
-            model, read_numbers(source, read_card(source, pinned_sha256=pinned)), source.name
-        )
+    if begin_with:
+        name, numbers = begin_with
+        fill_model(model, numbers, name)
     train, val = data.load("train"), data.load("val")
     compile_model(model, settings, len(train.images))
     if not (folder / RUN).is_file():
@@ -125,6 +142,16 @@ def _fit_locked(
     history = read_history(folder / "history.csv")
     card = _finish(request, data, folder, model, history[progress.best_epoch - 1])
     return FitOutcome(folder=folder, history=history, best_epoch=progress.best_epoch, card=card)
+
+
+def _check_splits(data: PreparedData) -> None:
+    """A table may ask for splits that leave one empty: good for scoring, not for training."""
+    held = {case.split for case in data.cases}
+    if empty := [split for split in ("train", "val") if split not in held]:
+        raise InputError(
+            f"the data in {data.folder} hold no scan for {' and '.join(empty)}, and training needs "
+            "both; ask for other splits in the table and run preprocess again."
+        )
 
 
 def _check_run(folder: Path, request: FitRequest, data: PreparedData) -> None:

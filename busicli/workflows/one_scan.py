@@ -61,7 +61,7 @@ def open_scan(work: Work, steps: Steps, earlier: Row | None) -> Opened | Row:
     try:
         data = work.path.read_bytes()
         sha256 = sha256_bytes(data)
-        if earlier is not None and _unchanged(earlier, sha256, steps):
+        if earlier is not None and _unchanged(earlier, work, sha256, steps):
             return earlier
         frames = tuple(decode_frames(data, max_pixels=steps.max_pixels))
     except NotAPictureError as error:
@@ -111,9 +111,13 @@ def _row(work: Work, status: str, reason: str) -> Row:
     return {"scan": written_name(work.relative), "status": status, "reason": reason}
 
 
-def _unchanged(earlier: Row, sha256: str, steps: Steps) -> bool:
-    """Whether an earlier row still holds: the same scan, and every file that it wrote."""
+def _unchanged(earlier: Row, work: Work, sha256: str, steps: Steps) -> bool:
+    """Whether an earlier row still holds: the same scan, and every mask that it wrote."""
     if earlier["status"] != "ok" or earlier["sha256"] != sha256:
         return False
-    paths = [(steps.layout.out / mask["path"], mask["sha256"]) for mask in earlier["masks"]]
-    return all(path.is_file() and sha256_file(path) == digest for path, digest in paths)
+    masks = earlier["masks"]
+    for mask in masks:  # the row's own path is written for readers, and may differ from the name
+        path = steps.layout.mask(work.relative, mask["frame"], len(masks))
+        if not (path.is_file() and sha256_file(path) == mask["sha256"]):
+            return False
+    return True

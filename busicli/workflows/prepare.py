@@ -31,7 +31,8 @@ FIGURE_SCANS = 4
 class FaultyDataError(InputError):
     """Files of a data set that cannot be used, all of them at once."""
 
-    def __init__(self, faults: Sequence[Failed]) -> None:
+    def __init__(self, found: Sequence[Failed]) -> None:
+        faults = [fault for first in found for fault in (first, *first.others)]
         lines = "\n".join(f"  {fault.what}: {fault.reason}" for fault in faults)
         files = "file is" if len(faults) == 1 else "files are"
         super().__init__(
@@ -101,6 +102,12 @@ def _find_cases(request: PrepareRequest) -> list[SourceCase]:
         # the unreadable ones are looked for too: all faults are told at once
         results = in_parallel(CasePreparation(request.preprocess), cases, jobs=request.jobs)
         raise FaultyDataError([*faults, *(r for r in results if isinstance(r, Failed))])
+    with_split = sum(bool(case.split) for case in cases)
+    if with_split not in (0, len(cases)):
+        raise InputError(
+            f"{with_split} of {len(cases)} scans come with a split of their own; "
+            "name one for every scan in a --table, or for none."
+        )
     return sorted(cases, key=lambda case: (case.dataset, case.case))
 
 

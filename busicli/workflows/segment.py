@@ -1,6 +1,7 @@
 """Scans to masks, outlines and tables, in batches, whatever some of the scans are."""
 
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from busicli.errors import BusicliError, InputError
-from busicli.files import folder_lock, sha256_bytes, sha256_file, write_whole
+from busicli.files import folder_lock, remove_leftovers, sha256_bytes, sha256_file, write_whole
 from busicli.images import MAX_PIXELS
 from busicli.names import written_name
 from busicli.predict import BATCH, Engine, KerasEngine
@@ -27,7 +28,7 @@ from busicli.workflows.one_scan import Opened, Steps, finish_scan, open_scan
 from busicli.worklist import Work, from_folder, from_list
 
 DEFAULT_WEIGHTS = "improved-unet"
-STOPPED_BY_TERM, STOPPED_BY_INTERRUPT, SOME_FAILED = 75, 130, 3
+NO_SCAN, SOME_FAILED = 1, 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,12 +91,17 @@ def segment(request: SegmentRequest, listeners: Listeners) -> SegmentOutcome:
     settings = _settings(request, card, sha256_file(folder / CARD), engine)
     try:
         with folder_lock(steps.layout.own):
-            return _Run(request, steps, engine, settings).all(works, listeners)
+            outcome = _Run(request, steps, engine, settings).all(works, listeners)
+    except BrokenPipeError:  # whoever read the rows went away: no fault of the folder
+        raise
     except OSError as error:
         raise BusicliError(
             f"{request.out} cannot be written: {error.strerror}; "
             "make room or allow writing, and run again to go on."
         ) from error
+    if outcome.exit_status == NO_SCAN:
+        raise _no_scan(request)
+    return outcome
 
 
 def _works(request: SegmentRequest) -> list[Work]:
@@ -104,15 +110,22 @@ def _works(request: SegmentRequest) -> list[Work]:
     else:
         works = from_list(request.scans)
     if all(work.skip for work in works):
-        came = "the list" if isinstance(request.scans, tuple) else str(request.scans)
-        raise InputError(f"{came} holds no scan; give PNG, JPEG, BMP or TIFF files.")
+        raise _no_scan(request)
     if request.names == "keep":
         return works
-    return [replace(work, relative=_hashed(work.relative)) for work in works]
+    return [_hashed(work) for work in works]
 
 
-def _hashed(relative: PurePosixPath) -> PurePosixPath:
-    return PurePosixPath(sha256_bytes(str(relative).encode("utf-8", "surrogateescape"))[:16])
+def _no_scan(request: SegmentRequest) -> InputError:
+    came = "the list" if isinstance(request.scans, tuple) else str(request.scans)
+    return InputError(f"{came} holds no scan; give PNG, JPEG, BMP or TIFF files.")
+
+
+def _hashed(work: Work) -> Work:
+    """Hashes do not clash as names do, so only a closed folder's fault is left, which names none."""
+    name = sha256_bytes(os.fsencode(work.relative))[:16]
+    fault = "" if work.path.is_file() else work.fault
+    return replace(work, relative=PurePosixPath(name), fault=fault)
 
 
 def _settings(
@@ -144,6 +157,7 @@ class _Run:
 
     def all(self, works: Sequence[Work], listeners: Listeners) -> SegmentOutcome:
         """Do the scans batch by batch; write the tables whether it ends or is stopped."""
+        remove_leftovers(self.steps.layout.out)
         path = self.steps.layout.own / "journal.jsonl"
         key = sha256_bytes(json.dumps(self.settings, sort_keys=True).encode())
         earlier = read_journal(path, key)
@@ -202,7 +216,8 @@ class _Run:
     def _finish(self, works: Sequence[Work], stopped: int) -> SegmentOutcome:
         out = self.steps.layout.out
         counts = Counter(row["status"] for row in self.rows)
-        status = stopped or (SOME_FAILED if counts["failed"] else 0)
+        scanned = 0 if counts["ok"] else NO_SCAN
+        status = stopped or (SOME_FAILED if counts["failed"] else scanned)
         write_lesions(out / "lesions.csv", self.rows)
         write_manifest(out / "manifest.jsonl", self.rows)
         record = {

@@ -1,0 +1,158 @@
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from busicli.cli.app import main
+
+TRAINING = (
+    *("--epochs", "2", "--batch-size", "2", "--learning-rate", "0.01"),
+    *("--option", "widths=[8,16,16]", "--option", "blocks=[0,1,0]"),
+)
+"""Small enough for a test, and enough for masks that are neither empty nor full."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended; the streams' bytes are kept as they came."""
+
+    status: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Ended]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A user's folder after `preprocess`."""
+
+    folder: Path
+    preprocess: Ended
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+
+@dataclass(frozen=True)
+class Study(Prepared):
+    """The same folder after `train` and `segment-dir`."""
+
+    train: Ended
+    segment: Ended
+
+    @property
+    def run(self) -> Path:
+        return self.folder / "runs" / "tiny"
+
+    @property
+    def weights(self) -> Path:
+        return self.run / "weights"
+
+    @property
+    def out(self) -> Path:
+        return self.folder / "out"
+
+
+def pytest_configure() -> None:
+    hypothesis.settings.register_profile("busicli", deadline=None)  # a machine may be busy
+    hypothesis.settings.load_profile("busicli")
+    # before Keras is imported: what a process of its own would print stays out of captured stderr
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@pytest.fixture(scope="session")
+def scans() -> Path:
+    """The 24 phantoms: 10 benign, 8 malignant, 6 normal; 06 and 09 have two masks each."""
+    return Path(__file__).parents[1] / "examples" / "scans"
+
+
+@pytest.fixture(scope="session")
+def start() -> Callable[..., "subprocess.Popen[bytes]"]:
+    """Begin a process of the real program in a folder; the test ends it."""
+
+    def begin(*args: object, cwd: Path, pipesize: int = -1) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [sys.executable, "-m", "busicli", *map(str, args)],
+            cwd=cwd,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            pipesize=pipesize,
+        )
+
+    return begin
+
+
+@pytest.fixture(scope="session")
+def run(start) -> Command:
+    """The real program as a process of its own, to its end."""
+
+    def until_end(*args: object, cwd: Path, stdin: bytes = b"") -> Ended:
+        with start(*args, cwd=cwd) as process:
+            out, err = process.communicate(stdin)
+        return Ended(process.returncode, out.decode(), err.decode())
+
+    return until_end
+
+
+@pytest.fixture
+def call(monkeypatch, capfdbinary, tmp_path) -> Command:
+    """The program's own entry within this process: the same, without loading Keras each time."""
+
+    def until_end(*args: object, stdin: bytes = b"") -> Ended:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["busicli", *map(str, args)])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        capfdbinary.readouterr()
+        status = 0
+        try:
+            main()
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        out, err = capfdbinary.readouterr()
+        return Ended(status, out.decode(), err.decode())
+
+    return until_end
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory, scans, run) -> Prepared:
+    """The phantoms prepared at 64 px, once, for all tests that only look at the result."""
+    folder = tmp_path_factory.mktemp("study")
+    return Prepared(folder, run("preprocess", scans, "--size", 64, cwd=folder))
+
+
+@pytest.fixture(scope="session")
+def study(prepared, scans, run) -> Study:
+    """Training and segmentation once, for all tests that only look at the results."""
+    folder = prepared.folder
+    train = run("train", "--name", "tiny", *TRAINING, cwd=folder)
+    segment = run("segment-dir", scans, "out", "--weights", "runs/tiny/weights", cwd=folder)
+    return Study(folder, prepared.preprocess, train, segment)
+
+
+@pytest.fixture(scope="session")
+def training() -> tuple[str, ...]:
+    """The options that the study was trained with, but for the run's name."""
+    return TRAINING
+
+
+@pytest.fixture(scope="session")
+def tree() -> Callable[[Path], dict[str, bytes]]:
+    """Every file below a folder with its bytes."""
+
+    def read(folder: Path) -> dict[str, bytes]:
+        files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+    return read

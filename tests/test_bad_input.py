@@ -1,0 +1,232 @@
+"""What goes wrong ends in one sentence, with the exit status of the contract."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load_file, save_file
+
+
+def said(ended) -> str:
+    """The one line on stderr that is not progress."""
+    lines = [line for line in ended.err.splitlines() if not line.startswith("preparing scans: ")]
+    assert len(lines) == 1
+    (line,) = lines
+    assert line.startswith("busicli: ")
+    assert "a fault of its own" not in line
+    return line
+
+
+@pytest.fixture
+def weights(study, tmp_path) -> Path:
+    """A copy of the study's weights that a test may spoil."""
+    return Path(shutil.copytree(study.weights, tmp_path / "weights"))
+
+
+@pytest.fixture
+def refused(call, study, scans, tmp_path, weights):
+    """Give the weights to each command that reads some: the same sentence, and nothing written."""
+
+    def everywhere() -> str:
+        before = sorted(tmp_path.rglob("*"))
+        commands = (
+            ("segment-dir", scans, "out", "--weights", weights),
+            ("eval", "--data", study.data, "--weights", weights),
+            ("train", "--data", study.data, "--init", weights, "--name", "new"),
+        )
+        sentences = set()
+        for command in commands:
+            ended = call(*command)
+            assert ended.status == 1
+            sentences.add(said(ended))
+        assert [p for p in sorted(tmp_path.rglob("*")) if p not in before] == []
+        (sentence,) = sentences
+        return sentence
+
+    return everywhere
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("preprocess",),
+        ("preprocess", "--split-by", "patient", "."),
+        ("preprocess", "--jobs", "many", "."),
+        ("preprocess", "--size", "8", "."),
+        ("train", "--epochs", "0"),
+        ("train", "--option", "filters"),
+        ("train", "--precision", "float8"),
+        ("train", "--seed", "-1"),
+        ("train", "--learning-rate", "0"),
+        ("train", "--resume"),
+        ("eval", "--split", "all"),
+        ("segment-dir",),
+        ("segment-dir", "scans"),
+        ("segment-dir", "scans", "out", "--names", "none"),
+        ("segment-dir", "scans", "out", "--progress", "bar"),
+        ("segment-dir", "scans", "out", "--max-pixels", "0"),
+        ("models", "show"),
+        ("segment", "scans", "out"),
+        ("--no-such-option",),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_writes_nothing(call, tmp_path, command):
+    ended = call(*command)
+    assert ended.status == 2
+    assert ended.out == ""
+    assert ended.err
+    assert "Traceback" not in ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [(), ("models",)])
+def test_a_command_without_its_rest_shows_its_help(call, command):
+    ended = call(*command)
+    assert (ended.status, ended.err.startswith("Usage: ")) == (2, True)
+
+
+def test_a_folder_without_the_classes_is_no_data_set(call, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    ended = call("preprocess", "pictures")
+    assert ended.status == 1
+    assert "benign, malignant, normal" in said(ended)
+    assert "--table" in said(ended)
+
+
+def test_a_missing_data_set_is_named(call):
+    ended = call("preprocess", "nowhere")
+    assert (ended.status, "nowhere" in said(ended)) == (1, True)
+
+
+def test_a_data_set_without_a_scan_is_refused(call, tmp_path):
+    for label in ("benign", "malignant", "normal"):
+        (tmp_path / "busi" / label).mkdir(parents=True)
+    ended = call("preprocess", "busi")
+    assert ended.status == 1
+    assert "busi holds no scan" in said(ended)
+    assert not (tmp_path / "data").exists()
+
+
+def test_too_few_scans_for_the_split_are_refused(call, scans, tmp_path):
+    for number in (19, 20, 21, 22):
+        place = tmp_path / "busi" / "normal" / f"{number}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(scans / "normal" / f"phantom-{number}.png", place)
+    ended = call("preprocess", "busi", "--jobs", 1)
+    assert ended.status == 1
+    # floor(3.6) = 3 to train, of the one that is left ceil(1 / 4) = 1 to test, none to validate
+    assert "4 scans give 3 / 0 / 1 for train, val and test" in said(ended)
+    assert [path.name for path in tmp_path.iterdir()] == ["busi"]
+
+
+def test_a_table_without_a_column_or_with_unknown_words_is_refused(call, scans, tmp_path):
+    scan = scans / "normal" / "phantom-19.png"
+    table = tmp_path / "own.csv"
+    table.write_text(f"picture\n{scan}\n")
+    assert "has no column scan" in said(call("preprocess", "--table", "own.csv"))
+    table.write_text(f"scan,class,split\n{scan},odd,train\n{scan}x,,holdout\n")
+    ended = call("preprocess", "--table", "own.csv", "--jobs", 1)
+    assert ended.status == 1
+    for fault in ("line 2: has the class odd", "line 3: names phantom-19.pngx", "split holdout"):
+        assert fault in ended.err
+    table.write_text(f"scan,class,split\n{scan},normal,train\n{scan},normal,\n")
+    assert "in 1 of 2 rows" in said(call("preprocess", "--table", "own.csv"))
+
+
+@pytest.mark.parametrize("command", [("train",), ("eval",)])
+def test_without_prepared_data_the_command_that_makes_them_is_named(call, tmp_path, command):
+    ended = call(*command)
+    assert ended.status == 1
+    assert "busicli preprocess" in said(ended)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("spoil", ["dataset.json", "cases.csv", "test/images.npy"])
+def test_prepared_data_that_were_changed_are_refused(call, study, tmp_path, spoil):
+    data = Path(shutil.copytree(study.data, tmp_path / "data"))
+    (data / spoil).write_bytes((data / spoil).read_bytes()[:40])
+    ended = call("eval", "--weights", study.weights)
+    assert ended.status == 1
+    assert "run preprocess again" in said(ended)
+    assert not (tmp_path / "eval").exists()
+
+
+def test_data_prepared_at_another_size_do_not_go_with_the_weights(call, study, scans, tmp_path):
+    call("preprocess", scans, "--size", 96, "--jobs", 1)
+    ended = call("eval", "--weights", study.weights)
+    assert ended.status == 1
+    assert "take 64 px but the data are prepared at 96" in said(ended)
+    assert "--size 64" in said(ended)
+
+
+def test_a_size_the_model_cannot_take_is_refused(call, scans, tmp_path):
+    call("preprocess", scans, "--size", 48, "--jobs", 1)
+    ended = call("train")
+    assert ended.status == 1
+    assert "48 x 48 px but the model improved-unet needs multiples of 32" in said(ended)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_weights_for_another_architecture_are_refused(call, study, scans, weights, tmp_path):
+    card = json.loads((weights / "card.json").read_text())
+    card |= {"architecture": "unet", "options": {"filters": 4}}
+    (weights / "card.json").write_text(json.dumps(card))
+    ended = call("segment-dir", scans, "out", "--weights", weights)
+    assert ended.status == 1
+    assert "do not fit the model unet" in said(ended)
+    assert not (tmp_path / "out").exists()
+    begun = call("train", "--data", study.data, "--init", study.weights, "--name", "other")
+    assert begun.status == 1  # the study's network is narrower than the default one
+    assert "do not fit the model improved_unet" in said(begun)
+    assert not (tmp_path / "runs" / "other" / "run.json").exists()
+
+
+def test_weights_of_an_unknown_architecture_are_refused(call, scans, weights, tmp_path):
+    card = json.loads((weights / "card.json").read_text())
+    (weights / "card.json").write_text(json.dumps({**card, "architecture": "strangers-net"}))
+    ended = call("segment-dir", scans, "out", "--weights", weights)
+    assert ended.status == 1
+    assert "there is no model strangers-net" in said(ended)
+    assert "--plugin" in said(ended)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"name": "x"}', "\xff", '{"preprocess": 1, "postprocess": 2}']
+)
+def test_a_damaged_card_is_refused_by_every_command(refused, weights, text):
+    (weights / "card.json").write_bytes(text.encode("latin-1"))
+    assert "card of weights is damaged" in refused()
+
+
+def test_numbers_that_were_changed_or_cut_are_refused(refused, weights):
+    numbers = weights / "model.safetensors"
+    whole = numbers.read_bytes()
+    numbers.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert "is not the file that its card names" in refused()
+    numbers.write_bytes(whole[:1000])
+    assert "is not the file that its card names" in refused()
+    numbers.unlink()
+    assert "lacks model.safetensors" in refused()
+
+
+def test_a_weights_file_with_other_numbers_is_refused_though_it_is_well_formed(refused, weights):
+    numbers = load_file(weights / "model.safetensors")
+    save_file({key: array * 2 for key, array in numbers.items()}, weights / "model.safetensors")
+    assert "is not the file that its card names" in refused()
+
+
+def test_out_that_is_a_file_is_refused(call, study, scans, tmp_path):
+    (tmp_path / "out").write_text("a file")
+    ended = call("segment-dir", scans, "out", "--weights", study.weights)
+    assert ended.status == 1
+    assert "out cannot be written" in said(ended)
+    assert (tmp_path / "out").read_text() == "a file"
+
+
+def test_debug_shows_the_traceback_that_is_kept_back_otherwise(run, tmp_path):
+    quiet = run("preprocess", "nowhere", cwd=tmp_path)
+    assert (quiet.status, quiet.out, quiet.err.count("\n")) == (1, "", 1)
+    loud = run("--debug", "preprocess", "nowhere", cwd=tmp_path)
+    assert loud.status == 1
+    assert "Traceback" in loud.err

@@ -1,0 +1,240 @@
+import csv
+import json
+from hashlib import sha256
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import ndimage
+
+from busicli.weights import shipped_names
+
+FIGURES = ["Loss", "Dice_coef", "Recall", "Precision", "Accuracy", "F1_score"]
+
+
+def rows(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def truth(scans, row):
+    """A scan's own masks from the data set, united."""
+    masks = [np.asarray(Image.open(scans / name)) > 0 for name in row["masks"].split(";") if name]
+    return np.any(masks, axis=0)
+
+
+def predicted(study, row):
+    """What segment-dir wrote for the same scan."""
+    return np.asarray(Image.open(study.out / "masks" / row["scan"])) > 0
+
+
+@pytest.fixture(scope="module")
+def scored(study, run):
+    """The train split scored by a process: (folder, how it ended, metrics)."""
+    ended = run("eval", "--split", "train", cwd=study.folder)
+    out = study.folder / "eval" / "tiny-train"
+    return out, ended, json.loads((out / "metrics.json").read_text())
+
+
+@pytest.fixture
+def both(study, scans, scored):
+    """For each case of the train split its score's row, mask by segment-dir, and true mask."""
+    cases = {row["case"]: row for row in rows(study.data / "cases.csv")}
+    found = rows(scored[0] / "per_image.csv")
+    return [
+        (row, predicted(study, cases[row["case"]]), truth(scans, cases[row["case"]]))
+        for row in found
+    ]
+
+
+def test_the_last_trained_weights_are_chosen_and_that_is_said(scored):
+    _, ended, metrics = scored
+    assert ended.status == 0
+    assert ended.out.startswith("Weights runs/tiny/weights: the last trained on this data.\n")
+    assert metrics["weights"]["name"] == "runs/tiny/weights"
+
+
+def test_a_run_that_did_not_finish_is_not_chosen(study, call, tmp_path):
+    record = json.loads((study.run / "run.json").read_text())
+    later = tmp_path / "runs" / "later" / "run.json"
+    later.parent.mkdir(parents=True)
+    later.write_text(json.dumps({**record, "started": "2999-01-01T00:00:00+00:00"}))
+    (tmp_path / "runs" / "tiny").symlink_to(study.run)
+    ended = call("eval", "--data", study.data)
+    assert ended.out.startswith("Weights runs/tiny/weights: the last trained on this data.\n")
+
+
+@pytest.mark.skipif("improved-unet" in shipped_names(), reason="weights ship")
+def test_without_a_run_on_this_data_the_shipped_weights_are_asked_for(study, call):
+    ended = call("eval", "--data", study.data)
+    assert ended.status == 1
+    assert "improved-unet holds no card.json" in ended.err
+
+
+@pytest.mark.skipif("improved-unet" not in shipped_names(), reason="no weights ship yet")
+def test_without_a_run_on_this_data_the_shipped_weights_are_chosen(call, scans):
+    call("preprocess", scans)
+    ended = call("eval", "--json")
+    metrics = json.loads(ended.out)
+    assert ended.status == 0
+    assert metrics["weights"]["name"] == "improved-unet"
+    assert metrics["weights"]["chosen"].startswith("those that ship")
+    assert metrics["seen"] == {"same": 0, "near copy": 0}  # trained on real scans alone
+
+
+def test_metrics_json_holds_what_a_paper_needs(study, scored):
+    _, _, metrics = scored
+    assert set(metrics) == {
+        *("weights", "data", "split", "protocol", "postprocess", "pooled", "per_image"),
+        *("by_class", "by_dataset", "seen", "unseen"),
+    }
+    assert metrics["split"] == "train"
+    card = (study.weights / "card.json").read_bytes()
+    assert metrics["weights"]["card_sha256"] == sha256(card).hexdigest()
+    assert metrics["postprocess"] == json.loads(card)["postprocess"]
+    info = json.loads((study.data / "dataset.json").read_text())
+    assert metrics["data"]["fingerprint"] == info["fingerprint"]
+    assert list(metrics["pooled"]) == FIGURES
+    assert set(metrics["by_class"]) == {"benign", "malignant", "normal"}
+    assert metrics["by_dataset"]["scans"] == metrics["per_image"]
+    assert set(metrics["per_image"]) == {
+        *("scans", "scans_with_lesion", "dice", "iou", "dice_empty_is_1", "hd95_px"),
+        *("hd95_left_out", "lesions", "missed_lesions", "lesion_scans_with_empty_mask"),
+        *("normals", "normals_with_false_mask"),
+    }
+
+
+def test_pooled_figures_go_together(scored):
+    pooled = scored[2]["pooled"]
+    assert pooled["Loss"] + pooled["Dice_coef"] == pytest.approx(1)
+    precision, recall = pooled["Precision"], pooled["Recall"]
+    assert pooled["F1_score"] == pytest.approx(2 * precision * recall / (precision + recall))
+
+
+def test_per_image_csv_has_a_row_for_every_scan_of_the_split(study, scored):
+    found = rows(scored[0] / "per_image.csv")
+    assert (
+        list(found[0])
+        == (
+            "case dataset class group dice iou hd95_px lesions missed_lesions reference_area_px "
+            "predicted_area_px seen"
+        ).split()
+    )
+    split = [row for row in rows(study.data / "cases.csv") if row["split"] == "train"]
+    split.sort(key=lambda row: int(row["index"]))
+    keys = ("case", "dataset", "class", "group")
+    assert [[row[k] for k in keys] for row in found] == [[row[k] for k in keys] for row in split]
+
+
+def test_dice_and_iou_are_those_of_the_masks_that_segment_dir_writes(both):
+    scored_lesions = 0
+    for row, ours, reference in both:
+        assert row["predicted_area_px"] == str(ours.sum())
+        assert row["reference_area_px"] == str(reference.sum())
+        common, either = (ours & reference).sum(), (ours | reference).sum()
+        if not either:
+            assert row["dice"] == row["iou"] == ""
+            continue
+        assert row["dice"] == f"{2 * common / (ours.sum() + reference.sum()):.6g}"
+        assert row["iou"] == f"{common / either:.6g}"
+        scored_lesions += bool(common)
+    assert scored_lesions > 0
+
+
+def test_missed_lesions_are_those_of_which_less_than_a_tenth_is_covered(both, scored):
+    missed_in_all = 0
+    for row, ours, reference in both:
+        parts, count = ndimage.label(reference, np.ones((3, 3)))
+        covered = [ours[parts == part].mean() for part in range(1, count + 1)]
+        missed = sum(share < 0.1 for share in covered)
+        assert (row["lesions"], row["missed_lesions"]) == (str(count), str(missed))
+        missed_in_all += missed
+    assert scored[2]["per_image"]["missed_lesions"] == missed_in_all
+
+
+def test_the_summary_is_that_of_the_masks_that_segment_dir_writes(both, scored):
+    summary = scored[2]["per_image"]
+    dice = [
+        2 * (ours & reference).sum() / (ours.sum() + reference.sum())
+        for _, ours, reference in both
+        if reference.any()
+    ]
+    normals = [ours for _, ours, reference in both if not reference.any()]
+    false = sum(bool(ours.any()) for ours in normals)
+    assert summary["scans"] == 21
+    assert summary["scans_with_lesion"] == summary["dice"]["scans"] == len(dice)
+    assert summary["dice"]["mean"] == pytest.approx(np.mean(dice), abs=1e-12)
+    assert summary["dice"]["low"] < summary["dice"]["mean"] < summary["dice"]["high"]
+    # a normal scan counts 1 where its mask is empty and 0 where not
+    everywhere = (sum(dice) + len(normals) - false) / 21
+    assert summary["dice_empty_is_1"]["mean"] == pytest.approx(everywhere, abs=1e-12)
+    assert (summary["normals"], summary["normals_with_false_mask"]) == (len(normals), false)
+    empty = sum(not ours.any() for _, ours, reference in both if reference.any())
+    assert summary["hd95_left_out"] == summary["lesion_scans_with_empty_mask"] == empty
+
+
+def test_classes_are_summed_up_apart(both, scored):
+    for label, summary in scored[2]["by_class"].items():
+        own = [b for b in both if b[0]["class"] == label]
+        assert summary["scans"] == len(own)
+        dice = [float(row["dice"]) for row, _, reference in own if reference.any()]
+        if dice:
+            assert summary["dice"]["mean"] == pytest.approx(np.mean(dice), abs=1e-5)
+        else:
+            assert summary["dice"]["mean"] is None
+
+
+def test_scans_seen_in_training_are_counted_and_told(scored):
+    out, ended, metrics = scored
+    assert metrics["seen"] == {"same": 21, "near copy": 0}
+    assert metrics["unseen"]["scans"] == 0
+    assert {row["seen"] for row in rows(out / "per_image.csv")} == {"same"}
+    assert "Seen in training: 21 of these scans, and near copies of 0 more." in ended.out
+
+
+def test_a_near_copy_of_a_training_scan_is_told(study, call, scans, tmp_path):
+    case = next(r for r in rows(study.data / "cases.csv") if r["split"] == "train" and r["masks"])
+    copy = tmp_path / "copy.png"
+    picture = np.asarray(Image.open(scans / case["scan"]).convert("L"))
+    Image.fromarray(np.minimum(picture, 249) + np.uint8(6)).save(copy)  # a little brighter
+    (tmp_path / "own.csv").write_text(f"scan,split\ncopy.png,test\n{scans / case['scan']},test\n")
+    call("preprocess", "--table", "own.csv", "--size", 64, "--jobs", 1)
+    ended = call("eval", "--weights", study.weights, "--json")
+    assert json.loads(ended.out)["seen"] == {"same": 1, "near copy": 1}
+
+
+def test_unseen_scans_are_said_to_be_unseen(study, call, tmp_path):
+    ended = call("eval", "--data", study.data, "--weights", study.weights, "--out", "scores")
+    assert ended.status == 0
+    assert f"Weights {study.weights}: as asked for." in ended.out
+    assert "seen none of these scans in training" in ended.out
+    assert sorted(path.name for path in (tmp_path / "scores").iterdir()) == [
+        "examples.png",
+        "metrics.json",
+        "per_image.csv",
+    ]
+
+
+def test_examples_show_scan_true_and_predicted_mask(scored):
+    picture = Image.open(scored[0] / "examples.png")
+    picture.load()
+    # 6 rows of 2.35 inches, 3 columns in 7 inches, at 100 dots an inch
+    assert picture.size == (700, 1410)
+
+
+def test_json_is_one_document_on_stdout_equal_to_the_file(study, call, tmp_path):
+    weights = ("--weights", study.weights)
+    ended = call("eval", "--data", study.data, *weights, "--out", "scores", "--json")
+    assert ended.status == 0
+    metrics = json.loads((tmp_path / "scores" / "metrics.json").read_text())
+    assert json.loads(ended.out) == metrics
+    assert metrics["split"] == "test"
+    assert metrics["per_image"]["scans"] == 1
+
+
+def test_two_evaluations_give_the_same_bytes(study, call, scored, tree, tmp_path):
+    call("eval", "--data", study.data, "--split", "train", "--weights", study.weights, "--out", "a")
+    (tmp_path / "b").mkdir()
+    names = ("per_image.csv", "examples.png")
+    ours, theirs = tree(tmp_path / "a"), tree(scored[0])
+    assert [ours[name] for name in names] == [theirs[name] for name in names]

@@ -1,0 +1,542 @@
+import csv
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import ndimage
+
+from busicli.weights import shipped_names
+
+NAMES_OF_ALL_KINDS = (
+    b"two words.png",
+    "Ω-größe.png".encode(),
+    b"line\nbreak.png",
+    b"caf\xe9.png",
+    b"=1+1.png",
+    b"-dash.png",
+    b".hidden.png",
+)
+
+
+def manifest(out: Path) -> list[dict]:
+    """The manifest's rows without the one figure that may differ between runs."""
+    lines = (out / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    for row in rows:
+        row.pop("milliseconds", None)
+    return rows
+
+
+def results(out: Path, tree: Callable[[Path], dict[str, bytes]]) -> dict[str, object]:
+    """All that must come out the same, however often a run was interrupted."""
+    found: dict[str, object] = {
+        name: data
+        for name, data in tree(out).items()
+        if not name.startswith(".busicli/") and name not in ("run.json", "manifest.jsonl")
+    }
+    return {**found, "manifest.jsonl": manifest(out)}
+
+
+def stamps(out: Path) -> dict[str, int]:
+    return {str(p): p.stat().st_mtime_ns for p in out.glob("masks/**/*.png")}
+
+
+def pixels(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path))
+
+
+def copied(scans: Path, folder: Path, *numbers: int) -> Path:
+    """Some phantoms in one flat folder."""
+    folder.mkdir(parents=True)
+    for number in numbers:
+        shutil.copy(next(scans.glob(f"*/phantom-{number:02d}.png")), folder)
+    return folder
+
+
+@pytest.fixture
+def segment(call, study):
+    """`segment-dir` with the study's weights."""
+
+    def do(*args, stdin: bytes = b""):
+        return call("segment-dir", *args, "--weights", study.weights, stdin=stdin)
+
+    return do
+
+
+@pytest.fixture(scope="module")
+def ward(tmp_path_factory, scans, study, run):
+    """A folder as hospitals have them, segmented by one process: (scans, out, how it ended)."""
+    folder = tmp_path_factory.mktemp("ward")
+    source = folder / "ward"
+    (source / "sub").mkdir(parents=True)
+    phantoms = sorted(scans.glob("*/*[0-9].png"))
+    shutil.copy(phantoms[2], source / "plain.png")
+    shutil.copy(scans / "benign" / "phantom-03_mask.png", source / "plain_mask.png")
+    shutil.copy(scans / "benign" / "phantom-03_mask.png", source / "orphan_mask.png")
+    Image.open(phantoms[3]).save(source / "sub" / "photo.jpg", quality=95)
+    frames = [Image.open(path) for path in phantoms[4:7]]
+    frames[0].save(source / "sub" / "sweep.tif", save_all=True, append_images=frames[1:])
+    Image.open(phantoms[7]).convert("RGB").save(source / "sub" / "no-suffix", "BMP")
+    (source / "notes.txt").write_text("no scan")
+    (source / "broken.png").write_bytes(phantoms[8].read_bytes()[:5000])
+    (source / "empty.png").touch()
+    for name, phantom in zip(NAMES_OF_ALL_KINDS, phantoms[9:], strict=False):
+        shutil.copy(phantom, os.fsencode(source) + b"/" + name)
+    ended = run("segment-dir", "ward", "out", "--weights", study.weights, cwd=folder)
+    return source, folder / "out", ended
+
+
+def test_every_scan_has_a_mask_of_its_own_size_in_black_and_white(study, scans):
+    sources = sorted(scans.glob("*/*[0-9].png"))
+    masks = sorted(study.out.glob("masks/*/*"))
+    assert [m.relative_to(study.out / "masks") for m in masks] == [
+        s.relative_to(scans) for s in sources if "_mask" not in s.stem
+    ]
+    for mask in masks:
+        picture = Image.open(mask)
+        assert (picture.format, picture.mode) == ("PNG", "L")
+        assert picture.size == Image.open(scans / mask.relative_to(study.out / "masks")).size
+        assert set(np.unique(picture)) <= {0, 255}
+    found = [bool(pixels(mask).any()) for mask in masks]
+    assert any(found)
+    assert not all(found)
+
+
+def test_overlays_are_the_scans_with_the_lesions_outlines_in_yellow(study, scans):
+    outlined = 0
+    for overlay in sorted(study.out.glob("overlays/*/*")):
+        name = overlay.relative_to(study.out / "overlays")
+        scan = np.asarray(Image.open(scans / name).convert("RGB"))
+        shown = np.asarray(Image.open(overlay).convert("RGB"))
+        mask = pixels(study.out / "masks" / name) > 0
+        yellow = (shown == (255, 213, 0)).all(axis=2)
+        assert np.array_equal(shown[~yellow], np.minimum(scan, 254)[~yellow])
+        assert yellow.any() == mask.any()
+        near = ndimage.binary_dilation(mask, iterations=3) & ~ndimage.binary_erosion(
+            mask, iterations=3, border_value=0
+        )
+        assert not (yellow & ~near).any()
+        outlined += bool(yellow.any())
+    assert outlined > 0
+
+
+def test_the_lesion_table_describes_the_masks(study):
+    with (study.out / "lesions.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert ",".join(rows[0]) == (
+        "scan,frame,lesion,area_px,bbox,centroid,long_axis_px,short_axis_px,orientation_deg,"
+        "circularity,solidity,mean_probability,touches_border"
+    )
+    for mask_row in manifest(study.out):
+        own = [row for row in rows if row["scan"] == mask_row["scan"]]
+        assert len(own) == mask_row.get("lesions", 0)
+        if mask_row["status"] != "ok":
+            continue
+        mask = pixels(study.out / "masks" / mask_row["scan"]) > 0
+        parts, count = ndimage.label(mask, np.ones((3, 3)))
+        assert [int(row["lesion"]) for row in own] == list(range(1, count + 1))
+        areas = [int(row["area_px"]) for row in own]
+        assert areas == sorted(np.bincount(parts.ravel())[1:], reverse=True)
+        for row in own:
+            top, left, bottom, right = map(int, row["bbox"].split())
+            assert mask[top:bottom, left:right].sum() >= int(row["area_px"])
+            edge = top == 0 or left == 0 or (bottom, right) == mask.shape
+            edge |= bottom == mask.shape[0] or right == mask.shape[1]
+            assert row["touches_border"] == ("true" if edge else "false")
+            assert 0 < float(row["mean_probability"]) <= 1
+
+
+def test_the_manifest_has_a_row_for_every_file_in_the_scans_order(study, scans):
+    rows = manifest(study.out)
+    files = sorted(p.relative_to(scans).as_posix() for p in scans.rglob("*") if p.is_file())
+    assert [row["scan"] for row in rows] == files
+    for row in rows:
+        if "_mask" in row["scan"]:
+            assert row == {**row, "status": "skipped", "reason": "a mask beside its scan"}
+            continue
+        (mask,) = row["masks"]
+        assert row["status"] == "ok"
+        assert row["sha256"] == sha256((scans / row["scan"]).read_bytes()).hexdigest()
+        assert mask["path"] == f"masks/{row['scan']}"
+        assert mask["sha256"] == sha256((study.out / mask["path"]).read_bytes()).hexdigest()
+
+
+def test_run_json_says_with_what_and_how_the_run_went(study):
+    record = json.loads((study.out / "run.json").read_text())
+    card = study.weights / "card.json"
+    assert record["weights"]["name"] == "tiny"
+    assert record["weights"]["card_sha256"] == sha256(card.read_bytes()).hexdigest()
+    assert record["postprocess"] == json.loads(card.read_text())["postprocess"]
+    assert record["engine"] == {"name": "keras", "precision": "float32"}
+    # 24 scans with a mask each; phantoms 06 and 09 have a second one
+    assert record["counts"] == {"ok": 24, "skipped": 26, "inputs": 50, "pending": 0}
+    assert record["exit_status"] == study.segment.status == 0
+    assert record["start"] <= record["end"]
+
+
+def test_the_summary_says_how_many_and_that_a_person_must_check(study):
+    assert study.segment.out.startswith("24 scans segmented, 0 failed, 26 files skipped in ")
+    assert "Not a medical device" in study.segment.out
+
+
+def test_no_bar_is_drawn_where_there_is_no_terminal(study):
+    for ended in (study.preprocess, study.train, study.segment):
+        assert "\r" not in ended.err + ended.out
+        assert "\x1b" not in ended.err + ended.out
+    assert study.segment.err.splitlines()[-1].startswith("segmenting: 50 of 50 after ")
+
+
+def test_names_of_masks_follow_the_contract(ward):
+    _, out, _ = ward
+    masks = {os.fsencode(path.relative_to(out / "masks")) for path in out.glob("masks/**/*.png")}
+    frames = {b"sub/sweep.tif/0001.png", b"sub/sweep.tif/0002.png", b"sub/sweep.tif/0003.png"}
+    assert masks == {
+        b"plain.png",
+        b"orphan_mask.png",  # a mask only beside its scan
+        b"sub/photo.jpg.png",
+        b"sub/no-suffix.png",
+        *frames,
+        *NAMES_OF_ALL_KINDS,
+    }
+    overlays = {os.fsencode(p.relative_to(out / "overlays")) for p in out.glob("overlays/**/*.png")}
+    assert overlays == masks
+
+
+def test_a_broken_scan_is_a_failed_row_and_the_rest_is_done(ward):
+    _, out, ended = ward
+    assert ended.status == 3
+    rows = {row["scan"]: row for row in manifest(out)}
+    reasons = {name: row["reason"] for name, row in rows.items() if row["status"] == "failed"}
+    assert reasons == {
+        "broken.png": "is damaged or cut short; copy it anew from its source",
+        "empty.png": "is no picture; PNG, JPEG, BMP or TIFF is needed",
+    }
+    skipped = {name for name, row in rows.items() if row["status"] == "skipped"}
+    assert skipped == {"notes.txt", "plain_mask.png"}
+    assert "12 scans segmented, 2 failed, 2 files skipped" in ended.out
+    assert "  failed: broken.png: is damaged or cut short" in ended.out
+    record = json.loads((out / "run.json").read_text())
+    assert record["exit_status"] == 3
+    assert record["counts"] == {"ok": 12, "failed": 2, "skipped": 2, "inputs": 16, "pending": 0}
+
+
+def test_names_that_are_not_utf8_are_written_as_percent_bytes(ward):
+    _, out, _ = ward
+    names = [row["scan"] for row in manifest(out)]
+    assert {"caf%E9.png", "line%0Abreak.png", "two words.png", "Ω-größe.png"} <= set(names)
+
+
+def test_a_spreadsheet_runs_no_cell_of_the_lesion_table(ward):
+    _, out, _ = ward
+    with (out / "lesions.csv").open(newline="", encoding="utf-8") as file:
+        cells = {row["scan"] for row in csv.DictReader(file)}
+    assert cells
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+
+
+def test_each_frame_of_a_file_has_its_mask_and_its_rows(ward):
+    source, out, _ = ward
+    (row,) = (row for row in manifest(out) if row["scan"] == "sub/sweep.tif")
+    assert [mask["frame"] for mask in row["masks"]] == [1, 2, 3]
+    with Image.open(source / "sub" / "sweep.tif") as sweep:
+        for frame in range(3):
+            sweep.seek(frame)
+            mask = Image.open(out / "masks" / "sub" / "sweep.tif" / f"{frame + 1:04d}.png")
+            assert mask.size == sweep.size
+
+
+def test_a_scan_alone_gives_what_it_gives_in_a_batch(segment, study, scans, tmp_path):
+    found = [row["scan"] for row in manifest(study.out) if row.get("lesions")]
+    scan = Path(found[-1])
+    alone = copied(scans, tmp_path / "alone", int(scan.stem[-2:]))
+    assert segment(alone, "out").status == 0
+    for kind in ("masks", "overlays"):
+        one, batch = tmp_path / "out" / kind / scan.name, study.out / kind / scan
+        assert one.read_bytes() == batch.read_bytes()
+    (row,) = manifest(tmp_path / "out")
+    (same,) = (row for row in manifest(study.out) if row["scan"] == str(scan))
+    assert (row["lesions"], row["sha256"]) == (same["lesions"], same["sha256"])
+
+
+def test_no_overlays_writes_none(segment, scans, tmp_path):
+    segment(copied(scans, tmp_path / "few", 3), "out", "--no-overlays")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        ".busicli",
+        "lesions.csv",
+        "manifest.jsonl",
+        "masks",
+        "run.json",
+    ]
+
+
+def test_json_prints_the_manifest_and_nothing_else(segment, scans, tmp_path):
+    ended = segment(copied(scans, tmp_path / "few", 3, 14), "out", "--json")
+    assert ended.out == (tmp_path / "out" / "manifest.jsonl").read_text()
+    assert [json.loads(line)["scan"] for line in ended.out.splitlines()] == [
+        "phantom-03.png",
+        "phantom-14.png",
+    ]
+
+
+def test_progress_as_json_lines_parses_and_ends_complete(segment, scans, tmp_path):
+    few = copied(scans, tmp_path / "few", 3, 14)
+    ended = segment(few, "out", "--progress", "json")
+    states = [json.loads(line) for line in ended.err.splitlines()]
+    assert {(state["stage"], state["total"]) for state in states} == {("segmenting", 2)}
+    done = [state["done"] for state in states]
+    assert done == sorted(done)
+    assert done[-1] == 2
+    assert segment(few, "quiet", "--progress", "none").err == ""
+
+
+def test_paths_come_from_stdin_by_lines_or_by_nul(segment, scans, tmp_path, tree):
+    few = copied(scans, tmp_path / "few", 3)
+    outside = scans / "benign" / "phantom-05.png"
+    shutil.copy(few / "phantom-03.png", few / "a b\nc.png")
+    nul = f"few/phantom-03.png\0few/a b\nc.png\0{outside}\0few/gone.png\0./few/phantom-03.png\0"
+    ended = segment("-", "by-nul", "-0", "--json", stdin=nul.encode())
+    assert ended.status == 3  # one is missing
+    rows = [json.loads(line) for line in ended.out.splitlines()]
+    # in the order given, one listed twice counting once, one from outside by its whole path
+    assert [(row["scan"], row["status"]) for row in rows] == [
+        ("few/phantom-03.png", "ok"),
+        ("few/a b%0Ac.png", "ok"),
+        (str(outside).lstrip("/"), "ok"),
+        ("few/gone.png", "failed"),
+    ]
+    assert "few/a b\nc.png" in {name.removeprefix("masks/") for name in tree(tmp_path / "by-nul")}
+    lines = segment("-", "by-line", stdin=b"few/phantom-03.png\n\nfew/a b\n")
+    assert lines.status == 3
+    assert [row["scan"] for row in manifest(tmp_path / "by-line")] == [
+        "few/phantom-03.png",
+        "few/a b",
+    ]
+
+
+def test_an_empty_list_is_no_scan(segment, tmp_path):
+    ended = segment("-", "out", stdin=b"\n")
+    assert (ended.status, list(tmp_path.iterdir())) == (1, [])
+    assert "the list holds no scan" in ended.err
+
+
+def test_hashed_names_leave_no_name_of_the_users_anywhere(segment, scans, tmp_path, tree):
+    secret = tmp_path / "Mueller-Anna"
+    secret.mkdir()
+    picture = Image.open(scans / "benign" / "phantom-03.png")
+    picture.save(secret / "Mueller1970.png")
+    picture.save(secret / "Mueller1970.jpg")
+    picture.save(secret / "Mueller1970.jpg.png")  # its mask would clash with that of the JPEG
+    shutil.copy(scans / "benign" / "phantom-03_mask.png", secret / "Mueller1970_mask.png")
+    (secret / "Mueller-cut.png").write_bytes(b"no picture")
+    ended = segment(secret, "out", "--names", "hash")
+    assert ended.status == 3
+    written = tree(tmp_path / "out")
+    assert len([name for name in written if name.startswith("masks/")]) == 3
+    everything = "\n".join(written).encode() + b"".join(written.values())
+    everything += (ended.out + ended.err).encode()
+    assert b"mueller" not in everything.lower()
+    assert b"1970" not in everything
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".JPG.png"])
+def test_a_clash_of_names_is_a_failed_row_and_never_an_overwrite(segment, scans, tmp_path, suffix):
+    folder = tmp_path / "clash"
+    folder.mkdir()
+    Image.open(scans / "benign" / "phantom-03.png").save(folder / "x.jpg.png")
+    Image.open(scans / "benign" / "phantom-05.png").save(folder / f"x{suffix}")
+    assert segment(folder, "out").status == 3
+    by_status = {row["status"]: row for row in manifest(tmp_path / "out")}
+    assert set(by_status) == {"ok", "failed"}
+    assert by_status["failed"]["reason"].startswith("its mask would overwrite that of x.")
+    assert len(list(tmp_path.glob("out/masks/*"))) == 1
+
+
+def test_out_inside_the_scans_is_not_searched(segment, scans, tmp_path):
+    few = copied(scans, tmp_path / "few", 3, 14)
+    for _ in range(2):
+        assert segment("few", "few/out").status == 0
+        assert [row["scan"] for row in manifest(few / "out")] == [
+            "phantom-03.png",
+            "phantom-14.png",
+        ]
+
+
+@pytest.mark.parametrize("make", [lambda p: None, Path.mkdir])
+def test_no_folder_or_an_empty_one_is_refused(segment, tmp_path, make):
+    make(tmp_path / "scans")
+    ended = segment("scans", "out")
+    assert ended.status == 1
+    assert ended.err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_without_any_picture_is_no_success(segment, tmp_path):
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "notes.txt").write_text("no scan")
+    ended = segment("scans", "out")
+    assert ended.status == 1
+    assert "scans holds no scan" in ended.err
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["exit_status"] == 1
+
+
+@pytest.mark.skipif("improved-unet" not in shipped_names(), reason="no weights ship yet")
+def test_the_shipped_weights_are_the_default(call, scans, tmp_path):
+    assert call("segment-dir", copied(scans, tmp_path / "few", 3, 14), "out").status == 0
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert record["weights"]["name"] == "improved-unet"
+
+
+def test_unknown_weights_are_refused_before_anything_is_written(call, scans, tmp_path):
+    ended = call("segment-dir", scans, "out", "--weights", "nowhere")
+    assert ended.status == 1
+    assert "nowhere holds no card.json" in ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_cards_hash_can_be_pinned(segment, study, scans, tmp_path):
+    few = copied(scans, tmp_path / "few", 3)
+    right = sha256((study.weights / "card.json").read_bytes()).hexdigest()
+    assert segment(few, "out", "--weights-sha256", right).status == 0
+    refused = segment(few, "other", "--weights-sha256", "0" * 64)
+    assert refused.status == 1
+    assert right[:12] in refused.err
+    assert not (tmp_path / "other").exists()
+
+
+def test_too_large_a_picture_fails_undecoded(segment, scans, tmp_path):
+    few = copied(scans, tmp_path / "few", 3, 14)
+    # phantom-03 has 355 x 495 = 175,725 pixels, phantom-14 has 389 x 381 = 148,209
+    assert segment(few, "out", "--max-pixels", 150000).status == 3
+    first, second = manifest(tmp_path / "out")
+    assert first["status"] == "failed"
+    assert "175,725 pixels" in first["reason"]
+    assert second["status"] == "ok"
+
+
+def test_a_second_run_keeps_every_row_and_writes_no_mask_anew(ward, study, run, tree):
+    source, out, first = ward
+    before, rows, written = results(out, tree), (out / "manifest.jsonl").read_bytes(), stamps(out)
+    again = run("segment-dir", source, "out", "--weights", study.weights, cwd=out.parent)
+    assert again.status == first.status == 3
+    assert results(out, tree) == before
+    assert (out / "manifest.jsonl").read_bytes() == rows  # even the milliseconds: rows are kept
+    assert stamps(out) == written
+
+
+def test_only_what_changed_is_done_again(segment, scans, tmp_path, tree):
+    few = copied(scans, tmp_path / "few", 3, 5, 9, 14, 15)
+    out = tmp_path / "out"
+    segment(few, "out")
+    before, written = results(out, tree), stamps(out)
+    (out / "masks" / "phantom-05.png").unlink()
+    Image.new("L", (3, 3)).save(out / "masks" / "phantom-09.png")  # spoilt by someone
+    shutil.copy(scans / "normal" / "phantom-20.png", few / "phantom-14.png")
+    (few / "phantom-15.png").unlink()
+    assert segment(few, "out").status == 0
+    after, stamped = results(out, tree), stamps(out)
+    for name in ("masks/phantom-03.png", "masks/phantom-05.png", "masks/phantom-09.png"):
+        assert after[name] == before[name]
+    kept, changed = out / "masks" / "phantom-03.png", out / "masks" / "phantom-14.png"
+    assert stamped[str(kept)] == written[str(kept)]
+    assert pixels(changed).shape == pixels(few / "phantom-14.png").shape
+    assert [row["scan"] for row in manifest(out)] == [f"phantom-{n:02d}.png" for n in (3, 5, 9, 14)]
+
+
+def test_a_failed_scan_is_tried_again(segment, scans, tmp_path):
+    few = copied(scans, tmp_path / "few", 3, 14)
+    whole = (few / "phantom-14.png").read_bytes()
+    (few / "phantom-14.png").write_bytes(whole[:3000])
+    assert segment(few, "out").status == 3
+    (few / "phantom-14.png").write_bytes(whole)
+    assert segment(few, "out").status == 0
+    assert [row["status"] for row in manifest(tmp_path / "out")] == ["ok", "ok"]
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory, scans, study, run):
+    """A longer job: three copies of the phantoms, and what an uninterrupted run makes of them."""
+    folder = tmp_path_factory.mktemp("night")
+    for copy in "abc":
+        shutil.copytree(scans, folder / "scans" / copy)
+    run("segment-dir", "scans", "whole", "--weights", study.weights, cwd=folder)
+    return folder
+
+
+@pytest.fixture
+def begun(start, study, night):
+    """Begin the long job so that it waits in the middle: it prints more than its small pipe holds.
+
+    150 rows of about 200 bytes do not fit into 4096; only what a test reads makes room.
+    """
+    started = []
+
+    def begin(out: str):
+        process = start(
+            *("segment-dir", "scans", out, "--weights", study.weights, "--json"),
+            cwd=night,
+            pipesize=4096,
+        )
+        process.stdin.close()
+        started.append(process)
+        return process, process.stdout.readline()
+
+    yield begin
+    for process in started:
+        with process:
+            process.kill()
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
+def test_a_stopped_run_leaves_whole_tables_and_goes_on_to_the_same_bytes(
+    begun, night, segment, tree, number, status
+):
+    out = night / f"stopped-{status}"
+    process, first = begun(out.name)
+    process.send_signal(number)
+    rest, err = process.stdout.read(), process.stderr.read()
+    assert process.wait() == status
+    assert b"Traceback" not in err
+    printed = [json.loads(line) for line in (first + rest).splitlines()]
+    rows = manifest(out)
+    assert 0 < len(rows) < 150
+    assert [row["scan"] for row in printed] == [row["scan"] for row in rows]
+    assert rows == manifest(night / "whole")[: len(rows)]
+    record = json.loads((out / "run.json").read_text())
+    assert record["exit_status"] == status
+    assert record["counts"]["pending"] == 150 - len(rows)
+    masks = {mask["path"] for row in rows for mask in row.get("masks", ())}
+    assert {name for name in tree(out) if name.startswith("masks/")} == masks
+    assert not list(out.rglob("*.tmp"))
+    assert segment(night / "scans", out).status == 0
+    assert results(out, tree) == results(night / "whole", tree)
+
+
+def test_a_second_job_on_the_same_out_is_refused_and_a_killed_one_lets_go(
+    begun, night, segment, tree
+):
+    out = night / "locked"
+    process, _ = begun(out.name)
+    refused = segment(night / "scans", out)
+    assert refused.status == 1
+    assert f"process {process.pid} on " in refused.err
+    assert not (out / "manifest.jsonl").exists()  # nothing was written beside the first job
+    process.kill()
+    process.wait()
+    assert segment(night / "scans", out).status == 0
+    assert results(out, tree) == results(night / "whole", tree)
+
+
+def test_a_reader_that_goes_away_ends_the_job_without_blaming_the_folder(begun, night):
+    process, _ = begun("piped")
+    process.stdout.close()
+    err = process.stderr.read().decode()
+    assert process.wait() == 1
+    assert "cannot be written" not in err
+    assert "Traceback" not in err

@@ -1,0 +1,249 @@
+import csv
+import json
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.numpy import load_file
+
+FIGURES = ("Loss", "Dice_coef", "Recall", "Precision", "Accuracy", "F1_score")
+COLUMNS = (
+    "epoch",
+    *FIGURES,
+    *(f"val_{figure}" for figure in FIGURES),
+    "objective",
+    "val_objective",
+    "learning_rate",
+    "seconds",
+)
+
+
+def history(run):
+    with (run / "history.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_history_holds_the_six_figures_for_both_splits_of_every_epoch(study):
+    found = history(study.run)
+    assert tuple(found[0]) == COLUMNS
+    assert [row["epoch"] for row in found] == ["1", "2"]
+    for row in found:
+        for prefix in ("", "val_"):
+            values = {figure: float(row[prefix + figure]) for figure in FIGURES}
+            assert values["Loss"] + values["Dice_coef"] == pytest.approx(1, abs=1e-5)
+            assert all(0 <= value <= 1 for value in values.values())
+            precision, recall = values["Precision"], values["Recall"]
+            harmonic = 2 * precision * recall / (precision + recall)
+            assert values["F1_score"] == pytest.approx(harmonic, rel=1e-3)
+    # 2 epochs of ceil(21 / 2) = 11 steps: warm-up to 0.01 in 22 // 4 = 5, then a cosine to nothing
+    assert 0 < float(found[0]["learning_rate"]) < 0.01
+    assert float(found[1]["learning_rate"]) == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ["loss", "accuracy", "dice"])
+def test_three_curves_are_drawn(study, name):
+    picture = Image.open(study.run / f"{name}.png").convert("RGB")
+    colours = {colour for _, colour in picture.getcolors(maxcolors=1 << 24)}
+    assert {(0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)} <= colours  # training and validation
+
+
+def test_the_last_epochs_figures_are_shown_in_a_table(study):
+    last = history(study.run)[-1]
+    assert study.train.status == 0
+    assert "After epoch 2; best epoch" in study.train.out
+    for figure in FIGURES:
+        (line,) = (line for line in study.train.out.splitlines() if f" {figure} " in line)
+        cells = [cell.strip() for cell in line.replace("│", "|").split("|")[1:-1]]
+        expected = [f"{float(last[prefix + figure]):.4f}" for prefix in ("", "val_")]
+        assert cells[:3] == [figure, *expected]
+
+
+def test_each_epoch_is_told_in_one_line_on_stderr(study):
+    assert [line.split(":")[0] for line in study.train.err.splitlines()] == [
+        "epoch 1 of 2",
+        "epoch 2 of 2",
+    ]
+
+
+def test_run_json_tells_how_the_run_was_made(study):
+    record = json.loads((study.run / "run.json").read_text())
+    info = json.loads((study.data / "dataset.json").read_text())
+    assert record["model"] == {
+        "name": "improved-unet",
+        "options": {"widths": [8, 16, 16], "blocks": [0, 1, 0]},
+        "init": None,
+    }
+    assert record["settings"]["epochs"] == 2
+    assert record["settings"]["batch_size"] == 2
+    assert record["data"]["fingerprint"] == info["fingerprint"]
+    assert record["started"].endswith("+00:00")
+
+
+def test_the_card_says_what_the_weights_are_and_what_they_have_seen(study, scans):
+    card = json.loads((study.weights / "card.json").read_text())
+    assert card["architecture"] == "improved-unet"
+    assert card["options"] == {"widths": [8, 16, 16], "blocks": [0, 1, 0]}
+    assert card["preprocess"] == {"size_px": 64}
+    assert card["training"]["data"]["datasets"] == {"scans": 24}
+    assert "upper bound" in card["scores"]["val"]["protocol"]
+    with (study.data / "cases.csv").open(newline="") as file:
+        train = [row for row in csv.DictReader(file) if row["split"] == "train"]
+    assert len(card["training_scans"]) == 21
+    assert {tuple(seen) for seen in card["training_scans"]} == {
+        (row["pixels_sha256"], row["phash"]) for row in train
+    }
+    assert sorted(path.name for path in study.weights.iterdir()) == [
+        "card.json",
+        "model.safetensors",
+    ]
+
+
+def test_the_weights_are_numbers_alone_and_finite(study):
+    numbers = load_file(study.weights / "model.safetensors")
+    assert len(numbers) > 20
+    assert all(np.isfinite(array).all() for array in numbers.values())
+
+
+def test_a_killed_run_goes_on_to_the_same_weights_and_history(
+    study, start, run, training, tmp_path
+):
+    options = ("--data", study.data, "--name", "tiny", *training)
+    begun = start("train", *options, cwd=tmp_path)
+    try:
+        line = begun.stderr.readline()  # comes after the first epoch's checkpoint and curves
+        os.kill(begun.pid, signal.SIGKILL)
+    finally:
+        begun.kill()
+        begun.communicate()
+    assert line.startswith(b"epoch 1 of 2: ")
+    folder = tmp_path / "runs" / "tiny"
+    for name in ("loss", "accuracy", "dice"):
+        Image.open(folder / f"{name}.png").load()
+    assert len(history(folder)) == 1
+    assert not (folder / "weights").exists()
+
+    ended = run("train", "--resume", *options, cwd=tmp_path)
+    assert ended.status == 0
+    assert [line.split(":")[0] for line in ended.err.splitlines()] == ["epoch 2 of 2"]
+    numbers = [(run / "weights" / "model.safetensors") for run in (folder, study.run)]
+    assert numbers[0].read_bytes() == numbers[1].read_bytes()
+    ours, theirs = history(folder), history(study.run)
+    for row in (*ours, *theirs):
+        del row["seconds"]
+    assert ours == theirs
+
+
+def test_resume_goes_on_with_the_newest_run_and_a_finished_one_stays_as_it_is(
+    study, call, training, tmp_path
+):
+    ended = call(
+        *("train", "--resume", "--data", study.data, "--runs", study.folder / "runs", *training)
+    )
+    assert ended.status == 0
+    assert ended.out.startswith(f"Run {study.run}: ")
+    assert "epoch" not in ended.err  # no epoch was left to do
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        (("--epochs", 3), "epochs"),
+        (("--learning-rate", 0.002), "learning_rate"),
+        (("--no-augment",), "augment"),
+        (("--seed", 7), "seed"),
+        (("--option", "dropout=0.2"), "options"),
+    ],
+)
+def test_resume_with_other_settings_is_refused(study, call, training, tree, changed, named):
+    before = tree(study.run)
+    ended = call(
+        *("train", "--resume", "--name", "tiny", "--data", study.data),
+        *("--runs", study.folder / "runs", *training, *changed),
+    )
+    assert ended.status == 1
+    assert f"begun with another {named};" in ended.err
+    assert tree(study.run) == before
+
+
+def test_resume_on_other_data_is_refused(study, call, scans, training):
+    call("preprocess", scans, "--size", 64, "--seed", 5, "--jobs", 1)
+    ended = call(
+        *("train", "--resume", "--name", "tiny", "--runs", study.folder / "runs", *training)
+    )
+    assert ended.status == 1
+    assert "another fingerprint;" in ended.err
+
+
+def test_an_existing_run_is_never_written_over(study, call, training, tree):
+    before = tree(study.run)
+    ended = call(
+        *("train", "--name", "tiny", "--data", study.data),
+        *("--runs", study.folder / "runs", *training),
+    )
+    assert ended.status == 1
+    assert "exists" in ended.err
+    assert "--resume" in ended.err
+    assert tree(study.run) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--model", "resnet"), "there is no model resnet; known are: improved-unet, unet."),
+        (("--option", "filters=8"), "has no option filters; it has: widths, blocks, dropout."),
+        (("--resume", "--name", "gone"), "to go on with; leave out --resume"),
+        (("--init", "nowhere"), "nowhere holds no card.json"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_and_leaves_no_run(study, call, tmp_path, options, sentence):
+    ended = call("train", "--data", study.data, *options)
+    assert ended.status == 1
+    assert sentence in ended.err
+    assert ended.err.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_data_without_a_validation_split_are_not_trained_on(call, scans, tmp_path):
+    lines = [f"{scan},,normal,,test" for scan in sorted((scans / "normal").glob("*[0-9].png"))]
+    (tmp_path / "own.csv").write_text("\n".join(["scan,masks,class,group,split", *lines]) + "\n")
+    assert call("preprocess", "--table", "own.csv", "--size", 32, "--jobs", 1).status == 0
+    ended = call("train")
+    assert ended.status == 1
+    assert "no scan for train and val" in ended.err
+
+
+def test_init_begins_from_the_weights_given(study, call, training, tmp_path):
+    ended = call(
+        *("train", "--data", study.data, "--name", "more", "--init", study.weights),
+        *(*training, "--epochs", 1, "--learning-rate", 1e-9),
+    )
+    assert ended.status == 0
+    # so small a rate changes next to nothing: the kernels are still those it began from
+    first, second = (
+        load_file(weights / "model.safetensors")
+        for weights in (study.weights, tmp_path / "runs" / "more" / "weights")
+    )
+    kernels = [key for key in first if key.endswith("kernel")]
+    assert len(kernels) > 10
+    for key in kernels:
+        assert np.allclose(first[key], second[key], atol=2e-3)
+    assert json.loads((tmp_path / "runs" / "more" / "run.json").read_text())["model"]["init"]
+
+
+def test_ctrl_c_ends_training_with_130_and_a_run_to_go_on_from(study, start, training, tmp_path):
+    begun = start("train", "--data", study.data, "--name", "tiny", *training, cwd=tmp_path)
+    watchdog = threading.Timer(120, begun.kill)
+    watchdog.start()
+    try:
+        assert begun.stderr.readline().startswith(b"epoch 1 of 2: ")
+        begun.send_signal(signal.SIGINT)
+        _, err = begun.communicate()
+    finally:
+        watchdog.cancel()
+        begun.kill()
+    assert begun.returncode == 130
+    assert b"Traceback" not in err
+    assert len(history(tmp_path / "runs" / "tiny")) >= 1

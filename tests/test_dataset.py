@@ -1,0 +1,463 @@
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from busicli.dataset.prepare_case import CasePreparation, PreparedCase
+from busicli.dataset.sources import read_folder, read_table
+from busicli.dataset.store import (
+    PreparedData,
+    open_data,
+    scratch_arrays,
+    write_index,
+    write_split,
+)
+from busicli.errors import InputError
+from busicli.images import decode_mask, decode_scan, encode_mask
+from busicli.preprocess import network_image, network_mask
+from busicli.records import Case, Failed, ScanPrint, SourceCase
+from busicli.settings import PreprocessSettings
+
+SMALL = PreprocessSettings(size_px=16)
+INFO = {"preprocess": {"size_px": 16}, "datasets": {"a": 3}}
+
+
+def empty_files(folder: Path, *names: str) -> Path:
+    """Readers look at names only, so the files hold nothing."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def write_table(folder: Path, *lines: str) -> Path:
+    table = folder / "cases.csv"
+    table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return table
+
+
+def told(faults: list[Failed]) -> set[tuple[str, str]]:
+    return {(fault.what, fault.reason) for fault in faults}
+
+
+# --- BUSI's layout
+
+
+def test_the_phantoms_are_read_as_busi(scans):
+    cases, faults = read_folder(scans, "phantoms")
+    assert faults == []
+    labels = [case.label for case in cases]
+    assert [labels.count(name) for name in ("benign", "malignant", "normal")] == [10, 8, 6]
+    by_name = {case.case: case for case in cases}
+    assert len(by_name) == 24
+    # as BUSI's own, these two have a second lesion in a mask of its own
+    assert [len(by_name[f"phantom-{n}"].masks) for n in ("06", "09", "01")] == [2, 2, 1]
+    assert {(case.dataset, case.group, case.split) for case in cases} == {("phantoms", "", "")}
+
+
+def test_only_a_normal_scan_may_lack_its_mask(tmp_path):
+    empty_files(tmp_path, "benign/a (1).png", "malignant/m.png", "normal/n.png")
+    cases, faults = read_folder(tmp_path, "d")
+    assert [(case.case, case.masks) for case in cases] == [("n", ())]
+    assert told(faults) == {
+        ("benign/a (1).png", "has no mask a (1)_mask.png"),
+        ("malignant/m.png", "has no mask m_mask.png"),
+    }
+
+
+def test_a_mask_without_its_scan_is_told(tmp_path):
+    empty_files(tmp_path, "benign/a.png", "benign/a_mask.png", "benign/b_mask_1.png")
+    cases, faults = read_folder(tmp_path, "d")
+    assert [case.case for case in cases] == ["a"]
+    assert told(faults) == {("benign/b_mask_1.png", "is a mask without its scan")}
+
+
+def test_files_that_are_no_pictures_are_passed_over(tmp_path):
+    empty_files(tmp_path, "normal/a.JPG", "normal/Thumbs.db", "normal/readme.txt", "notes.png")
+    cases, faults = read_folder(tmp_path, "d")
+    assert ([case.case for case in cases], faults) == (["a"], [])
+
+
+@pytest.mark.parametrize("content", [(), ("images/a.png",), ("a.png",)])
+def test_a_folder_of_neither_layout_is_refused(tmp_path, content):
+    empty_files(tmp_path, *content)
+    with pytest.raises(InputError, match="neither the folders benign, malignant, normal"):
+        read_folder(tmp_path, "d")
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(InputError, match="there is no folder"):
+        read_folder(tmp_path / "gone", "d")
+
+
+# --- BUS-BRA's layout
+
+
+def bus_bra(folder: Path, *rows: str, columns: str = "ID,Case,Pathology,BIRADS") -> Path:
+    (folder / "bus_data.csv").write_text("\n".join([columns, *rows]) + "\n", encoding="utf-8-sig")
+    return folder
+
+
+def test_bus_bra_gives_patients_as_groups(tmp_path):
+    bus_bra(tmp_path, "bus_0001-l,1,benign,2", "bus_0001-r,1,malignant,4", "bus_0002-l,2,benign,2")
+    for side in ("0001-l", "0001-r"):
+        empty_files(tmp_path, f"Images/bus_{side}.png", f"Masks/mask_{side}.png")
+    cases, faults = read_folder(tmp_path, "bra")
+    assert faults == []  # 0002-l is in the table alone: a part of the published data
+    assert [(case.case, case.label, case.group) for case in cases] == [
+        ("bus_0001-l", "benign", "1"),
+        ("bus_0001-r", "malignant", "1"),
+    ]
+    assert cases[0].scan == tmp_path / "Images" / "bus_0001-l.png"
+    assert cases[0].masks == (tmp_path / "Masks" / "mask_0001-l.png",)
+
+
+def test_bus_bra_with_half_of_a_pair_is_faulty(tmp_path):
+    bus_bra(tmp_path, "bus_1,1,benign,2", "bus_2,2,benign,2")
+    empty_files(tmp_path, "Images/bus_1.png", "Masks/mask_2.png")
+    cases, faults = read_folder(tmp_path, "bra")
+    assert cases == []
+    assert told(faults) == {("Masks/mask_1.png", "is missing"), ("Images/bus_2.png", "is missing")}
+
+
+def test_bus_bra_rows_that_end_early_are_no_crash(tmp_path):
+    bus_bra(tmp_path, "bus_1", "", ",,")
+    empty_files(tmp_path, "Images/bus_1.png", "Masks/mask_1.png")
+    cases, _ = read_folder(tmp_path, "bra")
+    assert [(case.case, case.label, case.group) for case in cases] == [("bus_1", "", "")]
+
+
+def test_a_table_that_is_not_bus_bras_is_refused_by_what_it_lacks(tmp_path):
+    bus_bra(tmp_path, "x,y", columns="ID,Age")
+    with pytest.raises(InputError, match="has no column Case, Pathology"):
+        read_folder(tmp_path, "bra")
+
+
+# --- anyone's table
+
+
+def test_a_table_names_scans_relative_to_itself(tmp_path):
+    empty_files(tmp_path, "a/x.png", "a/x1.png", "a/x2.png", "y.tif")
+    table = write_table(
+        tmp_path, "scan,masks,class,group", "a/x.png,a/x1.png; a/x2.png,benign,p 1", "y.tif,,,"
+    )
+    cases, faults = read_table(table, "mine")
+    assert faults == []
+    assert cases == [
+        SourceCase(
+            dataset="mine",
+            case="a/x",
+            label="benign",
+            scan=tmp_path / "a" / "x.png",
+            masks=(tmp_path / "a" / "x1.png", tmp_path / "a" / "x2.png"),
+            group="p 1",
+        ),
+        SourceCase(dataset="mine", case="y", label="", scan=tmp_path / "y.tif", masks=()),
+    ]
+
+
+def test_all_faults_of_a_table_are_told_with_their_lines(tmp_path):
+    empty_files(tmp_path, "x.png")
+    table = write_table(
+        tmp_path,
+        "scan,masks,class,split",
+        "x.png,gone.png,benign,train",
+        ",x.png,,train",
+        "x.png,,cyst,train",
+        "x.png,,,holdout",
+        "x.png,,,test",
+    )
+    cases, faults = read_table(table, "mine")
+    assert [case.split for case in cases] == ["test"]
+    assert told(faults) == {
+        ("cases.csv, line 2", "names gone.png, which is no file"),
+        ("cases.csv, line 3", "names no scan"),
+        ("cases.csv, line 4", "has the class cyst; known are benign, malignant, normal"),
+        ("cases.csv, line 5", "has the split holdout; known are train, val, test"),
+    }
+
+
+def test_a_split_is_named_for_all_scans_or_none(tmp_path):
+    table = write_table(tmp_path, "scan,split", "x.png,train", "y.png,")
+    with pytest.raises(InputError, match="in 1 of 2 rows; name it in all or in none"):
+        read_table(table, "mine")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "scan,group\nx.png,Müller\n".encode("latin-1"),  # as spreadsheets save it by default
+        b"scan,group\n" + b"x" * 200_000 + b",a\n",  # longer than a cell may be
+    ],
+)
+@pytest.mark.parametrize("layout", ["table", "BUS-BRA"])
+def test_a_table_that_cannot_be_read_is_refused_in_one_sentence(tmp_path, data, layout):
+    name = "cases.csv" if layout == "table" else "bus_data.csv"
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(InputError, match=rf"{name} is no CSV table in UTF-8; save it as one\.$"):
+        read_table(tmp_path / name, "d") if layout == "table" else read_folder(tmp_path, "d")
+
+
+@pytest.mark.parametrize("lines", [("",), ("image,mask", "x.png,"), ("scan;masks", "x.png;")])
+def test_a_table_without_scans_says_which_columns_there_are(tmp_path, lines):
+    with pytest.raises(InputError, match=r"no column scan; .*: scan, masks, class, group, split"):
+        read_table(write_table(tmp_path, *lines), "mine")
+
+
+def test_a_table_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(InputError, match="there is no table"):
+        read_table(tmp_path / "gone.csv", "mine")
+
+
+# --- one case, from files to arrays
+
+
+def phantom(scans: Path, name: str = "phantom-06") -> SourceCase:
+    return next(case for case in read_folder(scans, "phantoms")[0] if case.case == name)
+
+
+def prepared_case(source: SourceCase) -> PreparedCase:
+    found = CasePreparation(SMALL)(source)
+    assert isinstance(found, PreparedCase), found
+    return found
+
+
+def test_several_masks_are_united(scans):
+    source = phantom(scans)
+    parts = [decode_mask(path.read_bytes()) for path in source.masks]
+    assert not (parts[0] & parts[1]).any()  # two lesions apart
+    prepared = prepared_case(source)
+    assert (decode_mask(prepared.native_mask) == parts[0] | parts[1]).all()
+    assert (prepared.mask == network_mask(parts[0] | parts[1], SMALL)).all()
+
+
+def test_a_prepared_case_holds_the_scan_at_the_networks_size(scans):
+    source = phantom(scans)
+    scan = decode_scan(source.scan.read_bytes())
+    prepared = prepared_case(source)
+    assert prepared.shape == scan.shape[:2]
+    assert (prepared.image == network_image(scan, SMALL)).all()
+
+
+def test_a_scan_without_masks_has_an_empty_one(scans):
+    prepared = prepared_case(replace(phantom(scans), masks=()))
+    assert not prepared.mask.any()
+    assert not decode_mask(prepared.native_mask).any()
+
+
+def test_one_picture_stored_twice_has_one_print_of_its_pixels(scans, tmp_path):
+    source = phantom(scans)
+    with Pillow.open(source.scan) as picture:
+        picture.convert("RGB").save(tmp_path / "copy.tif")
+    first = prepared_case(source).print
+    second = prepared_case(replace(source, scan=tmp_path / "copy.tif")).print
+    assert first.sha256 != second.sha256
+    assert (first.pixels_sha256, first.phash) == (second.pixels_sha256, second.phash)
+
+
+def test_a_transposed_picture_has_another_print(scans, tmp_path):
+    # A constant picture of 4 x 6 and one of 6 x 4 hold the same bytes.
+    prints = []
+    for shape in ((4, 6), (6, 4)):
+        (tmp_path / "x.png").write_bytes(encode_mask(np.ones(shape, bool)))
+        source = replace(phantom(scans), scan=tmp_path / "x.png", masks=())
+        prints.append(prepared_case(source).print.pixels_sha256)
+    assert prints[0] != prints[1]
+
+
+def test_a_mask_of_another_size_is_a_fault_that_names_both_sizes(scans, tmp_path):
+    folder = tmp_path / "benign"
+    folder.mkdir()
+    (folder / "x_mask.png").write_bytes(encode_mask(np.ones((30, 20), bool)))
+    source = replace(phantom(scans), masks=(folder / "x_mask.png",))
+    rows, columns = decode_scan(source.scan.read_bytes()).shape[:2]
+    assert CasePreparation(SMALL)(source) == Failed(
+        "benign/x_mask.png", f"is 30 x 20 px but its scan is {rows} x {columns}"
+    )
+
+
+@pytest.mark.parametrize("broken", ["scan", "mask"])
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("cut", "is damaged or cut short; copy it anew from its source"),
+        ("empty", "is no picture; PNG, JPEG, BMP or TIFF is needed"),
+        ("gone", "cannot be read: No such file or directory"),
+        ("folder", "cannot be read: Is a directory"),
+    ],
+)
+def test_an_unreadable_file_is_a_fault_with_its_own_name(scans, tmp_path, broken, kind, reason):
+    source = phantom(scans)
+    path = tmp_path / "benign" / "bad.png"
+    path.parent.mkdir()
+    if kind == "cut":
+        path.write_bytes(source.scan.read_bytes()[:500])
+    elif kind == "empty":
+        path.touch()
+    elif kind == "folder":
+        path.mkdir()
+    source = replace(source, scan=path) if broken == "scan" else replace(source, masks=(path,))
+    assert CasePreparation(SMALL)(source) == Failed("benign/bad.png", reason)
+
+
+def test_too_many_pixels_are_a_fault(scans):
+    found = CasePreparation(SMALL, max_pixels=100)(phantom(scans))
+    assert isinstance(found, Failed)
+    assert "at most 100 are decoded" in found.reason
+
+
+# --- the prepared folder
+
+
+def stored_case(number: int, split: str, index: int, **values) -> Case:
+    return Case(
+        case=values.pop("case", f"case {number}"),
+        dataset="a",
+        label="benign",
+        split=split,
+        group=number,
+        index=index,
+        height=20,
+        width=30,
+        print=ScanPrint(sha256=f"{number:064x}", pixels_sha256="ab" * 32, phash="0" * 16),
+        sources=values.pop("sources", (f"benign/{number}.png", f"benign/{number}_mask.png")),
+    )
+
+
+def native(number: int) -> np.ndarray:
+    mask = np.zeros((20, 30), bool)
+    mask[number, :] = True
+    return mask
+
+
+def store(folder: Path, cases: list[Case]) -> PreparedData:
+    """Cases whose image holds their number in every pixel, and whose native mask its row."""
+    (folder / "scratch").mkdir(parents=True)
+    images, masks = scratch_arrays(folder / "scratch", len(cases), 16)
+    for row, case in enumerate(cases):
+        images[row], masks[row] = case.group, case.group % 2
+    for split in ("train", "val", "test"):
+        order = sorted((c.index, row) for row, c in enumerate(cases) if c.split == split)
+        rows = [row for _, row in order]
+        pictures = (encode_mask(native(cases[row].group)) for row in rows)
+        write_split(folder / split, (images, masks), rows, pictures)
+    write_index(folder, cases, INFO)
+    return open_data(folder)
+
+
+THREE = [stored_case(1, "train", 1), stored_case(2, "train", 0), stored_case(3, "val", 0)]
+
+
+def test_a_stored_folder_comes_back_as_it_was(tmp_path):
+    data = store(tmp_path / "data", THREE)
+    assert data.cases == tuple(THREE)
+    assert data.preprocess == SMALL
+    assert data.info["datasets"] == {"a": 3}
+    train = data.load("train")
+    assert [case.group for case in train.cases] == [2, 1]  # by index
+    assert (train.images.shape, train.images.dtype) == ((2, 16, 16, 3), np.uint8)
+    assert (train.masks.shape, train.masks.dtype) == ((2, 16, 16), np.uint8)
+    assert [int(image.max()) for image in train.images] == [2, 1]
+    assert [int(mask.max()) for mask in train.masks] == [0, 1]
+    assert (train.native_mask(0) == native(2)).all()
+    assert (train.native_mask(1) == native(1)).all()
+
+
+def test_an_empty_split_is_loaded_with_its_shape(tmp_path):
+    test = store(tmp_path / "data", THREE).load("test")
+    assert (test.images.shape, test.masks.shape, test.cases) == ((0, 16, 16, 3), (0, 16, 16), ())
+
+
+def test_the_fingerprint_is_of_the_data_and_not_of_the_place(tmp_path):
+    first = store(tmp_path / "one", THREE).fingerprint
+    assert store(tmp_path / "two", THREE).fingerprint == first
+    renamed = [replace(case, case=f"other {case.group}") for case in THREE]
+    assert store(tmp_path / "renamed", renamed).fingerprint == first
+
+
+@pytest.mark.parametrize("what", ["scan", "split", "order", "mask"])
+def test_the_fingerprint_changes_with_the_data(tmp_path, what):
+    first = store(tmp_path / "one", THREE).fingerprint
+    pixels = replace(THREE[0].print, pixels_sha256="cd" * 32)
+    others = {
+        "scan": [replace(THREE[0], print=pixels), *THREE[1:]],
+        "split": [*THREE[:2], replace(THREE[2], split="test")],
+        "order": [replace(THREE[0], index=0), replace(THREE[1], index=1), THREE[2]],
+        "mask": [*THREE[:2], replace(THREE[2], group=4)],  # the group decides the mask's row here
+    }
+    assert store(tmp_path / "two", others[what]).fingerprint != first
+
+
+def test_names_of_every_kind_are_stored_as_text(tmp_path):
+    names = [os.fsdecode(b"caf\xe9 1"), 'a "quoted", name', "two\nlines"]
+    cases = [
+        replace(case, case=name, sources=(f"benign/{name}.png",))
+        for case, name in zip(THREE, names, strict=True)
+    ]
+    found = store(tmp_path / "data", cases).cases
+    assert [case.case for case in found] == ["caf%E9 1", 'a "quoted", name', "two%0Alines"]
+    assert found[0].sources == ("benign/caf%E9 1.png",)
+
+
+def test_a_folder_without_prepared_data_says_how_to_make_them(tmp_path):
+    with pytest.raises(InputError, match=r"busicli preprocess DATASET --out .*gone$"):
+        open_data(tmp_path / "gone")
+
+
+def damage(folder: Path, kind: str) -> None:
+    table, document = folder / "cases.csv", folder / "dataset.json"
+    text = table.read_text()
+    if kind == "no table":
+        table.unlink()
+    elif kind == "table cut within a line":
+        table.write_text(text[:-200])
+    elif kind == "table cut between lines":
+        table.write_text("".join(text.splitlines(keepends=True)[:-1]))
+    elif kind == "unknown split":
+        table.write_text(text.replace(",val,", ",holdout,"))
+    elif kind == "no column":
+        table.write_text(text.replace("phash", "hash"))
+    elif kind == "no JSON":
+        document.write_text("{")
+    elif kind == "JSON of another kind":
+        document.write_text("[1, 2]")
+    elif kind == "settings of another kind":
+        document.write_text(json.dumps({**INFO, "preprocess": {"size_px": "16"}}))
+    elif kind == "no images":
+        (folder / "val" / "images.npy").unlink()
+    elif kind == "images cut short":
+        data = (folder / "val" / "images.npy").read_bytes()
+        (folder / "val" / "images.npy").write_bytes(data[:-100])
+    elif kind == "images of another split":
+        shutil.copy(folder / "train" / "images.npy", folder / "val" / "images.npy")
+    elif kind == "pickled objects":
+        np.save(folder / "val" / "masks.npy", np.array([{}], object), allow_pickle=True)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "no table",
+        "table cut within a line",
+        "table cut between lines",
+        "unknown split",
+        "no column",
+        "no JSON",
+        "JSON of another kind",
+        "settings of another kind",
+        "no images",
+        "images cut short",
+        "images of another split",
+        "pickled objects",
+    ],
+)
+def test_a_damaged_folder_is_refused_in_one_sentence(tmp_path, kind):
+    store(tmp_path / "data", THREE)
+    damage(tmp_path / "data", kind)
+    with pytest.raises(InputError, match=r"incomplete or were changed; run preprocess again\.$"):
+        open_data(tmp_path / "data").load("val")

@@ -1,0 +1,288 @@
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image as Pillow
+
+from busicli.errors import InputError
+from busicli.images import (
+    NotAPictureError,
+    decode_frames,
+    decode_mask,
+    decode_scan,
+    encode_mask,
+    encode_overlay,
+    scan_stem_of_mask,
+)
+from busicli.records import Image
+
+ORIENTATION = 0x0112
+QUIET = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # what Pillow says of damaged files
+GREYS = np.array([[0, 50, 100], [150, 200, 255]], np.uint8)
+RED_BLUE = np.array([[[255, 0, 0], [0, 0, 255]]], np.uint8)
+PATTERN = (np.arange(48 * 64).reshape(48, 64) % 251).astype(np.uint8)
+
+
+def stored(picture: Pillow.Image, form: str = "PNG", **options) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def greys(scan: Image) -> list[list[int]]:
+    """The first channel, after checking that all three are alike."""
+    assert scan.dtype == np.uint8
+    assert (scan == scan[..., :1]).all()
+    return scan[..., 0].tolist()
+
+
+def multi_frame(*frames: Pillow.Image) -> bytes:
+    return stored(frames[0], "TIFF", save_all=True, append_images=frames[1:])
+
+
+@pytest.mark.parametrize("form", ["PNG", "BMP", "TIFF"])
+def test_8_bit_greys_become_three_equal_channels(form):
+    assert greys(decode_scan(stored(Pillow.fromarray(GREYS), form))) == GREYS.tolist()
+
+
+def test_a_jpeg_is_read():
+    scan = decode_scan(stored(Pillow.new("L", (5, 3), 100), "JPEG"))
+    assert greys(scan) == [[100] * 5] * 3
+
+
+def test_colours_stay_in_the_order_red_green_blue():
+    assert decode_scan(stored(Pillow.fromarray(RED_BLUE))).tolist() == RED_BLUE.tolist()
+
+
+def test_1_bit_becomes_black_and_white():
+    scan = decode_scan(stored(Pillow.fromarray(np.array([[0, 1, 0]], bool)), "PNG"))
+    assert greys(scan) == [[0, 255, 0]]
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF"])
+def test_16_bit_greys_are_scaled_by_the_whole_range(form):
+    # 65535 / 255 = 257: 257 becomes 1, 25700 becomes 100.
+    picture = Pillow.fromarray(np.array([[0, 257, 25700, 65535]], np.uint16))
+    assert greys(decode_scan(stored(picture, form))) == [[0, 1, 100, 255]]
+
+
+def test_32_bit_integers_beyond_16_bits_are_scaled_by_their_own_range():
+    picture = Pillow.fromarray(np.array([[-100, 0, 100, 155]], np.int32))
+    assert greys(decode_scan(stored(picture, "TIFF"))) == [[0, 100, 200, 255]]
+
+
+def test_floats_up_to_one_are_scaled_by_255():
+    # 0.2 * 255 = 51, 0.6 * 255 = 153.
+    picture = Pillow.fromarray(np.array([[0, 0.2, 0.6]], np.float32))
+    assert greys(decode_scan(stored(picture, "TIFF"))) == [[0, 51, 153]]
+
+
+def test_other_floats_are_scaled_by_their_own_range():
+    picture = Pillow.fromarray(np.array([[-2, 0, 3]], np.float32))
+    assert greys(decode_scan(stored(picture, "TIFF"))) == [[0, 102, 255]]
+
+
+def test_a_constant_float_picture_beyond_one_is_black():
+    picture = Pillow.fromarray(np.full((2, 3), 7, np.float32))
+    assert greys(decode_scan(stored(picture, "TIFF"))) == [[0] * 3] * 2
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_floats_that_are_no_numbers_are_refused(value):
+    picture = Pillow.fromarray(np.array([[0, value]], np.float32))
+    with pytest.raises(InputError, match="no numbers"):
+        decode_scan(stored(picture, "TIFF"))
+
+
+def test_a_palette_gives_its_colours_not_its_indices():
+    picture = Pillow.fromarray(np.array([[0, 1]], np.uint8))
+    picture.putpalette([255, 0, 0, 0, 0, 255])
+    assert decode_scan(stored(picture)).tolist() == RED_BLUE.tolist()
+
+
+def test_transparency_is_dropped():
+    rgba = np.concatenate([RED_BLUE, np.array([[[0], [128]]], np.uint8)], axis=2)
+    assert decode_scan(stored(Pillow.fromarray(rgba))).tolist() == RED_BLUE.tolist()
+    grey_alpha = Pillow.merge("LA", [Pillow.fromarray(GREYS), Pillow.new("L", (3, 2), 0)])
+    assert greys(decode_scan(stored(grey_alpha))) == GREYS.tolist()
+
+
+@pytest.mark.parametrize("form", ["JPEG", "TIFF"])
+def test_cmyk_becomes_rgb(form):
+    # Full cyan and magenta without yellow and black is blue.
+    scan = decode_scan(stored(Pillow.new("CMYK", (8, 8), (255, 255, 0, 0)), form))
+    assert scan.shape == (8, 8, 3)
+    assert np.abs(scan.astype(int) - [0, 0, 255]).max() <= 4
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "TIFF"])
+def test_rotation_noted_by_a_camera_is_applied(form):
+    # Orientation 6: shown turned by 90 degrees clockwise, so the left column becomes the top row.
+    noted = Pillow.Exif()
+    noted[ORIENTATION] = 6
+    sides = np.repeat(np.array([[0, 255]], np.uint8), 16, axis=0).repeat(16, axis=1)
+    scan = decode_scan(stored(Pillow.fromarray(sides), form, exif=noted))
+    assert scan.shape == (32, 16, 3)
+    assert scan[:16].max() < 16
+    assert scan[16:].min() > 240
+
+
+def test_every_frame_of_a_tiff_is_read_in_order():
+    data = multi_frame(*(Pillow.new("L", (4, 3), value) for value in (10, 20, 30)))
+    frames = list(decode_frames(data))
+    assert [frame.shape for frame in frames] == [(3, 4, 3)] * 3
+    assert [int(frame.max()) for frame in frames] == [10, 20, 30]
+
+
+def test_several_frames_are_refused_where_one_is_needed():
+    data = multi_frame(Pillow.new("L", (4, 3)), Pillow.new("L", (4, 3)))
+    with pytest.raises(InputError, match="holds 2 frames"):
+        decode_scan(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\x00", b"no picture at all", b"%PDF-1.7\n", stored(Pillow.new("L", (4, 4)), "GIF")],
+)
+def test_other_bytes_are_no_picture(data):
+    with pytest.raises(NotAPictureError, match=r"PNG, JPEG, BMP or TIFF"):
+        decode_scan(data)
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "TIFF"])
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+def test_a_picture_cut_short_is_refused(form, share):
+    data = stored(Pillow.fromarray(PATTERN), form)
+    with pytest.raises(InputError):
+        decode_scan(data[: int(share * len(data))])
+
+
+@QUIET
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "TIFF"])
+@given(changes=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=8))
+def test_damaged_bytes_give_a_picture_or_our_own_error(form, changes):
+    data = bytearray(stored(Pillow.fromarray(PATTERN[:8, :16]), form))
+    for place, value in changes:
+        data[place % len(data)] = value
+    try:
+        scan = decode_scan(bytes(data), max_pixels=10_000)
+    except InputError:
+        return
+    assert scan.dtype == np.uint8
+    assert scan.shape[2:] == (3,)
+
+
+@QUIET
+def test_a_tiff_whose_next_directory_is_rubbish_is_damaged():
+    # The last four bytes of the first directory, here at the file's end, point to the next one.
+    data = stored(Pillow.new("L", (4, 3)), "TIFF")
+    entries = int.from_bytes(data[8:10], "little")
+    place = 10 + 12 * entries
+    assert data[place : place + 4] == bytes(4)
+    with pytest.raises(InputError, match="damaged"):
+        decode_scan(data[:place] + (4).to_bytes(4, "little") + data[place + 4 :])
+
+
+def test_too_many_pixels_are_refused_before_they_are_decoded():
+    # The header says 30,000 x 30,000; no pixel data follow, so decoding would say "damaged".
+    data = bytearray(stored(Pillow.new("L", (4, 3)), "BMP"))
+    data[18:26] = np.array([30_000, 30_000], "<i4").tobytes()
+    with pytest.raises(InputError, match="900,000,000 pixels; at most 100,000,000"):
+        decode_scan(bytes(data))
+
+
+@pytest.mark.parametrize(("limit", "accepted"), [(12, True), (11, False)])
+def test_the_limit_itself_is_allowed(limit, accepted):
+    data = stored(Pillow.new("L", (4, 3)))
+    if accepted:
+        assert decode_scan(data, max_pixels=limit).shape == (3, 4, 3)
+    else:
+        with pytest.raises(InputError, match="12 pixels; at most 11"):
+            decode_scan(data, max_pixels=limit)
+
+
+def test_the_limit_is_on_all_frames_together():
+    data = multi_frame(*(Pillow.new("L", (4, 3)) for _ in range(3)))
+    with pytest.raises(InputError, match="36 pixels"):
+        list(decode_frames(data, max_pixels=35))
+
+
+def test_a_later_frame_larger_than_the_first_counts_with_its_own_size():
+    # 4 x 3 and 40 x 30 are 1,212 pixels, though two of the first would be 24.
+    data = multi_frame(Pillow.new("L", (4, 3)), Pillow.new("L", (40, 30)))
+    with pytest.raises(InputError, match="1,212 pixels"):
+        list(decode_frames(data, max_pixels=1000))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32])
+def test_few_values_are_labels_of_lesions_at_any_depth(dtype):
+    labels = np.array([[0, 1, 2], [0, 0, 3]], dtype)
+    mask = decode_mask(stored(Pillow.fromarray(labels), "TIFF"))
+    assert mask.dtype == np.bool_
+    assert mask.tolist() == [[False, True, True], [False, False, True]]
+
+
+def test_many_values_are_lesion_above_half_of_the_highest():
+    ramp = np.arange(0, 256, 5, dtype=np.uint8)[None]  # 0, 5 .. 255: half is 127.5
+    mask = decode_mask(stored(Pillow.fromarray(ramp)))
+    assert mask.tolist() == (ramp >= 130).tolist()
+
+
+def test_a_jpeg_mask_keeps_its_lesion():
+    truth = np.zeros((64, 48), bool)
+    truth[16:40, 8:32] = True
+    data = stored(Pillow.fromarray(truth.astype(np.uint8) * np.uint8(255)), "JPEG", quality=60)
+    assert decode_mask(data).tolist() == truth.tolist()
+
+
+def test_a_coloured_mask_is_lesion_where_any_channel_is():
+    assert decode_mask(stored(Pillow.fromarray(RED_BLUE))).all()
+
+
+def test_an_empty_mask_stays_empty():
+    mask = decode_mask(stored(Pillow.new("L", (5, 3))))
+    assert mask.shape == (3, 5)
+    assert not mask.any()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (40, 7)])
+def test_a_mask_comes_back_as_it_was_stored(shape):
+    mask = np.random.default_rng(0).random(shape) < 0.5
+    data = encode_mask(mask)
+    assert decode_mask(data).tolist() == mask.tolist()
+    values = np.asarray(Pillow.open(io.BytesIO(data)))
+    assert values.shape == shape
+    assert (values == mask * 255).all()
+
+
+def test_an_overlay_of_a_grey_scan_shows_it_with_a_yellow_line():
+    line = np.array([[True, False, False], [False, False, False]])
+    shown = decode_scan(encode_overlay(np.repeat(GREYS[..., None], 3, axis=2), line))
+    assert shown[0, 0].tolist() == [255, 213, 0]
+    # 255 is shown as 254, to make room for the line's colour.
+    assert shown[..., 0].tolist() == [[255, 50, 100], [150, 200, 254]]
+    assert shown[..., 2].tolist() == [[0, 50, 100], [150, 200, 254]]
+
+
+def test_an_overlay_of_a_coloured_scan_keeps_its_colours():
+    before = RED_BLUE.copy()
+    shown = decode_scan(encode_overlay(RED_BLUE, np.array([[True, False]])))
+    assert shown.tolist() == [[[255, 213, 0], [0, 0, 255]]]
+    assert (before == RED_BLUE).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("benign (1)_mask.png", "benign (1)"),
+        ("benign (1)_mask_2.png", "benign (1)"),
+        ("a_mask_b.png", None),
+        ("a_masked.png", None),
+        ("_mask.png", None),
+        ("a\nb_mask.png", "a\nb"),
+    ],
+)
+def test_a_masks_name_tells_its_scan(tmp_path, name, stem):
+    assert scan_stem_of_mask(tmp_path / name) == stem

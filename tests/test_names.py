@@ -1,0 +1,34 @@
+import os
+from pathlib import Path, PurePosixPath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from busicli.names import written_name
+
+
+@pytest.mark.parametrize("name", ["a/b c.png", "Müller/乳房 (1).png", "🩺.png", "100%.png"])
+def test_names_that_people_can_read_stay(name):
+    assert written_name(PurePosixPath(name)) == name
+
+
+@pytest.mark.parametrize(
+    ("raw", "written"),
+    [
+        (b"caf\xe9.png", "caf%E9.png"),  # Latin-1
+        (b"a\nb.png", "a%0Ab.png"),
+        (b"\x1b[31mred.png", "%1B[31mred.png"),
+        ("right\u202eleft.png".encode(), "right%E2%80%AEleft.png"),  # turns the writing round
+        (b"\xc3\xa9\xff.png", "é%FF.png"),
+    ],
+)
+def test_control_characters_and_bytes_that_are_no_utf8_become_percent_codes(raw, written):
+    assert written_name(Path(os.fsdecode(raw))) == written
+
+
+@given(st.binary(min_size=1, max_size=30).filter(lambda raw: b"\0" not in raw))
+def test_any_name_becomes_text_that_can_be_printed_and_encoded(raw):
+    written = written_name(os.fsdecode(raw))
+    assert written.isprintable()
+    assert written.encode("utf-8")

@@ -1,0 +1,283 @@
+import csv
+import io
+import json
+import math
+import signal
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import PurePosixPath
+
+import numpy as np
+import pytest
+
+from busicli.measure import lesions
+from busicli.records import ImageScore
+from busicli.results.journal import journal, read_journal
+from busicli.results.layout import Layout, picture_path
+from busicli.results.scores import by, per_image_csv, summarise
+from busicli.results.tables import LESION_COLUMNS, safe_cell, write_lesions, write_manifest
+
+NAN = float("nan")
+
+
+def row(scan: str, **values) -> dict:
+    return {"scan": scan, "status": "ok", "reason": "", **values}
+
+
+def parsed(data: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(data.decode(), newline="")))
+
+
+# --- the journal
+
+
+def test_rows_come_back_by_scan_the_newest_of_each(tmp_path):
+    path = tmp_path / "own" / "journal.jsonl"
+    with journal(path, "key", {}) as writer:
+        writer.append([row("a", n=1), row("Müller/乳房\u2028.png")])
+        writer.append([])
+        writer.append([row("a", n=2)])
+    assert read_journal(path, "key") == {
+        "a": row("a", n=2),
+        "Müller/乳房\u2028.png": row("Müller/乳房\u2028.png"),
+    }
+
+
+def test_no_journal_and_one_of_another_key_hold_nothing(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    assert read_journal(path, "key") == {}
+    with journal(path, "key", {}) as writer:
+        writer.append([row("a")])
+    assert read_journal(path, "other") == {}
+
+
+def test_a_new_journal_begins_with_the_rows_taken_over(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    with journal(path, "old", {}) as writer:
+        writer.append([row("left behind")])
+    with journal(path, "key", {"a": row("a")}) as writer:
+        writer.append([row("b")])
+    assert list(read_journal(path, "key")) == ["a", "b"]
+
+
+def test_a_journal_cut_anywhere_loses_only_what_was_cut(tmp_path):
+    # Also within a character of several bytes, as "ü" here.
+    path = tmp_path / "journal.jsonl"
+    with journal(path, "key", {}) as writer:
+        writer.append([row("aü"), row("bü")])
+    data = path.read_bytes()
+    ends = [n + 1 for n, byte in enumerate(data) if byte == ord("\n")]
+    for cut in range(len(data)):
+        path.write_bytes(data[:cut])
+        whole = sum(end - 1 <= cut for end in ends)  # the line's end itself may be missing
+        assert list(read_journal(path, "key")) == ["aü", "bü"][: max(0, whole - 1)]
+
+
+@pytest.mark.parametrize("line", [b"", b"5", b'"scan"', b"[1]", b"{}", b"\xff\x00", b'{"scan'])
+def test_lines_of_rubbish_are_passed_over(tmp_path, line):
+    path = tmp_path / "journal.jsonl"
+    with journal(path, "key", {}) as writer:
+        writer.append([row("a")])
+    with path.open("ab") as file:
+        file.write(line + b"\n" + json.dumps(row("b")).encode() + b"\n")
+    assert list(read_journal(path, "key")) == ["a", "b"]
+
+
+def test_rows_are_on_the_disk_before_append_returns(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    code = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from busicli.results.journal import journal\n"
+        "with journal(Path(sys.argv[1]), 'key', {}) as writer:\n"
+        "    writer.append([{'scan': 'a'}]); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, path], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert read_journal(path, "key") == {"a": {"scan": "a"}}
+
+
+# --- where results stand
+
+
+@pytest.mark.parametrize(
+    ("scan", "frame", "frames", "picture"),
+    [
+        ("a/x.png", 1, 1, "a/x.png"),
+        ("a/x.PNG", 1, 1, "a/x.PNG.png"),
+        ("x.jpg", 1, 1, "x.jpg.png"),
+        ("x", 1, 1, "x.png"),
+        ("x.tif", 1, 2, "x.tif/0001.png"),
+        ("x.png", 12345, 12345, "x.png/12345.png"),
+    ],
+)
+def test_a_results_place_follows_from_the_scans(tmp_path, scan, frame, frames, picture):
+    assert str(picture_path(PurePosixPath(scan), frame, frames)) == picture
+    layout = Layout(tmp_path)
+    assert layout.mask(PurePosixPath(scan), frame, frames) == tmp_path / "masks" / picture
+    assert layout.overlay(PurePosixPath(scan), frame, frames) == tmp_path / "overlays" / picture
+    assert layout.own == tmp_path / ".busicli"
+
+
+# --- manifest and lesions
+
+
+def measured(scan: str) -> dict:
+    """A row as a run makes it, of a 5 x 8 scan with two lesions, after its way through JSON."""
+    mask = np.zeros((5, 8), bool)
+    mask[1:3, 1:4] = True
+    mask[4, 6:] = True
+    probability = np.where(mask, np.float32(0.75), np.float32(0.1))
+    found = [{"frame": 1, **asdict(lesion)} for lesion in lesions(mask, probability)]
+    return json.loads(json.dumps(row(scan, lesions=found)))
+
+
+def test_the_manifest_counts_lesions_and_keeps_the_order(tmp_path):
+    failed = {"scan": "é.png", "status": "failed", "reason": "is no picture"}
+    rows = [measured("b.png"), failed, row("a.png", lesions=[])]
+    write_manifest(tmp_path / "manifest.jsonl", rows)
+    text = (tmp_path / "manifest.jsonl").read_bytes().decode()
+    assert [json.loads(line) for line in text.splitlines()] == [
+        row("b.png", lesions=2),
+        failed,
+        row("a.png", lesions=0),
+    ]
+    assert "é.png" in text
+    assert len(rows[0]["lesions"]) == 2
+
+
+def test_every_lesion_has_a_row(tmp_path):
+    rows = [measured("b.png"), {"scan": "x", "status": "failed"}, measured("a.png")]
+    write_lesions(tmp_path / "lesions.csv", rows)
+    table = parsed((tmp_path / "lesions.csv").read_bytes())
+    assert tuple(table[0]) == LESION_COLUMNS
+    assert [(r["scan"], r["lesion"]) for r in table] == [
+        ("b.png", "1"),
+        ("b.png", "2"),
+        ("a.png", "1"),
+        ("a.png", "2"),
+    ]
+    large, small = table[:2]
+    # Rows 1 to 2 and columns 1 to 3: middle at row 1.5, column 2.
+    assert (large["area_px"], large["bbox"], large["centroid"]) == ("6", "1 1 3 4", "1.5 2")
+    assert (large["mean_probability"], large["touches_border"]) == ("0.75", "false")
+    assert (small["bbox"], small["touches_border"]) == ("4 6 5 8", "true")
+
+
+def test_a_run_without_lesions_has_a_table_of_its_columns(tmp_path):
+    write_lesions(tmp_path / "lesions.csv", [])
+    assert (tmp_path / "lesions.csv").read_text() == ",".join(LESION_COLUMNS) + "\n"
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@a", "\ta", "\ra"])
+def test_text_that_a_spreadsheet_would_run_is_made_plain(text):
+    assert safe_cell(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("name", ["=1+1.png", "@a.png"])
+def test_no_name_in_a_table_is_run_by_a_spreadsheet(tmp_path, name):
+    write_lesions(tmp_path / "lesions.csv", [measured(name)])
+    assert parsed((tmp_path / "lesions.csv").read_bytes())[0]["scan"] == f"'{name}"
+    assert parsed(per_image_csv([score(name, 1.0)]))[0]["case"] == f"'{name}"
+
+
+@pytest.mark.parametrize("name", ["a=1", "", "'=1", "1-2"])
+def test_other_cells_stay(name):
+    assert safe_cell(name) == name
+
+
+# --- scores
+
+
+def score(case: str, dice: float, **values) -> ImageScore:
+    defaults = {
+        "dataset": "busi",
+        "label": "benign",
+        "group": abs(hash(case)) % 1000,
+        "iou": dice,
+        "hd95_px": NAN if math.isnan(dice) or dice == 0 else 2.0,
+        "lesions": 1,
+        "missed_lesions": int(dice == 0),
+        "reference_area_px": 50,
+        "predicted_area_px": 0 if dice == 0 else 50,
+    }
+    return ImageScore(case=case, dice=dice, **(defaults | values))
+
+
+def normal(case: str, predicted_area_px: int, **values) -> ImageScore:
+    empty = {"label": "normal", "lesions": 0, "missed_lesions": 0, "reference_area_px": 0}
+    dice = 0.0 if predicted_area_px else NAN
+    return score(case, dice, predicted_area_px=predicted_area_px, **(empty | values))
+
+
+SCORES = [
+    score("a", 0.75, group=1),
+    score("b", 0.25, group=2, lesions=3, missed_lesions=2),
+    score("c", 0.0, group=3, label="malignant"),
+    normal("d", 0, group=4),
+    normal("e", 9, group=5, dataset="mine"),
+]
+
+
+def test_the_mean_dice_is_over_scans_with_a_lesion():
+    found = summarise(SCORES)
+    assert (found["scans"], found["scans_with_lesion"]) == (5, 3)
+    assert (found["dice"]["mean"], found["dice"]["scans"]) == (pytest.approx(1 / 3), 3)
+    assert found["iou"]["mean"] == pytest.approx(1 / 3)
+
+
+def test_two_empty_masks_count_as_one_in_a_row_of_their_own():
+    # 0.75, 0.25, 0, 1 for the two empty masks of d, and 0 for the false mask of e.
+    assert summarise(SCORES)["dice_empty_is_1"]["mean"] == pytest.approx(0.4)
+
+
+def test_hd95_says_how_many_scans_it_leaves_out():
+    found = summarise(SCORES)
+    assert (found["hd95_px"]["mean"], found["hd95_px"]["scans"]) == (2.0, 2)
+    assert found["hd95_left_out"] == 1  # c has a lesion and no prediction
+
+
+def test_lesions_and_false_masks_are_counted():
+    found = summarise(SCORES)
+    assert (found["lesions"], found["missed_lesions"]) == (5, 3)
+    assert found["lesion_scans_with_empty_mask"] == 1
+    assert (found["normals"], found["normals_with_false_mask"]) == (2, 1)
+
+
+def test_no_scans_have_no_figures():
+    found = summarise([])
+    assert found["dice"] == {"mean": None, "low": None, "high": None, "scans": 0}
+    assert found["scans"] == 0
+    json.dumps(found, allow_nan=False)
+
+
+def test_figures_can_be_written_as_json_without_nan():
+    json.dumps(summarise(SCORES), allow_nan=False)
+    json.dumps(by(SCORES, "label"), allow_nan=False)
+
+
+def test_scores_are_summed_up_by_class_and_by_data_set():
+    labels = by([*SCORES, score("f", 1.0, label="")], "label")
+    assert {name: found["scans"] for name, found in labels.items()} == {
+        "unknown": 1,
+        "benign": 2,
+        "malignant": 1,
+        "normal": 2,
+    }
+    assert labels["benign"]["dice"]["mean"] == 0.5
+    assert {name: found["scans"] for name, found in by(SCORES, "dataset").items()} == {
+        "busi": 4,
+        "mine": 1,
+    }
+
+
+def test_each_image_has_a_row_and_what_is_undefined_an_empty_cell():
+    table = parsed(per_image_csv([score("a, b", 2 / 3, seen="near copy"), normal("d", 0)]))
+    assert [r["case"] for r in table] == ["a, b", "d"]
+    assert (table[0]["class"], table[0]["dice"], table[0]["seen"]) == (
+        "benign",
+        "0.666667",
+        "near copy",
+    )
+    assert (table[1]["dice"], table[1]["iou"], table[1]["hd95_px"]) == ("", "", "")
+    assert (table[1]["lesions"], table[1]["reference_area_px"]) == ("0", "0")

@@ -1,0 +1,268 @@
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from busicli.dataset.store import PreparedSplit
+from busicli.errors import InputError
+from busicli.registry import find
+from busicli.settings import PostprocessSettings, TrainSettings
+from busicli.train.batches import PlainBatches, TrainingBatches
+from busicli.train.checkpoint import Progress, load_state, save_state
+from busicli.train.choose import choose_postprocess
+from busicli.train.history import COLUMNS, read_history, write_history
+from busicli.train.loop import compile_model
+from busicli.weights import build_model
+
+PLAIN = TrainSettings(batch_size=4, augment=False)
+CHANGED = TrainSettings(batch_size=4)
+PROGRESS = Progress(epochs_done=3, best_epoch=2, best_dice=0.625)
+
+
+def split_of(count: int, size: int = 8) -> PreparedSplit:
+    """Scans whose every pixel holds their number, their masks that number's lowest bit."""
+    numbers = np.arange(count, dtype=np.uint8)
+    images = np.broadcast_to(numbers[:, None, None, None], (count, size, size, 3))
+    masks = np.broadcast_to(numbers[:, None, None] % 2, (count, size, size))
+    return PreparedSplit(images=images, masks=masks, cases=(), folder=Path())
+
+
+def numbers_in(batches) -> list[list[int]]:
+    """Which scans each batch holds, told from their pixels."""
+    return [
+        [round(float(image.max()) * 255) for image in batches[index][0]]
+        for index in range(len(batches))
+    ]
+
+
+def textured(count: int = 6, size: int = 32) -> PreparedSplit:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (count, size, size, 1), np.uint8).repeat(3, axis=3)
+    masks = (rng.random((count, size, size)) < 0.3).astype(np.uint8)
+    return PreparedSplit(images=images, masks=masks, cases=(), folder=Path())
+
+
+# --- batches
+
+
+@pytest.mark.parametrize("kind", ["training", "plain"])
+def test_a_batch_is_float_images_and_masks_with_a_channel(kind):
+    split = split_of(8)
+    batches = TrainingBatches(split, PLAIN, 0) if kind == "training" else PlainBatches(split, 4)
+    images, masks = batches[0]
+    assert (images.shape, images.dtype) == ((4, 8, 8, 3), np.float32)
+    assert (masks.shape, masks.dtype) == ((4, 8, 8, 1), np.float32)
+    assert images.max() <= 8 / 255
+    numbers = np.round(images[:, 0, 0, 0] * 255)
+    assert (masks == (numbers % 2)[:, None, None, None]).all()
+
+
+def test_an_epoch_holds_every_scan_and_fills_the_last_batch_from_its_start():
+    batches = numbers_in(TrainingBatches(split_of(10), PLAIN, 0))
+    assert [len(batch) for batch in batches] == [4, 4, 4]
+    order = [number for batch in batches for number in batch]
+    assert sorted(order[:10]) == list(range(10))
+    assert order[:10] != list(range(10))  # shuffled
+    assert order[10:] == order[:2]
+
+
+def test_fewer_scans_than_a_batch_are_repeated():
+    (batch,) = numbers_in(
+        TrainingBatches(split_of(3), TrainSettings(batch_size=8, augment=False), 0)
+    )
+    assert len(batch) == 8
+    assert batch[:3] == batch[3:6]
+    assert set(batch) == {0, 1, 2}
+
+
+def test_plain_batches_keep_the_order_and_end_short():
+    assert numbers_in(PlainBatches(split_of(10), 4)) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+
+
+def test_batches_depend_on_seed_and_epoch_alone():
+    split = textured()
+
+    def epoch(seed: int, number: int, places=(0, 1)) -> np.ndarray:
+        batches = TrainingBatches(split, TrainSettings(batch_size=4, seed=seed), number)
+        pairs = {place: batches[place] for place in places}
+        return np.concatenate([pairs[place][part].ravel() for place in (0, 1) for part in (0, 1)])
+
+    first = epoch(1, 5)
+    assert (epoch(1, 5) == first).all()
+    assert (epoch(1, 5, places=(1, 0)) == first).all()  # whichever thread asks first
+    assert (epoch(1, 6) != first).any()
+    assert (epoch(2, 5) != first).any()
+
+
+def test_the_same_scan_is_changed_differently_each_time():
+    split = textured(count=1)
+    images, _ = TrainingBatches(split, CHANGED, 0)[0]
+    assert len({image.tobytes() for image in images}) == 4
+
+
+def test_the_split_itself_is_never_changed():
+    split = textured()
+    before = split.images.copy(), split.masks.copy()
+    TrainingBatches(split, CHANGED, 0)[0]
+    np.testing.assert_array_equal(split.images, before[0])
+    np.testing.assert_array_equal(split.masks, before[1])
+
+
+# --- checkpoints
+
+
+def small_network(seed: int, width: int = 4) -> keras.Model:
+    """With batch normalisation and dropout, whose states belong to a checkpoint too."""
+    keras.utils.set_random_seed(seed)
+    scan = keras.Input((32, 32, 3))
+    x = keras.layers.Conv2D(width, 3, padding="same")(scan)
+    x = keras.layers.SpatialDropout2D(0.5)(keras.layers.BatchNormalization()(x))
+    model = keras.Model(scan, keras.layers.Conv2D(1, 1, activation="sigmoid")(x))
+    compile_model(model, TrainSettings(epochs=4, batch_size=2, learning_rate=0.01), scans=6)
+    return model
+
+
+def step(model: keras.Model, index: int) -> None:
+    model.train_on_batch(*TrainingBatches(textured(), TrainSettings(batch_size=2), 0)[index])
+
+
+def state(model: keras.Model) -> list[np.ndarray]:
+    """Weights, running means, dropout's random state, the optimizer's moments, step and average."""
+    variables = [*model.variables, *model.optimizer.variables]
+    kept = [v for v in variables if not v.path.startswith(("pixels", "mean_metric", "loss"))]
+    return [v.numpy().copy() for v in kept]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory) -> tuple[keras.Model, Path]:
+    """A network after two steps, and its checkpoint."""
+    model = small_network(seed=1)
+    step(model, 0)
+    step(model, 1)
+    path = tmp_path_factory.mktemp("run") / "checkpoints" / "last.safetensors"
+    save_state(path, model, PROGRESS)
+    return model, path
+
+
+def test_a_checkpoint_brings_back_every_number_exactly(checkpoint):
+    model, path = checkpoint
+    other = small_network(seed=2)
+    assert any((a != b).any() for a, b in zip(state(model), state(other), strict=True))
+    assert load_state(path, other) == PROGRESS
+    for expected, found in zip(state(model), state(other), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert int(other.optimizer.iterations.numpy()) == 2
+
+
+def test_dropouts_random_state_is_in_the_checkpoint(checkpoint):
+    model, path = checkpoint
+    other = small_network(seed=2)
+    load_state(path, other)
+    seeds = [
+        [v.numpy().tolist() for v in m.variables if "seed" in v.path]
+        for m in (model, other, small_network(seed=1))
+    ]
+    assert seeds[0] == seeds[1] != seeds[2]  # two steps have moved it on
+    assert len(seeds[0]) == 1
+
+
+def test_a_network_goes_on_from_a_checkpoint_as_if_never_stopped(tmp_path):
+    through, resumed = small_network(seed=1), small_network(seed=2)
+    step(through, 0)
+    save_state(tmp_path / "last", through, PROGRESS)
+    step(through, 1)
+    load_state(tmp_path / "last", resumed)
+    step(resumed, 1)
+    for expected, found in zip(state(through), state(resumed), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("kind", ["other widths", "other model", "cut short", "rubbish", "empty"])
+def test_a_checkpoint_that_does_not_fit_is_refused(checkpoint, tmp_path, kind):
+    _, path = checkpoint
+    model = small_network(seed=1, width=8 if kind == "other widths" else 4)
+    if kind == "other model":
+        model = build_model(find("unet"), 32, {"filters": 2, "levels": 2})
+        compile_model(model, TrainSettings(), scans=6)
+    data = path.read_bytes()
+    content = {"cut short": data[:-9], "rubbish": b"\xff" * 200, "empty": b""}.get(kind, data)
+    (tmp_path / "last").write_bytes(content)
+    with pytest.raises(InputError, match=r"start a new run\.$"):
+        load_state(tmp_path / "last", model)
+
+
+# --- history
+
+
+def history(count: int) -> list[dict[str, float]]:
+    return [
+        {name: number + place / 8 for place, name in enumerate(COLUMNS)}
+        for number in range(1, count + 1)
+    ]
+
+
+def test_a_history_comes_back_as_it_was_written(tmp_path):
+    write_history(tmp_path / "history.csv", history(3))
+    assert read_history(tmp_path / "history.csv") == history(3)
+    text = (tmp_path / "history.csv").read_text()
+    assert text.startswith("epoch,Loss,Dice_coef,Recall,Precision,Accuracy,F1_score,val_Loss,")
+    assert [line.split(",")[0] for line in text.splitlines()[1:]] == ["1", "2", "3"]
+
+
+def test_without_a_file_there_is_no_history(tmp_path):
+    assert read_history(tmp_path / "history.csv") == []
+
+
+def test_a_history_can_be_continued_without_rounding_twice(tmp_path):
+    rows = [dict.fromkeys(COLUMNS, 1 / 3) | {"epoch": 1}]
+    write_history(tmp_path / "once.csv", rows)
+    write_history(tmp_path / "twice.csv", read_history(tmp_path / "once.csv"))
+    assert (tmp_path / "once.csv").read_bytes() == (tmp_path / "twice.csv").read_bytes()
+
+
+# --- the choice of post-processing
+
+
+def square(value: float, side: int = 20, background: float = 0.0) -> np.ndarray:
+    """A map of 40 x 50 with a square of one probability."""
+    probability = np.full((40, 50), background, np.float32)
+    probability[5 : 5 + side, 5 : 5 + side] = value
+    return probability
+
+
+def test_the_threshold_that_fits_is_chosen():
+    # Of the candidates only 0.6 lies between the background's 0.57 and the lesion's 0.62.
+    chosen = choose_postprocess([square(0.62, background=0.57)], [square(1) > 0])
+    assert chosen == PostprocessSettings(threshold=0.6)
+
+
+def test_specks_are_dropped_by_the_smallest_area_that_does():
+    # The speck has 5 of 2000 pixels, 0.0025: of the candidates only 0.004 is above.
+    probability = square(0.9)
+    probability[30, 40:45] = 0.9
+    chosen = choose_postprocess([probability], [square(1) > 0])
+    assert chosen.min_area_fraction == 0.004
+
+
+def test_weak_components_are_dropped_by_the_lowest_peak_that_does():
+    # The false lesion of a normal scan reaches 0.75, the true one 0.95; the threshold cannot part
+    # them without cutting the true lesion's rim of 0.72 off.
+    lesion = square(0.72)
+    lesion[8:20, 8:20] = 0.95
+    normal = square(0.75)
+    chosen = choose_postprocess([lesion, normal], [square(1) > 0, np.zeros((40, 50), bool)])
+    assert chosen.min_peak == 0.8
+
+
+def test_of_equal_settings_the_mildest_wins():
+    # A perfect map fits under every candidate.
+    chosen = choose_postprocess([square(1.0)], [square(1) > 0])
+    assert chosen == PostprocessSettings(threshold=0.3, min_area_fraction=0.0005, min_peak=0.0)
+
+
+def test_two_empty_masks_count_for_a_setting():
+    # Nothing at 0.45 and above is right for both normal scans; below, both are false.
+    maps = [square(0.42), square(0.42)]
+    chosen = choose_postprocess(maps, [np.zeros((40, 50), bool)] * 2)
+    assert chosen.threshold == 0.45

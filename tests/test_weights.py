@@ -1,0 +1,240 @@
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load
+
+from busicli.errors import InputError
+from busicli.files import sha256_bytes, sha256_file
+from busicli.registry import find
+from busicli.settings import PostprocessSettings, PreprocessSettings
+from busicli.weights import (
+    CARD,
+    NUMBERS,
+    Card,
+    build_model,
+    fill_model,
+    load_model,
+    locate,
+    read_card,
+    read_numbers,
+    save_weights,
+    shipped_names,
+)
+
+SMALL_UNET = {"filters": 2, "levels": 3}
+CARD_OF_UNET = Card(
+    name="a test",
+    architecture="unet",
+    options=SMALL_UNET,
+    preprocess=PreprocessSettings(size_px=32),
+    postprocess=PostprocessSettings(threshold=0.4, min_peak=0.7),
+    training={"data": {"datasets": {"é": 3}}},
+    scores={"val": {"dice": 0.5}},
+    training_scans=[["ab" * 32, "0" * 16]],
+)
+SCANS = np.random.default_rng(0).random((2, 32, 32, 3), np.float32)
+
+
+def small_unet(**options):
+    return build_model(find("unet"), 32, SMALL_UNET | options)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A model, the folder that its weights were saved in, and the hash of its card."""
+    folder = tmp_path_factory.mktemp("weights")
+    model = small_unet()
+    rng = np.random.default_rng(0)
+    for variable in model.weights:
+        variable.assign(rng.normal(0, 0.3, variable.shape))
+    return model, folder, save_weights(folder, model, CARD_OF_UNET)
+
+
+@pytest.fixture
+def folder(saved, tmp_path) -> Path:
+    """A copy to spoil."""
+    return shutil.copytree(saved[1], tmp_path / "weights")
+
+
+def test_a_loaded_model_answers_as_the_saved_one(saved):
+    model, folder, _ = saved
+    loaded = load_model(folder, read_card(folder))
+    expected, found = (np.asarray(m.predict_on_batch(SCANS)) for m in (model, loaded))
+    assert expected.std() > 0.01  # not a constant that anything would match
+    # Half precision keeps three digits of each kernel.
+    np.testing.assert_allclose(found, expected, atol=5e-3)
+
+
+def test_the_card_comes_back_with_the_hash_of_the_numbers(saved):
+    _, folder, _ = saved
+    card = read_card(folder)
+    assert card == replace(CARD_OF_UNET, files={NUMBERS: sha256_file(folder / NUMBERS)})
+
+
+def test_kernels_are_kept_in_half_precision_and_the_rest_in_single(saved):
+    model, folder, _ = saved
+    numbers = load((folder / NUMBERS).read_bytes())
+    assert len(numbers) == len(model.weights)
+    for variable, (key, array) in zip(model.weights, sorted(numbers.items()), strict=True):
+        assert key.endswith(variable.path.split("/")[-1])
+        half = len(variable.shape) > 1
+        assert array.dtype == (np.float16 if half else np.float32)
+        value = variable.numpy()
+        np.testing.assert_allclose(array, value, rtol=2**-11 if half else 0, atol=1e-7)
+
+
+def test_saving_what_was_loaded_gives_the_same_bytes(saved, tmp_path):
+    _, folder, digest = saved
+    card = read_card(folder)
+    again = save_weights(tmp_path, load_model(folder, card), card)
+    assert again == digest
+    for name in (NUMBERS, CARD):
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_keys_do_not_depend_on_what_was_built_before(saved, tmp_path):
+    # Keras counts automatic names up for each model that a process builds.
+    _, folder, _ = saved
+    for _ in range(2):
+        save_weights(tmp_path, small_unet(), CARD_OF_UNET)
+        keys = [set(load((f / NUMBERS).read_bytes())) for f in (tmp_path, folder)]
+        assert keys[0] == keys[1]
+
+
+@pytest.mark.parametrize("how", ["one bit", "cut short", "longer", "empty"])
+def test_numbers_that_were_tampered_with_are_refused_before_they_are_parsed(folder, how):
+    path = folder / NUMBERS
+    data = bytearray(path.read_bytes())
+    if how == "one bit":
+        data[-1] ^= 1
+    else:
+        data = {"cut short": data[:-7], "longer": data + b"\0", "empty": b""}[how]
+    path.write_bytes(bytes(data))
+    # A file that is no safetensors at all gets the same answer: the hash alone is looked at.
+    for content in (bytes(data), b"\xff" * 100):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=rf"^{NUMBERS} of weights is not the file that its"):
+            load_model(folder, read_card(folder))
+
+
+def test_numbers_of_another_format_are_refused_though_the_hash_agrees(folder):
+    (folder / NUMBERS).write_bytes(b"no numbers")
+    card = replace(read_card(folder), files={NUMBERS: sha256_bytes(b"no numbers")})
+    with pytest.raises(InputError, match="holds no numbers"):
+        read_numbers(folder, card)
+
+
+@pytest.mark.parametrize("files", [{}, {"other": "ab"}])
+def test_numbers_that_the_card_does_not_name_are_refused(folder, files):
+    with pytest.raises(InputError, match="is not the file that its card names"):
+        read_numbers(folder, replace(read_card(folder), files=files))
+
+
+def test_missing_numbers_are_refused(folder):
+    (folder / NUMBERS).unlink()
+    with pytest.raises(InputError, match=f"weights lacks {NUMBERS}"):
+        load_model(folder, read_card(folder))
+
+
+def test_a_pinned_hash_is_that_of_the_card_and_so_of_the_numbers(saved, folder):
+    _, _, digest = saved
+    assert digest == sha256_file(folder / CARD)
+    assert read_card(folder, pinned_sha256=digest) == read_card(folder)
+    document = json.loads((folder / CARD).read_text())
+    document["postprocess"]["threshold"] = 0.6
+    (folder / CARD).write_text(json.dumps(document))
+    assert read_card(folder).postprocess.threshold == 0.6
+    with pytest.raises(InputError, match=rf"not the {digest[:12]}… that was pinned"):
+        read_card(folder, pinned_sha256=digest)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "7",
+        "{}",
+        '{"name": "x"}',
+        "\x80",
+        '{"preprocess": 3, "postprocess": {}}',
+        '{"preprocess": {"size_px": "256"}, "postprocess": {}}',
+    ],
+)
+def test_a_damaged_card_is_refused_in_one_sentence(folder, text):
+    (folder / CARD).write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match=r"^the card of weights is damaged or of another version"):
+        read_card(folder)
+
+
+def test_a_card_with_settings_out_of_range_is_refused(folder):
+    document = json.loads((folder / CARD).read_text())
+    document["postprocess"]["threshold"] = 2
+    (folder / CARD).write_text(json.dumps(document))
+    with pytest.raises(InputError, match="threshold is 2; it must be between 0 and 1"):
+        read_card(folder)
+
+
+def test_a_folder_without_a_card_is_refused(tmp_path):
+    with pytest.raises(InputError, match=f"holds no {CARD}; name a weights folder"):
+        read_card(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"architecture": "improved-unet", "options": {}},
+        {"options": {"filters": 4, "levels": 3}},
+        {"options": {"filters": 2, "levels": 2}},
+    ],
+)
+def test_weights_of_another_architecture_are_refused(folder, other):
+    with pytest.raises(InputError, match=r"do not fit the model \w+: they hold \d+ arrays"):
+        load_model(folder, replace(read_card(folder), **other))
+
+
+def test_weights_that_do_not_fit_leave_the_model_as_it_was():
+    model = small_unet()
+    before = [v.numpy().copy() for v in model.weights]
+    other = {f"{i:04d}.x": np.zeros(v.shape) for i, v in enumerate(model.weights)}
+    with pytest.raises(InputError, match="do not fit"):
+        fill_model(model, other, "other")
+    for value, variable in zip(before, model.weights, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+
+
+def test_weights_of_an_unknown_architecture_name_it(folder):
+    with pytest.raises(InputError, match="no model net-of-tomorrow"):
+        load_model(folder, replace(read_card(folder), architecture="net-of-tomorrow"))
+
+
+def test_a_folder_is_located_by_path_and_what_ships_by_name(folder):
+    assert locate(str(folder)) == (folder, None)
+    assert locate("no such weights") == (Path("no such weights"), None)
+    for name in shipped_names():
+        found, pinned = locate(name)
+        assert read_card(found, pinned_sha256=pinned).architecture == name
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_building_in_one_precision_leaves_no_trace(precision):
+    import keras
+
+    before = keras.config.dtype_policy().name
+    model = build_model(find("unet"), 32, SMALL_UNET, precision=precision)
+    assert keras.config.dtype_policy().name == before
+    assert {v.dtype for v in model.weights} == {"float32"}
+    assert model.output.dtype == "float32"
+    assert model.get_layer("bottom_conv_a").compute_dtype == precision
+
+
+def test_a_size_or_an_option_that_does_not_go_is_refused():
+    with pytest.raises(InputError, match="multiples of 16"):
+        build_model(find("unet"), 40, {})
+    with pytest.raises(InputError, match="no option width"):
+        build_model(find("unet"), 32, {"width": 3})

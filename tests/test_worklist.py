@@ -1,0 +1,172 @@
+import os
+from collections.abc import Iterable
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from busicli.errors import InputError
+from busicli.worklist import Work, from_folder, from_list
+
+NOBODY = 65534
+
+
+def empty_files(folder: Path, *names: str | bytes) -> Path:
+    """What a file is, its content decides later: here they hold nothing."""
+    for name in names:
+        path = folder / os.fsdecode(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return folder
+
+
+def names(works: Iterable[Work]) -> list[str]:
+    return [str(work.relative) for work in works]
+
+
+def skipped(works: Iterable[Work]) -> list[str]:
+    return [str(work.relative) for work in works if work.skip]
+
+
+def faults(works: Iterable[Work]) -> dict[str, str]:
+    return {str(work.relative): work.fault for work in works if work.fault}
+
+
+@contextmanager
+def as_nobody():
+    """Without the rights of root, for whom no folder is closed."""
+    if os.geteuid() == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(os.getuid())
+
+
+def test_every_file_below_a_folder_is_found_by_name(tmp_path):
+    empty_files(tmp_path / "in", "b/2.png", "b/1.jpg", "a.tif", "B/3.png", "notes.txt", "no suffix")
+    works = from_folder(tmp_path / "in", tmp_path / "out")
+    assert names(works) == ["B/3.png", "a.tif", "b/1.jpg", "b/2.png", "no suffix", "notes.txt"]
+    assert [work.path for work in works] == [tmp_path / "in" / name for name in names(works)]
+    assert (skipped(works), faults(works)) == ([], {})
+
+
+def test_an_empty_folder_holds_no_work(tmp_path):
+    assert from_folder(tmp_path, tmp_path / "out") == []
+
+
+@pytest.mark.parametrize("kind", ["gone", "file"])
+def test_scans_that_are_no_folder_are_refused(tmp_path, kind):
+    empty_files(tmp_path, "file")
+    with pytest.raises(InputError, match="there is no folder"):
+        from_folder(tmp_path / kind, tmp_path / "out")
+
+
+def test_the_output_inside_the_scans_is_not_entered(tmp_path):
+    empty_files(tmp_path, "a.png", "results/masks/a.png", "other/results/b.png")
+    works = from_folder(tmp_path, tmp_path / "other" / ".." / "results")
+    assert names(works) == ["a.png", "other/results/b.png"]
+
+
+def test_links_to_files_are_followed_and_links_to_folders_are_not(tmp_path):
+    empty_files(tmp_path, "in/a.png", "elsewhere/b.png")
+    (tmp_path / "in" / "link.png").symlink_to(tmp_path / "elsewhere" / "b.png")
+    (tmp_path / "in" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "in" / "circle").symlink_to(tmp_path / "in")
+    assert names(from_folder(tmp_path / "in", tmp_path / "out")) == ["a.png", "link.png"]
+
+
+def test_a_mask_beside_its_scan_is_skipped(tmp_path):
+    empty_files(tmp_path, "a.jpg", "a_mask.png", "a_mask_1.png", "b_mask.png", "c/a_mask.png")
+    works = from_folder(tmp_path, tmp_path / "out")
+    assert skipped(works) == ["a_mask.png", "a_mask_1.png"]  # b and c/a have no scan
+
+
+def test_a_folder_that_cannot_be_read_is_one_fault(tmp_path, monkeypatch):
+    empty_files(tmp_path, "in/open/a.png", "in/closed/b.png")
+    (tmp_path / "in" / "closed").chmod(0)
+    tmp_path.chmod(0o755)
+    monkeypatch.chdir(tmp_path)  # nobody may not pass through the folders above
+    with as_nobody():
+        works = from_folder(Path("in"), Path("out"))
+    assert names(works) == ["closed", "open/a.png"]
+    assert faults(works) == {"closed": "this folder cannot be read: Permission denied"}
+
+
+def test_two_scans_of_one_mask_are_a_fault_of_the_second(tmp_path):
+    empty_files(tmp_path, "a.jpg", "a.jpg.png", "b.jpg", "b.tif", "c.png")
+    works = from_folder(tmp_path, tmp_path / "out")
+    assert faults(works) == {"a.jpg.png": "its mask would overwrite that of a.jpg"}
+
+
+def test_masks_that_differ_in_case_alone_clash_on_some_disks(tmp_path):
+    empty_files(tmp_path, "a/X.png", "a/x.png", "b/X.PNG", "b/x.png")
+    works = from_folder(tmp_path, tmp_path / "out")
+    # b/X.PNG becomes X.PNG.png, which is no x.png
+    assert faults(works) == {"a/x.png": "its mask would overwrite that of a/X.png"}
+
+
+def test_a_mask_that_is_skipped_clashes_with_nothing(tmp_path):
+    empty_files(tmp_path, "a.png", "A_mask.png", "a_mask.png")
+    works = from_folder(tmp_path, tmp_path / "out")
+    assert (skipped(works), faults(works)) == (["a_mask.png"], {})
+
+
+def test_names_that_are_no_utf8_are_found(tmp_path):
+    empty_files(tmp_path, b"caf\xe9.png")
+    (work,) = from_folder(tmp_path, tmp_path / "out")
+    assert os.fsencode(work.relative) == b"caf\xe9.png"
+    assert work.path.is_file()
+
+
+def test_a_list_keeps_its_order_and_counts_each_file_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    paths = ["b.png", "a.png", "./b.png", "c/../a.png", str(tmp_path / "a.png"), "a.png"]
+    works = from_list(map(Path, paths))
+    assert names(works) == ["b.png", "a.png"]
+
+
+def test_listed_paths_keep_their_place_below_the_current_folder(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    works = from_list([Path("x/a.png"), tmp_path / "here" / "y" / "b.png", Path("../c.png")])
+    outside = str(tmp_path / "c.png").lstrip("/")
+    assert names(works) == ["x/a.png", "y/b.png", outside]
+
+
+def test_no_listed_path_leaves_the_output_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    hostile = [
+        "../../../../../../../../etc/passwd",
+        "/../x.png",
+        "//server/share/y.png",
+        "a/../../z",
+    ]
+    for work in from_list(map(Path, hostile)):
+        assert not work.relative.is_absolute()
+        assert ".." not in work.relative.parts
+
+
+def test_two_slashes_at_the_start_are_one(tmp_path, monkeypatch):
+    # `find $ROOT/scans` with ROOT=/ gives such paths.
+    monkeypatch.chdir(tmp_path)
+    works = from_list([Path("//data/x.png"), Path("/data/x.png")])
+    assert names(works) == ["data/x.png"]
+
+
+def test_two_listed_files_of_one_name_are_a_fault_of_the_second(tmp_path, monkeypatch):
+    # Below the current folder, and below the root: both would be data/x.png.
+    monkeypatch.chdir(tmp_path)
+    works = from_list([Path("/data/x.png"), Path("data/x.png")])
+    assert [bool(work.fault) for work in works] == [False, True]
+    assert "overwrite" in works[1].fault
+
+
+def test_a_listed_mask_is_skipped_where_its_scan_is_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(empty_files(tmp_path, "a.png", "a_mask.png", "b_mask.png"))
+    works = from_list([Path("a_mask.png"), Path("b_mask.png"), Path("gone_mask.png")])
+    assert skipped(works) == ["a_mask.png"]  # the scan need not be listed
+
+
+def test_an_empty_list_holds_no_work():
+    assert from_list([]) == []
