@@ -1,7 +1,10 @@
 """How file names are written into texts that people and programs read."""
 
 import os
+import unicodedata
 from pathlib import PurePath
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def written_name(path: str | PurePath) -> str:
@@ -11,7 +14,21 @@ def written_name(path: str | PurePath) -> str:
     'caf%E9.png'
     """
     text = os.fsencode(path).decode("utf-8", errors="surrogateescape")
-    return "".join(
-        c if c.isprintable() else "".join(f"%{b:02X}" for b in c.encode("utf-8", "surrogateescape"))
-        for c in text
-    )
+    return "".join(c if _is_plain(c) else _escaped(c) for c in text)
+
+
+def _is_plain(character: str) -> bool:
+    return character.isprintable() or unicodedata.category(character) == "Zs"  # spaces of any kind
+
+
+def _escaped(character: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogateescape"))
+
+
+def safe_cell(text: str) -> str:
+    """Text that a spreadsheet would run as a formula, made plain by a leading apostrophe.
+
+    >>> safe_cell("=1+1.png")
+    "'=1+1.png"
+    """
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

@@ -14,7 +14,7 @@ def in_parallel(function: Callable[[T], R], items: Iterable[T], *, jobs: int) ->
 
     Threads, not processes: decoding, resizing and hashing let go of Python's lock, and neither
     starting workers (a second and more) nor copying pictures between them is paid for. With one job
-    everything runs in the calling thread. Few results wait to be taken at any time.
+    everything runs in the calling thread.
     """
     if jobs == 1:
         return map(function, items)

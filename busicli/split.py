@@ -10,6 +10,9 @@ from busicli.errors import InputError
 from busicli.records import SPLITS, Split
 from busicli.settings import SplitSettings
 
+_DRAWS = 20
+"""A draw for test may leave val unfillable where another would not."""
+
 
 def split_counts(scans: int, settings: SplitSettings) -> dict[Split, int]:
     """How many scans each split gets: train floor(0.9 N), test a quarter of the rest, rounded up.
@@ -48,19 +51,36 @@ def divide(
     _, group = np.unique(groups, return_inverse=True)
     table = np.zeros((group.max() + 1, stratum.max() + 1), np.int64)
     np.add.at(table, (group, stratum), 1)
+    for _ in range(_DRAWS):
+        splits = _drawn(table, wanted, rng)
+        if splits is not None:
+            return splits[group]
+    exactly = " / ".join(map(str, wanted.values()))
+    raise InputError(
+        f"no choice of whole groups gives splits of exactly {exactly} scans; "
+        "add scans, or give up the grouping with --split-by image."
+    )
+
+
+def _drawn(
+    table: NDArray[np.int64], wanted: dict[Split, int], rng: np.random.Generator
+) -> NDArray[np.str_] | None:
+    """A split of each group of a (groups, strata) table of scans, or None where it does not fit."""
     splits = np.full(len(table), "train", dtype="<U5")
     free = np.ones(len(table), bool)
     for name in ("test", "val"):
-        target = _shares(table.sum(axis=0), wanted[name], count)
+        target = _shares(table.sum(axis=0), wanted[name])
         chosen = _fill(table, free, target, rng)
+        if chosen is None:
+            return None
         splits[chosen] = name
         free[chosen] = False
-    return splits[group]
+    return splits
 
 
-def _shares(totals: NDArray[np.int64], wanted: int, count: int) -> NDArray[np.int64]:
+def _shares(totals: NDArray[np.int64], wanted: int) -> NDArray[np.int64]:
     """`wanted` shared out in proportion to `totals` by largest remainder."""
-    exact = totals * wanted / count
+    exact: NDArray[np.float64] = totals * wanted / totals.sum()
     shares = np.floor(exact).astype(np.int64)
     most_cut = np.argsort(-(exact - shares), kind="stable")
     shares[most_cut[: wanted - shares.sum()]] += 1
@@ -72,7 +92,7 @@ def _fill(
     free: NDArray[np.bool_],
     target: NDArray[np.int64],
     rng: np.random.Generator,
-) -> NDArray[np.int64]:
+) -> NDArray[np.int64] | None:
     """Groups, drawn at random, that fill `target`: stratum by stratum, then in number alone.
 
     Larger groups come first, up to their share of the scans, and single scans fill what is left:
@@ -97,12 +117,7 @@ def _fill(
     rest = _subset_of_sum(others, sizes, missing)
     if rest is None:  # start again without strata: exact numbers come first
         rest, chosen = _subset_of_sum([int(g) for g in order], sizes, int(target.sum())), []
-    if rest is None:
-        raise InputError(
-            f"no choice of whole groups gives a split of exactly {target.sum()} scans; "
-            "add scans, or give up the grouping with --split-by image."
-        )
-    return np.array(chosen + rest, np.int64)
+    return None if rest is None else np.array(chosen + rest, np.int64)
 
 
 def _subset_of_sum(groups: Sequence[int], sizes: NDArray[np.int64], total: int) -> list[int] | None:

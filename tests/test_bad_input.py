@@ -168,6 +168,14 @@ def test_a_size_the_model_cannot_take_is_refused(call, scans, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("option", ["widths=[8,16]", "widths=3", "dropout=much", "blocks=[0,1]"])
+def test_options_that_the_model_cannot_be_built_with_are_refused(call, study, option):
+    ended = call("train", "--data", study.data, "--option", option)
+    assert ended.status == 1
+    assert "the model improved-unet cannot be built with the options" in said(ended)
+    assert option.partition("=")[0] in said(ended)
+
+
 def test_weights_for_another_architecture_are_refused(call, study, scans, weights, tmp_path):
     card = json.loads((weights / "card.json").read_text())
     card |= {"architecture": "unet", "options": {"filters": 4}}

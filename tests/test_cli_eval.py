@@ -113,13 +113,10 @@ def test_pooled_figures_go_together(scored):
 
 def test_per_image_csv_has_a_row_for_every_scan_of_the_split(study, scored):
     found = rows(scored[0] / "per_image.csv")
-    assert (
-        list(found[0])
-        == (
-            "case dataset class group dice iou hd95_px lesions missed_lesions reference_area_px "
-            "predicted_area_px seen"
-        ).split()
-    )
+    assert list(found[0]) == [
+        *("case", "dataset", "class", "group", "dice", "iou", "hd95_px", "lesions"),
+        *("missed_lesions", "reference_area_px", "predicted_area_px", "seen"),
+    ]
     split = [row for row in rows(study.data / "cases.csv") if row["split"] == "train"]
     split.sort(key=lambda row: int(row["index"]))
     keys = ("case", "dataset", "class", "group")

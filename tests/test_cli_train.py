@@ -1,8 +1,6 @@
 import csv
 import json
-import os
 import signal
-import threading
 
 import numpy as np
 import pytest
@@ -111,13 +109,9 @@ def test_a_killed_run_goes_on_to_the_same_weights_and_history(
     study, start, run, training, tmp_path
 ):
     options = ("--data", study.data, "--name", "tiny", *training)
-    begun = start("train", *options, cwd=tmp_path)
-    try:
+    with start("train", *options, cwd=tmp_path) as begun:
         line = begun.stderr.readline()  # comes after the first epoch's checkpoint and curves
-        os.kill(begun.pid, signal.SIGKILL)
-    finally:
         begun.kill()
-        begun.communicate()
     assert line.startswith(b"epoch 1 of 2: ")
     folder = tmp_path / "runs" / "tiny"
     for name in ("loss", "accuracy", "dice"):
@@ -128,7 +122,7 @@ def test_a_killed_run_goes_on_to_the_same_weights_and_history(
     ended = run("train", "--resume", *options, cwd=tmp_path)
     assert ended.status == 0
     assert [line.split(":")[0] for line in ended.err.splitlines()] == ["epoch 2 of 2"]
-    numbers = [(run / "weights" / "model.safetensors") for run in (folder, study.run)]
+    numbers = [path / "weights" / "model.safetensors" for path in (folder, study.run)]
     assert numbers[0].read_bytes() == numbers[1].read_bytes()
     ours, theirs = history(folder), history(study.run)
     for row in (*ours, *theirs):
@@ -233,17 +227,20 @@ def test_init_begins_from_the_weights_given(study, call, training, tmp_path):
     assert json.loads((tmp_path / "runs" / "more" / "run.json").read_text())["model"]["init"]
 
 
-def test_ctrl_c_ends_training_with_130_and_a_run_to_go_on_from(study, start, training, tmp_path):
-    begun = start("train", "--data", study.data, "--name", "tiny", *training, cwd=tmp_path)
-    watchdog = threading.Timer(120, begun.kill)
-    watchdog.start()
-    try:
-        assert begun.stderr.readline().startswith(b"epoch 1 of 2: ")
-        begun.send_signal(signal.SIGINT)
-        _, err = begun.communicate()
-    finally:
-        watchdog.cancel()
-        begun.kill()
-    assert begun.returncode == 130
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
+def test_a_stopped_run_says_so_by_its_status_and_can_be_gone_on_with(
+    study, start, training, tmp_path, number, status
+):
+    many = (*training, "--epochs", 1000)
+    process = start("train", "--data", study.data, "--name", "tiny", *many, cwd=tmp_path)
+    with process:
+        first = process.stderr.readline()
+        process.send_signal(number)
+        err = process.stderr.read()
+    assert first.startswith(b"epoch 1 of 1000: ")
+    assert process.returncode == status
     assert b"Traceback" not in err
-    assert len(history(tmp_path / "runs" / "tiny")) >= 1
+    folder = tmp_path / "runs" / "tiny"
+    assert len(history(folder)) >= 1
+    assert (folder / "checkpoints" / "last.safetensors").is_file()
+    assert not (folder / "weights").exists()

@@ -13,6 +13,7 @@ from busicli.dataset.sources import read_folder, read_table
 from busicli.dataset.store import (
     PreparedData,
     open_data,
+    read_splits,
     scratch_arrays,
     write_index,
     write_split,
@@ -461,3 +462,16 @@ def test_a_damaged_folder_is_refused_in_one_sentence(tmp_path, kind):
     damage(tmp_path / "data", kind)
     with pytest.raises(InputError, match=r"incomplete or were changed; run preprocess again\.$"):
         open_data(tmp_path / "data").load("val")
+
+
+def test_a_table_without_the_columns_gives_no_splits(tmp_path):
+    table = tmp_path / "cases.csv"
+    table.write_text("case,split\na,train\n")
+    with pytest.raises(InputError, match=r"cases\.csv is no table with the columns pixels_sha256"):
+        read_splits(table)
+
+
+def test_splits_are_read_by_the_pixels_they_belong_to(tmp_path):
+    table = tmp_path / "cases.csv"
+    table.write_text("pixels_sha256,split\nab,train\ncd,test\n")
+    assert read_splits(table) == {"ab": "train", "cd": "test"}

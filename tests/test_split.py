@@ -143,7 +143,8 @@ def test_groups_are_divided_exactly_or_refused(sizes, seed):
 def test_groups_that_cannot_fill_a_split_are_refused_in_one_sentence():
     # 20 scans need test 1 and val 1, but every group holds two.
     with pytest.raises(
-        InputError, match=r"^no choice of whole groups .* exactly 1 scans; .*--split-by image\.$"
+        InputError,
+        match=r"^no choice of whole groups .* exactly 18 / 1 / 1 scans; .*--split-by image\.$",
     ):
         divide(np.repeat(np.arange(10), 2), ["a"] * 20, SplitSettings())
 

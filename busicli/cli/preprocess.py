@@ -28,6 +28,10 @@ def preprocess(
         str,
         typer.Option(help="group keeps near copies and patients together; image is plain random."),
     ] = "group",
+    split_from: Annotated[
+        Path | None,
+        typer.Option(metavar="CASES.CSV", help="Take over the split of an earlier cases.csv."),
+    ] = None,
     size: Annotated[
         int, typer.Option(min=16, max=4096, help="Rows and columns of the network's input, px.")
     ] = 256,
@@ -50,6 +54,7 @@ def preprocess(
         out=out,
         preprocess=PreprocessSettings(size_px=size),
         split=SplitSettings(by="image" if split_by == "image" else "group", seed=seed),
+        split_from=split_from,
         jobs=jobs,
     )
     _show(prepare(request, tracked("preparing scans")), out)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from busicli.errors import InputError
 from busicli.files import sha256_bytes, write_whole
 from busicli.images import decode_mask
-from busicli.names import written_name
+from busicli.names import safe_cell, written_name
 from busicli.records import SPLITS, Case, Mask, ScanPrint, Split
 from busicli.settings import PreprocessSettings
 
@@ -97,6 +97,21 @@ def open_data(folder: Path) -> PreparedData:
         raise _unusable(folder) from error
 
 
+def read_splits(table: Path) -> dict[str, Split]:
+    """The split of each scan by pixels_sha256, from a `cases.csv` or any table with these columns.
+
+    So that a published split can be taken over, whatever the folders are called.
+    """
+    try:
+        with table.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return {row["pixels_sha256"]: SPLITS[SPLITS.index(row["split"])] for row in rows}
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{table} is no table with the columns pixels_sha256 and split; give a cases.csv."
+        ) from error
+
+
 def scratch_arrays(
     folder: Path, count: int, size_px: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -166,7 +181,7 @@ def _row(case: Case) -> tuple[object, ...]:
         case.print.pixels_sha256,
         case.print.phash,
     )
-    return tuple(written_name(v) if isinstance(v, str) else v for v in values)
+    return tuple(safe_cell(written_name(v)) if isinstance(v, str) else v for v in values)
 
 
 def _read_cases(path: Path) -> Iterator[Case]:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from busicli.bootstrap import mean_interval
+from busicli.names import safe_cell
 from busicli.records import ImageScore
-from busicli.results.tables import safe_cell
 
 Summary = dict[str, Any]
 

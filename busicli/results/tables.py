@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from busicli.files import write_whole
+from busicli.names import safe_cell
 
 LESION_COLUMNS = (
     "scan",
@@ -24,7 +25,6 @@ LESION_COLUMNS = (
     "mean_probability",
     "touches_border",
 )
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def manifest_row(row: dict[str, Any]) -> dict[str, Any]:
@@ -48,15 +48,6 @@ def write_lesions(path: Path, rows: Sequence[dict[str, Any]]) -> None:
             values = {"scan": safe_cell(row["scan"]), **lesion}
             writer.writerow([_cell(values[column]) for column in LESION_COLUMNS])
     write_whole(path, text.getvalue().encode())
-
-
-def safe_cell(text: str) -> str:
-    """Text that a spreadsheet would run as a formula, made plain by a leading apostrophe.
-
-    >>> safe_cell("=1+1.png")
-    "'=1+1.png"
-    """
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def _cell(value: object) -> object:

@@ -42,7 +42,7 @@ def load_state(path: Path, model: keras.Model) -> Progress:
             for i, variable in enumerate(variables):
                 variable.assign(file.get_tensor(f"{i:05d}"))
             return Progress(**json.loads(file.metadata()["progress"]))
-    except (SafetensorError, ValueError, KeyError) as error:
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
         raise InputError(f"{path} cannot be gone on from; start a new run.") from error
 
 

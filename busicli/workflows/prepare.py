@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,14 @@ from busicli.montage import category_montage
 from busicli.parallel import in_parallel
 from busicli.records import CLASSES, SPLITS, Case, Failed, SourceCase, Split, Summary
 from busicli.settings import PreprocessSettings, SplitSettings
-from busicli.similarity import join_groups, near_copies
-from busicli.split import divide
 from busicli.versions import versions
+from busicli.workflows.assign import Read, assign
 
 Track = Callable[[Iterator[PreparedCase | Failed], int], Iterable[PreparedCase | Failed]]
 """Passes results through and shows how many of how many have come."""
 
 FIGURE_SCANS = 4
+_GONE: NDArray[Any] = np.zeros(0)
 
 
 class FaultyDataError(InputError):
@@ -51,15 +51,9 @@ class PrepareRequest:
     out: Path
     preprocess: PreprocessSettings
     split: SplitSettings
+    split_from: Path | None = None
+    """A table that names each scan's split, such as another data folder's cases.csv."""
     jobs: int = -1
-
-
-@dataclass(slots=True)
-class _Read:
-    """What remains of the scans in memory once their pixels are on disk."""
-
-    cases: list[PreparedCase]
-    thumbnails: NDArray[np.float32]
 
 
 def prepare(request: PrepareRequest, track: Track) -> Summary:
@@ -73,7 +67,7 @@ def prepare(request: PrepareRequest, track: Track) -> Summary:
         preparation = CasePreparation(request.preprocess)
         results = in_parallel(preparation, sources, jobs=request.jobs)
         read = _store_scratch(track(results, len(sources)), arrays)
-        cases = _assign(read, request.split)
+        cases = assign(read, request.split, request.split_from)
         _write(folder, arrays, read, cases, request)
         del arrays
         for file in scratch.iterdir():
@@ -113,67 +107,26 @@ def _find_cases(request: PrepareRequest) -> list[SourceCase]:
 
 def _store_scratch(
     results: Iterable[PreparedCase | Failed], arrays: tuple[NDArray[np.uint8], NDArray[np.uint8]]
-) -> _Read:
+) -> Read:
     cases: list[PreparedCase] = []
+    thumbnails: list[NDArray[np.float32]] = []
     faults: list[Failed] = []
     for result in results:
         if isinstance(result, Failed):
             faults.append(result)
             continue
         arrays[0][len(cases)], arrays[1][len(cases)] = result.image, result.mask
-        cases.append(result)
+        thumbnails.append(result.thumbnail)
+        cases.append(replace(result, image=_GONE, mask=_GONE, thumbnail=_GONE))
     if faults:
         raise FaultyDataError(faults)
-    return _Read(cases, np.stack([case.thumbnail for case in cases]))
-
-
-def _assign(read: _Read, settings: SplitSettings) -> list[Case]:
-    """Groups, splits and places within the splits, in the order of reading."""
-    hashes = [case.print.phash for case in read.cases]
-    patients = [
-        f"{c.source.dataset}/{c.source.group}" if c.source.group else "" for c in read.cases
-    ]
-    groups = join_groups(near_copies(read.thumbnails, hashes), patients)
-    strata = [f"{c.source.dataset}/{c.source.label}" for c in read.cases]
-    if any(case.source.split for case in read.cases):
-        splits = np.array([case.source.split for case in read.cases])
-    else:
-        splits = divide(groups, strata, settings)
-    order = np.random.default_rng((settings.seed, 1)).permutation(len(read.cases))
-    places = np.zeros(len(order), np.int64)
-    for split in SPLITS:
-        members = order[splits[order] == split]
-        places[members] = np.arange(len(members))
-    return [
-        _case(prepared, str(splits[i]), int(groups[i]), int(places[i]))
-        for i, prepared in enumerate(read.cases)
-    ]
-
-
-def _case(prepared: PreparedCase, split: str, group: int, index: int) -> Case:
-    source = prepared.source
-    base = source.scan.parent.parent
-    paths = (source.scan, *source.masks)
-    return Case(
-        case=source.case,
-        dataset=source.dataset,
-        label=source.label,
-        split=next(s for s in SPLITS if s == split),
-        group=group,
-        index=index,
-        height=prepared.shape[0],
-        width=prepared.shape[1],
-        print=prepared.print,
-        sources=tuple(
-            p.relative_to(base).as_posix() if base in p.parents else p.name for p in paths
-        ),
-    )
+    return Read(cases, np.stack(thumbnails))
 
 
 def _write(
     folder: Path,
     arrays: tuple[NDArray[np.uint8], NDArray[np.uint8]],
-    read: _Read,
+    read: Read,
     cases: Sequence[Case],
     request: PrepareRequest,
 ) -> None:

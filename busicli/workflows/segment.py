@@ -122,7 +122,7 @@ def _no_scan(request: SegmentRequest) -> InputError:
 
 
 def _hashed(work: Work) -> Work:
-    """Hashes do not clash as names do, so only a closed folder's fault is left, which names none."""
+    """Hashes do not clash as names do: only a closed folder's fault is left, and names none."""
     name = sha256_bytes(os.fsencode(work.relative))[:16]
     fault = "" if work.path.is_file() else work.fault
     return replace(work, relative=PurePosixPath(name), fault=fault)
