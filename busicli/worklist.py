@@ -27,11 +27,16 @@ def from_folder(scans: Path, out: Path) -> list[Work]:
     """Every file below `scans`, by name; `out` and links to folders are not entered.
 
     A folder that cannot be read is one faulty piece of work. Raises InputError where `scans` itself
-    is no folder.
+    is no folder, or is `out`.
     """
     if not scans.is_dir():
         raise InputError(f"there is no folder {scans}; give the folder that holds the scans.")
     out = out.resolve()
+    if out == scans.resolve():
+        raise InputError(
+            f"{scans} is to be read and written, and masks would be taken for scans; "
+            "name another folder for the results."
+        )
     closed: list[OSError] = []
     found: list[Work] = []
     for folder, folders, names in os.walk(scans, onerror=closed.append):

@@ -200,6 +200,15 @@ def test_a_near_copy_of_a_training_scan_is_told(study, call, scans, tmp_path):
     assert json.loads(ended.out)["seen"] == {"same": 1, "near copy": 1}
 
 
+def test_a_split_without_a_scan_is_not_scored(study, call, scans, tmp_path):
+    (tmp_path / "own.csv").write_text(f"scan,split\n{scans / 'normal' / 'phantom-19.png'},test\n")
+    call("preprocess", "--table", "own.csv", "--size", 64, "--jobs", 1)
+    ended = call("eval", "--weights", study.weights, "--split", "val")
+    assert ended.status == 1
+    assert "hold no scan for val" in ended.err
+    assert not (tmp_path / "eval").exists()
+
+
 def test_unseen_scans_are_said_to_be_unseen(study, call, tmp_path):
     ended = call("eval", "--data", study.data, "--weights", study.weights, "--out", "scores")
     assert ended.status == 0
@@ -231,7 +240,6 @@ def test_json_is_one_document_on_stdout_equal_to_the_file(study, call, tmp_path)
 
 def test_two_evaluations_give_the_same_bytes(study, call, scored, tree, tmp_path):
     call("eval", "--data", study.data, "--split", "train", "--weights", study.weights, "--out", "a")
-    (tmp_path / "b").mkdir()
     names = ("per_image.csv", "examples.png")
     ours, theirs = tree(tmp_path / "a"), tree(scored[0])
     assert [ours[name] for name in names] == [theirs[name] for name in names]

@@ -368,6 +368,14 @@ def test_out_inside_the_scans_is_not_searched(segment, scans, tmp_path):
         ]
 
 
+def test_out_that_is_the_folder_of_the_scans_is_refused(segment, scans, tmp_path):
+    few = copied(scans, tmp_path / "few", 3)
+    ended = segment("few", few)
+    assert ended.status == 1
+    assert "few is to be read and written" in ended.err
+    assert [path.name for path in few.iterdir()] == ["phantom-03.png"]
+
+
 @pytest.mark.parametrize("make", [lambda p: None, Path.mkdir])
 def test_no_folder_or_an_empty_one_is_refused(segment, tmp_path, make):
     make(tmp_path / "scans")

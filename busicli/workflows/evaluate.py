@@ -68,6 +68,10 @@ def evaluate(request: EvaluateRequest, track: Track) -> EvaluateOutcome:
     card = read_card(folder, pinned_sha256=request.weights_sha256 or pinned)
     _check_fit(card, data)
     split = data.load(request.split)
+    if not split.cases:
+        raise InputError(
+            f"the data in {data.folder} hold no scan for {request.split}; score another --split."
+        )
     engine = KerasEngine(load_model(folder, card, plugins=request.plugins))
     maps = engine.probabilities(split.images)
     seen = _seen(split.cases, card)
