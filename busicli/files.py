@@ -84,8 +84,10 @@ def folder_lock(folder: Path) -> Iterator[None]:
     try:
         with FileLock(folder / "lock", timeout=0):
             write_whole(holder, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
-            yield
-            holder.unlink(missing_ok=True)
+            try:
+                yield
+            finally:
+                holder.unlink(missing_ok=True)
     except Timeout:
         name = holder.read_text().strip() if holder.is_file() else "another process"
         raise BusicliError(

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from busicli.errors import InputError
 from busicli.images import SUFFIXES, scan_stem_of_mask
+from busicli.layout import Layout
 from busicli.names import written_name
 
 
@@ -24,7 +25,8 @@ class Work:
 
 
 def from_folder(scans: Path, out: Path) -> list[Work]:
-    """Every file below `scans`, by name; `out` and links to folders are not entered.
+    """Every file below `scans`, by name; links to folders are not entered, nor are `out` and the
+    results of other runs.
 
     A folder that cannot be read is one faulty piece of work. Raises InputError where `scans` itself
     is no folder, or is `out`.
@@ -40,7 +42,7 @@ def from_folder(scans: Path, out: Path) -> list[Work]:
     closed: list[OSError] = []
     found: list[Work] = []
     for folder, folders, names in os.walk(scans, onerror=closed.append):
-        folders[:] = sorted(d for d in folders if Path(folder, d).resolve() != out)
+        folders[:] = sorted(d for d in folders if not _is_results(Path(folder, d), out))
         siblings = {Path(name).stem for name in names if Path(name).suffix.lower() in SUFFIXES}
         for name in sorted(names):
             path = Path(folder, name)
@@ -66,6 +68,10 @@ def from_list(paths: Iterable[Path]) -> list[Work]:
         siblings = {stem} if stem and _has_scan(path, stem) else set()
         found.setdefault(whole, Work(path=path, relative=relative, skip=_skip(path, siblings)))
     return list(_with_clashes(found.values()))
+
+
+def _is_results(folder: Path, out: Path) -> bool:
+    return folder.resolve() == out or Layout(folder).own.is_dir()
 
 
 def _skip(path: Path, siblings: set[str]) -> str:

@@ -439,22 +439,25 @@ def test_a_second_run_keeps_every_row_and_writes_no_mask_anew(ward, study, run, 
 
 
 def test_only_what_changed_is_done_again(segment, scans, tmp_path, tree):
-    few = copied(scans, tmp_path / "few", 3, 5, 9, 14, 15)
+    few = copied(scans, tmp_path / "few", 3, 4, 5, 9, 14, 15)
     out = tmp_path / "out"
     segment(few, "out")
     before, written = results(out, tree), stamps(out)
     (out / "masks" / "phantom-05.png").unlink()
+    (out / "overlays" / "phantom-03.png").unlink()
     Image.new("L", (3, 3)).save(out / "masks" / "phantom-09.png")  # spoilt by someone
     shutil.copy(scans / "normal" / "phantom-20.png", few / "phantom-14.png")
     (few / "phantom-15.png").unlink()
     assert segment(few, "out").status == 0
     after, stamped = results(out, tree), stamps(out)
-    for name in ("masks/phantom-03.png", "masks/phantom-05.png", "masks/phantom-09.png"):
+    for name in ("overlays/phantom-03.png", "masks/phantom-05.png", "masks/phantom-09.png"):
         assert after[name] == before[name]
-    kept, changed = out / "masks" / "phantom-03.png", out / "masks" / "phantom-14.png"
+    kept, changed = out / "masks" / "phantom-04.png", out / "masks" / "phantom-14.png"
     assert stamped[str(kept)] == written[str(kept)]
     assert pixels(changed).shape == pixels(few / "phantom-14.png").shape
-    assert [row["scan"] for row in manifest(out)] == [f"phantom-{n:02d}.png" for n in (3, 5, 9, 14)]
+    assert [row["scan"] for row in manifest(out)] == [
+        f"phantom-{n:02d}.png" for n in (3, 4, 5, 9, 14)
+    ]
 
 
 def test_a_failed_scan_is_tried_again(segment, scans, tmp_path):

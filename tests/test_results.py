@@ -11,11 +11,11 @@ from pathlib import PurePosixPath
 import numpy as np
 import pytest
 
+from busicli.layout import Layout, picture_path
 from busicli.measure import lesions
 from busicli.names import safe_cell
 from busicli.records import ImageScore
 from busicli.results.journal import journal, read_journal
-from busicli.results.layout import Layout, picture_path
 from busicli.results.scores import by, per_image_csv, summarise
 from busicli.results.tables import LESION_COLUMNS, write_lesions, write_manifest
 

@@ -68,6 +68,11 @@ def test_the_output_inside_the_scans_is_not_entered(tmp_path):
     assert names(works) == ["a.png", "other/results/b.png"]
 
 
+def test_the_results_of_another_run_are_not_scans(tmp_path):
+    empty_files(tmp_path, "a.png", "out1/.busicli/journal.jsonl", "out1/masks/a.png")
+    assert names(from_folder(tmp_path, tmp_path / "out2")) == ["a.png"]
+
+
 def test_links_to_files_are_followed_and_links_to_folders_are_not(tmp_path):
     empty_files(tmp_path, "in/a.png", "elsewhere/b.png")
     (tmp_path / "in" / "link.png").symlink_to(tmp_path / "elsewhere" / "b.png")

@@ -64,9 +64,6 @@ def main() -> None:
             raise
         _say(str(error))
         sys.exit(error.exit_status)
-    except KeyboardInterrupt:
-        _say("stopped by Ctrl-C; run again to go on.")
-        sys.exit(STATUS[signal.SIGINT])
     except Exception as error:  # a fault of ours: still one sentence, with the way to report it
         if debug:
             raise

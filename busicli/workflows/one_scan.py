@@ -16,13 +16,13 @@ from busicli.images import (
     encode_mask,
     encode_overlay,
 )
+from busicli.layout import Layout
 from busicli.measure import lesions
 from busicli.names import written_name
 from busicli.outline import outline
 from busicli.postprocess import lesion_mask
 from busicli.preprocess import native_probability, network_image
 from busicli.records import Image
-from busicli.results.layout import Layout
 from busicli.settings import PostprocessSettings, PreprocessSettings
 from busicli.worklist import Work
 
@@ -112,12 +112,15 @@ def _row(work: Work, status: str, reason: str) -> Row:
 
 
 def _unchanged(earlier: Row, work: Work, sha256: str, steps: Steps) -> bool:
-    """Whether an earlier row still holds: the same scan, and every mask that it wrote."""
+    """Whether an earlier row still holds: the same scan, every mask that it wrote, its overlays."""
     if earlier["status"] != "ok" or earlier["sha256"] != sha256:
         return False
     masks = earlier["masks"]
     for mask in masks:  # the row's own path is written for readers, and may differ from the name
         path = steps.layout.mask(work.relative, mask["frame"], len(masks))
         if not (path.is_file() and sha256_file(path) == mask["sha256"]):
+            return False
+        overlay = steps.layout.overlay(work.relative, mask["frame"], len(masks))
+        if steps.overlays and not overlay.is_file():
             return False
     return True

@@ -17,10 +17,10 @@ import numpy as np
 from busicli.errors import BusicliError, InputError
 from busicli.files import folder_lock, remove_leftovers, sha256_bytes, sha256_file, write_whole
 from busicli.images import MAX_PIXELS
+from busicli.layout import Layout
 from busicli.names import written_name
 from busicli.predict import BATCH, Engine, KerasEngine
 from busicli.results.journal import JournalWriter, Row, journal, read_journal
-from busicli.results.layout import Layout
 from busicli.results.tables import manifest_row, write_lesions, write_manifest
 from busicli.versions import versions
 from busicli.weights import CARD, Card, load_model, locate, read_card
