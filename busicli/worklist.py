@@ -71,7 +71,9 @@ def from_list(paths: Iterable[Path]) -> list[Work]:
 
 
 def _is_results(folder: Path, out: Path) -> bool:
-    return folder.resolve() == out or Layout(folder).own.is_dir()
+    # Path.is_dir would raise below a folder that cannot be searched
+    own = os.path.isdir(Layout(folder).own)  # noqa: PTH112
+    return own or folder.resolve() == out
 
 
 def _skip(path: Path, siblings: set[str]) -> str:
