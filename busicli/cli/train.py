@@ -106,7 +106,7 @@ class _Shown:
 def _run_name(runs: Path, model: str, resume: bool) -> str:
     if not resume:
         return f"{model}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    from busicli.workflows.fit import newest_run
+    from busicli.workflows.run_folder import newest_run
 
     newest = newest_run(runs)
     if newest is None:

@@ -21,7 +21,7 @@ from busicli.records import Case, ImageScore, Mask, Probability, Split
 from busicli.results.scores import by, per_image_csv, summarise
 from busicli.similarity import hash_distances
 from busicli.weights import CARD, Card, load_model, locate, read_card
-from busicli.workflows.fit import newest_run
+from busicli.workflows.run_folder import newest_run
 
 DEFAULT_WEIGHTS = "improved-unet"
 NEAR_COPY_BITS = 10

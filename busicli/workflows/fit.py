@@ -11,8 +11,7 @@ import numpy as np
 
 from busicli.dataset.store import PreparedData, PreparedSplit, open_data
 from busicli.errors import InputError
-from busicli.figures import curve_figure
-from busicli.files import folder_lock, write_whole
+from busicli.files import folder_lock
 from busicli.framework import load_keras
 from busicli.metrics import dice
 from busicli.postprocess import lesion_mask
@@ -29,6 +28,7 @@ from busicli.weights import (
     read_numbers,
     save_weights,
 )
+from busicli.workflows.run_folder import RUN, check_run, draw_curves, write_run
 
 if TYPE_CHECKING:
     import keras
@@ -36,14 +36,8 @@ if TYPE_CHECKING:
     from busicli.train.history import Row
     from busicli.train.loop import OnBatch, OnEpoch
 
-RUN = "run.json"
 Numbers = tuple[str, dict[str, np.ndarray[Any, Any]]]
 """The name of some weights, and their arrays by key."""
-CURVES = {
-    "loss": ("Loss (1 - Dice_coef)", "Loss"),
-    "accuracy": ("Accuracy", "Accuracy"),
-    "dice": ("Dice_coef", "Dice_coef"),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,24 +75,9 @@ def fit(request: FitRequest, on_batch: "OnBatch", on_epoch: "OnEpoch") -> FitOut
     _check_splits(data)
     begin_with = _numbers(request.init) if request.init else None
     folder = request.runs / request.name
-    _check_run(folder, request, data)
+    check_run(folder, _record(request, data), resume=request.resume)
     with folder_lock(folder / ".lock"):
         return _fit_locked(request, data, folder, begin_with, (on_batch, on_epoch))
-
-
-def newest_run(runs: Path, fingerprint: str | None = None, *, holding: str = RUN) -> Path | None:
-    """The run folder that was begun last, on this data if a fingerprint is given.
-
-    Runs without the file `holding` do not count.
-    """
-    found = []
-    for path in runs.glob(f"*/{RUN}"):
-        if not (path.parent / holding).is_file():
-            continue
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if fingerprint in (None, record["data"]["fingerprint"]):
-            found.append((record["started"], path.parent))
-    return max(found)[1] if found else None
 
 
 def _numbers(weights: str) -> Numbers:
@@ -131,10 +110,10 @@ def _fit_locked(
     train, val = data.load("train"), data.load("val")
     compile_model(model, settings, len(train.images))
     if not (folder / RUN).is_file():
-        _write_run(folder, request, data)
+        write_run(folder, _record(request, data))
 
     def after_epoch(history: "list[Row]") -> None:
-        _draw_curves(folder, history)
+        draw_curves(folder, history)
         tell[1](history)
 
     listeners = Listeners(on_batch=tell[0], on_epoch=after_epoch)
@@ -142,6 +121,16 @@ def _fit_locked(
     history = read_history(folder / "history.csv")
     card = _finish(request, data, folder, model, history[progress.best_epoch - 1])
     return FitOutcome(folder=folder, history=history, best_epoch=progress.best_epoch, card=card)
+
+
+def _record(request: FitRequest, data: PreparedData) -> dict[str, Any]:
+    record = {
+        "model": {"name": request.model, "options": dict(request.options), "init": request.init},
+        "settings": asdict(request.settings),
+        "data": {"fingerprint": data.fingerprint, "datasets": data.info["datasets"]},
+    }
+    document: dict[str, Any] = json.loads(json.dumps(record))  # tuples become lists, as when read
+    return document
 
 
 def _check_splits(data: PreparedData) -> None:
@@ -152,58 +141,6 @@ def _check_splits(data: PreparedData) -> None:
             f"the data in {data.folder} hold no scan for {' and '.join(empty)}, and training needs "
             "both; ask for other splits in the table and run preprocess again."
         )
-
-
-def _check_run(folder: Path, request: FitRequest, data: PreparedData) -> None:
-    """A new run needs a free name; a resumed one the settings it was begun with."""
-    record = folder / RUN
-    if not request.resume:
-        if folder.exists() and any(p.name != ".lock" for p in folder.iterdir()):
-            raise InputError(
-                f"the run {folder} exists; give another --name, or go on with it by --resume."
-            )
-        return
-    if not record.is_file():
-        raise InputError(f"there is no run {folder} to go on with; leave out --resume.")
-    before = json.loads(record.read_text(encoding="utf-8"))
-    now = _run_record(request, data)
-    different = sorted(
-        key
-        for part in ("settings", "data", "model")
-        for key in now[part]
-        if now[part][key] != before[part].get(key)
-    )
-    if different:
-        raise InputError(
-            f"the run {folder} was begun with another {', '.join(different)}; "
-            "go on with the same, or start a new run under another --name."
-        )
-
-
-def _run_record(request: FitRequest, data: PreparedData) -> dict[str, Any]:
-    record = {
-        "model": {"name": request.model, "options": dict(request.options), "init": request.init},
-        "settings": asdict(request.settings),
-        "data": {"fingerprint": data.fingerprint, "datasets": data.info["datasets"]},
-    }
-    document: dict[str, Any] = json.loads(json.dumps(record))  # tuples become lists, as when read
-    return document
-
-
-def _write_run(folder: Path, request: FitRequest, data: PreparedData) -> None:
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    record = {"started": started, **_run_record(request, data), "versions": versions()}
-    write_whole(folder / RUN, (json.dumps(record, indent=2) + "\n").encode())
-
-
-def _draw_curves(folder: Path, history: "list[Row]") -> None:
-    epochs = [int(row["epoch"]) for row in history]
-    for name, (title, column) in CURVES.items():
-        curves = {
-            "training": [row[column] for row in history],
-            "validation": [row[f"val_{column}"] for row in history],
-        }
-        write_whole(folder / f"{name}.png", curve_figure(title, column, epochs, curves))
 
 
 def _finish(
@@ -221,7 +158,7 @@ def _finish(
     card = Card(
         name=request.name,
         architecture=request.model,
-        options=dict(request.options),
+        options=find(request.model, request.plugins).checked_options(dict(request.options)),
         preprocess=data.preprocess,
         postprocess=postprocess,
         training={

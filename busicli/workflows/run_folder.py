@@ -1,0 +1,80 @@
+"""The folder of a training run: what it was begun with, and its curves."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from busicli.errors import InputError
+from busicli.figures import curve_figure
+from busicli.files import write_whole
+from busicli.versions import versions
+
+if TYPE_CHECKING:
+    from busicli.train.history import Row
+
+RUN = "run.json"
+CURVES = {
+    "loss": ("Loss (1 - Dice_coef)", "Loss"),
+    "accuracy": ("Accuracy", "Accuracy"),
+    "dice": ("Dice_coef", "Dice_coef"),
+}
+
+
+def newest_run(runs: Path, fingerprint: str | None = None, *, holding: str = RUN) -> Path | None:
+    """The run folder that was begun last, on this data if a fingerprint is given.
+
+    Runs without the file `holding` do not count.
+    """
+    found = []
+    for path in runs.glob(f"*/{RUN}"):
+        if not (path.parent / holding).is_file():
+            continue
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if fingerprint in (None, record["data"]["fingerprint"]):
+            found.append((record["started"], path.parent))
+    return max(found)[1] if found else None
+
+
+def check_run(folder: Path, now: Mapping[str, Any], *, resume: bool) -> None:
+    """A new run needs a free name; a resumed one the settings it was begun with."""
+    record = folder / RUN
+    if not resume:
+        if folder.exists() and any(p.name != ".lock" for p in folder.iterdir()):
+            raise InputError(
+                f"the run {folder} exists; give another --name, or go on with it by --resume."
+            )
+        return
+    if not record.is_file():
+        raise InputError(f"there is no run {folder} to go on with; leave out --resume.")
+    before = json.loads(record.read_text(encoding="utf-8"))
+    different = sorted(
+        key
+        for part in ("settings", "data", "model")
+        for key in now[part]
+        if now[part][key] != before[part].get(key)
+    )
+    if different:
+        raise InputError(
+            f"the run {folder} was begun with another {', '.join(different)}; "
+            "go on with the same, or start a new run under another --name."
+        )
+
+
+def write_run(folder: Path, record: Mapping[str, Any]) -> None:
+    """Note what a run was begun with, when, and by which versions."""
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    document = {"started": started, **record, "versions": versions()}
+    write_whole(folder / RUN, (json.dumps(document, indent=2) + "\n").encode())
+
+
+def draw_curves(folder: Path, history: "list[Row]") -> None:
+    """`loss.png`, `accuracy.png` and `dice.png` of all epochs so far."""
+    epochs = [int(row["epoch"]) for row in history]
+    for name, (title, column) in CURVES.items():
+        curves = {
+            "training": [row[column] for row in history],
+            "validation": [row[f"val_{column}"] for row in history],
+        }
+        write_whole(folder / f"{name}.png", curve_figure(title, column, epochs, curves))
