@@ -57,6 +57,7 @@ def _show_json(outcome: "EvaluateOutcome") -> None:
 
 
 def _show(outcome: "EvaluateOutcome") -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
@@ -68,14 +69,15 @@ def _show(outcome: "EvaluateOutcome") -> None:
         pooled.add_column(name, justify="right")
     pooled.add_row(*("-" if v is None else f"{v:.4f}" for v in metrics["pooled"].values()))
     console.print(pooled)
-    trusted = Table(title="Per image at each scan's own size: what to trust")
-    for name in ("scans", "n", "Dice [95 %]", "IoU", "HD95 px", "missed lesions", "false masks"):
-        trusted.add_column(name, justify="left" if name == "scans" else "right")
+    trusted = Table(title="Per image at each scan's own size: what to trust", box=SIMPLE_HEAD)
+    columns = ("", "scans", "Dice", "95 % interval", "IoU", "HD95", "missed", "false")
+    for name in columns:
+        trusted.add_column(name, justify="right" if name else "left", no_wrap=True)
     rows = {"all": metrics["per_image"], **metrics["by_class"]}
     if len(metrics["by_dataset"]) > 1:
         rows |= metrics["by_dataset"]
     if any(metrics["seen"].values()):
-        rows["not seen in training"] = metrics["unseen"]
+        rows["unseen"] = metrics["unseen"]
     for name, summary in rows.items():
         trusted.add_row(name, *_cells(summary))
     console.print(trusted)
@@ -84,25 +86,30 @@ def _show(outcome: "EvaluateOutcome") -> None:
 
 
 def _cells(summary: dict[str, Any]) -> tuple[str, ...]:
-    left_out = summary["hd95_left_out"]
     return (
         str(summary["scans"]),
-        _interval(summary["dice"]),
+        _mean(summary["dice"], ".3f"),
+        _range(summary["dice"]),
         _mean(summary["iou"], ".3f"),
-        _mean(summary["hd95_px"], ".1f") + (f" ({left_out} left out)" if left_out else ""),
+        _mean(summary["hd95_px"], ".1f"),
         f"{summary['missed_lesions']} of {summary['lesions']}" if summary["lesions"] else "-",
-        f"{summary['normals_with_false_mask']} of {summary['normals']}"
-        if summary["normals"]
-        else "-",
+        _of_normals(summary) if summary["normals"] else "-",
     )
+
+
+def _of_normals(summary: dict[str, Any]) -> str:
+    return f"{summary['normals_with_false_mask']} of {summary['normals']}"
 
 
 def _show_notes(metrics: dict[str, Any]) -> None:
     overall = metrics["per_image"]
-    everywhere = _interval(overall["dice_empty_is_1"])
+    everywhere = overall["dice_empty_is_1"]
     print(
-        f"Dice is over the {overall['scans_with_lesion']} scans with a lesion; over all "
-        f"{overall['scans']}, two empty masks counting as 1: {everywhere}."
+        f"Dice, IoU and HD95 are over the {overall['scans_with_lesion']} scans with a lesion, HD95 "
+        f"without\nthe {overall['hd95_left_out']} whose mask came out empty. "
+        f"Dice over all {overall['scans']}, two empty masks counting as 1: "
+        f"{_mean(everywhere, '.3f')} ({_range(everywhere)}).\nHD95 in px; missed: lesions covered by "
+        "less than a tenth; false: masks on normal scans."
     )
     same, near = metrics["seen"]["same"], metrics["seen"]["near copy"]
     if same or near:
@@ -115,9 +122,7 @@ def _mean(interval: dict[str, Any], form: str) -> str:
     return "-" if interval["mean"] is None else format(interval["mean"], form)
 
 
-def _interval(interval: dict[str, Any]) -> str:
-    if interval["mean"] is None:
-        return "-"
+def _range(interval: dict[str, Any]) -> str:
     if interval["low"] is None:
-        return f"{interval['mean']:.3f}"
-    return f"{interval['mean']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]"
+        return "-"
+    return f"{interval['low']:.3f} to {interval['high']:.3f}"
