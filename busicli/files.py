@@ -15,9 +15,12 @@ from filelock import FileLock, Timeout
 from busicli.errors import BusicliError
 
 
-def sha256_bytes(data: bytes) -> str:
-    """SHA-256 of some bytes, 64 hexadecimal digits."""
-    return hashlib.sha256(data).hexdigest()
+def sha256_bytes(*parts: bytes | memoryview) -> str:
+    """SHA-256 of bytes, or of several parts as if they were one, 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
 
 
 def sha256_file(path: Path) -> str:

@@ -61,6 +61,9 @@ def decode_mask(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Mask:
     lesion from half of the highest on. Raises InputError as `decode_scan` does.
     """
     picture = _only_picture(data, max_pixels)
+    if picture.mode == "1":
+        bits: Mask = np.asarray(picture)
+        return bits
     if picture.mode.startswith(_WIDE):
         values = np.asarray(picture)
         count = len(np.unique(values))
@@ -75,6 +78,11 @@ def decode_mask(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Mask:
 def encode_mask(mask: Mask) -> bytes:
     """A mask as a PNG of one byte a pixel, 0 or 255."""
     return _png(Pillow.fromarray(mask.astype(np.uint8) * np.uint8(255)), level=1)
+
+
+def encode_bitmap(mask: Mask) -> bytes:
+    """A mask as a PNG of one bit a pixel, as BUSI and BUS-BRA store theirs."""
+    return _png(Pillow.fromarray(mask), level=1)
 
 
 def encode_overlay(scan: Image, outline: Mask) -> bytes:

@@ -64,6 +64,8 @@ class Case:
     height: int
     width: int
     print: ScanPrint
+    mask_sha256: str
+    """Of the united mask's pixels and their shape."""
     sources: tuple[str, ...]
     """The scan's path and its masks' paths, as they were given."""
 

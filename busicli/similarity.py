@@ -21,19 +21,24 @@ HASH_CORRELATION = 0.8
 _ROWS_AT_ONCE = 1024
 
 
-def perceptual_hash(scan: Image) -> str:
+def grey_picture(scan: Image) -> NDArray[np.uint8]:
+    """The (rows, columns, 3) scan as (rows, columns) uint8 luminance: what follows takes it."""
+    return np.asarray(Pillow.fromarray(scan).convert("L"))
+
+
+def perceptual_hash(grey: NDArray[np.uint8]) -> str:
     """64-bit DCT hash of the picture's coarse structure, 16 hexadecimal digits (pHash)."""
-    return str(imagehash.phash(Pillow.fromarray(scan)))
+    return str(imagehash.phash(Pillow.fromarray(grey)))
 
 
-def thumbnail(scan: Image) -> NDArray[np.float32]:
-    """The scan as (4096,) float32 greys of mean 0 and length 1, so that products are correlations.
+def thumbnail(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The picture as (4096,) float32 of mean 0 and length 1, so that products are correlations.
 
     A picture of one grey has no structure to compare and becomes zeros.
     """
     size = (THUMBNAIL_PX, THUMBNAIL_PX)
-    grey = np.asarray(Pillow.fromarray(scan).convert("L").resize(size, Pillow.Resampling.BOX))
-    values = grey.astype(np.float32).ravel()
+    small = np.asarray(Pillow.fromarray(grey).resize(size, Pillow.Resampling.BOX))
+    values = small.astype(np.float32).ravel()
     values -= values.mean()
     length = float(np.linalg.norm(values))
     return values / np.float32(length) if length > 0 else values

@@ -10,7 +10,7 @@ from PIL import Image
 
 COLUMNS = [
     *("case", "dataset", "class", "split", "group", "index", "scan", "masks"),
-    *("height", "width", "sha256", "pixels_sha256", "phash"),
+    *("height", "width", "sha256", "pixels_sha256", "phash", "mask_sha256"),
 ]
 
 

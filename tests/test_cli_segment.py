@@ -182,7 +182,9 @@ def test_run_json_says_with_what_and_how_the_run_went(study):
 
 
 def test_the_summary_says_how_many_and_that_a_person_must_check(study):
-    assert study.segment.out.startswith("24 scans segmented, 0 failed, 26 files skipped in ")
+    found = sum(row.get("lesions", 0) > 0 for row in manifest(study.out))
+    said = f"24 scans segmented, lesions in {found}; 0 failed, 26 files skipped; "
+    assert study.segment.out.startswith(said)
     assert "Not a medical device" in study.segment.out
 
 
@@ -220,7 +222,8 @@ def test_a_broken_scan_is_a_failed_row_and_the_rest_is_done(ward):
     }
     skipped = {name for name, row in rows.items() if row["status"] == "skipped"}
     assert skipped == {"notes.txt", "plain_mask.png"}
-    assert "12 scans segmented, 2 failed, 2 files skipped" in ended.out
+    assert ended.out.startswith("12 scans segmented, lesions in ")
+    assert "; 2 failed, 2 files skipped; " in ended.out
     assert "  failed: broken.png: is damaged or cut short" in ended.out
     record = json.loads((out / "run.json").read_text())
     assert record["exit_status"] == 3

@@ -14,9 +14,9 @@ from busicli.dataset.store import (
     PreparedData,
     open_data,
     read_splits,
-    scratch_arrays,
     write_index,
-    write_split,
+    write_native_masks,
+    write_rows,
 )
 from busicli.errors import InputError
 from busicli.images import decode_mask, decode_scan, encode_mask
@@ -326,6 +326,7 @@ def stored_case(number: int, split: str, index: int, **values) -> Case:
         height=20,
         width=30,
         print=ScanPrint(sha256=f"{number:064x}", pixels_sha256="ab" * 32, phash="0" * 16),
+        mask_sha256="cd" * 32,
         sources=values.pop("sources", (f"benign/{number}.png", f"benign/{number}_mask.png")),
     )
 
@@ -338,15 +339,15 @@ def native(number: int) -> np.ndarray:
 
 def store(folder: Path, cases: list[Case]) -> PreparedData:
     """Cases whose image holds their number in every pixel, and whose native mask its row."""
-    (folder / "scratch").mkdir(parents=True)
-    images, masks = scratch_arrays(folder / "scratch", len(cases), 16)
-    for row, case in enumerate(cases):
-        images[row], masks[row] = case.group, case.group % 2
+    images = np.array([np.full((16, 16, 3), case.group, np.uint8) for case in cases])
+    masks = images[..., 0] % 2
     for split in ("train", "val", "test"):
         order = sorted((c.index, row) for row, c in enumerate(cases) if c.split == split)
         rows = [row for _, row in order]
         pictures = (encode_mask(native(cases[row].group)) for row in rows)
-        write_split(folder / split, (images, masks), rows, pictures)
+        write_rows(folder / split / "images.npy", images, rows)
+        write_rows(folder / split / "masks.npy", masks, rows)
+        write_native_masks(folder / split, pictures)
     write_index(folder, cases, INFO)
     return open_data(folder)
 
@@ -389,7 +390,7 @@ def test_the_fingerprint_changes_with_the_data(tmp_path, what):
         "scan": [replace(THREE[0], print=pixels), *THREE[1:]],
         "split": [*THREE[:2], replace(THREE[2], split="test")],
         "order": [replace(THREE[0], index=0), replace(THREE[1], index=1), THREE[2]],
-        "mask": [*THREE[:2], replace(THREE[2], group=4)],  # the group decides the mask's row here
+        "mask": [*THREE[:2], replace(THREE[2], mask_sha256="ef" * 32)],
     }
     assert store(tmp_path / "two", others[what]).fingerprint != first
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from busicli.images import decode_scan
 from busicli.similarity import (
+    grey_picture,
     hash_distances,
     join_groups,
     near_copies,
@@ -18,7 +19,7 @@ NO_PAIRS = (np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 def phantoms(scans, count: int = 6) -> list[np.ndarray]:
     found = sorted(p for p in scans.rglob("*.png") if "_mask" not in p.stem)
-    return [decode_scan(path.read_bytes()) for path in found[:count]]
+    return [grey_picture(decode_scan(path.read_bytes())) for path in found[:count]]
 
 
 def pairs_among(pictures) -> list[tuple[int, int]]:
@@ -28,8 +29,7 @@ def pairs_among(pictures) -> list[tuple[int, int]]:
 
 
 def test_a_thumbnail_correlates_fully_with_itself_and_against_its_negative():
-    scan = np.random.default_rng(0).integers(0, 256, (90, 130, 3)).astype(np.uint8)
-    grey = np.repeat(scan[..., :1], 3, axis=2)
+    grey = np.random.default_rng(0).integers(0, 256, (90, 130)).astype(np.uint8)
     plain, negative = thumbnail(grey), thumbnail(255 - grey)
     assert plain.shape == (4096,)
     assert plain.dtype == np.float32
@@ -37,12 +37,12 @@ def test_a_thumbnail_correlates_fully_with_itself_and_against_its_negative():
 
 
 def test_brightness_and_contrast_do_not_matter():
-    scan = np.random.default_rng(0).integers(0, 100, (64, 64, 1)).astype(np.uint8).repeat(3, axis=2)
+    scan = np.random.default_rng(0).integers(0, 100, (64, 64)).astype(np.uint8)
     np.testing.assert_allclose(thumbnail(scan) @ thumbnail(2 * scan + 20), 1, atol=1e-5)
 
 
 def test_a_picture_of_one_grey_is_like_nothing():
-    plain = np.full((20, 30, 3), 99, np.uint8)
+    plain = np.full((20, 30), 99, np.uint8)
     assert not thumbnail(plain).any()
     assert pairs_among([plain, plain]) == []
 

@@ -11,6 +11,9 @@ from busicli.errors import UsageError
 if TYPE_CHECKING:
     from busicli.workflows.evaluate import EvaluateOutcome
 
+TABLE_COLUMNS = 96
+"""Figures must not be cut where there is no terminal, or a narrow one."""
+
 
 def evaluate(
     split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
@@ -62,7 +65,7 @@ def _show(outcome: "EvaluateOutcome") -> None:
     from rich.table import Table
 
     metrics = outcome.metrics
-    console = Console()
+    console = Console(width=max(Console().width, TABLE_COLUMNS))
     print(f"Weights {metrics['weights']['name']}: {metrics['weights']['chosen']}.")
     pooled = Table(title=f"Pooled over pixels, as in the literature: {metrics['split']} split")
     for name in metrics["pooled"]:
@@ -105,11 +108,11 @@ def _show_notes(metrics: dict[str, Any]) -> None:
     overall = metrics["per_image"]
     everywhere = overall["dice_empty_is_1"]
     print(
-        f"Dice, IoU and HD95 are over the {overall['scans_with_lesion']} scans with a lesion, HD95 "
-        f"without\nthe {overall['hd95_left_out']} whose mask came out empty. "
-        f"Dice over all {overall['scans']}, two empty masks counting as 1: "
-        f"{_mean(everywhere, '.3f')} ({_range(everywhere)}).\nHD95 in px; missed: lesions covered by "
-        "less than a tenth; false: masks on normal scans."
+        f"Dice, IoU and HD95 (px) are over the {overall['scans_with_lesion']} scans with a lesion, "
+        f"HD95 without the {overall['hd95_left_out']} whose mask came out empty.\n"
+        f"Over all {overall['scans']} scans, two empty masks counting as 1, Dice is "
+        f"{_mean(everywhere, '.3f')} ({_range(everywhere)}).\n"
+        "Missed: lesions covered by less than a tenth. False: normal scans with a mask."
     )
     same, near = metrics["seen"]["same"], metrics["seen"]["near copy"]
     if same or near:

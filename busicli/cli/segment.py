@@ -108,10 +108,11 @@ class _Shown:
 def _show(outcome: "SegmentOutcome", out: Path) -> None:
     counts = outcome.counts
     done = counts.get("ok", 0)
+    before = f" ({outcome.kept} of them in an earlier run)" if outcome.kept else ""
     print(
-        f"{done} scans segmented, {counts.get('failed', 0)} failed, "
-        f"{counts.get('skipped', 0)} files skipped in {outcome.seconds:.1f} s "
-        f"with {outcome.weights}."
+        f"{done} scans segmented{before}, lesions in {outcome.with_lesions}; "
+        f"{counts.get('failed', 0)} failed, {counts.get('skipped', 0)} files skipped; "
+        f"{outcome.seconds:.1f} s with {outcome.weights}."
     )
     for row in outcome.failed[:LISTED_FAILURES]:
         print(f"  failed: {row['scan']}: {row['reason']}")

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from busicli.errors import InputError
 from busicli.files import sha256_bytes
-from busicli.images import MAX_PIXELS, decode_mask, decode_scan, encode_mask
+from busicli.images import MAX_PIXELS, decode_mask, decode_scan, encode_bitmap
 from busicli.preprocess import network_image, network_mask
 from busicli.records import Failed, Image, Mask, ScanPrint, SourceCase
 from busicli.settings import PreprocessSettings
-from busicli.similarity import perceptual_hash, thumbnail
+from busicli.similarity import grey_picture, perceptual_hash, thumbnail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +27,11 @@ class PreparedCase:
     mask: NDArray[np.uint8]
     """(size, size) uint8 of 0 and 1."""
     native_mask: bytes
-    """PNG of the united mask at the scan's own size."""
+    """One-bit PNG of the united mask at the scan's own size."""
     shape: tuple[int, int]
     """Rows and columns of the scan."""
     print: ScanPrint
+    mask_sha256: str
     thumbnail: NDArray[np.float32]
 
 
@@ -53,24 +54,28 @@ class CasePreparation:
                 masks.append(_mask_like(scan, path, self.max_pixels))
         if scan is None or faults:
             return replace(faults[0], others=tuple(faults[1:]))
-        mask = np.any([np.zeros(scan.shape[:2], bool), *masks], axis=0)
+        mask = np.zeros(scan.shape[:2], bool)
+        for part in masks:
+            mask |= part
+        grey = grey_picture(scan)
         return PreparedCase(
             source=source,
             image=network_image(scan, self.settings),
             mask=network_mask(mask, self.settings),
-            native_mask=encode_mask(mask),
+            native_mask=encode_bitmap(mask),
             shape=scan.shape[:2],
-            print=scan_print(data, scan),
-            thumbnail=thumbnail(scan),
+            print=scan_print(data, scan, grey),
+            mask_sha256=sha256_bytes(f"{mask.shape}".encode(), np.packbits(mask).data),
+            thumbnail=thumbnail(grey),
         )
 
 
-def scan_print(data: bytes, scan: Image) -> ScanPrint:
-    """What identifies a scan: its file's bytes, its decoded picture."""
+def scan_print(data: bytes, scan: Image, grey: NDArray[np.uint8]) -> ScanPrint:
+    """What identifies a scan: its file's bytes, its decoded picture, the picture's structure."""
     return ScanPrint(
         sha256=sha256_bytes(data),
-        pixels_sha256=sha256_bytes(f"{scan.shape}".encode() + scan.tobytes()),
-        phash=perceptual_hash(scan),
+        pixels_sha256=sha256_bytes(f"{scan.shape}".encode(), np.ascontiguousarray(scan).data),
+        phash=perceptual_hash(grey),
     )
 
 

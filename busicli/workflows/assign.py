@@ -87,6 +87,7 @@ def _case(prepared: PreparedCase, split: Split, group: int, index: int) -> Case:
         height=prepared.shape[0],
         width=prepared.shape[1],
         print=prepared.print,
+        mask_sha256=prepared.mask_sha256,
         sources=tuple(
             p.relative_to(base).as_posix() if base in p.parents else p.name for p in paths
         ),

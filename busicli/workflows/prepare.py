@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,13 @@ from numpy.typing import NDArray
 
 from busicli.dataset.prepare_case import CasePreparation, PreparedCase
 from busicli.dataset.sources import read_folder, read_table
-from busicli.dataset.store import MARKER, scratch_arrays, write_index, write_split
+from busicli.dataset.store import (
+    MARKER,
+    ArrayFile,
+    write_index,
+    write_native_masks,
+    write_rows,
+)
 from busicli.errors import InputError
 from busicli.files import whole_folder
 from busicli.montage import category_montage
@@ -59,14 +67,13 @@ class PrepareRequest:
 def prepare(request: PrepareRequest, track: Track) -> Summary:
     """Write `request.out` and return its counts; raises InputError and leaves nothing behind."""
     sources = _find_cases(request)
+    size = request.preprocess.size_px
     with whole_folder(request.out, marker=MARKER) as folder:
         scratch = folder / "scratch"
-        scratch.mkdir()
-        size = request.preprocess.size_px
-        arrays = scratch_arrays(scratch, len(sources), size)
         preparation = CasePreparation(request.preprocess)
         results = in_parallel(preparation, sources, jobs=request.jobs)
-        read = _store_scratch(track(results, len(sources)), arrays)
+        read = _store_scratch(track(results, len(sources)), scratch, (len(sources), size, size))
+        arrays = _load_scratch(scratch)
         cases = assign(read, request.split, request.split_from)
         _write(folder, arrays, read, cases, request)
         del arrays
@@ -106,7 +113,24 @@ def _find_cases(request: PrepareRequest) -> list[SourceCase]:
 
 
 def _store_scratch(
-    results: Iterable[PreparedCase | Failed], arrays: tuple[NDArray[np.uint8], NDArray[np.uint8]]
+    results: Iterable[PreparedCase | Failed], scratch: Path, shape: tuple[int, int, int]
+) -> Read:
+    """Put every scan's arrays on the disk in the order of reading: splits are not known yet."""
+    images = ArrayFile(scratch / "images.npy", (*shape, 3))
+    masks = ArrayFile(scratch / "masks.npy", shape)
+    with closing(images), closing(masks):
+        return _store_each(results, images, masks)
+
+
+def _load_scratch(scratch: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    images, masks = (
+        np.load(scratch / f"{name}.npy", mmap_mode="r") for name in ("images", "masks")
+    )
+    return images, masks
+
+
+def _store_each(
+    results: Iterable[PreparedCase | Failed], images: ArrayFile, masks: ArrayFile
 ) -> Read:
     cases: list[PreparedCase] = []
     thumbnails: list[NDArray[np.float32]] = []
@@ -115,7 +139,8 @@ def _store_scratch(
         if isinstance(result, Failed):
             faults.append(result)
             continue
-        arrays[0][len(cases)], arrays[1][len(cases)] = result.image, result.mask
+        images.append(result.image)
+        masks.append(result.mask)
         thumbnails.append(result.thumbnail)
         cases.append(replace(result, image=_GONE, mask=_GONE, thumbnail=_GONE))
     if faults:
@@ -130,12 +155,21 @@ def _write(
     cases: Sequence[Case],
     request: PrepareRequest,
 ) -> None:
+    parts: list[Callable[[], None]] = []
     for split in SPLITS:
-        members = [i for i, case in enumerate(cases) if case.split == split]
-        members.sort(key=lambda i: cases[i].index)
-        write_split(folder / split, arrays, members, (read.cases[i].native_mask for i in members))
+        rows = [i for i, case in enumerate(cases) if case.split == split]
+        rows.sort(key=lambda i: cases[i].index)
+        pictures = [read.cases[i].native_mask for i in rows]
+        parts.append(partial(write_native_masks, folder / split, pictures))
+        for name, source in zip(("images", "masks"), arrays, strict=True):
+            parts.append(partial(write_rows, folder / split / f"{name}.npy", source, rows))
+    list(in_parallel(_call, parts, jobs=request.jobs))
     _write_figures(folder / "figures", arrays, cases)
     write_index(folder, cases, _info(cases, request))
+
+
+def _call(part: Callable[[], None]) -> None:
+    part()
 
 
 def _write_figures(

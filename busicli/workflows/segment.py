@@ -65,6 +65,11 @@ class SegmentOutcome:
 
     exit_status: int
     counts: dict[str, int]
+    """Inputs by status."""
+    kept: int
+    """Scans whose results of an earlier run still hold."""
+    with_lesions: int
+    """Scans in which a lesion was found."""
     inputs: int
     seconds: float
     weights: str
@@ -152,6 +157,7 @@ class _Run:
     ) -> None:
         self.request, self.steps, self.engine, self.settings = request, steps, engine, settings
         self.rows: list[Row] = []
+        self.kept = 0
         self.started = datetime.now(UTC)
         self.clock = time.monotonic()
 
@@ -177,7 +183,9 @@ class _Run:
 
         def collect(finished: Sequence[Row | Future[Row]]) -> None:
             rows = [row.result() if isinstance(row, Future) else row for row in finished]
-            written.append([row for row in rows if row is not earlier.get(row["scan"])])
+            new = [row for row in rows if row is not earlier.get(row["scan"])]
+            written.append(new)
+            self.kept += len(rows) - len(new)
             self.rows += rows
             for row in rows:
                 listeners.on_row(manifest_row(row))
@@ -231,6 +239,8 @@ class _Run:
         return SegmentOutcome(
             exit_status=status,
             counts=dict(counts),
+            kept=self.kept,
+            with_lesions=sum(bool(row.get("lesions")) for row in self.rows),
             inputs=len(works),
             seconds=time.monotonic() - self.clock,
             weights=self.settings["weights"]["name"],
