@@ -84,8 +84,8 @@ def build_model(
 def save_weights(folder: Path, model: "keras.Model", card: Card) -> str:
     """Write numbers, then the card with their hashes; returns the card's SHA-256.
 
-    Convolution kernels are kept in half precision: on real scans the masks stay the same and the
-    file is half as large. Everything else stays float32.
+    Convolution kernels are kept in half precision: the file is half as large, and the scores that
+    follow are those of what is stored. Everything else stays float32.
     """
     numbers = {}
     for key, variable in zip(_keys(model.weights), model.weights, strict=True):

@@ -7,8 +7,6 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from busicli.weights import shipped_names
-
 FIGURES = ["Loss", "Dice_coef", "Recall", "Precision", "Accuracy", "F1_score"]
 
 
@@ -64,14 +62,6 @@ def test_a_run_that_did_not_finish_is_not_chosen(study, call, tmp_path):
     assert ended.out.startswith("Weights runs/tiny/weights: the last trained on this data.\n")
 
 
-@pytest.mark.skipif("improved-unet" in shipped_names(), reason="weights ship")
-def test_without_a_run_on_this_data_the_shipped_weights_are_asked_for(study, call):
-    ended = call("eval", "--data", study.data)
-    assert ended.status == 1
-    assert "improved-unet holds no card.json" in ended.err
-
-
-@pytest.mark.skipif("improved-unet" not in shipped_names(), reason="no weights ship yet")
 def test_without_a_run_on_this_data_the_shipped_weights_are_chosen(call, scans):
     call("preprocess", scans)
     ended = call("eval", "--json")

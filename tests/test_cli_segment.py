@@ -12,8 +12,6 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from busicli.weights import shipped_names
-
 NAMES_OF_ALL_KINDS = (
     b"two words.png",
     "Ω-größe.png".encode(),
@@ -397,7 +395,6 @@ def test_a_folder_without_any_picture_is_no_success(segment, tmp_path):
     assert json.loads((tmp_path / "out" / "run.json").read_text())["exit_status"] == 1
 
 
-@pytest.mark.skipif("improved-unet" not in shipped_names(), reason="no weights ship yet")
 def test_the_shipped_weights_are_the_default(call, scans, tmp_path):
     assert call("segment-dir", copied(scans, tmp_path / "few", 3, 14), "out").status == 0
     record = json.loads((tmp_path / "out" / "run.json").read_text())

@@ -83,7 +83,7 @@ def test_run_json_tells_how_the_run_was_made(study):
 def test_the_card_says_what_the_weights_are_and_what_they_have_seen(study, scans):
     card = json.loads((study.weights / "card.json").read_text())
     assert card["architecture"] == "improved-unet"
-    assert card["options"] == {"widths": [8, 16, 16], "blocks": [0, 1, 0]}
+    assert card["options"] == {"widths": [8, 16, 16], "blocks": [0, 1, 0], "dropout": 0.1}
     assert card["preprocess"] == {"size_px": 64}
     assert card["training"]["data"]["datasets"] == {"scans": 24}
     assert "upper bound" in card["scores"]["val"]["protocol"]
