@@ -3,8 +3,6 @@
 NaN means undefined, never zero: callers say how many scans an average leaves out.
 """
 
-from dataclasses import astuple
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion
@@ -140,12 +138,6 @@ def pixel_counts(
         soft_intersection=float(probability.sum(dtype=np.float64, where=reference)),
         soft_sum=mass + true,
     )
-
-
-def add_counts(first: PixelCounts, second: PixelCounts) -> PixelCounts:
-    """The counts of both sets of pixels together; `PixelCounts()` adds nothing."""
-    sums = (a + b for a, b in zip(astuple(first), astuple(second), strict=True))
-    return PixelCounts(**dict(zip(PixelCounts.__dataclass_fields__, sums, strict=True)))
 
 
 def pooled_scores(counts: PixelCounts) -> dict[str, float]:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from busicli.errors import InputError
 from busicli.metrics import (
-    add_counts,
     dice,
     hd95,
     image_score,
@@ -296,16 +295,6 @@ def test_pixel_counts_refuse_nan_and_differing_shapes():
         pixel_counts(np.array([[[np.nan, 0.5]]]), np.zeros((1, 1, 2), bool))
     with pytest.raises(InputError, match=r"\(1, 2, 3\).*\(1, 3, 2\)"):
         pixel_counts(np.zeros((1, 2, 3)), np.zeros((1, 3, 2), bool))
-
-
-@given(maps_and_references(), st.integers(0, 4))
-def test_counts_added_are_the_counts_of_all_at_once(pair, cut):
-    probability, reference = pair
-    parts = (
-        pixel_counts(probability[:cut], reference[:cut]),
-        pixel_counts(probability[cut:], reference[cut:]),
-    )
-    assert add_counts(*parts) == pixel_counts(probability, reference)
 
 
 def test_pooled_scores_worked_by_hand():

@@ -118,7 +118,7 @@ def read_splits(table: Path) -> dict[str, Split]:
 
 
 class ArrayFile:
-    """A .npy file of uint8, written row by row: a third of the time of filling a memory map."""
+    """A .npy file of uint8, written row by row, so that memory holds one row."""
 
     def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
