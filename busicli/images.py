@@ -12,7 +12,7 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 
 from busicli.errors import InputError
-from busicli.records import Image, Mask
+from busicli.records import Image, Mask, Probability
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
 """Every other format is refused, whatever the file is called."""
@@ -83,6 +83,11 @@ def encode_mask(mask: Mask) -> bytes:
 def encode_bitmap(mask: Mask) -> bytes:
     """A mask as a PNG of one bit a pixel, as BUSI and BUS-BRA store theirs."""
     return _png(Pillow.fromarray(mask), level=1)
+
+
+def encode_probability(probability: Probability) -> bytes:
+    """A map as a PNG of 16 bits a pixel: 65535 is a probability of 1."""
+    return _png(Pillow.fromarray(np.rint(probability * 65535).astype(np.uint16)), level=1)
 
 
 def encode_overlay(scan: Image, outline: Mask) -> bytes:

@@ -23,9 +23,13 @@ class Layout:
         """As `mask`, under `overlays/`."""
         return self.out / "overlays" / picture_path(relative, frame, frames)
 
+    def probability(self, relative: PurePosixPath, frame: int, frames: int) -> Path:
+        """As `mask`, under `probabilities/`."""
+        return self.out / "probabilities" / picture_path(relative, frame, frames)
+
 
 def picture_path(relative: PurePosixPath, frame: int, frames: int) -> PurePosixPath:
-    """A result's path below `masks/` or `overlays/`; frames count from 1.
+    """A result's path below `masks/` and the like; frames count from 1.
 
     >>> str(picture_path(PurePosixPath("a/x.jpg"), 1, 1))
     'a/x.jpg.png'

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion
 from scipy.spatial import KDTree
+from scipy.stats import rankdata
 from skimage.measure import label as components_of
 
 from busicli.errors import InputError
@@ -14,6 +15,8 @@ from busicli.records import ImageScore, Mask, PixelCounts
 
 SMOOTHING = 1.0
 """Added above and below in the pooled Dice coefficient, as the seed notebook does."""
+GOOD_DICE = 0.7
+"""A mask of lower Dice should be looked at by a person."""
 
 
 def dice(predicted: Mask, reference: Mask) -> float:
@@ -28,6 +31,11 @@ def dice(predicted: Mask, reference: Mask) -> float:
     """
     _check_masks(predicted, reference)
     return _ratio(2 * _area(predicted & reference), _area(predicted) + _area(reference))
+
+
+def is_good(dice: float) -> bool:
+    """Whether a mask of that Dice needs no correction: 0.7 or more, or NaN, rightly empty."""
+    return bool(np.isnan(dice) or dice >= GOOD_DICE)
 
 
 def iou(predicted: Mask, reference: Mask) -> float:
@@ -90,7 +98,6 @@ def image_score(
     dataset: str,
     label: str,
     group: int,
-    seen: str = "",
 ) -> ImageScore:
     """All of one scan's scores, from (rows, columns) masks at its own size, with who it is.
 
@@ -109,7 +116,7 @@ def image_score(
         missed_lesions=missed,
         reference_area_px=_area(reference),
         predicted_area_px=_area(predicted),
-        seen=seen,
+        scan_px=reference.size,
     )
 
 
@@ -159,6 +166,21 @@ def pooled_scores(counts: PixelCounts) -> dict[str, float]:
         "Accuracy": _ratio(tp + counts.true_negative, pixels),
         "F1_score": _ratio(2 * tp, 2 * tp + fp + fn),
     }
+
+
+def roc_auc(values: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:
+    """Area under the ROC curve: the chance that a positive has the higher of two (N,) values.
+
+    Ties count half. NaN where there is no positive or nothing else. Raises InputError where the
+    shapes differ. Mann and Whitney (1947), Ann. Math. Statist. 18(1).
+
+    >>> roc_auc(np.array([0.1, 0.4, 0.4, 0.9]), np.array([False, False, True, True]))
+    0.875
+    """
+    _check_shapes(values, positive)
+    count = _area(positive)
+    ranks = float(rankdata(values)[positive].sum())
+    return _ratio(ranks - count * (count + 1) / 2, count * (positive.size - count))
 
 
 def _area(mask: NDArray[np.bool_]) -> int:

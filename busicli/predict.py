@@ -16,6 +16,19 @@ if TYPE_CHECKING:
 BATCH = 8
 
 
+class Images(Protocol):
+    """Network images (N, size, size, 3) uint8 that can be read some at a time."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, size, size, 3)."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice, /) -> NDArray[np.uint8]: ...
+
+
 class Engine(Protocol):
     """Anything that maps network images to probability maps."""
 
@@ -24,7 +37,7 @@ class Engine(Protocol):
         """What the manifest calls it."""
         ...
 
-    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def probabilities(self, images: Images) -> NDArray[np.float32]:
         """(N, size, size, 3) uint8 to (N, size, size) float32 in [0, 1]."""
         ...
 
@@ -37,7 +50,7 @@ class KerasEngine:
     batch: int = BATCH
     name: str = "keras"
 
-    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def probabilities(self, images: Images) -> NDArray[np.float32]:
         """(N, size, size, 3) uint8 to (N, size, size) float32; the last batch is filled up, so that
         the network is compiled for one shape and a scan's result does not depend on its place.
         """
@@ -49,6 +62,27 @@ class KerasEngine:
         full[: len(images)] = network_values(np.asarray(images))
         answer = np.asarray(self.model.predict_on_batch(full), np.float32)
         return answer[: len(images), ..., 0]
+
+
+@dataclass(frozen=True, slots=True)
+class MirroredEngine:
+    """Another engine's mean over each scan and its mirror image, at twice the cost."""
+
+    engine: Engine
+
+    @property
+    def name(self) -> str:
+        """The other's name, and what is done beside."""
+        return f"{self.engine.name}, mirrored too"
+
+    def probabilities(self, images: Images) -> NDArray[np.float32]:
+        """(N, size, size, 3) uint8 to (N, size, size) float32 in [0, 1]."""
+        parts = [np.zeros(images.shape[:3], np.float32)[:0]]
+        for rows in _slices(len(images), BATCH):
+            plain = np.asarray(images[rows])
+            mirrored = self.engine.probabilities(plain[:, :, ::-1])[:, :, ::-1]
+            parts.append((self.engine.probabilities(plain) + mirrored) * np.float32(0.5))
+        return np.concatenate(parts)
 
 
 def _slices(count: int, size: int) -> Iterator[slice]:

@@ -137,6 +137,12 @@ class ImageScore:
     """8-connected components of the reference of which less than 10 % is covered."""
     reference_area_px: int
     predicted_area_px: int
+    scan_px: int
+    """Pixels of the whole scan."""
+    confidence: float = float("nan")
+    """That the mask is good, in [0, 1]; NaN where the weights cannot tell."""
+    review: bool = False
+    """Whether the confidence asks for a person's eye."""
     seen: str = ""
     """`same` or `near copy` where the weights have trained on this scan; empty otherwise."""
 

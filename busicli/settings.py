@@ -4,7 +4,7 @@ Every record round-trips through JSON with `dataclasses.asdict` and `from_dict`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self
 
 from busicli.errors import InputError
@@ -27,7 +27,45 @@ class _Record:
                 f"{cls.__name__} does not know {', '.join(unknown)}; "
                 "the file was written by another version of busicli: use that one, or make it anew."
             )
-        return cls(**values)
+        parts = cls._parts()
+        return cls(
+            **{
+                name: parts[name].from_dict(value) if name in parts and value else value
+                for name, value in values.items()
+            }
+        )
+
+    def changed(self, values: Mapping[str, Any]) -> Self:
+        """A copy with some values replaced; `part.name` names one of a record within.
+
+        Unknown names and values of the wrong kind raise InputError.
+        """
+        document = asdict(self)  # type: ignore[call-overload]  # every subclass is a dataclass
+        for name, value in values.items():
+            *path, last = name.split(".")
+            place = document
+            for step in path:
+                place = place.get(step)
+                if not isinstance(place, dict):
+                    raise InputError(f"there is no setting {name}; see {type(self).__name__}.")
+            if last not in place:
+                raise InputError(
+                    f"there is no setting {name}; there are {', '.join(sorted(place))}."
+                )
+            if type(value) is not type(place[last]) and not _both_numbers(value, place[last]):
+                raise InputError(f"{name} is {value}; it must be like {place[last]}.")
+            place[last] = value
+        return self.from_dict(document)
+
+    @classmethod
+    def _parts(cls) -> "dict[str, type[_Record]]":
+        """Fields that hold records themselves."""
+        return {}
+
+
+def _both_numbers(value: object, before: object) -> bool:
+    """An int may stand where a float did."""
+    return isinstance(before, float) and isinstance(value, int) and not isinstance(value, bool)
 
 
 def _check(holds: bool, name: str, value: object, needed: str) -> None:
@@ -92,6 +130,33 @@ class PostprocessSettings(_Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfidenceSettings(_Record):
+    """How a probability map and its mask become one number, and when a person should look."""
+
+    weights: tuple[float, ...]
+    """Of `busicli.confidence.FEATURES`, in their order."""
+    bias: float
+    review_below: float
+    """Masks of lower confidence are marked for review, in [0, 1]."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weights", tuple(self.weights))  # a list where read from JSON
+        _check(0 <= self.review_below <= 1, "review_below", self.review_below, "in [0, 1]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices(_Record):
+    """What was chosen on scans that the network had not trained on."""
+
+    postprocess: PostprocessSettings = PostprocessSettings()
+    confidence: ConfidenceSettings | None = None
+
+    @classmethod
+    def _parts(cls) -> dict[str, type[_Record]]:
+        return {"postprocess": PostprocessSettings, "confidence": ConfidenceSettings}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AugmentSettings(_Record):
     """How far a training scan may be changed; every draw is uniform in +- the bound."""
 
@@ -126,6 +191,7 @@ class TrainSettings(_Record):
     """Weights are averaged with this momentum a step, and the average is validated and kept."""
     precision: Precision = "float32"
     augment: bool = True
+    augmentation: AugmentSettings = AugmentSettings()
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -135,3 +201,7 @@ class TrainSettings(_Record):
         _check(0 <= self.ema_momentum < 1, "ema_momentum", self.ema_momentum, "in [0, 1)")
         known = self.precision in ("float32", "bfloat16")
         _check(known, "precision", self.precision, "float32 or bfloat16")
+
+    @classmethod
+    def _parts(cls) -> dict[str, type[_Record]]:
+        return {"augmentation": AugmentSettings}

@@ -1,4 +1,4 @@
-"""Dividing scans into train, val and test without dividing a group. Arrays only."""
+"""Dividing scans into train, val and test, or folds, without dividing a group. Arrays only."""
 
 import math
 from collections.abc import Sequence
@@ -60,6 +60,37 @@ def divide(
         f"no choice of whole groups gives splits of exactly {exactly} scans; "
         "add scans, or give up the grouping with --split-by image."
     )
+
+
+def divide_into_folds(
+    groups: NDArray[np.int64], strata: Sequence[str], folds: int, *, seed: int = 0
+) -> NDArray[np.int64]:
+    """The fold (N,) of each scan, from 1; groups whole, strata shared out as evenly as they allow.
+
+    `groups` are (N,) int64, `strata` N strings. Groups go, the largest first and equal ones in
+    random order, to the fold that is furthest behind in what they hold: rare strata weigh more.
+    Raises InputError where there are fewer groups than folds, or less than two folds.
+    """
+    known, group = np.unique(groups, return_inverse=True)
+    if not 2 <= folds <= len(known):
+        raise InputError(
+            f"{len(known)} groups of scans cannot make {folds} folds; "
+            f"ask for between 2 and {len(known)}."
+        )
+    _, stratum = np.unique(np.array(strata), return_inverse=True)
+    table = np.zeros((len(known), stratum.max() + 1), np.int64)
+    np.add.at(table, (group, stratum), 1)
+    shares = table / (table.sum(axis=0) / folds)
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(table))
+    order = order[np.argsort(-table.sum(axis=1)[order], kind="stable")]
+    filled = np.zeros((folds, table.shape[1]))
+    fold = np.zeros(len(table), np.int64)
+    for place in order:
+        growth = ((filled + shares[place]) ** 2 - filled**2).sum(axis=1)
+        fold[place] = growth.argmin()
+        filled[fold[place]] += shares[place]
+    return fold[group] + 1
 
 
 def _drawn(

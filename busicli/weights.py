@@ -18,7 +18,7 @@ from busicli.errors import InputError
 from busicli.files import sha256_bytes, write_whole
 from busicli.framework import load_keras
 from busicli.registry import find
-from busicli.settings import PostprocessSettings, Precision, PreprocessSettings
+from busicli.settings import ConfidenceSettings, PostprocessSettings, Precision, PreprocessSettings
 
 if TYPE_CHECKING:
     import keras
@@ -46,6 +46,8 @@ class Card:
     """pixels_sha256 and perceptual hash of every scan trained on."""
     files: dict[str, str] = field(default_factory=dict)
     """SHA-256 of each file beside the card."""
+    confidence: ConfidenceSettings | None = None
+    """How masks are trusted; None where nothing was there to learn it from."""
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -53,6 +55,8 @@ class Card:
         known = dict(values)
         known["preprocess"] = PreprocessSettings.from_dict(known["preprocess"])
         known["postprocess"] = PostprocessSettings.from_dict(known["postprocess"])
+        if known.get("confidence"):
+            known["confidence"] = ConfidenceSettings.from_dict(known["confidence"])
         return cls(**known)
 
 

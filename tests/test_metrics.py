@@ -13,9 +13,11 @@ from busicli.metrics import (
     hd95,
     image_score,
     iou,
+    is_good,
     missed_lesions,
     pixel_counts,
     pooled_scores,
+    roc_auc,
 )
 from busicli.records import PixelCounts
 
@@ -237,11 +239,9 @@ def test_nothing_is_missed_by_the_reference_and_all_by_an_empty_mask(pair):
 def test_image_score_holds_every_score_of_the_pair():
     predicted = draw("##...", ".....")
     reference = draw(".##..", "....#")
-    score = image_score(
-        predicted, reference, case="b (1)", dataset="BUSI", label="benign", group=7, seen="same"
-    )
+    score = image_score(predicted, reference, case="b (1)", dataset="BUSI", label="benign", group=7)
     assert (score.case, score.dataset, score.label) == ("b (1)", "BUSI", "benign")
-    assert (score.group, score.seen) == (7, "same")
+    assert (score.group, score.scan_px) == (7, 10)
     assert score.dice == pytest.approx(2 / 5)  # 2 * 1 / (2 + 3)
     assert score.iou == 0.25  # 1 of 4
     # Reference to prediction: 0, 1 and from (1, 4) to (0, 1) sqrt(10) = 3.162; rank 1.9 of 0..2.
@@ -254,7 +254,29 @@ def test_image_score_of_a_normal_scan_without_a_mask():
     score = image_score(EMPTY, EMPTY, case="n", dataset="BUSI", label="normal", group=0)
     assert all(math.isnan(value) for value in (score.dice, score.iou, score.hd95_px))
     assert (score.lesions, score.missed_lesions, score.predicted_area_px) == (0, 0, 0)
-    assert score.seen == ""
+    assert math.isnan(score.confidence)
+
+
+@pytest.mark.parametrize(
+    ("dice", "good"), [(0.7, True), (0.699, False), (0.0, False), (math.nan, True)]
+)
+def test_a_mask_is_good_from_seven_tenths_on_or_where_rightly_empty(dice, good):
+    assert is_good(dice) is good
+
+
+# Area under the ROC curve
+
+
+def test_roc_auc_is_the_share_of_pairs_in_order():
+    values = np.array([0.1, 0.35, 0.4, 0.8])
+    assert roc_auc(values, np.array([False, True, False, True])) == 0.75  # 3 of 4 pairs
+    assert roc_auc(values, values > 0.35) == 1.0
+    assert roc_auc(np.zeros(4), values > 0.35) == 0.5  # ties count half
+
+
+@pytest.mark.parametrize("positive", [[True, True], [False, False]])
+def test_roc_auc_needs_both_kinds(positive):
+    assert math.isnan(roc_auc(np.array([0.1, 0.2]), np.array(positive)))
 
 
 # Pooled over pixels

@@ -16,7 +16,7 @@ from busicli.measure import lesions
 from busicli.names import safe_cell
 from busicli.records import ImageScore
 from busicli.results.journal import journal, read_journal
-from busicli.results.scores import by, per_image_csv, summarise
+from busicli.results.scores import by, per_image_csv, size_class, summarise, trust
 from busicli.results.tables import LESION_COLUMNS, write_lesions, write_manifest
 
 NAN = float("nan")
@@ -201,6 +201,7 @@ def score(case: str, dice: float, **values) -> ImageScore:
         "missed_lesions": int(dice == 0),
         "reference_area_px": 50,
         "predicted_area_px": 0 if dice == 0 else 50,
+        "scan_px": 1000,
     }
     return ImageScore(case=case, dice=dice, **(defaults | values))
 
@@ -254,11 +255,11 @@ def test_no_scans_have_no_figures():
 
 def test_figures_can_be_written_as_json_without_nan():
     json.dumps(summarise(SCORES), allow_nan=False)
-    json.dumps(by(SCORES, "label"), allow_nan=False)
+    json.dumps(by(SCORES, lambda s: s.label), allow_nan=False)
 
 
 def test_scores_are_summed_up_by_class_and_by_data_set():
-    labels = by([*SCORES, score("f", 1.0, label="")], "label")
+    labels = by([*SCORES, score("f", 1.0, label="")], lambda s: s.label)
     assert {name: found["scans"] for name, found in labels.items()} == {
         "unknown": 1,
         "benign": 2,
@@ -266,10 +267,50 @@ def test_scores_are_summed_up_by_class_and_by_data_set():
         "normal": 2,
     }
     assert labels["benign"]["dice"]["mean"] == 0.5
-    assert {name: found["scans"] for name, found in by(SCORES, "dataset").items()} == {
+    assert {name: found["scans"] for name, found in by(SCORES, lambda s: s.dataset).items()} == {
         "busi": 4,
         "mine": 1,
     }
+
+
+def test_lesions_are_classed_by_their_share_of_the_scan():
+    shares = [0, 10, 29, 30, 70, 130, 900]
+    sizes = [size_class(score("a", 1.0, reference_area_px=px, scan_px=1000)) for px in shares]
+    assert sizes == [
+        "no lesion",
+        *["below 3 %"] * 2,
+        "3 to 7 %",
+        "7 to 13 %",
+        *["over 13 %"] * 2,
+    ]
+
+
+def test_trust_counts_the_bad_masks_and_those_that_review_finds():
+    scores = [
+        score("fine", 0.7, confidence=0.9),
+        score("poor", 0.69, confidence=0.2, review=True),
+        score("missed", 0.0, confidence=0.8),
+        normal("right", 0, confidence=0.7),
+        normal("false", 9, confidence=0.1, review=True),
+    ]
+    # Bad: 0.2, 0.8, 0.1; good: 0.9, 0.7. Of the six pairs the bad one is lower in five.
+    assert trust(scores) == {
+        "bad_masks": 3,
+        "auc": pytest.approx(5 / 6),
+        "flagged": 2,
+        "flagged_share": 0.4,
+        "bad_flagged": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [[], [score("all good", 1.0, confidence=0.5)], [score("a", 0.1), score("no word", 0.9)]],
+)
+def test_trust_without_anything_to_tell_apart_has_no_figure(scores):
+    found = trust(scores)
+    assert found["auc"] is None
+    json.dumps(found, allow_nan=False)
 
 
 def test_each_image_has_a_row_and_what_is_undefined_an_empty_cell():

@@ -4,13 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from busicli.dataset.store import PreparedSplit
+from busicli.dataset.store import PreparedScans
 from busicli.errors import InputError
 from busicli.registry import find
 from busicli.settings import PostprocessSettings, TrainSettings
 from busicli.train.batches import PlainBatches, TrainingBatches
 from busicli.train.checkpoint import Progress, load_state, save_state
-from busicli.train.choose import choose_postprocess
+from busicli.train.choose import Sweep, choose, choose_confidence, choose_postprocess
 from busicli.train.history import COLUMNS, read_history, write_history
 from busicli.train.loop import compile_model
 from busicli.weights import build_model
@@ -20,12 +20,12 @@ CHANGED = TrainSettings(batch_size=4)
 PROGRESS = Progress(epochs_done=3, best_epoch=2, best_dice=0.625)
 
 
-def split_of(count: int, size: int = 8) -> PreparedSplit:
+def split_of(count: int, size: int = 8) -> PreparedScans:
     """Scans whose every pixel holds their number, their masks that number's lowest bit."""
     numbers = np.arange(count, dtype=np.uint8)
     images = np.broadcast_to(numbers[:, None, None, None], (count, size, size, 3))
     masks = np.broadcast_to(numbers[:, None, None] % 2, (count, size, size))
-    return PreparedSplit(images=images, masks=masks, cases=(), folder=Path())
+    return PreparedScans(images=images, masks=masks, cases=(), folder=Path())
 
 
 def numbers_in(batches) -> list[list[int]]:
@@ -36,11 +36,11 @@ def numbers_in(batches) -> list[list[int]]:
     ]
 
 
-def textured(count: int = 6, size: int = 32) -> PreparedSplit:
+def textured(count: int = 6, size: int = 32) -> PreparedScans:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (count, size, size, 1), np.uint8).repeat(3, axis=3)
     masks = (rng.random((count, size, size)) < 0.3).astype(np.uint8)
-    return PreparedSplit(images=images, masks=masks, cases=(), folder=Path())
+    return PreparedScans(images=images, masks=masks, cases=(), folder=Path())
 
 
 # --- batches
@@ -231,9 +231,14 @@ def square(value: float, side: int = 20, background: float = 0.0) -> np.ndarray:
     return probability
 
 
+def chosen_for(maps, truths) -> PostprocessSettings:
+    """What is chosen on all of these scans."""
+    return choose_postprocess(Sweep(np.array(maps), np.array(truths)), np.ones(len(maps), bool))
+
+
 def test_the_threshold_that_fits_is_chosen():
     # Of the candidates only 0.6 lies between the background's 0.57 and the lesion's 0.62.
-    chosen = choose_postprocess([square(0.62, background=0.57)], [square(1) > 0])
+    chosen = chosen_for([square(0.62, background=0.57)], [square(1) > 0])
     assert chosen == PostprocessSettings(threshold=0.6)
 
 
@@ -241,7 +246,7 @@ def test_specks_are_dropped_by_the_smallest_area_that_does():
     # The speck has 5 of 2000 pixels, 0.0025: of the candidates only 0.004 is above.
     probability = square(0.9)
     probability[30, 40:45] = 0.9
-    chosen = choose_postprocess([probability], [square(1) > 0])
+    chosen = chosen_for([probability], [square(1) > 0])
     assert chosen.min_area_fraction == 0.004
 
 
@@ -251,18 +256,52 @@ def test_weak_components_are_dropped_by_the_lowest_peak_that_does():
     lesion = square(0.72)
     lesion[8:20, 8:20] = 0.95
     normal = square(0.75)
-    chosen = choose_postprocess([lesion, normal], [square(1) > 0, np.zeros((40, 50), bool)])
+    chosen = chosen_for([lesion, normal], [square(1) > 0, np.zeros((40, 50), bool)])
     assert chosen.min_peak == 0.8
 
 
 def test_of_equal_settings_the_mildest_wins():
     # A perfect map fits under every candidate.
-    chosen = choose_postprocess([square(1.0)], [square(1) > 0])
+    chosen = chosen_for([square(1.0)], [square(1) > 0])
     assert chosen == PostprocessSettings(threshold=0.3, min_area_fraction=0.0005, min_peak=0.0)
 
 
 def test_two_empty_masks_count_for_a_setting():
     # Nothing at 0.45 and above is right for both normal scans; below, both are false.
     maps = [square(0.42), square(0.42)]
-    chosen = choose_postprocess(maps, [np.zeros((40, 50), bool)] * 2)
+    chosen = chosen_for(maps, [np.zeros((40, 50), bool)] * 2)
     assert chosen.threshold == 0.45
+
+
+def test_only_the_given_scans_count_for_a_choice():
+    # The first scan asks for a threshold of 0.6, the second for one of 0.35.
+    maps = np.array([square(0.62, background=0.57), square(0.37, background=0.32)])
+    sweep = Sweep(maps, np.array([square(1) > 0] * 2))
+    assert choose_postprocess(sweep, np.array([True, False])).threshold == 0.6
+    assert choose_postprocess(sweep, np.array([False, True])).threshold == 0.35
+
+
+def test_confidence_is_learned_from_what_tells_good_masks_from_bad():
+    rng = np.random.default_rng(0)
+    good = np.arange(200) % 4 > 0
+    features = np.stack([good + rng.normal(0, 0.5, 200), rng.normal(0, 1, 200)], axis=1)
+    settings = choose_confidence(features, good)
+    assert settings is not None
+    told, noise = settings.weights
+    assert told > 5 * abs(noise)
+    answers = 1 / (1 + np.exp(-(features @ np.array(settings.weights) + settings.bias)))
+    assert answers.mean() == pytest.approx(0.75, abs=0.02)  # calibrated on the whole
+    assert (answers < settings.review_below).mean() == pytest.approx(0.2, abs=0.01)
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_no_confidence_is_learned_where_there_is_nothing_to_tell_apart(good):
+    assert choose_confidence(np.zeros((5, 2)), np.full(5, good)) is None
+
+
+def test_post_processing_and_confidence_are_chosen_together():
+    maps = np.array([square(0.9)] * 6 + [square(0.8)] * 2)
+    truths = np.array([square(1) > 0] * 6 + [np.zeros((40, 50), bool)] * 2)
+    choices = choose(Sweep(maps, truths), np.ones(8, bool))
+    assert choices.postprocess.min_peak == 0.9  # the false ones go
+    assert choices.confidence is None  # and every mask is good

@@ -1,7 +1,7 @@
 """`busicli eval`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -16,7 +16,14 @@ TABLE_COLUMNS = 96
 
 
 def evaluate(
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    split: Annotated[str, typer.Option(help="train, val, test or all.")] = "test",
+    folds: Annotated[
+        int | None,
+        typer.Option(min=2, help="Score the networks of train --folds, each on its own fold."),
+    ] = None,
+    fold: Annotated[
+        list[int] | None, typer.Option(min=1, help="Only these of --folds, two or more.")
+    ] = None,
     data: Data = Path("data"),
     weights: Annotated[
         str | None,
@@ -25,6 +32,10 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(help="Folder to write to; default: eval/NAME-SPLIT.")
     ] = None,
+    tta: Annotated[
+        bool,
+        typer.Option("--tta", help="Average with the mirror image's map; twice the time."),
+    ] = False,
     as_json: Json = False,
     weights_sha256: WeightsSha256 = None,
     runs: Runs = Path("runs"),
@@ -36,10 +47,29 @@ def evaluate(
     from busicli.records import SPLITS
     from busicli.workflows.evaluate import EvaluateRequest
     from busicli.workflows.evaluate import evaluate as run
+    from busicli.workflows.evaluate_folds import EvaluateFoldsRequest, evaluate_folds
 
-    known = next((s for s in SPLITS if s == split), None)
+    if folds is not None or fold:
+        only = _numbers(folds, fold)
+        if weights_sha256:
+            raise UsageError("--weights-sha256 pins one set of weights; leave it out with --folds.")
+        of_folds = EvaluateFoldsRequest(
+            data=data,
+            folds=folds or 0,
+            only=only,
+            runs=runs,
+            weights=Path(weights) if weights else None,
+            out=out,
+            plugins=tuple(plugin or ()),
+            mirror=tta,
+        )
+        outcome = evaluate_folds(of_folds, tracked("scoring scans"))
+        _show_json(outcome) if as_json else _show(outcome)
+        return
+    whole: tuple[Literal["train", "val", "test", "all"], ...] = (*SPLITS, "all")
+    known = next((s for s in whole if s == split), None)
     if known is None:
-        raise UsageError(f"--split is {split}; it must be train, val or test.")
+        raise UsageError(f"--split is {split}; it must be train, val, test or all.")
     request = EvaluateRequest(
         data=data,
         split=known,
@@ -48,9 +78,22 @@ def evaluate(
         weights_sha256=weights_sha256,
         out=out,
         plugins=tuple(plugin or ()),
+        mirror=tta,
     )
     outcome = run(request, tracked("scoring scans"))
     _show_json(outcome) if as_json else _show(outcome)
+
+
+def _numbers(folds: int | None, fold: list[int] | None) -> tuple[int, ...]:
+    numbers = tuple(sorted(set(fold or ())))
+    if folds is None:
+        raise UsageError("--fold needs --folds, how many there are.")
+    if numbers and (len(numbers) < 2 or numbers[-1] > folds):
+        raise UsageError(
+            f"--fold names {', '.join(map(str, numbers))}; it takes two or more of {folds}, for "
+            "each is scored with what the others chose."
+        )
+    return numbers
 
 
 def _show_json(outcome: "EvaluateOutcome") -> None:
@@ -67,7 +110,7 @@ def _show(outcome: "EvaluateOutcome") -> None:
     metrics = outcome.metrics
     console = Console(width=max(Console().width, TABLE_COLUMNS))
     print(f"Weights {metrics['weights']['name']}: {metrics['weights']['chosen']}.")
-    pooled = Table(title=f"Pooled over pixels, as in the literature: {metrics['split']} split")
+    pooled = Table(title=f"Pooled over pixels, as in the literature: {_what(metrics)}")
     for name in metrics["pooled"]:
         pooled.add_column(name, justify="right")
     pooled.add_row(*("-" if v is None else f"{v:.4f}" for v in metrics["pooled"].values()))
@@ -114,11 +157,30 @@ def _show_notes(metrics: dict[str, Any]) -> None:
         f"{_mean(everywhere, '.3f')} ({_range(everywhere)}).\n"
         "Missed: lesions covered by less than a tenth. False: normal scans with a mask."
     )
+    _show_confidence(metrics["confidence"])
     same, near = metrics["seen"]["same"], metrics["seen"]["near copy"]
-    if same or near:
+    if "folds" in metrics["split"]:
+        print("Every scan was scored by a network that had not seen it, nor a scan of its group.")
+    elif same or near:
         print(f"Seen in training: {same} of these scans, and near copies of {near} more.")
     else:
         print("The weights have seen none of these scans in training, nor a near copy of one.")
+
+
+def _what(metrics: dict[str, Any]) -> str:
+    if "folds" in metrics["split"]:
+        return str(metrics["split"])
+    return "all scans" if metrics["split"] == "all" else f"{metrics['split']} split"
+
+
+def _show_confidence(trust: dict[str, Any]) -> None:
+    if trust["auc"] is None:
+        return
+    print(
+        f"Review asked for {trust['flagged']} scans, which finds {trust['bad_flagged']} of the "
+        f"{trust['bad_masks']} bad masks (Dice below 0.7, missed or false); "
+        f"confidence tells them apart with an area under the ROC curve of {trust['auc']:.3f}."
+    )
 
 
 def _mean(interval: dict[str, Any], form: str) -> str:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from busicli.workflows.segment import SegmentOutcome
 
 LISTED_FAILURES = 10
+TABLES = ("lesions.csv", "manifest.jsonl", "run.json")
+FOLDERS = ("masks", "overlays", "probabilities")
 
 
 def segment_dir(
@@ -26,6 +28,12 @@ def segment_dir(
         str, typer.Option(metavar="W", help="Folder, or the name of weights that ship.")
     ] = "improved-unet",
     overlays: Annotated[bool, typer.Option(help="Write outline pictures too.")] = True,
+    save_probabilities: Annotated[
+        bool, typer.Option("--save-probabilities", help="Write each map too, as 16-bit PNG.")
+    ] = False,
+    tta: Annotated[
+        bool, typer.Option("--tta", help="Average with the mirror image's map; twice the time.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON line a scan instead of a summary.")
     ] = False,
@@ -61,6 +69,8 @@ def segment_dir(
         weights_sha256=weights_sha256,
         plugins=tuple(plugin or ()),
         overlays=overlays,
+        probabilities=save_probabilities,
+        mirror=tta,
         names="hash" if names == "hash" else "keep",
         max_pixels=max_pixels,
         jobs=os.cpu_count() or 1 if jobs < 1 else jobs,
@@ -114,6 +124,11 @@ def _show(outcome: "SegmentOutcome", out: Path) -> None:
         f"{counts.get('failed', 0)} failed, {counts.get('skipped', 0)} files skipped; "
         f"{outcome.seconds:.1f} s with {outcome.weights}."
     )
+    if outcome.for_review:
+        print(
+            f"{outcome.for_review} need a person's eye first: their rows in manifest.jsonl say "
+            '"review": true.'
+        )
     for row in outcome.failed[:LISTED_FAILURES]:
         print(f"  failed: {row['scan']}: {row['reason']}")
     if len(outcome.failed) > LISTED_FAILURES:
@@ -121,5 +136,6 @@ def _show(outcome: "SegmentOutcome", out: Path) -> None:
     left = outcome.inputs - sum(counts.values())
     if left:
         print(f"Stopped with {left} files to go; run the same command again to go on.")
-    print(f"Results in {out}: masks/, overlays/, lesions.csv, manifest.jsonl, run.json")
+    written = [f"{name}/" for name in FOLDERS if (out / name).is_dir()]
+    print(f"Results in {out}: {', '.join((*written, *TABLES))}")
     print("Not a medical device: a person must check every mask.")

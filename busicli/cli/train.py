@@ -25,6 +25,24 @@ def train(
     name: Annotated[
         str | None, typer.Option(help="Name of the run; default: the model and the UTC time.")
     ] = None,
+    on: Annotated[
+        str,
+        typer.Option(
+            help="train: the training split, the best epoch by validation kept; "
+            "all: every scan, the last epoch kept."
+        ),
+    ] = "train",
+    folds: Annotated[
+        int | None,
+        typer.Option(min=2, help="Train as many networks, each on all folds of the data but one."),
+    ] = None,
+    fold: Annotated[
+        list[int] | None, typer.Option(min=1, help="Only this one of --folds; repeatable.")
+    ] = None,
+    chosen_by: Annotated[
+        Path | None,
+        typer.Option(metavar="EVAL", help="Results of eval --folds: use what was chosen there."),
+    ] = None,
     init: Annotated[str | None, typer.Option(metavar="W", help="Weights to begin from.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a stopped run: --name, or the newest.")
@@ -39,14 +57,22 @@ def train(
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="Option of the model, as filters=16; repeatable."),
     ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="Any other setting of training, as augmentation.gamma=0.2; repeatable.",
+        ),
+    ] = None,
     seed: Seed = 0,
     runs: Runs = Path("runs"),
     plugin: Plugin = None,
 ) -> None:
     """Train a model on prepared data; checkpointed every epoch, the best epoch kept."""
+    _check(on, folds, fold)
     # imported here: SciPy and matplotlib would double the time of --help
     from busicli.settings import TrainSettings
-    from busicli.workflows.fit import FitRequest, fit
+    from busicli.workflows.fit import FitRequest, fit, fit_fold
 
     try:
         settings = TrainSettings(
@@ -56,7 +82,7 @@ def train(
             precision=precision,  # type: ignore[arg-type]  # checked by the settings themselves
             augment=augment,
             seed=seed,
-        )
+        ).changed(dict(map(_pair, setting or ())))
     except InputError as error:  # here they come from the command line alone
         raise UsageError(str(error)) from error
     request = FitRequest(
@@ -65,14 +91,34 @@ def train(
         name=name or _run_name(runs, model, resume),
         model=model,
         settings=settings,
-        options=dict(map(_option, option or ())),
+        options=dict(map(_pair, option or ())),
+        on="all" if on == "all" else "train",
+        chosen_by=chosen_by,
         init=init,
         plugins=tuple(plugin or ()),
         resume=resume,
     )
-    print(f"Run {request.runs / request.name}: {model}, {epochs} epochs")
     shown = _Shown(epochs)
-    _show(fit(request, shown.batch, shown.epoch))
+    if folds is None:
+        print(f"Run {request.runs / request.name}: {model}, {epochs} epochs")
+        _show(fit(request, shown.batch, shown.epoch))
+        return
+    for number in fold or range(1, folds + 1):
+        print(f"Run {request.runs / request.name}, fold {number} of {folds}: {model}", flush=True)
+        outcome = fit_fold(request, (number, folds), shown.batch, shown.epoch)
+        print(f"Weights in {outcome}")
+    print(f"Score them with: busicli eval --folds {folds} --weights {request.runs / request.name}")
+
+
+def _check(on: str, folds: int | None, fold: list[int] | None) -> None:
+    if on not in ("train", "all"):
+        raise UsageError(f"--on is {on}; it must be train or all.")
+    if folds and on == "all":
+        raise UsageError("--folds leaves scans out and --on all does not; give one of them.")
+    if fold and not folds:
+        raise UsageError("--fold needs --folds, how many there are.")
+    if wrong := [number for number in fold or () if folds and number > folds]:
+        raise UsageError(f"--fold is {wrong[0]}; there are {folds} folds.")
 
 
 class _Shown:
@@ -96,8 +142,9 @@ class _Shown:
     def epoch(self, history: "list[Row]") -> None:
         row = history[-1]
         print(
-            f"epoch {len(history)} of {self.epochs}: Dice_coef {row['Dice_coef']:.4f} training, "
-            f"{row['val_Dice_coef']:.4f} validation; {row['seconds']:.0f} s",
+            f"epoch {len(history)} of {self.epochs}: Dice_coef {row['Dice_coef']:.4f} training"
+            + (f", {row['val_Dice_coef']:.4f} validation" if "val_Dice_coef" in row else "")
+            + f"; {row['seconds']:.0f} s",
             file=sys.stderr,
             flush=True,
         )
@@ -114,10 +161,10 @@ def _run_name(runs: Path, model: str, resume: bool) -> str:
     return newest.name
 
 
-def _option(text: str) -> tuple[str, Any]:
+def _pair(text: str) -> tuple[str, Any]:
     key, sign, value = text.partition("=")
     if not sign:
-        raise UsageError(f"--option is {text}; it must be KEY=VALUE, as filters=16.")
+        raise UsageError(f"{text} was given where KEY=VALUE was needed, as filters=16.")
     try:
         return key, json.loads(value)
     except ValueError:
@@ -130,13 +177,18 @@ def _show(outcome: "FitOutcome") -> None:
 
     from busicli.train.history import FIGURES
 
-    last, best = outcome.history[-1], outcome.history[outcome.best_epoch - 1]
-    table = Table(title=f"After epoch {len(outcome.history)}; best epoch {outcome.best_epoch}")
-    for column in ("", "training", "validation", "validation, best epoch"):
-        table.add_column(column, justify="left" if not column else "right")
+    last, kept = outcome.history[-1], outcome.history[outcome.best_epoch - 1]
+    columns = {"training": (last, "")}
+    title = f"After epoch {len(outcome.history)}"
+    if "val_Loss" in last:
+        columns |= {"validation": (last, "val_"), "validation, best epoch": (kept, "val_")}
+        title += f"; best epoch {outcome.best_epoch}"
+    table = Table(title=title)
+    table.add_column("")
+    for column in columns:
+        table.add_column(column, justify="right")
     for figure in FIGURES:
-        values = (last[figure], last[f"val_{figure}"], best[f"val_{figure}"])
-        table.add_row(figure, *(f"{value:.4f}" for value in values))
+        table.add_row(figure, *(f"{row[prefix + figure]:.4f}" for row, prefix in columns.values()))
     Console().print(table)
     print(f"Curves in {outcome.folder}, weights in {outcome.folder / 'weights'};")
     print("score them with: busicli eval --split test")

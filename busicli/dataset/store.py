@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.lib.format import write_array_header_1_0
@@ -19,6 +19,7 @@ from busicli.images import decode_mask
 from busicli.names import safe_cell, written_name
 from busicli.records import SPLITS, Case, Mask, ScanPrint, Split
 from busicli.settings import PreprocessSettings
+from busicli.split import divide_into_folds
 
 MARKER = "dataset.json"
 _COLUMNS = (
@@ -39,20 +40,45 @@ _COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreparedSplit:
-    """One split of a data folder. The arrays lie on disk and are read as they are used."""
+class Rows:
+    """Rows of several (N, ...) uint8 arrays as if they were one array, read as they are used."""
 
-    images: NDArray[np.uint8]
+    def __init__(self, places: Sequence[tuple[NDArray[np.uint8], int]]) -> None:
+        """Each row is given by its array and its index there; at least one."""
+        self._places = places
+        self.shape = (len(places), *places[0][0].shape[1:])
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, rows: int) -> NDArray[np.uint8]: ...
+    @overload
+    def __getitem__(self, rows: slice) -> NDArray[np.uint8]: ...
+    def __getitem__(self, rows: int | slice) -> NDArray[np.uint8]:
+        if isinstance(rows, slice):
+            return np.stack([array[row] for array, row in self._places[rows]])
+        array, row = self._places[rows]
+        picked: NDArray[np.uint8] = array[row]
+        return picked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedScans:
+    """Some scans of a data folder. The arrays lie on disk and are read as they are used."""
+
+    images: NDArray[np.uint8] | Rows
     """(N, size, size, 3)."""
-    masks: NDArray[np.uint8]
+    masks: NDArray[np.uint8] | Rows
     """(N, size, size) of 0 and 1."""
     cases: tuple[Case, ...]
     folder: Path
+    """The data folder."""
 
     def native_mask(self, index: int) -> Mask:
         """The united mask of one scan at the scan's own size, (rows, columns) bool."""
-        return decode_mask(native_path(self.folder, index).read_bytes())
+        case = self.cases[index]
+        return decode_mask(native_path(self.folder / case.split, case.index).read_bytes())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +92,7 @@ class PreparedData:
     cases: tuple[Case, ...]
     info: dict[str, Any]
 
-    def load(self, split: Split) -> PreparedSplit:
+    def load(self, split: Split) -> PreparedScans:
         """One split, its arrays memory-mapped."""
         folder = self.folder / split
         cases = sorted((c for c in self.cases if c.split == split), key=lambda c: c.index)
@@ -77,7 +103,24 @@ class PreparedData:
             raise _unusable(folder) from error
         if not len(cases) == len(images) == len(masks):
             raise _unusable(folder)
-        return PreparedSplit(images=images, masks=masks, cases=tuple(cases), folder=folder)
+        return PreparedScans(images=images, masks=masks, cases=tuple(cases), folder=self.folder)
+
+    def gather(self, cases: Sequence[Case]) -> PreparedScans:
+        """The given scans of this folder, at least one, in this order, whatever their splits."""
+        splits = {split: self.load(split) for split in sorted({case.split for case in cases})}
+        pairs = [(splits[case.split], case.index) for case in cases]
+        return PreparedScans(
+            images=Rows([(np.asarray(scans.images), row) for scans, row in pairs]),
+            masks=Rows([(np.asarray(scans.masks), row) for scans, row in pairs]),
+            cases=tuple(cases),
+            folder=self.folder,
+        )
+
+    def folds(self, count: int) -> NDArray[np.int64]:
+        """The fold of each of `cases`, from 1: whole groups, classes and data sets shared out."""
+        groups = np.array([case.group for case in self.cases], np.int64)
+        strata = [f"{case.dataset} {case.label}" for case in self.cases]
+        return divide_into_folds(groups, strata, count)
 
 
 def open_data(folder: Path) -> PreparedData:

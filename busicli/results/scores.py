@@ -10,10 +10,18 @@ from typing import Any
 import numpy as np
 
 from busicli.bootstrap import mean_interval
+from busicli.metrics import is_good, roc_auc
 from busicli.names import safe_cell
 from busicli.records import ImageScore
 
 Summary = dict[str, Any]
+SIZE_CLASSES = (
+    (0.03, "below 3 %"),
+    (0.07, "3 to 7 %"),
+    (0.13, "7 to 13 %"),
+    (math.inf, "over 13 %"),
+)
+"""Upper limits of a lesion's share of the scan; on BUSI and BUS-BRA about a quarter is in each."""
 
 
 def summarise(scores: Sequence[ImageScore]) -> Summary:
@@ -40,13 +48,41 @@ def summarise(scores: Sequence[ImageScore]) -> Summary:
     }
 
 
-def by(scores: Sequence[ImageScore], attribute: str) -> dict[str, Summary]:
-    """`summarise` for each value of `label` or `dataset`, in alphabetical order."""
-    values = sorted({getattr(s, attribute) for s in scores})
+def trust(scores: Sequence[ImageScore]) -> Summary:
+    """Whether confidence finds the masks that need a person: bad ones are of Dice below 0.7, missed
+    lesions and false masks among them.
+
+    `auc` is the chance that a bad mask has the lower confidence of two; None where none is bad, or
+    all are, or the weights tell no confidence.
+    """
+    bad = np.array([not is_good(s.dice) for s in scores], bool)
+    values = np.array([s.confidence for s in scores], np.float64)
+    flagged = np.array([s.review for s in scores], bool)
+    auc = float("nan") if np.isnan(values).any() else roc_auc(-values, bad)
     return {
-        value or "unknown": summarise([s for s in scores if getattr(s, attribute) == value])
-        for value in values
+        "bad_masks": int(bad.sum()),
+        "auc": None if math.isnan(auc) else auc,
+        "flagged": int(flagged.sum()),
+        "flagged_share": float(flagged.mean()) if len(scores) else None,
+        "bad_flagged": int((bad & flagged).sum()),
     }
+
+
+def by(scores: Sequence[ImageScore], kind: Callable[[ImageScore], str]) -> dict[str, Summary]:
+    """`summarise` for each kind of scan, in alphabetical order."""
+    kinds = [kind(s) or "unknown" for s in scores]
+    return {
+        each: summarise([s for s, k in zip(scores, kinds, strict=True) if k == each])
+        for each in sorted(set(kinds))
+    }
+
+
+def size_class(score: ImageScore) -> str:
+    """How large the lesion is: its share of the scan, in four classes."""
+    share = score.reference_area_px / score.scan_px
+    if not share:
+        return "no lesion"
+    return next(name for limit, name in SIZE_CLASSES if share < limit)
 
 
 def per_image_csv(scores: Sequence[ImageScore]) -> bytes:

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from busicli.augment import apply_change, draw_change
-from busicli.dataset.store import PreparedSplit
+from busicli.dataset.store import PreparedScans
 from busicli.preprocess import network_values
-from busicli.settings import AugmentSettings, TrainSettings
+from busicli.settings import TrainSettings
 
 Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -21,10 +21,9 @@ class TrainingBatches(keras.utils.PyDataset):
     sees what an uninterrupted one would. The last batch is filled from the epoch's start.
     """
 
-    def __init__(self, split: PreparedSplit, settings: TrainSettings, epoch: int) -> None:
+    def __init__(self, split: PreparedScans, settings: TrainSettings, epoch: int) -> None:
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=4)
         self.split, self.settings, self.epoch = split, settings, epoch
-        self.augment = AugmentSettings()
         rng = np.random.default_rng((settings.seed, epoch))
         order = rng.permutation(len(split.images))
         self.order = np.resize(order, len(self) * settings.batch_size)
@@ -44,13 +43,13 @@ class TrainingBatches(keras.utils.PyDataset):
         if not self.settings.augment:
             return image, mask
         rng = np.random.default_rng((self.settings.seed, self.epoch, place, 1))
-        return apply_change(image, mask, draw_change(rng, self.augment))
+        return apply_change(image, mask, draw_change(rng, self.settings.augmentation))
 
 
 class PlainBatches(keras.utils.PyDataset):
     """A split in its own order, unchanged."""
 
-    def __init__(self, split: PreparedSplit, batch_size: int) -> None:
+    def __init__(self, split: PreparedScans, batch_size: int) -> None:
         super().__init__()
         self.split, self.batch_size = split, batch_size
 

@@ -1,4 +1,4 @@
-"""`history.csv`: the figures of every epoch."""
+"""`history.csv`: the figures of every epoch; no cell is filled that was not measured."""
 
 import csv
 import io
@@ -26,7 +26,8 @@ def write_history(path: Path, rows: Sequence[Row]) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in rows:
-        writer.writerow([int(row["epoch"]), *(f"{row[name]:.6g}" for name in COLUMNS[1:])])
+        cells = (f"{row[name]:.6g}" if name in row else "" for name in COLUMNS[1:])
+        writer.writerow([int(row["epoch"]), *cells])
     write_whole(path, text.getvalue().encode())
 
 
@@ -35,4 +36,7 @@ def read_history(path: Path) -> list[Row]:
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+        return [
+            {name: float(value) for name, value in row.items() if value}
+            for row in csv.DictReader(file)
+        ]

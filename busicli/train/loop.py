@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from busicli.dataset.store import PreparedSplit
+from busicli.dataset.store import PreparedScans
 from busicli.losses import PixelScores, bce_dice
 from busicli.settings import TrainSettings
 from busicli.train.batches import PlainBatches, TrainingBatches
@@ -57,29 +57,32 @@ def compile_model(model: keras.Model, settings: TrainSettings, scans: int) -> No
 
 def train_model(
     model: keras.Model,
-    splits: tuple[PreparedSplit, PreparedSplit],
+    scans: tuple[PreparedScans, PreparedScans | None],
     settings: TrainSettings,
     folder: Path,
     listeners: Listeners,
 ) -> Progress:
-    """Train a compiled model on (train, val), going on from `folder/checkpoints` if there is one.
+    """Train a compiled model, going on from `folder/checkpoints` if there is one.
 
-    Leaves the averaged weights of the best epoch, by validation Dice, in the model.
+    `scans` are those to train on and those to validate on. Leaves averaged weights in the model: of
+    the best epoch by validation Dice, or of the last where there is nothing to validate on.
     """
     last, best = (folder / "checkpoints" / f"{name}.safetensors" for name in ("last", "best"))
     progress = load_state(last, model) if last.is_file() else Progress()
     history = read_history(folder / "history.csv")[: progress.epochs_done]
     for epoch in range(progress.epochs_done, settings.epochs):
-        row = _epoch(model, splits, settings, epoch, listeners.on_batch)
+        row = _epoch(model, scans, settings, epoch, listeners.on_batch)
         history.append(row)
         progress = replace(progress, epochs_done=epoch + 1)
-        if row["val_Dice_coef"] > progress.best_dice:
+        if scans[1] is None:
+            progress = replace(progress, best_epoch=epoch + 1)
+        elif row["val_Dice_coef"] > progress.best_dice:
             progress = replace(progress, best_epoch=epoch + 1, best_dice=row["val_Dice_coef"])
             save_state(best, model, progress)
         write_history(folder / "history.csv", history)
         save_state(last, model, progress)
         listeners.on_epoch(history)
-    load_state(best, model)
+    load_state(best if scans[1] else last, model)
     averaged(model).on_test_begin()
     return progress
 
@@ -93,21 +96,23 @@ def averaged(model: keras.Model) -> keras.callbacks.SwapEMAWeights:
 
 def _epoch(
     model: keras.Model,
-    splits: tuple[PreparedSplit, PreparedSplit],
+    scans: tuple[PreparedScans, PreparedScans | None],
     settings: TrainSettings,
     epoch: int,
     on_batch: OnBatch,
 ) -> Row:
     started = time.monotonic()
-    batches = TrainingBatches(splits[0], settings, epoch)
+    batches = TrainingBatches(scans[0], settings, epoch)
     tell = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: on_batch(epoch + 1, batch + 1, len(batches))
     )
     result = model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[tell])
     trained = {name: values[-1] for name, values in result.history.items()}
-    plain = PlainBatches(splits[1], settings.batch_size)
-    tested = model.evaluate(plain, verbose=0, return_dict=True, callbacks=[averaged(model)])
-    row = _figures(trained, "") | _figures(tested, "val_")
+    row = _figures(trained, "")
+    if scans[1] is not None:
+        plain = PlainBatches(scans[1], settings.batch_size)
+        tested = model.evaluate(plain, verbose=0, return_dict=True, callbacks=[averaged(model)])
+        row |= _figures(tested, "val_")
     rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
     seconds = time.monotonic() - started
     return {"epoch": epoch + 1, **row, "learning_rate": rate, "seconds": seconds}

@@ -1,24 +1,26 @@
 """Scoring weights on one split of prepared data, honestly: at each scan's own size, per image."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from busicli.dataset.store import PreparedData, PreparedSplit, open_data
+from busicli.confidence import confidence
+from busicli.dataset.store import PreparedData, PreparedScans, open_data
 from busicli.errors import InputError
 from busicli.figures import examples_figure
 from busicli.files import sha256_file, write_whole
 from busicli.metrics import image_score, pixel_counts, pooled_scores
 from busicli.postprocess import lesion_mask
-from busicli.predict import KerasEngine
+from busicli.predict import Engine, KerasEngine, MirroredEngine
 from busicli.preprocess import native_probability, network_mask
 from busicli.records import Case, ImageScore, Mask, Probability, Split
-from busicli.results.scores import by, per_image_csv, summarise
+from busicli.results.scores import by, per_image_csv, size_class, summarise, trust
+from busicli.settings import Choices, PostprocessSettings, PreprocessSettings
 from busicli.similarity import hash_distances
 from busicli.weights import CARD, Card, load_model, locate, read_card
 from busicli.workflows.run_folder import newest_run
@@ -40,13 +42,15 @@ class EvaluateRequest:
     """What to score on what."""
 
     data: Path
-    split: Split
+    split: Split | Literal["all"]
     runs: Path
     weights: str | None = None
     """None: the last trained on this data, else those that ship."""
     weights_sha256: str | None = None
     out: Path | None = None
     plugins: tuple[Path, ...] = ()
+    mirror: bool = False
+    """Average each scan's map with that of its mirror image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,29 +71,41 @@ def evaluate(request: EvaluateRequest, track: Track) -> EvaluateOutcome:
     folder, pinned = locate(name)
     card = read_card(folder, pinned_sha256=request.weights_sha256 or pinned)
     _check_fit(card, data)
-    split = data.load(request.split)
-    if not split.cases:
+    scans = data.gather(data.cases) if request.split == "all" else data.load(request.split)
+    if not scans.cases:
         raise InputError(
             f"the data in {data.folder} hold no scan for {request.split}; score another --split."
         )
-    engine = KerasEngine(load_model(folder, card, plugins=request.plugins))
-    maps = engine.probabilities(split.images)
-    seen = _seen(split.cases, card)
-    results = (_score(split, i, maps[i], card, seen[i]) for i in range(len(split.cases)))
-    scores = list(track(results, len(split.cases)))
+    engine: Engine = KerasEngine(load_model(folder, card, plugins=request.plugins))
+    maps = (MirroredEngine(engine) if request.mirror else engine).probabilities(scans.images)
+    seen = _seen(scans.cases, card)
+    chosen = Choices(postprocess=card.postprocess, confidence=card.confidence)
+    results = (
+        replace(score_scan(scans, i, maps[i], chosen), seen=seen[i]) for i in range(len(maps))
+    )
+    scores = list(track(results, len(maps)))
     metrics = {
         "weights": {"name": name, "chosen": why, "card_sha256": sha256_file(folder / CARD)},
         "data": {"fingerprint": data.fingerprint, "datasets": data.info["datasets"]},
         "split": request.split,
         "protocol": PROTOCOL,
         "postprocess": asdict(card.postprocess),
-        **_figures(scores, maps, split),
+        "mirrored": request.mirror,
+        **figures_of(scores, maps, scans),
     }
     out = request.out or Path("eval") / f"{card.name}-{request.split}"
+    examples = examples_of(scans, maps, scores, [card.postprocess] * len(maps))
+    write_results(out, metrics, scores, examples)
+    return EvaluateOutcome(metrics=metrics, out=out)
+
+
+def write_results(
+    out: Path, metrics: Mapping[str, Any], scores: Sequence[ImageScore], examples: bytes
+) -> None:
+    """`metrics.json`, `per_image.csv` and `examples.png`, each whole."""
     write_whole(out / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
     write_whole(out / "per_image.csv", per_image_csv(scores))
-    write_whole(out / "examples.png", _examples(split, maps, scores, card))
-    return EvaluateOutcome(metrics=metrics, out=out)
+    write_whole(out / "examples.png", examples)
 
 
 def _chosen_weights(request: EvaluateRequest, data: PreparedData) -> tuple[str, str]:
@@ -126,35 +142,44 @@ def _seen(cases: Sequence[Case], card: Card) -> list[str]:
     ]
 
 
-def _score(
-    split: PreparedSplit, index: int, probability: Probability, card: Card, seen: str
+def score_scan(
+    scans: PreparedScans, index: int, probability: Probability, chosen: Choices
 ) -> ImageScore:
-    case = split.cases[index]
-    return image_score(
-        _native_mask(case, probability, card),
-        split.native_mask(index),
+    """One scan's scores at its own size, and how far its mask would have been trusted."""
+    case = scans.cases[index]
+    score = image_score(
+        _native_mask(case, probability, chosen.postprocess),
+        scans.native_mask(index),
         case=case.case,
         dataset=case.dataset,
         label=case.label,
         group=case.group,
-        seen=seen,
     )
+    if chosen.confidence is None:
+        return score
+    mask = lesion_mask(probability, chosen.postprocess)
+    trusted = confidence(probability, mask, chosen.confidence)
+    review = trusted < chosen.confidence.review_below
+    return replace(score, confidence=trusted, review=review)
 
 
-def _native_mask(case: Case, probability: Probability, card: Card) -> Mask:
-    return lesion_mask(native_probability(probability, (case.height, case.width)), card.postprocess)
+def _native_mask(case: Case, probability: Probability, settings: PostprocessSettings) -> Mask:
+    return lesion_mask(native_probability(probability, (case.height, case.width)), settings)
 
 
-def _figures(
-    scores: Sequence[ImageScore], maps: NDArray[np.float32], split: PreparedSplit
+def figures_of(
+    scores: Sequence[ImageScore], maps: NDArray[np.float32], scans: PreparedScans
 ) -> dict[str, Any]:
+    """Everything that is said about some scans: pooled, per image, by kind, of confidence."""
     unseen = [score for score in scores if not score.seen]
-    pooled = pooled_scores(pixel_counts(maps, np.asarray(split.masks) > 0))
+    pooled = pooled_scores(pixel_counts(maps, np.asarray(scans.masks[:]) > 0))
     return {
         "pooled": {name: None if np.isnan(v) else v for name, v in pooled.items()},
         "per_image": summarise(scores),
-        "by_class": by(scores, "label"),
-        "by_dataset": by(scores, "dataset"),
+        "by_class": by(scores, lambda score: score.label),
+        "by_dataset": by(scores, lambda score: score.dataset),
+        "by_size": by(scores, size_class),
+        "confidence": trust(scores),
         "seen": {
             "same": sum(score.seen == "same" for score in scores),
             "near copy": sum(score.seen == "near copy" for score in scores),
@@ -163,8 +188,11 @@ def _figures(
     }
 
 
-def _examples(
-    split: PreparedSplit, maps: NDArray[np.float32], scores: Sequence[ImageScore], card: Card
+def examples_of(
+    scans: PreparedScans,
+    maps: NDArray[np.float32],
+    scores: Sequence[ImageScore],
+    settings: Sequence[PostprocessSettings],
 ) -> bytes:
     """From the best scan to the worst in even steps, so that nobody picks the pretty ones."""
     values = np.array([1.0 if np.isnan(score.dice) else score.dice for score in scores])
@@ -172,8 +200,10 @@ def _examples(
     picked = order[np.linspace(0, len(order) - 1, min(EXAMPLES, len(order))).round().astype(int)]
     rows = []
     for index in picked:
-        case = split.cases[index]
+        case = scans.cases[index]
         dice = "both empty" if np.isnan(scores[index].dice) else f"Dice {scores[index].dice:.2f}"
-        mask = network_mask(_native_mask(case, maps[index], card), card.preprocess)
-        rows.append((f"{case.case}\n{dice}", split.images[index], split.masks[index], mask))
+        shown = PreprocessSettings(size_px=maps.shape[1])
+        mask = network_mask(_native_mask(case, maps[index], settings[index]), shown)
+        images, masks = scans.images[index : index + 1], scans.masks[index : index + 1]
+        rows.append((f"{case.case}\n{dice}", images[0], masks[0], mask))
     return examples_figure(rows)

@@ -1,25 +1,28 @@
 """Training a model on prepared data: a run folder with checkpoints, curves and weights."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from busicli.dataset.store import PreparedData, PreparedSplit, open_data
+from busicli.dataset.store import PreparedData, PreparedScans, open_data
 from busicli.errors import InputError
 from busicli.files import folder_lock
 from busicli.framework import load_keras
 from busicli.metrics import dice
 from busicli.postprocess import lesion_mask
-from busicli.records import Mask
+from busicli.records import Case, Mask
 from busicli.registry import find
-from busicli.settings import TrainSettings
+from busicli.results.choices import read_choices
+from busicli.settings import Choices, TrainSettings
 from busicli.versions import versions
 from busicli.weights import (
+    CARD,
     Card,
     build_model,
     fill_model,
@@ -28,7 +31,7 @@ from busicli.weights import (
     read_numbers,
     save_weights,
 )
-from busicli.workflows.run_folder import RUN, check_run, draw_curves, write_run
+from busicli.workflows.run_folder import RUN, check_run, draw_curves, left_out, write_run
 
 if TYPE_CHECKING:
     import keras
@@ -49,6 +52,13 @@ class FitRequest:
     name: str
     model: str
     settings: TrainSettings
+    on: Literal["train", "all"] = "train"
+    """The training split, the best epoch by the validation split kept; or every scan of the data,
+    the last epoch kept."""
+    fold: tuple[int, int] | None = None
+    """Number, from 1, and how many: every scan but this fold's, the last epoch kept."""
+    chosen_by: Path | None = None
+    """A cross-validation's results: the post-processing and confidence chosen there are used."""
     options: Mapping[str, Any] = field(default_factory=dict)
     init: str | None = None
     """Weights to begin from."""
@@ -63,6 +73,7 @@ class FitOutcome:
     folder: Path
     history: "list[Row]"
     best_epoch: int
+    """The epoch whose weights were kept."""
     card: Card
 
 
@@ -72,12 +83,32 @@ def fit(request: FitRequest, on_batch: "OnBatch", on_epoch: "OnEpoch") -> FitOut
     architecture = find(request.model, request.plugins)
     architecture.check_size(data.preprocess.size_px)
     architecture.checked_options(dict(request.options))
-    _check_splits(data)
+    if request.fold is None and request.on == "train":
+        _check_splits(data)
     begin_with = _numbers(request.init) if request.init else None
+    chosen = read_choices(request.chosen_by) if request.chosen_by else Choices()
     folder = request.runs / request.name
     check_run(folder, _record(request, data), resume=request.resume)
     with folder_lock(folder / ".lock"):
-        return _fit_locked(request, data, folder, begin_with, (on_batch, on_epoch))
+        return _fit_locked(request, data, folder, (begin_with, chosen), (on_batch, on_epoch))
+
+
+def fit_fold(
+    request: FitRequest, fold: tuple[int, int], on_batch: "OnBatch", on_epoch: "OnEpoch"
+) -> Path:
+    """Train on all folds but one, as `runs/NAME/fold-K`, and return its weights' folder.
+
+    With `resume` a finished fold stays as it is and one that was not begun is begun.
+    """
+    folder = request.runs / request.name
+    name = f"fold-{fold[0]}"
+    weights = folder / name / "weights"
+    begun = (folder / name / RUN).is_file()
+    if not (request.resume and (weights / CARD).is_file()):
+        resume = request.resume and begun
+        own = replace(request, runs=folder, name=name, fold=fold, resume=resume)
+        fit(own, on_batch, on_epoch)
+    return weights
 
 
 def _numbers(weights: str) -> Numbers:
@@ -89,7 +120,7 @@ def _fit_locked(
     request: FitRequest,
     data: PreparedData,
     folder: Path,
-    begin_with: Numbers | None,
+    given: tuple[Numbers | None, Choices],
     tell: "tuple[OnBatch, OnEpoch]",
 ) -> FitOutcome:
     keras = load_keras()  # here, so that a mistyped command fails before the seconds this takes
@@ -104,10 +135,10 @@ def _fit_locked(
         request.options,
         precision=settings.precision,
     )
-    if begin_with:
-        name, numbers = begin_with
+    if given[0]:
+        name, numbers = given[0]
         fill_model(model, numbers, name)
-    train, val = data.load("train"), data.load("val")
+    train, val = _scans(request, data)
     compile_model(model, settings, len(train.images))
     if not (folder / RUN).is_file():
         write_run(folder, _record(request, data))
@@ -119,18 +150,42 @@ def _fit_locked(
     listeners = Listeners(on_batch=tell[0], on_epoch=after_epoch)
     progress = train_model(model, (train, val), settings, folder, listeners)
     history = read_history(folder / "history.csv")
-    card = _finish(request, data, folder, model, history[progress.best_epoch - 1])
+    card = _card(request, data, given[1], train.cases, progress.best_epoch)
+    if val is not None:
+        card = _with_choices(card, model, val, history[progress.best_epoch - 1])
+    save_weights(folder / "weights", model, card)
     return FitOutcome(folder=folder, history=history, best_epoch=progress.best_epoch, card=card)
+
+
+def _scans(request: FitRequest, data: PreparedData) -> tuple[PreparedScans, PreparedScans | None]:
+    """What to train on and, if anything, what to validate on."""
+    if request.fold is not None:
+        number, count = request.fold
+        folds = data.folds(count)
+        return data.gather([c for c, f in zip(data.cases, folds, strict=True) if f != number]), None
+    if request.on == "all":
+        return data.gather(data.cases), None
+    return data.load("train"), data.load("val")
 
 
 def _record(request: FitRequest, data: PreparedData) -> dict[str, Any]:
     record = {
         "model": {"name": request.model, "options": dict(request.options), "init": request.init},
         "settings": asdict(request.settings),
-        "data": {"fingerprint": data.fingerprint, "datasets": data.info["datasets"]},
+        "data": {
+            "fingerprint": data.fingerprint,
+            "datasets": data.info["datasets"],
+            "trained_on": _trained_on(request),
+        },
     }
     document: dict[str, Any] = json.loads(json.dumps(record))  # tuples become lists, as when read
     return document
+
+
+def _trained_on(request: FitRequest) -> str:
+    if request.fold is None:
+        return {"train": "the training split", "all": "all scans"}[request.on]
+    return left_out(*request.fold)
 
 
 def _check_splits(data: PreparedData) -> None:
@@ -143,48 +198,62 @@ def _check_splits(data: PreparedData) -> None:
         )
 
 
-def _finish(
-    request: FitRequest, data: PreparedData, folder: Path, model: "keras.Model", best: "Row"
+def _card(
+    request: FitRequest,
+    data: PreparedData,
+    chosen: Choices,
+    trained: Sequence[Case],
+    best_epoch: int,
 ) -> Card:
-    """Choose post-processing on the validation split and write the weights with their card."""
-    from busicli.predict import KerasEngine
-    from busicli.train.choose import choose_postprocess
-
-    val = data.load("val")
-    maps = KerasEngine(model).probabilities(val.images)
-    truths = [mask > 0 for mask in val.masks]
-    postprocess = choose_postprocess(list(maps), truths)
-    masks = [lesion_mask(probability, postprocess) for probability in maps]
-    card = Card(
+    return Card(
         name=request.name,
         architecture=request.model,
         options=find(request.model, request.plugins).checked_options(dict(request.options)),
         preprocess=data.preprocess,
-        postprocess=postprocess,
+        postprocess=chosen.postprocess,
+        confidence=chosen.confidence,
         training={
-            "data": {"datasets": data.info["datasets"], "counts": data.info["counts"]},
+            "data": {
+                "datasets": data.info["datasets"],
+                "counts": data.info["counts"],
+                "trained_on": _trained_on(request),
+                "scans": len(trained),
+            },
             "fingerprint": data.fingerprint,
             "split": data.info["split"],
             "settings": asdict(request.settings),
             "init": request.init,
-            "best_epoch": int(best["epoch"]),
+            "best_epoch": best_epoch,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "versions": versions(),
         },
-        scores={"val": _validation_scores(val, masks, truths, best)},
-        training_scans=[
-            [case.print.pixels_sha256, case.print.phash] for case in data.load("train").cases
-        ],
+        scores={},
+        training_scans=[[case.print.pixels_sha256, case.print.phash] for case in trained],
     )
-    save_weights(folder / "weights", model, card)
-    return card
+
+
+def _with_choices(card: Card, model: "keras.Model", val: PreparedScans, best: "Row") -> Card:
+    """The card with what was chosen on the validation split, and its scores there."""
+    from busicli.predict import KerasEngine
+    from busicli.train.choose import Sweep, choose
+
+    maps = KerasEngine(model).probabilities(val.images)
+    truths = val.masks[:] > 0
+    chosen = choose(Sweep(maps, truths), np.ones(len(maps), bool))
+    masks = [lesion_mask(probability, chosen.postprocess) for probability in maps]
+    return replace(
+        card,
+        postprocess=chosen.postprocess,
+        confidence=chosen.confidence,
+        scores={"val": _validation_scores(val, masks, truths, best)},
+    )
 
 
 def _validation_scores(
-    val: PreparedSplit, masks: list[Mask], truths: list[Mask], best: "Row"
+    val: PreparedScans, masks: list[Mask], truths: NDArray[np.bool_], best: "Row"
 ) -> dict[str, Any]:
     scores = np.array([dice(mask, truth) for mask, truth in zip(masks, truths, strict=True)])
-    with_lesion = np.array([truth.any() for truth in truths])
+    with_lesion = truths.any(axis=(1, 2))
     called = np.array([mask.any() for mask in masks])
     return {
         "protocol": "validation split, at the network's size; epoch, threshold and post-processing "

@@ -1,12 +1,14 @@
 """One scan's way through a run: opened and prepared, later finished and written."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from busicli.confidence import confidence
 from busicli.errors import InputError
 from busicli.files import sha256_bytes, sha256_file, write_whole
 from busicli.images import (
@@ -15,6 +17,7 @@ from busicli.images import (
     decode_frames,
     encode_mask,
     encode_overlay,
+    encode_probability,
 )
 from busicli.layout import Layout
 from busicli.measure import lesions
@@ -23,7 +26,7 @@ from busicli.outline import outline
 from busicli.postprocess import lesion_mask
 from busicli.preprocess import native_probability, network_image
 from busicli.records import Image
-from busicli.settings import PostprocessSettings, PreprocessSettings
+from busicli.settings import Choices, ConfidenceSettings, PreprocessSettings
 from busicli.worklist import Work
 
 Row = dict[str, Any]
@@ -35,9 +38,11 @@ class Steps:
 
     layout: Layout
     preprocess: PreprocessSettings
-    postprocess: PostprocessSettings
+    chosen: Choices
+    """Of the weights' card: how masks are made and trusted."""
     max_pixels: int
     overlays: bool
+    probabilities: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +88,12 @@ def finish_scan(
     started = time.monotonic()
     found: list[Row] = []
     masks: list[Row] = []
+    trusted: list[float] = []
     for number, (frame, probability) in enumerate(
         zip(opened.frames, probabilities, strict=True), start=1
     ):
         native = native_probability(probability, frame.shape[:2])
-        mask = lesion_mask(native, steps.postprocess)
+        mask = lesion_mask(native, steps.chosen.postprocess)
         found += [{"frame": number, **asdict(lesion)} for lesion in lesions(mask, native)]
         place = opened.work.relative, number, len(opened.frames)
         path = steps.layout.mask(*place)
@@ -95,16 +101,30 @@ def finish_scan(
         write_whole(path, data)
         if steps.overlays:
             write_whole(steps.layout.overlay(*place), encode_overlay(frame, outline(mask)))
+        if steps.probabilities:
+            write_whole(steps.layout.probability(*place), encode_probability(native))
+        if steps.chosen.confidence is not None:
+            small = lesion_mask(probability, steps.chosen.postprocess)
+            trusted.append(confidence(probability, small, steps.chosen.confidence))
         name = written_name(path.relative_to(steps.layout.out))
         masks.append({"frame": number, "path": name, "sha256": sha256_bytes(data)})
     seconds = opened.seconds + network_seconds + time.monotonic() - started
     return {
         **_row(opened.work, "ok", ""),
         "lesions": found,
+        **_trust(trusted, steps.chosen.confidence),
         "sha256": opened.sha256,
         "masks": masks,
         "milliseconds": round(1000 * seconds, 1),
     }
+
+
+def _trust(trusted: Sequence[float], settings: ConfidenceSettings | None) -> Row:
+    """The least trusted frame's confidence counts; null where the weights cannot tell."""
+    if settings is None:
+        return {"confidence": None, "review": None}
+    lowest = min(trusted)
+    return {"confidence": round(lowest, 4), "review": lowest < settings.review_below}
 
 
 def _row(work: Work, status: str, reason: str) -> Row:
@@ -122,5 +142,8 @@ def _unchanged(earlier: Row, work: Work, sha256: str, steps: Steps) -> bool:
             return False
         overlay = steps.layout.overlay(work.relative, mask["frame"], len(masks))
         if steps.overlays and not overlay.is_file():
+            return False
+        map_ = steps.layout.probability(work.relative, mask["frame"], len(masks))
+        if steps.probabilities and not map_.is_file():
             return False
     return True

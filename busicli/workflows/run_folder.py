@@ -22,19 +22,26 @@ CURVES = {
 }
 
 
-def newest_run(runs: Path, fingerprint: str | None = None, *, holding: str = RUN) -> Path | None:
+def newest_run(
+    runs: Path, fingerprint: str | None = None, *, holding: str = RUN, run: str = "*"
+) -> Path | None:
     """The run folder that was begun last, on this data if a fingerprint is given.
 
-    Runs without the file `holding` do not count.
+    Runs without the file `holding` do not count; `run` is the pattern of their names.
     """
     found = []
-    for path in runs.glob(f"*/{RUN}"):
+    for path in runs.glob(f"{run}/{RUN}"):
         if not (path.parent / holding).is_file():
             continue
         record = json.loads(path.read_text(encoding="utf-8"))
         if fingerprint in (None, record["data"]["fingerprint"]):
             found.append((record["started"], path.parent))
     return max(found)[1] if found else None
+
+
+def left_out(number: int, count: int) -> str:
+    """What a run of a cross-validation was trained on, as its card says."""
+    return f"all folds but {number} of {count}"
 
 
 def check_run(folder: Path, now: Mapping[str, Any], *, resume: bool) -> None:
@@ -74,7 +81,8 @@ def draw_curves(folder: Path, history: "list[Row]") -> None:
     epochs = [int(row["epoch"]) for row in history]
     for name, (title, column) in CURVES.items():
         curves = {
-            "training": [row[column] for row in history],
-            "validation": [row[f"val_{column}"] for row in history],
+            curve: [row[prefix + column] for row in history]
+            for curve, prefix in (("training", ""), ("validation", "val_"))
+            if prefix + column in history[0]
         }
         write_whole(folder / f"{name}.png", curve_figure(title, column, epochs, curves))

@@ -19,9 +19,10 @@ from busicli.files import folder_lock, remove_leftovers, sha256_bytes, sha256_fi
 from busicli.images import MAX_PIXELS
 from busicli.layout import Layout
 from busicli.names import written_name
-from busicli.predict import BATCH, Engine, KerasEngine
+from busicli.predict import BATCH, Engine, KerasEngine, MirroredEngine
 from busicli.results.journal import JournalWriter, Row, journal, read_journal
 from busicli.results.tables import manifest_row, write_lesions, write_manifest
+from busicli.settings import Choices
 from busicli.versions import versions
 from busicli.weights import CARD, Card, load_model, locate, read_card
 from busicli.workflows.one_scan import Opened, Steps, finish_scan, open_scan
@@ -42,6 +43,10 @@ class SegmentRequest:
     weights_sha256: str | None = None
     plugins: tuple[Path, ...] = ()
     overlays: bool = True
+    probabilities: bool = False
+    """Write each scan's probability map too."""
+    mirror: bool = False
+    """Average each scan's map with that of its mirror image."""
     names: Literal["keep", "hash"] = "keep"
     max_pixels: int = MAX_PIXELS
     jobs: int = 2
@@ -70,6 +75,8 @@ class SegmentOutcome:
     """Scans whose results of an earlier run still hold."""
     with_lesions: int
     """Scans in which a lesion was found."""
+    for_review: int
+    """Scans whose mask a person should look at first."""
     inputs: int
     seconds: float
     weights: str
@@ -85,13 +92,16 @@ def segment(request: SegmentRequest, listeners: Listeners) -> SegmentOutcome:
     works = _works(request)
     folder, pinned = locate(request.weights)
     card = read_card(folder, pinned_sha256=request.weights_sha256 or pinned)
-    engine = KerasEngine(load_model(folder, card, plugins=request.plugins))
+    engine: Engine = KerasEngine(load_model(folder, card, plugins=request.plugins))
+    if request.mirror:
+        engine = MirroredEngine(engine)
     steps = Steps(
         layout=Layout(request.out),
         preprocess=card.preprocess,
-        postprocess=card.postprocess,
+        chosen=Choices(postprocess=card.postprocess, confidence=card.confidence),
         max_pixels=request.max_pixels,
         overlays=request.overlays,
+        probabilities=request.probabilities,
     )
     settings = _settings(request, card, sha256_file(folder / CARD), engine)
     try:
@@ -141,8 +151,10 @@ def _settings(
         "weights": {"name": card.name, "card_sha256": card_sha256, "files": card.files},
         "preprocess": asdict(card.preprocess),
         "postprocess": asdict(card.postprocess),
+        "confidence": asdict(card.confidence) if card.confidence else None,
         "engine": {"name": engine.name, "precision": "float32"},
         "overlays": request.overlays,
+        "probabilities": request.probabilities,
         "names": request.names,
         "max_pixels": request.max_pixels,
         "versions": versions(),
@@ -241,6 +253,7 @@ class _Run:
             counts=dict(counts),
             kept=self.kept,
             with_lesions=sum(bool(row.get("lesions")) for row in self.rows),
+            for_review=sum(bool(row.get("review")) for row in self.rows),
             inputs=len(works),
             seconds=time.monotonic() - self.clock,
             weights=self.settings["weights"]["name"],

@@ -1,0 +1,148 @@
+"""Cross-validation: every scan scored by the network that never saw it, nothing chosen on it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from busicli.dataset.store import PreparedData, PreparedScans, open_data
+from busicli.errors import InputError
+from busicli.predict import Engine, KerasEngine, MirroredEngine
+from busicli.results.choices import write_choices
+from busicli.results.scores import summarise
+from busicli.weights import CARD, Card, load_model, read_card
+from busicli.workflows.evaluate import (
+    EvaluateOutcome,
+    Track,
+    examples_of,
+    figures_of,
+    score_scan,
+    write_results,
+)
+from busicli.workflows.run_folder import left_out, newest_run
+
+PROTOCOL = {
+    "folds": "each scan by the network trained on the other folds; near copies and scans of one "
+    "patient in one fold, classes and data sets shared out; the last epoch, no choice of it",
+    "chosen": "threshold, post-processing, confidence and review threshold of a fold on the other "
+    "folds' scans, scored by networks that had not seen these",
+    "pooled": "all pixels at the network's size, threshold 0.5, not post-processed",
+    "per_image": "each scan at its own size; bootstrap 95 % intervals over groups of near copies "
+    "and patients",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateFoldsRequest:
+    """Which cross-validation to score."""
+
+    data: Path
+    folds: int
+    only: tuple[int, ...]
+    """Numbers of the folds to score, from 1, at least two; none for all."""
+    runs: Path
+    weights: Path | None = None
+    """The folder that holds fold-1 and so on; None: the newest on this data."""
+    out: Path | None = None
+    plugins: tuple[Path, ...] = ()
+    mirror: bool = False
+
+
+def evaluate_folds(request: EvaluateFoldsRequest, track: Track) -> EvaluateOutcome:
+    """Score every scan of the data; writes `choices.json` beside what `evaluate` writes.
+
+    `choices.json` holds what all folds together would choose, for weights trained on every scan.
+    """
+    from busicli.train.choose import Sweep, choose  # SciPy's optimizers are slow to load
+
+    data = open_data(request.data)
+    folder = request.weights or _newest(request, data)
+    numbers = request.only or tuple(range(1, request.folds + 1))
+    cards = {number: _card(folder, number, request.folds, data) for number in numbers}
+    fold_of = data.folds(request.folds)
+    places = np.flatnonzero(np.isin(fold_of, numbers))
+    folds, scans = fold_of[places], data.gather([data.cases[place] for place in places])
+    maps = _maps(request, scans, folds, cards, folder)
+    sweep = Sweep(maps, scans.masks[:] > 0)
+    chosen = {number: choose(sweep, folds != number) for number in numbers}
+    own = [chosen[fold] for fold in folds]
+    results = (score_scan(scans, i, maps[i], own[i]) for i in range(len(maps)))
+    scores = list(track(results, len(maps)))
+    for_all = choose(sweep, np.ones(len(maps), bool))
+    card = cards[numbers[0]]
+    metrics = {
+        "weights": {
+            "name": str(folder),
+            "chosen": "as asked for"
+            if request.weights
+            else "the last cross-validated on this data",
+            "architecture": card.architecture,
+            "options": card.options,
+        },
+        "training": card.training["settings"],
+        "data": {"fingerprint": data.fingerprint, "datasets": data.info["datasets"]},
+        "split": f"folds {', '.join(map(str, numbers))} of {request.folds}",
+        "protocol": PROTOCOL,
+        "mirrored": request.mirror,
+        "chosen_for_fold": {number: asdict(choices) for number, choices in chosen.items()},
+        "chosen_for_all": asdict(for_all),
+        **figures_of(scores, maps, scans),
+        "by_fold": {
+            number: summarise([s for s, f in zip(scores, folds, strict=True) if f == number])
+            for number in numbers
+        },
+    }
+    out = request.out or Path("eval") / f"{folder.name}-folds"
+    examples = examples_of(scans, maps, scores, [choices.postprocess for choices in own])
+    write_results(out, metrics, scores, examples)
+    write_choices(out, for_all)
+    return EvaluateOutcome(metrics=metrics, out=out)
+
+
+def _newest(request: EvaluateFoldsRequest, data: PreparedData) -> Path:
+    found = newest_run(request.runs, data.fingerprint, run="*/fold-*")
+    if found is None:
+        raise InputError(
+            f"no cross-validation on this data stands in {request.runs}; "
+            f"make one: busicli train --folds {request.folds} --name NAME."
+        )
+    return found.parent
+
+
+def _card(folder: Path, number: int, count: int, data: PreparedData) -> Card:
+    """The card of one fold's weights, if they are of this fold of this data."""
+    weights = folder / f"fold-{number}" / "weights"
+    if not (weights / CARD).is_file():
+        raise InputError(
+            f"fold {number} of {count} is not trained in {folder}; finish it: "
+            f"busicli train --folds {count} --name {folder.name} --resume, or name those to score "
+            "by --fold."
+        )
+    card = read_card(weights)
+    trained = card.training["data"].get("trained_on")
+    if card.training["fingerprint"] != data.fingerprint or trained != left_out(number, count):
+        raise InputError(
+            f"the weights in {weights} were not trained on this data with fold {number} of "
+            f"{count} left out; score them on the data and folds that they belong to."
+        )
+    return card
+
+
+def _maps(
+    request: EvaluateFoldsRequest,
+    scans: PreparedScans,
+    folds: NDArray[np.int64],
+    cards: Mapping[int, Card],
+    folder: Path,
+) -> NDArray[np.float32]:
+    """The map (N, size, size) of each scan by the network that did not see it."""
+    maps = np.zeros(scans.images.shape[:3], np.float32)
+    for number, card in cards.items():
+        weights = folder / f"fold-{number}" / "weights"
+        engine: Engine = KerasEngine(load_model(weights, card, plugins=request.plugins))
+        rows = np.flatnonzero(folds == number)
+        images = np.stack([scans.images[int(row)] for row in rows])
+        maps[rows] = (MirroredEngine(engine) if request.mirror else engine).probabilities(images)
+    return maps

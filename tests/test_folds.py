@@ -1,0 +1,208 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from busicli.dataset.store import Rows, open_data
+from busicli.errors import InputError
+from busicli.split import divide_into_folds
+
+
+@pytest.fixture(scope="module")
+def crossed(prepared, run, training, tmp_path_factory):
+    """Two folds trained and scored, in a folder of their own."""
+    folder = tmp_path_factory.mktemp("folds")
+    data = ("--data", prepared.data)
+    train = run("train", "--folds", 2, "--name", "cv", *data, *training, cwd=folder)
+    score = run("eval", "--folds", 2, *data, cwd=folder)
+    return folder, train, score
+
+
+def per_image(folder) -> list[dict[str, str]]:
+    with (folder / "eval" / "cv-folds" / "per_image.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+# --- dividing
+
+
+@pytest.mark.parametrize("folds", [2, 5])
+def test_groups_stay_whole_and_strata_are_shared_out(folds):
+    rng = np.random.default_rng(3)
+    groups = np.sort(rng.integers(0, 300, 500))
+    strata = np.array(["rare", "common", "often"])[rng.choice(3, 500, p=(0.1, 0.3, 0.6))]
+    found = divide_into_folds(groups, strata, folds)
+    assert sorted(set(found)) == list(range(1, folds + 1))
+    for group in set(groups):
+        assert len(set(found[groups == group])) == 1
+    for stratum in set(strata):
+        counts = np.bincount(found[strata == stratum])[1:]
+        assert counts.max() - counts.min() <= 4
+
+
+def test_folds_are_the_same_each_time_and_others_for_another_seed():
+    groups, strata = np.arange(60), ["a", "b"] * 30
+    first = divide_into_folds(groups, strata, 3)
+    assert (divide_into_folds(groups, strata, 3) == first).all()
+    assert (divide_into_folds(groups, strata, 3, seed=1) != first).any()
+
+
+@pytest.mark.parametrize("folds", [1, 5])
+def test_folds_need_groups_to_fill_them(folds):
+    with pytest.raises(InputError, match=r"^4 groups .*between 2 and 4\.$"):
+        divide_into_folds(np.array([0, 0, 1, 2, 3]), ["a"] * 5, folds)
+
+
+def test_rows_read_like_one_array():
+    first, second = np.arange(12, dtype=np.uint8).reshape(2, 3, 2), np.zeros((4, 3, 2), np.uint8)
+    rows = Rows([(first, 1), (second, 3), (first, 0)])
+    assert (rows.shape, len(rows)) == ((3, 3, 2), 3)
+    assert (rows[2] == first[0]).all()
+    assert (rows[:] == np.stack([first[1], second[3], first[0]])).all()
+    assert (rows[1:9] == np.stack([second[3], first[0]])).all()
+
+
+def test_gathered_scans_keep_their_own_masks(prepared):
+    data = open_data(prepared.data)
+    cases = [data.cases[i] for i in (20, 0, 11)]
+    scans = data.gather(cases)
+    for place, case in enumerate(cases):
+        split = data.load(case.split)
+        assert (scans.images[place] == split.images[case.index]).all()
+        assert (scans.masks[place] == split.masks[case.index]).all()
+        assert (scans.native_mask(place) == split.native_mask(case.index)).all()
+
+
+# --- training
+
+
+def test_each_fold_is_a_run_of_its_own_that_leaves_its_scans_out(crossed, prepared):
+    folder, train, _ = crossed
+    assert (train.status, "busicli eval --folds 2" in train.out) == (0, True)
+    data = open_data(prepared.data)
+    folds = data.folds(2)
+    for number in (1, 2):
+        card = json.loads((folder / "runs/cv" / f"fold-{number}/weights/card.json").read_text())
+        seen = {pixels for pixels, _ in card["training_scans"]}
+        others = {
+            c.print.pixels_sha256 for c, f in zip(data.cases, folds, strict=True) if f != number
+        }
+        assert seen == others
+        assert card["training"]["data"]["trained_on"] == f"all folds but {number} of 2"
+        assert card["training"]["best_epoch"] == 2  # the last
+
+
+def test_nothing_is_validated_on_while_folds_train(crossed):
+    folder = crossed[0]
+    with (folder / "runs/cv/fold-1/history.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["val_Dice_coef"] for row in rows] == ["", ""]
+    assert all(0 < float(row["Dice_coef"]) < 1 for row in rows)
+
+
+def test_resume_trains_the_folds_that_are_missing_alone(crossed, prepared, call, training, tree):
+    folder = crossed[0]
+    runs = ("--runs", folder / "runs", "--data", prepared.data)
+    before = tree(folder / "runs")
+    again = call("train", "--folds", 2, "--name", "cv", "--resume", *runs, *training)
+    assert again.status == 0
+    assert tree(folder / "runs") == before
+    assert call("train", "--folds", 2, "--name", "cv", *runs, *training).status == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--fold", 1), "--fold needs --folds"),
+        (("--folds", 2, "--fold", 3), "--fold is 3"),
+        (("--folds", 2, "--on", "all"), "--folds leaves scans out"),
+        (("--on", "some"), "--on is some"),
+        (("--setting", "colour=1"), "colour"),
+        (("--setting", "augmentation.colour=1"), "augmentation.colour"),
+        (("--setting", "warmup_epochs=soon"), "warmup_epochs is soon"),
+        (("--setting", "epochs"), "KEY=VALUE"),
+    ],
+)
+def test_what_makes_no_sense_is_wrong_usage(call, options, named):
+    ended = call("train", *options)
+    assert ended.status == 2
+    assert named in ended.err
+
+
+def test_training_on_all_scans_uses_what_the_folds_chose(
+    crossed, prepared, call, training, tmp_path
+):
+    folder = crossed[0]
+    chosen = folder / "eval" / "cv-folds"
+    options = ("--data", prepared.data, "--on", "all", "--chosen-by", chosen, *training)
+    assert call("train", "--name", "whole", *options, "--epochs", 1).status == 0
+    card = json.loads((tmp_path / "runs/whole/weights/card.json").read_text())
+    choices = json.loads((chosen / "choices.json").read_text())
+    assert len(card["training_scans"]) == 24
+    assert card["postprocess"] == choices["postprocess"]
+    assert card["confidence"] == choices["confidence"]
+
+
+def test_choices_that_are_not_there_are_said_before_anything_is_trained(prepared, call, tmp_path):
+    ended = call("train", "--data", prepared.data, "--chosen-by", tmp_path)
+    assert (ended.status, "choices.json" in ended.err) == (1, True)
+    assert not (tmp_path / "runs").exists()
+
+
+# --- scoring
+
+
+def test_every_scan_is_scored_once(crossed, prepared):
+    folder, _, score = crossed
+    assert score.status == 0, score.err
+    assert "network that had not seen it" in score.out
+    rows = per_image(folder)
+    assert sorted(row["case"] for row in rows) == sorted(
+        c.case for c in open_data(prepared.data).cases
+    )
+    metrics = json.loads((folder / "eval/cv-folds/metrics.json").read_text())
+    assert metrics["per_image"]["scans"] == 24
+    assert sum(fold["scans"] for fold in metrics["by_fold"].values()) == 24
+    assert set(metrics["chosen_for_fold"]) == {"1", "2"}
+
+
+def test_a_fold_is_scored_as_its_weights_alone_would_score_it(crossed, prepared, call, tmp_path):
+    folder = crossed[0]
+    weights = folder / "runs/cv/fold-2/weights"
+    ended = call("eval", "--split", "all", "--data", prepared.data, "--weights", weights)
+    assert ended.status == 0, ended.err
+    assert "all scans" in ended.out
+    data = open_data(prepared.data)
+    unseen = {c.case for c, f in zip(data.cases, data.folds(2), strict=True) if f == 2}
+    with (tmp_path / "eval/fold-2-all/per_image.csv").open(newline="") as file:
+        alone = {row["case"]: row for row in csv.DictReader(file)}
+    assert {name for name, row in alone.items() if row["seen"] != "same"} == unseen
+
+
+def test_folds_that_are_missing_or_of_other_data_are_refused(
+    crossed, prepared, call, scans, tmp_path
+):
+    folder = crossed[0]
+    weights = ("--weights", folder / "runs/cv", "--data", prepared.data)
+    ended = call("eval", "--folds", 3, *weights)
+    assert (ended.status, "left out" in ended.err) == (1, True)
+    assert call("eval", "--folds", 2, "--data", prepared.data).status == 1  # no runs here
+    assert call("preprocess", scans, "--size", 64, "--seed", 5, "--out", "other").status == 0
+    ended = call("eval", "--folds", 2, "--weights", folder / "runs/cv", "--data", "other")
+    assert (ended.status, "not trained on this data" in ended.err) == (1, True)
+    assert not (tmp_path / "eval").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--fold", 1), "--fold needs --folds"),
+        (("--folds", 3, "--fold", 1), "two or more"),
+        (("--folds", 3, "--fold", 1, "--fold", 4), "of 3"),
+        (("--folds", 2, "--weights-sha256", "0"), "--weights-sha256"),
+    ],
+)
+def test_folds_that_cannot_be_scored_are_wrong_usage(call, options, named):
+    ended = call("eval", *options)
+    assert (ended.status, named in ended.err) == (2, True)
