@@ -28,6 +28,37 @@ def bce_dice(truth: Tensor, probability: Tensor) -> Tensor:
     return ops.mean(entropy, axes) + 1 - overlap / both
 
 
+def presence(truth: Tensor, probability: Tensor) -> Tensor:
+    """Binary cross-entropy of whether there is a lesion at all, told from the map's highest cell.
+
+    Both are (N, rows, columns, 1) float, rows and columns at least 1; returns (N,). Cells are a
+    32nd of the rows and of the columns. What a map's peak says of presence is what post-processing
+    and confidence go by, and no other term of the loss asks a normal scan's peak to be low.
+    """
+    truth = ops.cast(truth, "float32")
+    probability = ops.cast(probability, "float32")
+    cell = tuple(max(1, side // 32) for side in probability.shape[1:3])
+    cells = ops.average_pool(probability, cell, cell)
+    peak = ops.clip(ops.max(cells, axis=(1, 2, 3)), 1e-5, 1 - 1e-5)
+    lesion = ops.max(truth, axis=(1, 2, 3))
+    return -(lesion * ops.log(peak) + (1 - lesion) * ops.log(1 - peak))
+
+
+class Objective(keras.losses.Loss):
+    """What training minimises: `bce_dice` and a share of `presence`, averaged over the batch."""
+
+    def __init__(self, presence_weight: float) -> None:
+        super().__init__(name="objective")
+        self.presence_weight = presence_weight
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """(N,) of two (N, rows, columns, 1) tensors."""
+        value = bce_dice(y_true, y_pred)
+        if self.presence_weight:
+            value += self.presence_weight * presence(y_true, y_pred)
+        return value
+
+
 class PixelScores(keras.metrics.Metric):
     """The six figures of the literature, pooled over every pixel that was seen since the reset.
 

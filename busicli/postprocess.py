@@ -16,9 +16,10 @@ def lesion_mask(probability: Probability, settings: PostprocessSettings) -> Mask
     """The lesions of a (rows, columns) probability map, as a new boolean mask of that shape.
 
     Pixels at or above the threshold form 8-connected components. Those smaller than
-    `min_area_fraction` of the whole map, or nowhere as high as `min_peak`, are dropped; then holes
-    of at most `max_hole_fraction` of the whole map are filled. A hole is 4-connected background
-    that does not reach the map's border; a dropped component inside it is part of it.
+    `min_area_fraction` of the whole map, nowhere as high as `min_peak` or on average not as high as
+    `min_mean`, are dropped; then holes of at most `max_hole_fraction` of the whole map are filled.
+    A hole is 4-connected background that does not reach the map's border; a dropped component
+    inside it is part of it.
     The mask is empty where nothing is left, and for a map without pixels. The map is not changed.
     Raises InputError where the map is not two-dimensional or holds NaN.
 
@@ -69,11 +70,15 @@ def _kept(
 ) -> NDArray[np.bool_]:
     """For each label whether its component stays, the background (label 0) never."""
     # An area divided by the map's is exactly the share a user writes; a product may round up.
-    kept = np.bincount(components.ravel()) / map_px >= settings.min_area_fraction
+    areas = np.bincount(components.ravel())
+    kept = areas / map_px >= settings.min_area_fraction
     if settings.min_peak > settings.threshold:
         peaks = np.zeros(kept.size, probability.dtype)
         np.maximum.at(peaks, components.ravel(), probability.ravel())
         kept &= peaks >= settings.min_peak
+    if settings.min_mean > settings.threshold:
+        sums = np.bincount(components.ravel(), probability.ravel())
+        kept &= sums >= settings.min_mean * areas
     kept[0] = False
     return kept
 

@@ -109,6 +109,8 @@ class PostprocessSettings(_Record):
     """Components smaller than this share of the scan are dropped, in [0, 1)."""
     min_peak: float = 0.0
     """Components whose highest probability is lower are dropped, in [0, 1]."""
+    min_mean: float = 0.0
+    """Components whose mean probability is lower are dropped, in [0, 1]."""
     max_hole_fraction: float = 1.0
     """Holes up to this share of the scan are filled, in [0, 1]; 1 fills all, 0 none."""
 
@@ -121,6 +123,7 @@ class PostprocessSettings(_Record):
             "in [0, 1)",
         )
         _check(0 <= self.min_peak <= 1, "min_peak", self.min_peak, "in [0, 1]")
+        _check(0 <= self.min_mean <= 1, "min_mean", self.min_mean, "in [0, 1]")
         _check(
             0 <= self.max_hole_fraction <= 1,
             "max_hole_fraction",
@@ -183,12 +186,14 @@ class TrainSettings(_Record):
     """How a network is trained."""
 
     epochs: int = 100
-    batch_size: int = 16
-    learning_rate: float = 1e-3
+    batch_size: int = 8
+    learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     warmup_epochs: float = 1.0
     ema_momentum: float = 0.99
     """Weights are averaged with this momentum a step, and the average is validated and kept."""
+    presence_weight: float = 0.1
+    """Weight of the loss's term for whether there is a lesion at all; the others weigh 1 each."""
     precision: Precision = "float32"
     augment: bool = True
     augmentation: AugmentSettings = AugmentSettings()
@@ -199,6 +204,7 @@ class TrainSettings(_Record):
         _check(self.batch_size >= 1, "batch size", self.batch_size, "at least 1")
         _check(self.learning_rate > 0, "learning rate", self.learning_rate, "above 0")
         _check(0 <= self.ema_momentum < 1, "ema_momentum", self.ema_momentum, "in [0, 1)")
+        _check(self.presence_weight >= 0, "presence_weight", self.presence_weight, "0 or more")
         known = self.precision in ("float32", "bfloat16")
         _check(known, "precision", self.precision, "float32 or bfloat16")
 

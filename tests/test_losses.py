@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from busicli.losses import SMOOTH_PX, PixelScores, bce_dice
+from busicli.losses import SMOOTH_PX, Objective, PixelScores, bce_dice, presence
 from busicli.metrics import pixel_counts, pooled_scores
 
 
@@ -48,6 +48,32 @@ def test_a_normal_scans_loss_falls_with_its_false_probability():
     empty = np.zeros((4, 16, 16))
     levels = np.array([0.4, 0.2, 0.1, 0.01])[:, None, None] + empty
     assert (np.diff(loss_of(empty, levels)) < 0).all()
+
+
+def test_presence_goes_by_the_highest_cell_alone():
+    # 64 pixels in 32 cells of 2 x 2: the highest mean is (0.9 + 3 x 0.5) / 4 = 0.6.
+    probability = np.full((2, 64, 64, 1), 0.1, np.float32)
+    probability[:, 10:12, 20:22] = 0.5
+    probability[:, 10, 20] = 0.9
+    truth = np.zeros_like(probability)
+    truth[1, 40:50, 40:50] = 1
+    found = ops.convert_to_numpy(presence(truth, probability))
+    np.testing.assert_allclose(found, [-math.log(0.4), -math.log(0.6)], rtol=1e-5)
+
+
+def test_presence_of_scans_smaller_than_its_cells_is_told_by_the_highest_pixel():
+    probability = np.full((1, 8, 8, 1), 0.25, np.float32)
+    found = ops.convert_to_numpy(presence(np.zeros_like(probability), probability))
+    np.testing.assert_allclose(found, [-math.log(0.75)], rtol=1e-5)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5])
+def test_the_objective_is_the_mean_loss_and_a_share_of_presence(weight):
+    truth, probability = (a[..., None].astype(np.float32) for a in random_scans(3))
+    alone = ops.convert_to_numpy(bce_dice(truth, probability))
+    beside = ops.convert_to_numpy(presence(truth, probability))
+    found = float(Objective(weight)(truth, probability))
+    assert found == pytest.approx((alone + weight * beside).mean(), rel=1e-5)
 
 
 def scores_of(*batches) -> dict[str, float]:

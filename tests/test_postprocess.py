@@ -23,6 +23,7 @@ settings_drawn = st.builds(
     threshold=st.sampled_from([0.25, 0.5, 0.6]),
     min_area_fraction=st.sampled_from([0.0, 0.1, 0.3]),
     min_peak=st.sampled_from([0.0, 0.5, 0.75, 1.0]),
+    min_mean=st.sampled_from([0.0, 0.5, 0.75, 0.9]),
     max_hole_fraction=st.sampled_from([0.0, 0.05, 0.2, 1.0]),
 )
 
@@ -84,6 +85,12 @@ def test_components_without_a_high_enough_peak_are_dropped():
     probability = draw("68.67", "66.66")
     settings = PostprocessSettings(min_area_fraction=0.0, min_peak=0.8)
     assert as_text(lesion_mask(probability, settings)) == ["##...", "##..."]
+
+
+def test_components_of_a_low_mean_are_dropped_whatever_their_peak():
+    probability = draw("69.87", "66.78")
+    settings = PostprocessSettings(min_area_fraction=0.0, min_mean=0.75)
+    assert as_text(lesion_mask(probability, settings)) == ["...##", "...##"]
 
 
 def test_area_is_counted_before_holes_are_filled():
@@ -180,7 +187,8 @@ def test_the_result_is_that_of_looking_at_each_component(probability, settings):
     for number in range(1, count + 1):
         component = components == number
         large = component.sum() / component.size >= settings.min_area_fraction
-        if large and probability[component].max() >= settings.min_peak:
+        inside = probability[component]
+        if large and inside.max() >= settings.min_peak and inside.mean() >= settings.min_mean:
             expected |= component
     holes, count = ndimage.label(ndimage.binary_fill_holes(expected) & ~expected)
     for number in range(1, count + 1):

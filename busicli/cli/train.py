@@ -47,8 +47,8 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a stopped run: --name, or the newest.")
     ] = False,
-    batch_size: Annotated[int, typer.Option(min=1)] = 16,
-    learning_rate: Annotated[float, typer.Option(min=0)] = 1e-3,
+    batch_size: Annotated[int, typer.Option(min=1)] = 8,
+    learning_rate: Annotated[float, typer.Option(min=0)] = 2e-3,
     precision: Annotated[
         str, typer.Option(help="float32, or bfloat16 where the processor has it.")
     ] = "float32",

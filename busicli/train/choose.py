@@ -13,7 +13,7 @@ from busicli.settings import Choices, ConfidenceSettings, PostprocessSettings
 
 THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
 MIN_AREAS = (0.0005, 0.001, 0.002, 0.004)
-MIN_PEAKS = (0.0, 0.7, 0.8, 0.9)
+MIN_MEANS = (0.0, 0.6, 0.65, 0.7, 0.725, 0.75, 0.775, 0.8, 0.825, 0.85)
 REVIEW_SHARE = 0.2
 """Share of scans that a person is asked to look at."""
 _SHRINKAGE = 1e-2
@@ -55,14 +55,14 @@ def choose(sweep: Sweep, rows: NDArray[np.bool_]) -> Choices:
 def choose_postprocess(sweep: Sweep, rows: NDArray[np.bool_]) -> PostprocessSettings:
     """The settings with the highest mean Dice per image, two empty masks counting as 1.
 
-    One setting after the other (threshold, smallest area, lowest peak) rather than all together:
+    One setting after the other (threshold, smallest area, lowest mean) rather than all together:
     a validation split is small, and fewer choices fit its chance less. Of equals the first wins.
     """
     best = PostprocessSettings()
     sweeps: tuple[tuple[str, tuple[float, ...]], ...] = (
         ("threshold", THRESHOLDS),
         ("min_area_fraction", MIN_AREAS),
-        ("min_peak", MIN_PEAKS),
+        ("min_mean", MIN_MEANS),
     )
     for name, values in sweeps:
         candidates = [replace(best, **{name: value}) for value in values]

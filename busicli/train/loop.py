@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from busicli.dataset.store import PreparedScans
-from busicli.losses import PixelScores, bce_dice
+from busicli.losses import Objective, PixelScores
 from busicli.settings import TrainSettings
 from busicli.train.batches import PlainBatches, TrainingBatches
 from busicli.train.checkpoint import Progress, load_state, save_state
@@ -51,7 +51,12 @@ def compile_model(model: keras.Model, settings: TrainSettings, scans: int) -> No
         ema_momentum=min(settings.ema_momentum, 1 - 1 / (1 + steps / 10)),
         ema_overwrite_frequency=None,
     )
-    model.compile(optimizer, loss=bce_dice, metrics=[PixelScores()], jit_compile="auto")
+    model.compile(
+        optimizer,
+        loss=Objective(settings.presence_weight),
+        metrics=[PixelScores()],
+        jit_compile="auto",
+    )
     optimizer.build(model.trainable_variables)
 
 
