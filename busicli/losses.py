@@ -13,19 +13,29 @@ SMOOTH_PX = 64.0
 as its false probability does and a tiny lesion still counts."""
 
 
-def bce_dice(truth: Tensor, probability: Tensor) -> Tensor:
-    """Binary cross-entropy plus one minus soft Dice of each image, averaged over the batch.
+def entropy(truth: Tensor, probability: Tensor) -> Tensor:
+    """Binary cross-entropy of each image, the mean over its pixels.
+
+    Both are (N, rows, columns, 1) float; returns (N,).
+    """
+    truth = ops.cast(truth, "float32")
+    probability = ops.clip(ops.cast(probability, "float32"), 1e-6, 1 - 1e-6)
+    right = truth * ops.log(probability) + (1 - truth) * ops.log(1 - probability)
+    return -ops.mean(right, (1, 2, 3))
+
+
+def dice_loss(truth: Tensor, probability: Tensor) -> Tensor:
+    """One minus soft Dice of each image.
 
     Both are (N, rows, columns, 1) float; returns (N,). Per image, so that small lesions weigh as
     much as large ones: Milletari et al. (2016), doi:10.1109/3DV.2016.79, without its squares.
     """
     truth = ops.cast(truth, "float32")
-    probability = ops.clip(ops.cast(probability, "float32"), 1e-6, 1 - 1e-6)
+    probability = ops.cast(probability, "float32")
     axes = (1, 2, 3)
-    entropy = -(truth * ops.log(probability) + (1 - truth) * ops.log(1 - probability))
     overlap = 2 * ops.sum(truth * probability, axes) + SMOOTH_PX
     both = ops.sum(truth, axes) + ops.sum(probability, axes) + SMOOTH_PX
-    return ops.mean(entropy, axes) + 1 - overlap / both
+    return 1 - overlap / both
 
 
 def presence(truth: Tensor, probability: Tensor) -> Tensor:
@@ -45,18 +55,17 @@ def presence(truth: Tensor, probability: Tensor) -> Tensor:
 
 
 class Objective(keras.losses.Loss):
-    """What training minimises: `bce_dice` and a share of `presence`, averaged over the batch."""
+    """What training minimises: the three terms above, weighed, averaged over the batch."""
 
-    def __init__(self, presence_weight: float) -> None:
+    def __init__(self, *, entropy: float, dice: float, presence: float) -> None:
+        """Each term's weight; what weighs nothing is not computed."""
         super().__init__(name="objective")
-        self.presence_weight = presence_weight
+        self.weights = {"entropy": entropy, "dice": dice, "presence": presence}
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """(N,) of two (N, rows, columns, 1) tensors."""
-        value = bce_dice(y_true, y_pred)
-        if self.presence_weight:
-            value += self.presence_weight * presence(y_true, y_pred)
-        return value
+        terms = {"entropy": entropy, "dice": dice_loss, "presence": presence}
+        return sum(w * terms[name](y_true, y_pred) for name, w in self.weights.items() if w)
 
 
 class PixelScores(keras.metrics.Metric):

@@ -9,19 +9,23 @@ from busicli.settings import PreprocessSettings
 
 
 def network_image(scan: Image, settings: PreprocessSettings) -> Image:
-    """The scan stretched to (size, size, 3) uint8, low-pass filtered where it shrinks.
+    """The scan as (size, size, 3) uint8, low-pass filtered where it shrinks.
 
     Pillow's resampling is used: a seventh of scikit-image's time with the same filter.
     """
-    size = (settings.size_px, settings.size_px)
-    return np.asarray(Pillow.fromarray(scan).resize(size, Pillow.Resampling.BILINEAR))
+    rows, columns = _place(scan.shape[:2], settings)
+    size = (columns.stop - columns.start, rows.stop - rows.start)
+    resized = np.asarray(Pillow.fromarray(scan).resize(size, Pillow.Resampling.BILINEAR))
+    return _in_square(resized, (rows, columns), settings)
 
 
 def network_mask(mask: Mask, settings: PreprocessSettings) -> NDArray[np.uint8]:
-    """The mask stretched to (size, size) uint8 of 0 and 1: lesion where half the area is."""
-    size = (settings.size_px, settings.size_px)
+    """The mask as (size, size) uint8 of 0 and 1: lesion where half the area is."""
+    rows, columns = _place(mask.shape, settings)
+    size = (columns.stop - columns.start, rows.stop - rows.start)
     grey = Pillow.fromarray(mask.astype(np.uint8) * np.uint8(255))
-    return (np.asarray(grey.resize(size, Pillow.Resampling.BOX)) >= 128).astype(np.uint8)
+    resized = (np.asarray(grey.resize(size, Pillow.Resampling.BOX)) >= 128).astype(np.uint8)
+    return _in_square(resized, (rows, columns), settings)
 
 
 def network_values(images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -29,9 +33,33 @@ def network_values(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     return images.astype(np.float32) * np.float32(1 / 255)
 
 
-def native_probability(probability: Probability, shape: tuple[int, int]) -> Probability:
+def native_probability(
+    probability: Probability, shape: tuple[int, int], settings: PreprocessSettings
+) -> Probability:
     """A (size, size) probability map at the scan's own (rows, columns), bilinear."""
-    picture = Pillow.fromarray(np.ascontiguousarray(probability, np.float32))
+    picture = Pillow.fromarray(
+        np.ascontiguousarray(probability[_place(shape, settings)], np.float32)
+    )
     resized = picture.resize((shape[1], shape[0]), Pillow.Resampling.BILINEAR)
     native: Probability = np.clip(np.asarray(resized), 0.0, 1.0)
     return native
+
+
+def _place(shape: tuple[int, ...], settings: PreprocessSettings) -> tuple[slice, slice]:
+    """Where a scan of (rows, columns) stands in the network's square."""
+    size = settings.size_px
+    if settings.aspect == "stretch":
+        return slice(0, size), slice(0, size)
+    sides = [max(1, round(side * size / max(shape))) for side in shape]
+    rows, columns = (slice((size - side) // 2, (size - side) // 2 + side) for side in sides)
+    return rows, columns
+
+
+def _in_square(
+    picture: NDArray[np.uint8], place: tuple[slice, slice], settings: PreprocessSettings
+) -> NDArray[np.uint8]:
+    if settings.aspect == "stretch":
+        return picture
+    square = np.zeros((settings.size_px, settings.size_px, *picture.shape[2:]), np.uint8)
+    square[place] = picture
+    return square

@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 from busicli.errors import InputError
 
 SplitBy = Literal["group", "image"]
+Aspect = Literal["stretch", "keep"]
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -78,9 +79,12 @@ class PreprocessSettings(_Record):
     """How a scan becomes the network's input."""
 
     size_px: int = 256
-    """Rows and columns of the square that scans and masks are stretched to."""
+    """Rows and columns of the square that scans and masks are made to fit."""
+    aspect: Aspect = "stretch"
+    """`stretch` fills the square; `keep` keeps the scan's proportions, in the middle of black."""
 
     def __post_init__(self) -> None:
+        _check(self.aspect in ("stretch", "keep"), "aspect", self.aspect, "stretch or keep")
         _check(16 <= self.size_px <= 4096, "the input size", self.size_px, "between 16 and 4096 px")
 
 
@@ -192,8 +196,12 @@ class TrainSettings(_Record):
     warmup_epochs: float = 1.0
     ema_momentum: float = 0.99
     """Weights are averaged with this momentum a step, and the average is validated and kept."""
+    entropy_weight: float = 1.0
+    """Weight in the loss of each pixel's binary cross-entropy."""
+    dice_weight: float = 1.0
+    """Weight in the loss of one minus each scan's soft Dice."""
     presence_weight: float = 0.1
-    """Weight of the loss's term for whether there is a lesion at all; the others weigh 1 each."""
+    """Weight in the loss of whether there is a lesion at all."""
     precision: Precision = "float32"
     augment: bool = True
     augmentation: AugmentSettings = AugmentSettings()
@@ -204,7 +212,9 @@ class TrainSettings(_Record):
         _check(self.batch_size >= 1, "batch size", self.batch_size, "at least 1")
         _check(self.learning_rate > 0, "learning rate", self.learning_rate, "above 0")
         _check(0 <= self.ema_momentum < 1, "ema_momentum", self.ema_momentum, "in [0, 1)")
-        _check(self.presence_weight >= 0, "presence_weight", self.presence_weight, "0 or more")
+        for name in ("entropy_weight", "dice_weight", "presence_weight"):
+            _check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+        _check(self.entropy_weight + self.dice_weight > 0, "the loss", "nothing", "some weight")
         known = self.precision in ("float32", "bfloat16")
         _check(known, "precision", self.precision, "float32 or bfloat16")
 

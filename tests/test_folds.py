@@ -144,6 +144,19 @@ def test_training_on_all_scans_uses_what_the_folds_chose(
     assert card["confidence"] == choices["confidence"]
 
 
+def test_training_on_one_data_set_leaves_the_others_scans_out(call, scans, training, tmp_path):
+    table = tmp_path / "more.csv"
+    table.write_text(f"scan,masks,class,group,split\n{scans / 'normal' / 'phantom-19.png'},,,,\n")
+    assert call("preprocess", scans, "--table", table, "--size", 64).status == 0
+    options = ("--name", "own", "--on", "all", "--from", scans.name, *training, "--epochs", 1)
+    assert call("train", *options).status == 0
+    card = json.loads((tmp_path / "runs/own/weights/card.json").read_text())
+    assert len(card["training_scans"]) == 24
+    assert card["training"]["data"]["trained_on"] == f"all scans of {scans.name}"
+    ended = call("train", "--from", "elsewhere")
+    assert (ended.status, "elsewhere" in ended.err) == (1, True)
+
+
 def test_choices_that_are_not_there_are_said_before_anything_is_trained(prepared, call, tmp_path):
     ended = call("train", "--data", prepared.data, "--chosen-by", tmp_path)
     assert (ended.status, "choices.json" in ended.err) == (1, True)

@@ -4,24 +4,26 @@ import numpy as np
 import pytest
 from keras import ops
 
-from busicli.losses import SMOOTH_PX, Objective, PixelScores, bce_dice, presence
+from busicli.losses import SMOOTH_PX, Objective, PixelScores, dice_loss, entropy, presence
 from busicli.metrics import pixel_counts, pooled_scores
 
 
 def loss_of(truth, probability) -> np.ndarray:
     """The loss of (N, rows, columns) arrays."""
     shaped = (np.asarray(a, np.float32)[..., None] for a in (truth, probability))
-    return ops.convert_to_numpy(bce_dice(*shaped))
+    truth, probability = shaped
+    both = entropy(truth, probability) + dice_loss(truth, probability)
+    return ops.convert_to_numpy(both)
 
 
 def test_the_loss_of_one_image_is_the_sum_worked_by_hand():
     # Cross-entropy: three pixels at -ln 0.75, one at -ln 0.5.
     # Dice: twice the overlap 0.75 + 0.5 against 2 of truth and 0.75 + 0.5 + 0.25 + 0.25.
     truth, probability = [[[1, 1], [0, 0]]], [[[0.75, 0.5], [0.25, 0.25]]]
-    entropy = (3 * -math.log(0.75) - math.log(0.5)) / 4
+    entropies = (3 * -math.log(0.75) - math.log(0.5)) / 4
     dice = (2 * 1.25 + 64) / (2 + 1.75 + 64)
     assert SMOOTH_PX == 64
-    np.testing.assert_allclose(loss_of(truth, probability), [entropy + 1 - dice], rtol=1e-5)
+    np.testing.assert_allclose(loss_of(truth, probability), [entropies + 1 - dice], rtol=1e-5)
 
 
 def test_each_image_has_its_own_loss():
@@ -67,13 +69,13 @@ def test_presence_of_scans_smaller_than_its_cells_is_told_by_the_highest_pixel()
     np.testing.assert_allclose(found, [-math.log(0.75)], rtol=1e-5)
 
 
-@pytest.mark.parametrize("weight", [0.0, 0.5])
-def test_the_objective_is_the_mean_loss_and_a_share_of_presence(weight):
+@pytest.mark.parametrize("weights", [(1, 1, 0), (1, 0, 0), (0, 1, 0.5)])
+def test_the_objective_is_the_mean_of_the_weighed_terms(weights):
     truth, probability = (a[..., None].astype(np.float32) for a in random_scans(3))
-    alone = ops.convert_to_numpy(bce_dice(truth, probability))
-    beside = ops.convert_to_numpy(presence(truth, probability))
-    found = float(Objective(weight)(truth, probability))
-    assert found == pytest.approx((alone + weight * beside).mean(), rel=1e-5)
+    terms = [ops.convert_to_numpy(f(truth, probability)) for f in (entropy, dice_loss, presence)]
+    objective = Objective(**dict(zip(("entropy", "dice", "presence"), weights, strict=True)))
+    expected = sum(w * term for w, term in zip(weights, terms, strict=True)).mean()
+    assert float(objective(truth, probability)) == pytest.approx(expected, rel=1e-5)
 
 
 def scores_of(*batches) -> dict[str, float]:

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from busicli.metrics import dice
 from busicli.preprocess import native_probability, network_image, network_mask, network_values
 from busicli.settings import PreprocessSettings
 
@@ -65,14 +66,14 @@ def test_what_is_given_is_not_changed():
     network_image(scan, SMALL)
     network_mask(mask, SMALL)
     network_values(scan)
-    native_probability(probability, (20, 30))
+    native_probability(probability, (20, 30), SMALL)
     for then, now in zip(before, (scan, mask, probability), strict=True):
         np.testing.assert_array_equal(then, now)
 
 
 @given(shapes, st.floats(0, 1, width=32))
 def test_a_constant_map_stays_constant_at_the_scans_size(shape, value):
-    native = native_probability(np.full((16, 16), value, np.float32), shape)
+    native = native_probability(np.full((16, 16), value, np.float32), shape, SMALL)
     assert native.shape == shape
     assert native.dtype == np.float32
     np.testing.assert_allclose(native, value, atol=1e-6)
@@ -81,7 +82,7 @@ def test_a_constant_map_stays_constant_at_the_scans_size(shape, value):
 @given(shapes, st.integers(0, 99))
 def test_a_map_at_the_scans_size_stays_a_probability(shape, seed):
     noise = (np.random.default_rng(seed).random((16, 16)) < 0.5).astype(np.float32)
-    native = native_probability(noise, shape)
+    native = native_probability(noise, shape, SMALL)
     assert native.min() >= 0
     assert native.max() <= 1
 
@@ -92,7 +93,30 @@ def test_a_lesion_comes_back_where_it_was():
     mask = np.zeros((60, 120), bool)
     mask[:30, 60:] = True
     small = network_mask(mask, SMALL).astype(np.float32)
-    back = native_probability(small, mask.shape) >= 0.5
+    back = native_probability(small, mask.shape, SMALL) >= 0.5
     assert not (back ^ mask)[:26, 68:].any()
     assert not back[34:].any()
     assert not back[:, :52].any()
+
+
+KEPT = PreprocessSettings(size_px=16, aspect="keep")
+
+
+def test_a_scan_that_keeps_its_proportions_stands_in_the_middle_of_black():
+    image = network_image(np.full((20, 40, 3), 9, np.uint8), KEPT)
+    mask = network_mask(np.ones((40, 10), bool), KEPT)
+    assert (image[4:12] == 9).all()
+    assert not image[:4].any()
+    assert not image[12:].any()
+    assert mask[:, 6:10].all()
+    assert mask.sum() == 16 * 4
+
+
+@pytest.mark.parametrize("shape", [(90, 50), (50, 90), (64, 64), (3, 200)])
+def test_a_map_comes_back_to_the_place_it_was_made_from(shape):
+    mask = np.zeros(shape, bool)
+    mask[: shape[0] // 2 + 1, shape[1] // 4 : shape[1] // 2] = True
+    settings = PreprocessSettings(size_px=128, aspect="keep")
+    small = network_mask(mask, settings).astype(np.float32)
+    back = native_probability(small, shape, settings) >= 0.5
+    assert dice(back, mask) > 0.95

@@ -7,7 +7,7 @@ import pytest
 from busicli.dataset.store import PreparedScans
 from busicli.errors import InputError
 from busicli.registry import find
-from busicli.settings import PostprocessSettings, TrainSettings
+from busicli.settings import PostprocessSettings, PreprocessSettings, TrainSettings
 from busicli.train.batches import PlainBatches, TrainingBatches
 from busicli.train.checkpoint import Progress, load_state, save_state
 from busicli.train.choose import Sweep, choose, choose_confidence, choose_postprocess
@@ -25,7 +25,9 @@ def split_of(count: int, size: int = 8) -> PreparedScans:
     numbers = np.arange(count, dtype=np.uint8)
     images = np.broadcast_to(numbers[:, None, None, None], (count, size, size, 3))
     masks = np.broadcast_to(numbers[:, None, None] % 2, (count, size, size))
-    return PreparedScans(images=images, masks=masks, cases=(), folder=Path())
+    return PreparedScans(
+        images=images, masks=masks, cases=(), folder=Path(), preprocess=PreprocessSettings()
+    )
 
 
 def numbers_in(batches) -> list[list[int]]:
@@ -40,7 +42,9 @@ def textured(count: int = 6, size: int = 32) -> PreparedScans:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (count, size, size, 1), np.uint8).repeat(3, axis=3)
     masks = (rng.random((count, size, size)) < 0.3).astype(np.uint8)
-    return PreparedScans(images=images, masks=masks, cases=(), folder=Path())
+    return PreparedScans(
+        images=images, masks=masks, cases=(), folder=Path(), preprocess=PreprocessSettings()
+    )
 
 
 # --- batches

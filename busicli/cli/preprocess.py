@@ -35,6 +35,9 @@ def preprocess(
     size: Annotated[
         int, typer.Option(min=16, max=4096, help="Rows and columns of the network's input, px.")
     ] = 256,
+    aspect: Annotated[
+        str, typer.Option(help="stretch scans to the square, or keep their proportions.")
+    ] = "stretch",
     seed: Seed = 0,
     jobs: Jobs = -1,
 ) -> None:
@@ -43,6 +46,8 @@ def preprocess(
         raise UsageError("no data set was given; name a folder, or a table with --table.")
     if split_by not in ("group", "image"):
         raise UsageError(f"--split-by is {split_by}; it must be group or image.")
+    if aspect not in ("stretch", "keep"):
+        raise UsageError(f"--aspect is {aspect}; it must be stretch or keep.")
     # imported here: SciPy and matplotlib would double the time of --help
     from busicli.cli.progress import tracked
     from busicli.settings import PreprocessSettings, SplitSettings
@@ -52,7 +57,9 @@ def preprocess(
         folders=tuple(datasets or ()),
         tables=tuple(table or ()),
         out=out,
-        preprocess=PreprocessSettings(size_px=size),
+        preprocess=PreprocessSettings(
+            size_px=size, aspect="keep" if aspect == "keep" else "stretch"
+        ),
         split=SplitSettings(by="image" if split_by == "image" else "group", seed=seed),
         split_from=split_from,
         jobs=jobs,

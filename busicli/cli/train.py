@@ -39,6 +39,10 @@ def train(
     fold: Annotated[
         list[int] | None, typer.Option(min=1, help="Only this one of --folds; repeatable.")
     ] = None,
+    from_: Annotated[
+        list[str] | None,
+        typer.Option("--from", metavar="DATASET", help="Only this data set's scans; repeatable."),
+    ] = None,
     chosen_by: Annotated[
         Path | None,
         typer.Option(metavar="EVAL", help="Results of eval --folds: use what was chosen there."),
@@ -72,7 +76,8 @@ def train(
     _check(on, folds, fold)
     # imported here: SciPy and matplotlib would double the time of --help
     from busicli.settings import TrainSettings
-    from busicli.workflows.fit import FitRequest, fit, fit_fold
+    from busicli.workflows.fit import fit, fit_fold
+    from busicli.workflows.fit_request import FitRequest
 
     try:
         settings = TrainSettings(
@@ -93,6 +98,7 @@ def train(
         settings=settings,
         options=dict(map(_pair, option or ())),
         on="all" if on == "all" else "train",
+        datasets=tuple(from_ or ()),
         chosen_by=chosen_by,
         init=init,
         plugins=tuple(plugin or ()),

@@ -74,6 +74,7 @@ class PreparedScans:
     cases: tuple[Case, ...]
     folder: Path
     """The data folder."""
+    preprocess: PreprocessSettings
 
     def native_mask(self, index: int) -> Mask:
         """The united mask of one scan at the scan's own size, (rows, columns) bool."""
@@ -103,7 +104,13 @@ class PreparedData:
             raise _unusable(folder) from error
         if not len(cases) == len(images) == len(masks):
             raise _unusable(folder)
-        return PreparedScans(images=images, masks=masks, cases=tuple(cases), folder=self.folder)
+        return PreparedScans(
+            images=images,
+            masks=masks,
+            cases=tuple(cases),
+            folder=self.folder,
+            preprocess=self.preprocess,
+        )
 
     def gather(self, cases: Sequence[Case]) -> PreparedScans:
         """The given scans of this folder, at least one, in this order, whatever their splits."""
@@ -114,6 +121,7 @@ class PreparedData:
             masks=Rows([(np.asarray(scans.masks), row) for scans, row in pairs]),
             cases=tuple(cases),
             folder=self.folder,
+            preprocess=self.preprocess,
         )
 
     def folds(self, count: int) -> NDArray[np.int64]:
@@ -211,7 +219,10 @@ def write_index(folder: Path, cases: Sequence[Case], info: dict[str, Any]) -> st
 
 
 def _fingerprint(cases: Sequence[Case], info: dict[str, Any]) -> str:
-    parts = [json.dumps(info["preprocess"], sort_keys=True)]
+    preprocess = dict(info["preprocess"])
+    if preprocess.get("aspect") == "stretch":
+        del preprocess["aspect"]  # data of before there was a choice stay the same data
+    parts = [json.dumps(preprocess, sort_keys=True)]
     for case in cases:
         place = f"{case.split} {case.index}"
         parts.append(f"{case.print.pixels_sha256} {case.mask_sha256} {place}")

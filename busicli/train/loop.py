@@ -51,12 +51,12 @@ def compile_model(model: keras.Model, settings: TrainSettings, scans: int) -> No
         ema_momentum=min(settings.ema_momentum, 1 - 1 / (1 + steps / 10)),
         ema_overwrite_frequency=None,
     )
-    model.compile(
-        optimizer,
-        loss=Objective(settings.presence_weight),
-        metrics=[PixelScores()],
-        jit_compile="auto",
+    objective = Objective(
+        entropy=settings.entropy_weight,
+        dice=settings.dice_weight,
+        presence=settings.presence_weight,
     )
+    model.compile(optimizer, loss=objective, metrics=[PixelScores()], jit_compile="auto")
     optimizer.build(model.trainable_variables)
 
 

@@ -119,9 +119,11 @@ def _chosen_weights(request: EvaluateRequest, data: PreparedData) -> tuple[str, 
 
 def _check_fit(card: Card, data: PreparedData) -> None:
     if card.preprocess != data.preprocess:
+        wanted, found = card.preprocess, data.preprocess
         raise InputError(
-            f"the weights {card.name} take {card.preprocess.size_px} px but the data are prepared "
-            f"at {data.preprocess.size_px}; run preprocess with --size {card.preprocess.size_px}."
+            f"the weights {card.name} take scans of {wanted.size_px} px ({wanted.aspect}) but the "
+            f"data are prepared at {found.size_px} ({found.aspect}); run preprocess with "
+            f"--size {wanted.size_px} --aspect {wanted.aspect}."
         )
 
 
@@ -148,7 +150,7 @@ def score_scan(
     """One scan's scores at its own size, and how far its mask would have been trusted."""
     case = scans.cases[index]
     score = image_score(
-        _native_mask(case, probability, chosen.postprocess),
+        _native_mask(case, probability, chosen.postprocess, scans.preprocess),
         scans.native_mask(index),
         case=case.case,
         dataset=case.dataset,
@@ -163,8 +165,14 @@ def score_scan(
     return replace(score, confidence=trusted, review=review)
 
 
-def _native_mask(case: Case, probability: Probability, settings: PostprocessSettings) -> Mask:
-    return lesion_mask(native_probability(probability, (case.height, case.width)), settings)
+def _native_mask(
+    case: Case,
+    probability: Probability,
+    postprocess: PostprocessSettings,
+    preprocess: PreprocessSettings,
+) -> Mask:
+    native = native_probability(probability, (case.height, case.width), preprocess)
+    return lesion_mask(native, postprocess)
 
 
 def figures_of(
@@ -202,8 +210,8 @@ def examples_of(
     for index in picked:
         case = scans.cases[index]
         dice = "both empty" if np.isnan(scores[index].dice) else f"Dice {scores[index].dice:.2f}"
-        shown = PreprocessSettings(size_px=maps.shape[1])
-        mask = network_mask(_native_mask(case, maps[index], settings[index]), shown)
+        native = _native_mask(case, maps[index], settings[index], scans.preprocess)
+        mask = network_mask(native, scans.preprocess)
         images, masks = scans.images[index : index + 1], scans.masks[index : index + 1]
         rows.append((f"{case.case}\n{dice}", images[0], masks[0], mask))
     return examples_figure(rows)

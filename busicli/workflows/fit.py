@@ -1,17 +1,16 @@
 """Training a model on prepared data: a run folder with checkpoints, curves and weights."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from busicli.dataset.store import PreparedData, PreparedScans, open_data
-from busicli.errors import InputError
 from busicli.files import folder_lock
 from busicli.framework import load_keras
 from busicli.metrics import dice
@@ -19,7 +18,7 @@ from busicli.postprocess import lesion_mask
 from busicli.records import Case, Mask
 from busicli.registry import find
 from busicli.results.choices import read_choices
-from busicli.settings import Choices, TrainSettings
+from busicli.settings import Choices
 from busicli.versions import versions
 from busicli.weights import (
     CARD,
@@ -31,7 +30,8 @@ from busicli.weights import (
     read_numbers,
     save_weights,
 )
-from busicli.workflows.run_folder import RUN, check_run, draw_curves, left_out, write_run
+from busicli.workflows.fit_request import FitRequest, check_scans, scans_of, trained_on
+from busicli.workflows.run_folder import RUN, check_run, draw_curves, write_run
 
 if TYPE_CHECKING:
     import keras
@@ -41,29 +41,6 @@ if TYPE_CHECKING:
 
 Numbers = tuple[str, dict[str, np.ndarray[Any, Any]]]
 """The name of some weights, and their arrays by key."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FitRequest:
-    """What to train, on what, and where to."""
-
-    data: Path
-    runs: Path
-    name: str
-    model: str
-    settings: TrainSettings
-    on: Literal["train", "all"] = "train"
-    """The training split, the best epoch by the validation split kept; or every scan of the data,
-    the last epoch kept."""
-    fold: tuple[int, int] | None = None
-    """Number, from 1, and how many: every scan but this fold's, the last epoch kept."""
-    chosen_by: Path | None = None
-    """A cross-validation's results: the post-processing and confidence chosen there are used."""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    init: str | None = None
-    """Weights to begin from."""
-    plugins: tuple[Path, ...] = ()
-    resume: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +60,7 @@ def fit(request: FitRequest, on_batch: "OnBatch", on_epoch: "OnEpoch") -> FitOut
     architecture = find(request.model, request.plugins)
     architecture.check_size(data.preprocess.size_px)
     architecture.checked_options(dict(request.options))
-    if request.fold is None and request.on == "train":
-        _check_splits(data)
+    check_scans(request, data)
     begin_with = _numbers(request.init) if request.init else None
     chosen = read_choices(request.chosen_by) if request.chosen_by else Choices()
     folder = request.runs / request.name
@@ -138,7 +114,7 @@ def _fit_locked(
     if given[0]:
         name, numbers = given[0]
         fill_model(model, numbers, name)
-    train, val = _scans(request, data)
+    train, val = scans_of(request, data)
     compile_model(model, settings, len(train.images))
     if not (folder / RUN).is_file():
         write_run(folder, _record(request, data))
@@ -157,17 +133,6 @@ def _fit_locked(
     return FitOutcome(folder=folder, history=history, best_epoch=progress.best_epoch, card=card)
 
 
-def _scans(request: FitRequest, data: PreparedData) -> tuple[PreparedScans, PreparedScans | None]:
-    """What to train on and, if anything, what to validate on."""
-    if request.fold is not None:
-        number, count = request.fold
-        folds = data.folds(count)
-        return data.gather([c for c, f in zip(data.cases, folds, strict=True) if f != number]), None
-    if request.on == "all":
-        return data.gather(data.cases), None
-    return data.load("train"), data.load("val")
-
-
 def _record(request: FitRequest, data: PreparedData) -> dict[str, Any]:
     record = {
         "model": {"name": request.model, "options": dict(request.options), "init": request.init},
@@ -175,27 +140,11 @@ def _record(request: FitRequest, data: PreparedData) -> dict[str, Any]:
         "data": {
             "fingerprint": data.fingerprint,
             "datasets": data.info["datasets"],
-            "trained_on": _trained_on(request),
+            "trained_on": trained_on(request),
         },
     }
     document: dict[str, Any] = json.loads(json.dumps(record))  # tuples become lists, as when read
     return document
-
-
-def _trained_on(request: FitRequest) -> str:
-    if request.fold is None:
-        return {"train": "the training split", "all": "all scans"}[request.on]
-    return left_out(*request.fold)
-
-
-def _check_splits(data: PreparedData) -> None:
-    """A table may ask for splits that leave one empty: good for scoring, not for training."""
-    held = {case.split for case in data.cases}
-    if empty := [split for split in ("train", "val") if split not in held]:
-        raise InputError(
-            f"the data in {data.folder} hold no scan for {' and '.join(empty)}, and training needs "
-            "both; ask for other splits in the table and run preprocess again."
-        )
 
 
 def _card(
@@ -216,7 +165,7 @@ def _card(
             "data": {
                 "datasets": data.info["datasets"],
                 "counts": data.info["counts"],
-                "trained_on": _trained_on(request),
+                "trained_on": trained_on(request),
                 "scans": len(trained),
             },
             "fingerprint": data.fingerprint,

@@ -92,7 +92,7 @@ def finish_scan(
     for number, (frame, probability) in enumerate(
         zip(opened.frames, probabilities, strict=True), start=1
     ):
-        native = native_probability(probability, frame.shape[:2])
+        native = native_probability(probability, frame.shape[:2], steps.preprocess)
         mask = lesion_mask(native, steps.chosen.postprocess)
         found += [{"frame": number, **asdict(lesion)} for lesion in lesions(mask, native)]
         place = opened.work.relative, number, len(opened.frames)

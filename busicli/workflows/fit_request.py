@@ -1,0 +1,85 @@
+"""Which scans a run trains on, and which it validates on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from busicli.dataset.store import PreparedData, PreparedScans
+from busicli.errors import InputError
+from busicli.records import Case
+from busicli.settings import TrainSettings
+from busicli.workflows.run_folder import left_out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitRequest:
+    """What to train, on what, and where to."""
+
+    data: Path
+    runs: Path
+    name: str
+    model: str
+    settings: TrainSettings
+    on: Literal["train", "all"] = "train"
+    """The training split, the best epoch by the validation split kept; or every scan of the data,
+    the last epoch kept."""
+    fold: tuple[int, int] | None = None
+    """Number, from 1, and how many: every scan but this fold's, the last epoch kept."""
+    datasets: tuple[str, ...] = ()
+    """Train on these data sets alone; none for all."""
+    chosen_by: Path | None = None
+    """A cross-validation's results: the post-processing and confidence chosen there are used."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    init: str | None = None
+    """Weights to begin from."""
+    plugins: tuple[Path, ...] = ()
+    resume: bool = False
+
+
+def check_scans(request: FitRequest, data: PreparedData) -> None:
+    """Raise InputError where there is nothing to train on, or to validate on if that is needed.
+
+    A table may ask for splits that leave one empty: good for scoring, not for training.
+    """
+    if unknown := sorted(set(request.datasets) - set(data.info["datasets"])):
+        raise InputError(
+            f"the data in {data.folder} hold no data set {', '.join(unknown)}; "
+            f"they hold {', '.join(data.info['datasets'])}."
+        )
+    if request.fold is not None or request.on == "all":
+        return
+    held = {case.split for case in data.cases if _wanted(request, case)}
+    if empty := [split for split in ("train", "val") if split not in held]:
+        raise InputError(
+            f"the data in {data.folder} hold no scan for {' and '.join(empty)}, and training needs "
+            "both; ask for other splits in the table and run preprocess again."
+        )
+
+
+def scans_of(request: FitRequest, data: PreparedData) -> tuple[PreparedScans, PreparedScans | None]:
+    """What to train on and, if anything, what to validate on."""
+    cases = [case for case in data.cases if _wanted(request, case)]
+    if request.fold is not None:
+        number, count = request.fold
+        left = {id(c) for c, f in zip(data.cases, data.folds(count), strict=True) if f == number}
+        return data.gather([case for case in cases if id(case) not in left]), None
+    if request.on == "all":
+        return data.gather(cases), None
+    if not request.datasets:
+        return data.load("train"), data.load("val")
+    train, val = ([case for case in cases if case.split == split] for split in ("train", "val"))
+    return data.gather(train), data.gather(val)
+
+
+def _wanted(request: FitRequest, case: Case) -> bool:
+    return not request.datasets or case.dataset in request.datasets
+
+
+def trained_on(request: FitRequest) -> str:
+    """The scans in words, as run and card name them."""
+    if request.fold is not None:
+        part = left_out(*request.fold)
+    else:
+        part = {"train": "the training split", "all": "all scans"}[request.on]
+    return f"{part} of {', '.join(request.datasets)}" if request.datasets else part
