@@ -36,6 +36,8 @@ class SourceCase:
     """Patient or other unit that must not be divided; empty where unknown."""
     split: str = ""
     """Split asked for by the data set itself; empty to let busicli choose."""
+    device: str = ""
+    """The scanner, where the data set names it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,8 @@ class Case:
     """Of the united mask's pixels and their shape."""
     sources: tuple[str, ...]
     """The scan's path and its masks' paths, as they were given."""
+    device: str = ""
+    """The scanner, where it is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,8 @@ class ImageScore:
     predicted_area_px: int
     scan_px: int
     """Pixels of the whole scan."""
+    device: str = ""
+    """The scanner, where it is known."""
     confidence: float = float("nan")
     """That the mask is good, in [0, 1]; NaN where the weights cannot tell."""
     review: bool = False

@@ -31,8 +31,15 @@ def build(
     widths: Sequence[int] = WIDTHS,
     blocks: Sequence[int] = BLOCKS,
     dropout: float = 0.1,
+    gates: bool = True,
+    side_outputs: bool = False,
 ) -> keras.Model:
-    """(N, rows, columns, 3) in [0, 1] to (N, rows, columns, 1) lesion probability."""
+    """(N, rows, columns, 3) in [0, 1] to (N, rows, columns, 1) lesion probability.
+
+    Without `gates` skips are added as they are. With `side_outputs` every level of the decoder adds
+    a logit of its own, so that the loss reaches deep levels directly: after Lee et al. (2015),
+    Deeply-Supervised Nets, with the outputs summed.
+    """
     from keras import Input, Model, layers
 
     scan = Input(input_shape, name="scan")
@@ -45,13 +52,18 @@ def build(
         skips.append(x)
     x = _multi_scale(x, widths[-1], "bottom")
     x = layers.SpatialDropout2D(dropout, name="bottom_drop")(x)
+    sides = [x]
     for level in reversed(range(len(widths) - 1)):
         x = _conv(x, widths[level], f"up{level}_narrow", kernel=1)
         x = layers.UpSampling2D(2, interpolation="bilinear", name=f"up{level}_grow")(x)
-        skip = _gate(skips[level], x, f"up{level}_gate") if level else skips[level]
+        gated = gates and level
+        skip = _gate(skips[level], x, f"up{level}_gate") if gated else skips[level]
         x = layers.Add(name=f"up{level}_join")([x, skip])
         x = _conv(x, widths[level], f"up{level}_conv")
+        sides.append(x)
     x = layers.Conv2D(1, 1, dtype="float32", name="logit")(x)
+    if side_outputs:
+        x = layers.Add(dtype="float32", name="logits")([x, *_side_logits(sides[:-1])])
     x = layers.UpSampling2D(2, interpolation="bilinear", dtype="float32", name="full_size")(x)
     x = layers.Activation("sigmoid", dtype="float32", name="probability")(x)
     return Model(scan, x, name="improved_unet")
@@ -131,11 +143,34 @@ def _gate(skip: Tensor, signal: Tensor, name: str) -> Tensor:
     return layers.Multiply(name=f"{name}_apply")([skip, weight])
 
 
+def _side_logits(levels: Sequence[Tensor]) -> list[Tensor]:
+    """A logit of each level, deepest first, at the size of the level after the last."""
+    from keras import layers
+
+    logits = []
+    for place, level in enumerate(levels):
+        logit = layers.Conv2D(1, 1, dtype="float32", name=f"side{place}_logit")(level)
+        grown = layers.UpSampling2D(
+            2 ** (len(levels) - place),
+            interpolation="bilinear",
+            dtype="float32",
+            name=f"side{place}_grow",
+        )
+        logits.append(grown(logit))
+    return logits
+
+
 ARCHITECTURE = Architecture(
     name="improved-unet",
     summary="Residual U-Net, attention-gated skips, multi-scale bottom; 36 times cheaper.",
     source="busicli; parts after He (2016), Chen (2017), Oktay (2018), cited in the file",
     build=build,
     size_multiple=32,
-    options={"widths": WIDTHS, "blocks": BLOCKS, "dropout": 0.1},
+    options={
+        "widths": WIDTHS,
+        "blocks": BLOCKS,
+        "dropout": 0.1,
+        "gates": True,
+        "side_outputs": False,
+    },
 )

@@ -104,6 +104,13 @@ def bus_bra(folder: Path, *rows: str, columns: str = "ID,Case,Pathology,BIRADS")
     return folder
 
 
+def test_bus_bra_names_the_scanner(tmp_path):
+    bus_bra(tmp_path, "bus_1,1,benign,GE Logiq 5", columns="ID,Case,Pathology,Device")
+    empty_files(tmp_path, "Images/bus_1.png", "Masks/mask_1.png")
+    (case,), _ = read_folder(tmp_path, "bra")
+    assert case.device == "GE Logiq 5"
+
+
 def test_bus_bra_gives_patients_as_groups(tmp_path):
     bus_bra(tmp_path, "bus_0001-l,1,benign,2", "bus_0001-r,1,malignant,4", "bus_0002-l,2,benign,2")
     for side in ("0001-l", "0001-r"):
@@ -328,6 +335,7 @@ def stored_case(number: int, split: str, index: int, **values) -> Case:
         print=ScanPrint(sha256=f"{number:064x}", pixels_sha256="ab" * 32, phash="0" * 16),
         mask_sha256="cd" * 32,
         sources=values.pop("sources", (f"benign/{number}.png", f"benign/{number}_mask.png")),
+        **values,
     )
 
 

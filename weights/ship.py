@@ -1,27 +1,29 @@
-"""Make trained weights the ones that ship: python weights/ship.py RUN EVALUATION DATA NAME.
+"""Make trained weights the ones that ship: python weights/ship.py RUN CV NAME [TITLE=EVAL...].
 
-Copies RUN/weights to weights/NAME, adds the scores of EVALUATION/metrics.json (made by
-`busicli eval` with those weights) to the card, and pins the card's hash. Beside it goes
-`split.csv`, the split of DATA without a picture, so that anyone who has the data sets can prepare
-the same test split with `busicli preprocess --split-from` and score it again.
+RUN is a run that trained on every scan, CV what `busicli eval --folds` found with the
+same settings on the same data; its scores become the card's, for no scan is left to score RUN on.
+Further evaluations, as of networks trained on one data set and scored on another, are added under
+their titles. Copies RUN/weights to weights/NAME and pins the card's hash.
 """
 
-import csv
-import io
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
-from busicli.dataset.store import open_data
-from busicli.files import sha256_bytes, sha256_file, write_whole
-from busicli.records import Case
-from busicli.weights import CARD, NUMBERS, read_card, read_numbers
+from busicli.files import sha256_bytes, write_whole
+from busicli.results.choices import read_choices
+from busicli.settings import Choices
+from busicli.weights import CARD, NUMBERS, Card, read_card, read_numbers
 
 HERE = Path(__file__).parent
-SPLIT = "split.csv"
+KEPT = (
+    *("split", "protocol", "mirrored", "pooled", "per_image"),
+    *("by_class", "by_dataset", "by_size", "by_device", "by_fold", "confidence"),
+)
 CITATIONS = {
     "Dataset_BUSI_with_GT": "Al-Dhabyani W., Gomaa M., Khaled H., Fahmy A., Dataset of breast "
     "ultrasound images, Data in Brief 28 (2020) 104863",
@@ -30,41 +32,48 @@ CITATIONS = {
 }
 
 
-def ship(run: Path, evaluation: Path, data: Path, name: str) -> None:
-    """Copy, complete and pin; refuses scores that were made with other weights."""
+def ship(run: Path, crossvalidation: Path, name: str, others: Mapping[str, Path]) -> None:
+    """Copy, complete and pin; refuses scores of another recipe or of other data."""
     source, target = run / "weights", HERE / name
     card = read_card(source)
     read_numbers(source, card)  # refuses a damaged copy
-    metrics = json.loads((evaluation / "metrics.json").read_text(encoding="utf-8"))
-    if metrics["weights"]["card_sha256"] != sha256_file(source / CARD):
-        sys.exit(f"{evaluation} scored other weights than {source}; run busicli eval again.")
-    prepared = open_data(data)
-    if prepared.fingerprint != card.training["fingerprint"]:
-        sys.exit(f"{data} is not what {run} was trained on; name that data folder.")
-    split = _split_table(prepared.cases)
+    metrics = _metrics(crossvalidation)
+    _check(card, metrics, read_choices(crossvalidation))
     cited = {d: CITATIONS[d] for d in card.training["data"]["datasets"] if d in CITATIONS}
-    kept = ("protocol", "pooled", "per_image", "by_class", "by_dataset", "seen")
+    scores = {"crossvalidation": metrics} | {title: _metrics(e) for title, e in others.items()}
     complete = replace(
         card,
         name=name,
         training={**card.training, "citations": cited},
-        files={**card.files, SPLIT: sha256_bytes(split)},
-        scores={**card.scores, metrics["split"]: {key: metrics[key] for key in kept}},
+        scores={
+            title: {key: found[key] for key in KEPT if key in found}
+            for title, found in scores.items()
+        },
     )
     text = (json.dumps(asdict(complete), indent=1, ensure_ascii=False) + "\n").encode()
     write_whole(target / NUMBERS, (source / NUMBERS).read_bytes())
-    write_whole(target / SPLIT, split)
     write_whole(target / CARD, text)
     _pin(name, sha256_bytes(text))
 
 
-def _split_table(cases: Sequence[Case]) -> bytes:
-    rows = sorted((c.dataset, c.case, c.label, c.split, c.print.pixels_sha256) for c in cases)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("dataset", "case", "class", "split", "pixels_sha256"))
-    writer.writerows(rows)
-    return text.getvalue().encode()
+def _metrics(evaluation: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((evaluation / "metrics.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _check(card: Card, metrics: Mapping[str, Any], choices: Choices) -> None:
+    """The scores must be those of the recipe that made the weights."""
+    same = {
+        "data": metrics["data"]["fingerprint"] == card.training["fingerprint"],
+        "settings of training": metrics["training"] == card.training["settings"],
+        "architecture": metrics["weights"]["architecture"] == card.architecture,
+        "options": metrics["weights"]["options"] == card.options,
+        "post-processing": choices.postprocess == card.postprocess,
+        "confidence": choices.confidence == card.confidence,
+        "scans": card.training["data"]["trained_on"] == "all scans",
+    }
+    if different := [what for what, holds in same.items() if not holds]:
+        sys.exit(f"the weights and the cross-validation differ in {', '.join(different)}.")
 
 
 def _pin(name: str, sha256: str) -> None:
@@ -81,4 +90,6 @@ def _pin(name: str, sha256: str) -> None:
 
 
 if __name__ == "__main__":
-    ship(*map(Path, sys.argv[1:4]), sys.argv[4])
+    pairs = dict(argument.split("=", 1) for argument in sys.argv[4:])
+    evaluations = {title: Path(evaluation) for title, evaluation in pairs.items()}
+    ship(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], evaluations)

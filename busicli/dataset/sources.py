@@ -106,6 +106,7 @@ def _busbra(folder: Path, name: str) -> Found:
                     scan=scan,
                     masks=(mask,),
                     group=row["Case"],
+                    device=row.get("Device") or "",
                 )
             )
     return cases, faults

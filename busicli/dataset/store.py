@@ -37,6 +37,7 @@ _COLUMNS = (
     "pixels_sha256",
     "phash",
     "mask_sha256",
+    "device",
 )
 
 
@@ -245,6 +246,7 @@ def _row(case: Case) -> tuple[object, ...]:
         case.print.pixels_sha256,
         case.print.phash,
         case.mask_sha256,
+        case.device,
     )
     return tuple(safe_cell(written_name(v)) if isinstance(v, str) else v for v in values)
 
@@ -266,6 +268,7 @@ def _read_cases(path: Path) -> Iterator[Case]:
                     sha256=row["sha256"], pixels_sha256=row["pixels_sha256"], phash=row["phash"]
                 ),
                 mask_sha256=row["mask_sha256"],
+                device=row.get("device") or "",  # tables of before it was noted have no column
                 sources=(row["scan"], *filter(None, row["masks"].split(";"))),
             )
 

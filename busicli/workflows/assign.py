@@ -84,6 +84,7 @@ def _case(prepared: PreparedCase, split: Split, group: int, index: int) -> Case:
         split=split,
         group=group,
         index=index,
+        device=source.device,
         height=prepared.shape[0],
         width=prepared.shape[1],
         print=prepared.print,

@@ -157,6 +157,7 @@ def score_scan(
         label=case.label,
         group=case.group,
     )
+    score = replace(score, device=case.device)
     if chosen.confidence is None:
         return score
     mask = lesion_mask(probability, chosen.postprocess)
@@ -187,6 +188,7 @@ def figures_of(
         "by_class": by(scores, lambda score: score.label),
         "by_dataset": by(scores, lambda score: score.dataset),
         "by_size": by(scores, size_class),
+        "by_device": by(scores, lambda score: score.device),
         "confidence": trust(scores),
         "seen": {
             "same": sum(score.seen == "same" for score in scores),

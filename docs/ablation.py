@@ -1,0 +1,190 @@
+"""What each part of the recipe is worth: python docs/ablation.py BUSI BUSBRA [VARIANT...].
+
+Trains and scores every variant below on two of five folds of both data sets, a few epochs each, and
+writes docs/ablation.md. What is done already in ablation/ is kept, so that it can be stopped and
+gone on with; name variants to make only these.
+"""
+
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from busicli.bootstrap import mean_interval
+
+HERE = Path(__file__).parent
+WORK = Path("ablation")
+FOLDS = ("--folds", "5", "--fold", "1", "--fold", "2")
+RECIPE = ("--epochs", "15", "--precision", "bfloat16", *FOLDS)
+BASE = "the recipe"
+BUSI, BUSBRA = "Dataset_BUSI_with_GT", "BUSBRA"
+COLUMNS = (
+    *("variant", "BUSI", "BUS-BRA", "difference", "95 % interval"),
+    *("false masks", "empty masks", "fold 1", "fold 2"),
+)
+Scores = dict[str, dict[str, str]]
+"""Rows of per_image.csv by data set and case."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The recipe with one thing changed."""
+
+    name: str
+    train: tuple[str, ...] = ()
+    """Options of `busicli train`."""
+    prepare: tuple[str, ...] = ()
+    """Options of `busicli preprocess`."""
+    score: tuple[str, ...] = ()
+    """Options of `busicli eval`."""
+    same_weights: bool = False
+    """Whether only the scoring differs."""
+
+
+def setting(text: str) -> tuple[str, str]:
+    """A setting of training."""
+    return "--setting", text
+
+
+def option(text: str) -> tuple[str, str]:
+    """An option of the architecture."""
+    return "--option", text
+
+
+VARIANTS = (
+    Variant(BASE),
+    Variant("no augmentation", ("--no-augment",)),
+    Variant(
+        "flips alone",
+        tuple(
+            part
+            for name in (
+                "rotation_deg",
+                "shift_fraction",
+                "scale",
+                "stretch",
+                "gamma",
+                "contrast",
+                "brightness",
+                "noise",
+                "blur_px",
+            )
+            for part in setting(f"augmentation.{name}=0")
+        ),
+    ),
+    Variant("cross-entropy alone", setting("dice_weight=0")),
+    Variant("Dice loss alone", setting("entropy_weight=0")),
+    Variant("weights not averaged", setting("ema_momentum=0")),
+    Variant("side outputs (deep supervision)", option("side_outputs=true")),
+    Variant("no presence term", setting("presence_weight=0")),
+    Variant("stronger presence term", setting("presence_weight=0.5")),
+    Variant("BUSI alone", ("--from", BUSI)),
+    Variant("128 px", prepare=("--size", "128")),
+    Variant("192 px", prepare=("--size", "192")),
+    Variant("proportions kept", prepare=("--aspect", "keep")),
+    Variant("no attention gates", option("gates=false")),
+    Variant("half the width", option("widths=[12,24,48,80,112]")),
+    Variant("batches of 16", ("--batch-size", "16")),
+    Variant("half the learning rate", ("--learning-rate", "0.001")),
+    Variant("mirrored when scored", score=("--tta",), same_weights=True),
+)
+
+
+def main() -> None:
+    """Make what is missing, then the table."""
+    datasets, only = sys.argv[1:3], set(sys.argv[3:])
+    if len(datasets) < 2 or only - {variant.name for variant in VARIANTS}:
+        sys.exit(f"{__doc__}\nVariants: {', '.join(variant.name for variant in VARIANTS)}")
+    for variant in VARIANTS:
+        if not only or variant.name in only:
+            make(variant, datasets)
+    (HERE / "ablation.md").write_text(table(), encoding="utf-8")
+
+
+def make(variant: Variant, datasets: Sequence[str]) -> None:
+    """Prepare, train and score a variant, as far as that is not done."""
+    data = WORK / "-".join(("data", *(part.strip("-") for part in variant.prepare)))
+    if not (data / "dataset.json").is_file():
+        busicli("preprocess", *datasets, "--out", str(data), *variant.prepare)
+    name = slug(BASE if variant.same_weights else variant.name)
+    out = WORK / "eval" / slug(variant.name)
+    if (out / "metrics.json").is_file():
+        return
+    common = ("--data", str(data), "--runs", str(WORK / "runs"))
+    busicli("train", *common, "--name", name, *RECIPE, *variant.train, "--resume")
+    weights = ("--weights", str(WORK / "runs" / name))
+    busicli("eval", *common, *FOLDS, *weights, "--out", str(out), *variant.score)
+
+
+def busicli(*arguments: str) -> None:
+    """The program itself; ends with it where it fails."""
+    if subprocess.run([sys.executable, "-m", "busicli", *arguments], check=False).returncode:
+        sys.exit(f"busicli {' '.join(arguments)} failed.")
+
+
+def table() -> str:
+    """The Markdown page, of the variants that are scored."""
+    base = per_image(BASE)
+    lines = [
+        "# What each part of the recipe is worth",
+        "",
+        f"Made by `python docs/ablation.py BUSI BUSBRA`: folds 1 and 2 of 5, `{' '.join(RECIPE)}`, "
+        "each scored with what the other fold chose. Fewer epochs than the weights that ship: the "
+        "differences count, not the level. Dice is the mean over scans with a lesion at their own "
+        "size; the difference is that of the same scans to the recipe, with its bootstrap 95 % "
+        "interval over groups. A difference whose interval holds 0 may be chance; seeds were not "
+        "repeated.",
+        "",
+        f"| {' | '.join(COLUMNS)} |",
+        "|---" * len(COLUMNS) + "|",
+    ]
+    for variant in VARIANTS:
+        if (WORK / "eval" / slug(variant.name) / "metrics.json").is_file():
+            lines.append(row(variant.name, base))
+    return "\n".join(lines) + "\n"
+
+
+def row(name: str, base: Scores) -> str:
+    """One variant's figures."""
+    metrics = json.loads((WORK / "eval" / slug(name) / "metrics.json").read_text())
+    own = per_image(name)
+    difference = "| |"
+    if name != BASE:
+        shared = [case for case in own if case in base and own[case]["dice"] and base[case]["dice"]]
+        lesions = [case for case in shared if int(base[case]["reference_area_px"])]
+        gain = np.array([float(own[c]["dice"]) - float(base[c]["dice"]) for c in lesions])
+        groups = np.array([int(base[case]["group"]) for case in lesions])
+        found = mean_interval(gain, groups)
+        difference = f"{found.mean:+.3f} | {found.low:+.3f} to {found.high:+.3f} |"
+    by, whole = metrics["by_dataset"], metrics["per_image"]
+    return (
+        f"| {name} | {mean(by.get(BUSI))} | {mean(by.get(BUSBRA))} | {difference} "
+        f"{whole['normals_with_false_mask']} of {whole['normals']} | "
+        f"{whole['lesion_scans_with_empty_mask']} of {whole['scans_with_lesion']} | "
+        f"{mean(metrics['by_fold']['1'])} | {mean(metrics['by_fold']['2'])} |"
+    )
+
+
+def per_image(name: str) -> Scores:
+    """The scored scans of a variant."""
+    with (WORK / "eval" / slug(name) / "per_image.csv").open(newline="", encoding="utf-8") as file:
+        return {f"{row['dataset']} {row['case']}": row for row in csv.DictReader(file)}
+
+
+def mean(summary: dict[str, dict[str, float]] | None) -> str:
+    """Mean Dice of a summary."""
+    return f"{summary['dice']['mean']:.3f}" if summary else "-"
+
+
+def slug(name: str) -> str:
+    """A folder's name."""
+    return "-".join("".join(c if c.isalnum() else " " for c in name).split())
+
+
+if __name__ == "__main__":
+    main()
