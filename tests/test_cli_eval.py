@@ -76,7 +76,8 @@ def test_metrics_json_holds_what_a_paper_needs(study, scored):
     _, _, metrics = scored
     assert set(metrics) == {
         *("weights", "data", "split", "protocol", "postprocess", "pooled", "per_image"),
-        *("by_class", "by_dataset", "seen", "unseen"),
+        *("by_class", "by_dataset", "by_size", "by_device", "confidence", "mirrored"),
+        *("seen", "unseen"),
     }
     assert metrics["split"] == "train"
     card = (study.weights / "card.json").read_bytes()

@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
+from busicli.confidence import FEATURES
+
 NAMES_OF_ALL_KINDS = (
     b"two words.png",
     "Ω-größe.png".encode(),
@@ -551,3 +553,70 @@ def test_a_reader_that_goes_away_ends_the_job_without_blaming_the_folder(begun, 
     assert process.wait() == 1
     assert "cannot be written" not in err
     assert "Traceback" not in err
+
+
+# --- maps, mirrors and trust
+
+
+@pytest.fixture
+def trusting(study, tmp_path) -> Callable[..., Path]:
+    """The study's weights with a confidence that is the same for every mask."""
+
+    def make(name: str, bias: float, *, review_below: float = 0.5) -> Path:
+        folder = shutil.copytree(study.weights, tmp_path / name)
+        card = json.loads((folder / "card.json").read_text())
+        settings = {"weights": [0.0] * len(FEATURES), "bias": bias, "review_below": review_below}
+        (folder / "card.json").write_text(json.dumps({**card, "confidence": settings}))
+        return folder
+
+    return make
+
+
+def test_confidence_and_review_stand_in_the_manifest(call, trusting, scans, tmp_path):
+    copied(scans, tmp_path / "in", 2, 20)
+    sure, unsure = trusting("sure", 1.1), trusting("unsure", -1.1)
+    ended = call("segment-dir", "in", "sure-out", "--weights", sure)
+    assert "person's eye" not in ended.out
+    rows = manifest(tmp_path / "sure-out")
+    assert [(row["confidence"], row["review"]) for row in rows] == [(0.7503, False)] * 2
+    ended = call("segment-dir", "in", "unsure-out", "--weights", unsure)
+    assert "2 need a person's eye first" in ended.out
+    rows = manifest(tmp_path / "unsure-out")
+    assert [(row["confidence"], row["review"]) for row in rows] == [(0.2497, True)] * 2
+
+
+def test_weights_that_cannot_tell_say_null(call, study, scans, tmp_path):
+    folder = shutil.copytree(study.weights, tmp_path / "mute")
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps({**card, "confidence": None}))
+    copied(scans, tmp_path / "in", 2)
+    assert call("segment-dir", "in", "out", "--weights", folder).status == 0
+    (row,) = manifest(tmp_path / "out")
+    assert (row["confidence"], row["review"]) == (None, None)
+
+
+def test_maps_are_kept_at_the_scans_size_in_16_bits(segment, study, scans, tmp_path):
+    copied(scans, tmp_path / "in", 2, 5)
+    assert segment("in", "out", "--save-probabilities").status == 0
+    settings = json.loads((study.weights / "card.json").read_text())["postprocess"]
+    for path in (tmp_path / "out" / "masks").iterdir():
+        probability = pixels(tmp_path / "out" / "probabilities" / path.name)
+        mask = pixels(path)
+        assert probability.dtype == np.uint16
+        assert probability.shape == mask.shape
+        assert (probability[mask > 0] / 65535 > settings["threshold"] - 1e-4).mean() > 0.5
+    shutil.rmtree(tmp_path / "out" / "probabilities")
+    again = segment("in", "out", "--save-probabilities")
+    assert "0 of them" not in again.out
+    assert len(list((tmp_path / "out" / "probabilities").iterdir())) == 2  # made anew
+
+
+def test_mirrored_scans_get_mirrored_masks(segment, scans, tmp_path):
+    copied(scans, tmp_path / "in", 2)
+    scan = next((tmp_path / "in").iterdir())
+    Image.open(scan).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(scan.with_name("mirror.png"))
+    assert segment("in", "out", "--tta", "--save-probabilities").status == 0
+    maps = tmp_path / "out" / "probabilities"
+    there, back = pixels(maps / scan.name), pixels(maps / "mirror.png")[:, ::-1]
+    assert np.abs(there.astype(int) - back.astype(int)).max() < 1300  # a fiftieth
+    assert json.loads((tmp_path / "out/run.json").read_text())["engine"]["name"].endswith("too")
