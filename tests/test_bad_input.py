@@ -60,7 +60,8 @@ def refused(call, study, scans, tmp_path, weights):
         ("train", "--seed", "-1"),
         ("train", "--learning-rate", "0"),
         ("train", "--resume"),
-        ("eval", "--split", "all"),
+        ("eval", "--split", "some"),
+        ("preprocess", "--aspect", "round", "."),
         ("segment-dir",),
         ("segment-dir", "scans"),
         ("segment-dir", "scans", "out", "--names", "none"),
@@ -156,7 +157,7 @@ def test_data_prepared_at_another_size_do_not_go_with_the_weights(call, study, s
     call("preprocess", scans, "--size", 96, "--jobs", 1)
     ended = call("eval", "--weights", study.weights)
     assert ended.status == 1
-    assert "take 64 px but the data are prepared at 96" in said(ended)
+    assert "take scans of 64 px (stretch) but the data are prepared at 96 (stretch)" in said(ended)
     assert "--size 64" in said(ended)
 
 

@@ -106,7 +106,8 @@ def test_per_image_csv_has_a_row_for_every_scan_of_the_split(study, scored):
     found = rows(scored[0] / "per_image.csv")
     assert list(found[0]) == [
         *("case", "dataset", "class", "group", "dice", "iou", "hd95_px", "lesions"),
-        *("missed_lesions", "reference_area_px", "predicted_area_px", "seen"),
+        *("missed_lesions", "reference_area_px", "predicted_area_px", "scan_px", "device"),
+        *("confidence", "review", "seen"),
     ]
     split = [row for row in rows(study.data / "cases.csv") if row["split"] == "train"]
     split.sort(key=lambda row: int(row["index"]))

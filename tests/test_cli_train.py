@@ -83,8 +83,11 @@ def test_run_json_tells_how_the_run_was_made(study):
 def test_the_card_says_what_the_weights_are_and_what_they_have_seen(study, scans):
     card = json.loads((study.weights / "card.json").read_text())
     assert card["architecture"] == "improved-unet"
-    assert card["options"] == {"widths": [8, 16, 16], "blocks": [0, 1, 0], "dropout": 0.1}
-    assert card["preprocess"] == {"size_px": 64}
+    assert card["options"] == {
+        **{"widths": [8, 16, 16], "blocks": [0, 1, 0], "dropout": 0.1},
+        **{"gates": True, "side_outputs": False},
+    }
+    assert card["preprocess"] == {"size_px": 64, "aspect": "stretch"}
     assert card["training"]["data"]["datasets"] == {"scans": 24}
     assert "upper bound" in card["scores"]["val"]["protocol"]
     with (study.data / "cases.csv").open(newline="") as file:
@@ -187,7 +190,10 @@ def test_an_existing_run_is_never_written_over(study, call, training, tree):
     ("options", "sentence"),
     [
         (("--model", "resnet"), "there is no model resnet; known are: improved-unet, unet."),
-        (("--option", "filters=8"), "has no option filters; it has: widths, blocks, dropout."),
+        (
+            ("--option", "filters=8"),
+            "has no option filters; it has: widths, blocks, dropout, gates, side_outputs.",
+        ),
         (("--resume", "--name", "gone"), "to go on with; leave out --resume"),
         (("--init", "nowhere"), "nowhere holds no card.json"),
     ],
