@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 from skimage.measure import label
 
 from busicli.errors import InputError
@@ -65,7 +66,7 @@ def confidence(probability: Probability, mask: Mask, settings: ConfidenceSetting
     """
     features = map_features(probability, mask)
     score = float(features @ np.array(settings.weights)) + settings.bias
-    return float(1 / (1 + np.exp(-np.clip(score, -30, 30))))
+    return float(expit(score))
 
 
 def _peak(probability: Probability) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion
 from scipy.spatial import KDTree
-from scipy.stats import rankdata
+from scipy.stats import mannwhitneyu
 from skimage.measure import label as components_of
 
 from busicli.errors import InputError
@@ -178,9 +178,10 @@ def roc_auc(values: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:
     0.875
     """
     _check_shapes(values, positive)
-    count = _area(positive)
-    ranks = float(rankdata(values)[positive].sum())
-    return _ratio(ranks - count * (count + 1) / 2, count * (positive.size - count))
+    if positive.all() or not positive.any():
+        return float("nan")
+    higher, lower = values[positive], values[~positive]
+    return float(mannwhitneyu(higher, lower).statistic / (higher.size * lower.size))
 
 
 def _area(mask: NDArray[np.bool_]) -> int:

@@ -1,5 +1,7 @@
 import csv
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -111,6 +113,17 @@ def test_resume_trains_the_folds_that_are_missing_alone(crossed, prepared, call,
     assert call("train", "--folds", 2, "--name", "cv", *runs, *training).status == 1
 
 
+def test_resume_with_other_settings_is_refused_though_the_folds_are_finished(
+    crossed, prepared, call, training, tree
+):
+    folder = crossed[0]
+    options = ("--folds", 2, "--name", "cv", "--resume", "--runs", folder / "runs")
+    before = tree(folder / "runs")
+    ended = call("train", *options, "--data", prepared.data, *training, "--epochs", 3)
+    assert (ended.status, "another epochs" in ended.err) == (1, True)
+    assert tree(folder / "runs") == before
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [
@@ -191,6 +204,33 @@ def test_a_fold_is_scored_as_its_weights_alone_would_score_it(crossed, prepared,
     with (tmp_path / "eval/fold-2-all/per_image.csv").open(newline="") as file:
         alone = {row["case"]: row for row in csv.DictReader(file)}
     assert {name for name, row in alone.items() if row["seen"] != "same"} == unseen
+
+
+@pytest.fixture
+def tampered(crossed, tmp_path):
+    """A copy of the folds, the second one's card changed."""
+
+    def make(change) -> Path:
+        copy = shutil.copytree(crossed[0] / "runs" / "cv", tmp_path / "cv")
+        path = copy / "fold-2" / "weights" / "card.json"
+        card = json.loads(path.read_text())
+        change(card["training"])
+        path.write_text(json.dumps(card))
+        return copy
+
+    return make
+
+
+def test_folds_of_two_recipes_are_not_scored_together(tampered, prepared, call):
+    weights = tampered(lambda training: training["settings"].update(epochs=9))
+    ended = call("eval", "--folds", 2, "--data", prepared.data, "--weights", weights)
+    assert (ended.status, "in different ways" in ended.err) == (1, True)
+
+
+def test_a_fold_of_twenty_is_not_one_of_two(tampered, prepared, call):
+    weights = tampered(lambda t: t["data"].update(trained_on="all folds but 2 of 20"))
+    ended = call("eval", "--folds", 2, "--data", prepared.data, "--weights", weights)
+    assert (ended.status, "fold 2 of 2 left out" in ended.err) == (1, True)
 
 
 def test_folds_that_are_missing_or_of_other_data_are_refused(

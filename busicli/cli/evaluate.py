@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from busicli.cli.options import Data, Json, Plugin, Runs, WeightsSha256
+from busicli.cli.options import Data, Json, Plugin, Runs, Tta, WeightsSha256
 from busicli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,10 +32,7 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(help="Folder to write to; default: eval/NAME-SPLIT.")
     ] = None,
-    tta: Annotated[
-        bool,
-        typer.Option("--tta", help="Average with the mirror image's map; twice the time."),
-    ] = False,
+    tta: Tta = False,
     as_json: Json = False,
     weights_sha256: WeightsSha256 = None,
     runs: Runs = Path("runs"),
@@ -159,7 +156,7 @@ def _show_notes(metrics: dict[str, Any]) -> None:
     )
     _show_confidence(metrics["confidence"])
     same, near = metrics["seen"]["same"], metrics["seen"]["near copy"]
-    if "folds" in metrics["split"]:
+    if "by_fold" in metrics:
         print("Every scan was scored by a network that had not seen it, nor a scan of its group.")
     elif same or near:
         print(f"Seen in training: {same} of these scans, and near copies of {near} more.")
@@ -168,7 +165,7 @@ def _show_notes(metrics: dict[str, Any]) -> None:
 
 
 def _what(metrics: dict[str, Any]) -> str:
-    if "folds" in metrics["split"]:
+    if "by_fold" in metrics:
         return str(metrics["split"])
     return "all scans" if metrics["split"] == "all" else f"{metrics['split']} split"
 

@@ -18,5 +18,8 @@ WeightsSha256 = Annotated[
     str | None,
     typer.Option("--weights-sha256", help="Refuse the weights unless their card has this SHA-256."),
 ]
+Tta = Annotated[
+    bool, typer.Option("--tta", help="Average with the mirror image's map; twice the time.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same result.")]

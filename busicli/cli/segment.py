@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from busicli.cli.options import Jobs, Plugin, WeightsSha256
+from busicli.cli.options import Jobs, Plugin, Tta, WeightsSha256
 from busicli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,9 +31,7 @@ def segment_dir(
     save_probabilities: Annotated[
         bool, typer.Option("--save-probabilities", help="Write each map too, as 16-bit PNG.")
     ] = False,
-    tta: Annotated[
-        bool, typer.Option("--tta", help="Average with the mirror image's map; twice the time.")
-    ] = False,
+    tta: Tta = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON line a scan instead of a summary.")
     ] = False,

@@ -197,4 +197,7 @@ def _show(outcome: "FitOutcome") -> None:
         table.add_row(figure, *(f"{row[prefix + figure]:.4f}" for row, prefix in columns.values()))
     Console().print(table)
     print(f"Curves in {outcome.folder}, weights in {outcome.folder / 'weights'};")
-    print("score them with: busicli eval --split test")
+    if "val_Loss" in last:
+        print("score them with: busicli eval --split test")
+    else:
+        print("score them on scans that they were not trained on.")

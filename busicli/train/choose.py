@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from scipy.special import expit
 
 from busicli.confidence import map_features
 from busicli.metrics import dice, is_good
@@ -88,14 +89,14 @@ def choose_confidence(
     def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         weights, bias = parameters[:-1], parameters[-1]
         margin = sign * (standard @ weights + bias)
-        slope = -sign / (1 + np.exp(np.clip(margin, -50, 50))) / len(sign)
+        slope = -sign * expit(-margin) / len(sign)
         gradient = np.append(standard.T @ slope + 2 * _SHRINKAGE * weights, slope.sum())
         return float(np.logaddexp(0, -margin).mean() + _SHRINKAGE * weights @ weights), gradient
 
     fitted = minimize(loss, np.zeros(features.shape[1] + 1), jac=True, method="L-BFGS-B").x
     weights = fitted[:-1] / spread
     bias = float(fitted[-1] - weights @ middle)
-    answers = 1 / (1 + np.exp(-(features @ weights + bias)))
+    answers = expit(features @ weights + bias)
     return ConfidenceSettings(
         weights=tuple(map(float, weights)),
         bias=bias,

@@ -87,7 +87,7 @@ def train_model(
         write_history(folder / "history.csv", history)
         save_state(last, model, progress)
         listeners.on_epoch(history)
-    load_state(best if scans[1] else last, model)
+    load_state(last if scans[1] is None else best, model)
     averaged(model).on_test_begin()
     return progress
 

@@ -61,6 +61,7 @@ def evaluate_folds(request: EvaluateFoldsRequest, track: Track) -> EvaluateOutco
     folder = request.weights or _newest(request, data)
     numbers = request.only or tuple(range(1, request.folds + 1))
     cards = {number: _card(folder, number, request.folds, data) for number in numbers}
+    _check_alike(cards)
     fold_of = data.folds(request.folds)
     places = np.flatnonzero(np.isin(fold_of, numbers))
     folds, scans = fold_of[places], data.gather([data.cases[place] for place in places])
@@ -122,13 +123,29 @@ def _card(folder: Path, number: int, count: int, data: PreparedData) -> Card:
         )
     card = read_card(weights)
     trained = card.training["data"].get("trained_on", "")
-    own_fold = trained.startswith(left_out(number, count))
+    left = left_out(number, count)
+    own_fold = trained == left or trained.startswith(f"{left} of ")  # of chosen data sets
     if card.training["fingerprint"] != data.fingerprint or not own_fold:
         raise InputError(
             f"the weights in {weights} were not trained on this data with fold {number} of "
             f"{count} left out; score them on the data and folds that they belong to."
         )
     return card
+
+
+def _check_alike(cards: Mapping[int, Card]) -> None:
+    """Folds of two recipes have no common score."""
+    first, *others = cards
+    for number in others:
+        if _recipe(cards[number]) != _recipe(cards[first]):
+            raise InputError(
+                f"folds {first} and {number} were trained in different ways; "
+                "train all of them alike, under a name of their own."
+            )
+
+
+def _recipe(card: Card) -> tuple[object, ...]:
+    return card.architecture, card.options, card.training["settings"], card.training["init"]
 
 
 def _maps(

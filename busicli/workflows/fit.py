@@ -74,17 +74,18 @@ def fit_fold(
 ) -> Path:
     """Train on all folds but one, as `runs/NAME/fold-K`, and return its weights' folder.
 
-    With `resume` a finished fold stays as it is and one that was not begun is begun.
+    With `resume` a finished fold stays as it is and one that was not begun is begun. Raises
+    InputError where the fold was begun with other settings: folds are averaged, and must be alike.
     """
-    folder = request.runs / request.name
-    name = f"fold-{fold[0]}"
-    weights = folder / name / "weights"
-    begun = (folder / name / RUN).is_file()
-    if not (request.resume and (weights / CARD).is_file()):
-        resume = request.resume and begun
-        own = replace(request, runs=folder, name=name, fold=fold, resume=resume)
+    runs, name = request.runs / request.name, f"fold-{fold[0]}"
+    folder = runs / name
+    resume = request.resume and (folder / RUN).is_file()
+    own = replace(request, runs=runs, name=name, fold=fold, resume=resume)
+    if resume and (folder / "weights" / CARD).is_file():
+        check_run(folder, _record(own, open_data(request.data)), resume=True)
+    else:
         fit(own, on_batch, on_epoch)
-    return weights
+    return folder / "weights"
 
 
 def _numbers(weights: str) -> Numbers:

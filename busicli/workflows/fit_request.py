@@ -62,8 +62,11 @@ def scans_of(request: FitRequest, data: PreparedData) -> tuple[PreparedScans, Pr
     cases = [case for case in data.cases if _wanted(request, case)]
     if request.fold is not None:
         number, count = request.fold
-        left = {id(c) for c, f in zip(data.cases, data.folds(count), strict=True) if f == number}
-        return data.gather([case for case in cases if id(case) not in left]), None
+        kept = data.folds(count) != number
+        cases = [c for c, k in zip(data.cases, kept, strict=True) if k and _wanted(request, c)]
+        if not cases:
+            raise InputError(f"without fold {number} no scan is left to train on; add scans.")
+        return data.gather(cases), None
     if request.on == "all":
         return data.gather(cases), None
     if not request.datasets:
