@@ -194,6 +194,10 @@ class TrainSettings(_Record):
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     warmup_epochs: float = 1.0
+    small_size_px: int = 128
+    """Rows and columns that scans are shrunk to while most is learnt: a quarter of the time."""
+    small_share: float = 0.7
+    """Share of the epochs at the small size, in [0, 1); the last ones are at the data's own."""
     ema_momentum: float = 0.99
     """Weights are averaged with this momentum a step, and the average is validated and kept."""
     entropy_weight: float = 1.0
@@ -215,8 +219,18 @@ class TrainSettings(_Record):
         for name in ("entropy_weight", "dice_weight", "presence_weight"):
             _check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         _check(self.entropy_weight + self.dice_weight > 0, "the loss", "nothing", "some weight")
+        _check(self.small_size_px >= 16, "small_size_px", self.small_size_px, "at least 16")
+        _check(0 <= self.small_share < 1, "small_share", self.small_share, "in [0, 1)")
         known = self.precision in ("float32", "bfloat16")
         _check(known, "precision", self.precision, "float32 or bfloat16")
+
+    def size_px(self, epoch: int, full_px: int, multiple: int = 1) -> int:
+        """Rows and columns of scans in an epoch, from 0: small, then `full_px`, that of the data.
+
+        The small size is made a multiple of what the architecture asks for.
+        """
+        small = max(multiple, self.small_size_px // multiple * multiple)
+        return min(small, full_px) if epoch < int(self.epochs * self.small_share) else full_px
 
     @classmethod
     def _parts(cls) -> dict[str, type[_Record]]:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -103,6 +104,35 @@ def test_the_same_scan_is_changed_differently_each_time():
     split = textured(count=1)
     images, _ = TrainingBatches(split, CHANGED, 0)[0]
     assert len({image.tobytes() for image in images}) == 4
+
+
+@pytest.mark.parametrize("kind", ["training", "plain"])
+def test_scans_are_shrunk_to_the_size_asked_for_and_their_masks_to_the_half_that_is_lesion(kind):
+    image = np.zeros((1, 32, 32, 3), np.uint8)
+    image[:, :, 16:] = 200
+    mask = np.zeros((1, 32, 32), np.uint8)
+    mask[:, :, :17] = 1  # of columns 16 and 17, which become one, half is lesion: it counts
+    split = replace(split_of(1), images=image, masks=mask)
+    settings = TrainSettings(batch_size=1, augment=False)
+    batches = (
+        TrainingBatches(split, settings, 0, 16)
+        if kind == "training"
+        else PlainBatches(split, 1, 16)
+    )
+    images, masks = batches[0]
+    assert (images.shape, masks.shape) == ((1, 16, 16, 3), (1, 16, 16, 1))
+    np.testing.assert_array_equal(masks[0, 0, :, 0], [1] * 9 + [0] * 7)
+    assert images[0, 0, 6, 0] == 0 < images[0, 0, 7, 0] < images[0, 0, 9, 0]
+
+
+def test_most_epochs_are_small_and_the_last_ones_full():
+    # int(10 * 0.7) = 7 epochs are small
+    settings = TrainSettings(epochs=10, small_size_px=128, small_share=0.7)
+    assert [settings.size_px(e, 256) for e in (0, 6, 7, 9)] == [128, 128, 256, 256]
+    assert settings.size_px(0, 64) == 64  # data that are smaller are never made larger
+    assert settings.size_px(0, 256, multiple=48) == 96  # the largest multiple that is not above
+    assert replace(settings, small_share=0.0).size_px(0, 256) == 256
+    assert replace(settings, epochs=1).size_px(0, 256) == 256
 
 
 def test_the_split_itself_is_never_changed():

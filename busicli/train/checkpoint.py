@@ -1,6 +1,8 @@
 """The state of a training run in one file, whole or absent."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -35,15 +37,31 @@ def save_state(path: Path, model: keras.Model, progress: Progress) -> None:
 def load_state(path: Path, model: keras.Model) -> Progress:
     """Fill the model and its built optimizer from `save_state`'s file."""
     variables = _variables(model)
+    with _opened(path) as file:
+        if len(file.keys()) != len(variables):
+            raise InputError(f"{path} belongs to another model; start a new run.")
+        for i, variable in enumerate(variables):
+            variable.assign(file.get_tensor(f"{i:05d}"))
+        return _progress(file)
+
+
+def read_progress(path: Path) -> Progress:
+    """How far the run of `save_state`'s file has come."""
+    with _opened(path) as file:
+        return _progress(file)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
         with safe_open(str(path), framework="numpy") as file:
-            if len(file.keys()) != len(variables):
-                raise InputError(f"{path} belongs to another model; start a new run.")
-            for i, variable in enumerate(variables):
-                variable.assign(file.get_tensor(f"{i:05d}"))
-            return Progress(**json.loads(file.metadata()["progress"]))
+            yield file
     except (OSError, SafetensorError, ValueError, KeyError) as error:
         raise InputError(f"{path} cannot be gone on from; start a new run.") from error
+
+
+def _progress(file: Any) -> Progress:
+    return Progress(**json.loads(file.metadata()["progress"]))
 
 
 def _variables(model: keras.Model) -> list[keras.Variable]:

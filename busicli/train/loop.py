@@ -12,7 +12,7 @@ from busicli.dataset.store import PreparedScans
 from busicli.losses import Objective, PixelScores
 from busicli.settings import TrainSettings
 from busicli.train.batches import PlainBatches, TrainingBatches
-from busicli.train.checkpoint import Progress, load_state, save_state
+from busicli.train.checkpoint import Progress, load_state, read_progress, save_state
 from busicli.train.history import Row, read_history, write_history
 
 OnBatch = Callable[[int, int, int], None]
@@ -27,6 +27,21 @@ class Listeners:
 
     on_batch: OnBatch
     on_epoch: OnEpoch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How to train, and on scans of what size."""
+
+    settings: TrainSettings
+    full_px: int
+    """Rows and columns of the data's scans."""
+    multiple_px: int = 1
+    """Of which any other size must be a multiple."""
+
+    def size_px(self, epoch: int) -> int:
+        """Rows and columns of scans in an epoch, from 0."""
+        return self.settings.size_px(epoch, self.full_px, self.multiple_px)
 
 
 def compile_model(model: keras.Model, settings: TrainSettings, scans: int) -> None:
@@ -61,35 +76,43 @@ def compile_model(model: keras.Model, settings: TrainSettings, scans: int) -> No
 
 
 def train_model(
-    model: keras.Model,
+    build: Callable[[int], keras.Model],
     scans: tuple[PreparedScans, PreparedScans | None],
-    settings: TrainSettings,
+    plan: Plan,
     folder: Path,
     listeners: Listeners,
-) -> Progress:
-    """Train a compiled model, going on from `folder/checkpoints` if there is one.
+) -> tuple[keras.Model, Progress]:
+    """Train the model that `build` makes, compiled, for a number of rows and columns.
 
-    `scans` are those to train on and those to validate on. Leaves averaged weights in the model: of
-    the best epoch by validation Dice, or of the last where there is nothing to validate on.
+    `scans` are those to train on and those to validate on. Goes on from `folder/checkpoints` if
+    there is one. Returns the model of the full size with averaged weights: of the best epoch at
+    that size by validation Dice, or of the last where there is nothing to validate on.
     """
     last, best = (folder / "checkpoints" / f"{name}.safetensors" for name in ("last", "best"))
-    progress = load_state(last, model) if last.is_file() else Progress()
+    progress = read_progress(last) if last.is_file() else Progress()
     history = read_history(folder / "history.csv")[: progress.epochs_done]
-    for epoch in range(progress.epochs_done, settings.epochs):
-        row = _epoch(model, scans, settings, epoch, listeners.on_batch)
+    model: keras.Model | None = None
+    for epoch in range(progress.epochs_done, plan.settings.epochs):
+        size = plan.size_px(epoch)
+        if model is None or model.input_shape[1] != size:
+            model = build(size)
+            if epoch:
+                load_state(last, model)
+        row = _epoch(model, scans, plan, epoch, listeners.on_batch)
         history.append(row)
         progress = replace(progress, epochs_done=epoch + 1)
         if scans[1] is None:
             progress = replace(progress, best_epoch=epoch + 1)
-        elif row["val_Dice_coef"] > progress.best_dice:
+        elif size == plan.full_px and row["val_Dice_coef"] > progress.best_dice:
             progress = replace(progress, best_epoch=epoch + 1, best_dice=row["val_Dice_coef"])
             save_state(best, model, progress)
         write_history(folder / "history.csv", history)
         save_state(last, model, progress)
         listeners.on_epoch(history)
+    model = build(plan.full_px) if model is None else model
     load_state(last if scans[1] is None else best, model)
     averaged(model).on_test_begin()
-    return progress
+    return model, progress
 
 
 def averaged(model: keras.Model) -> keras.callbacks.SwapEMAWeights:
@@ -102,12 +125,13 @@ def averaged(model: keras.Model) -> keras.callbacks.SwapEMAWeights:
 def _epoch(
     model: keras.Model,
     scans: tuple[PreparedScans, PreparedScans | None],
-    settings: TrainSettings,
+    plan: Plan,
     epoch: int,
     on_batch: OnBatch,
 ) -> Row:
     started = time.monotonic()
-    batches = TrainingBatches(scans[0], settings, epoch)
+    size = plan.size_px(epoch)
+    batches = TrainingBatches(scans[0], plan.settings, epoch, size)
     tell = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: on_batch(epoch + 1, batch + 1, len(batches))
     )
@@ -115,7 +139,7 @@ def _epoch(
     trained = {name: values[-1] for name, values in result.history.items()}
     row = _figures(trained, "")
     if scans[1] is not None:
-        plain = PlainBatches(scans[1], settings.batch_size)
+        plain = PlainBatches(scans[1], plan.settings.batch_size, size)
         tested = model.evaluate(plain, verbose=0, return_dict=True, callbacks=[averaged(model)])
         row |= _figures(tested, "val_")
     rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))

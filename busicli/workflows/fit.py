@@ -102,21 +102,22 @@ def _fit_locked(
 ) -> FitOutcome:
     keras = load_keras()  # here, so that a mistyped command fails before the seconds this takes
     from busicli.train.history import read_history
-    from busicli.train.loop import Listeners, compile_model, train_model
+    from busicli.train.loop import Listeners, Plan, compile_model, train_model
 
     settings = request.settings
     keras.utils.set_random_seed(settings.seed)
-    model = build_model(
-        find(request.model, request.plugins),
-        data.preprocess.size_px,
-        request.options,
-        precision=settings.precision,
-    )
-    if given[0]:
-        name, numbers = given[0]
-        fill_model(model, numbers, name)
     train, val = scans_of(request, data)
-    compile_model(model, settings, len(train.images))
+    architecture = find(request.model, request.plugins)
+
+    def build(size_px: int) -> Any:
+        options, precision = request.options, settings.precision
+        model = build_model(architecture, size_px, options, precision=precision)
+        if given[0]:
+            name, numbers = given[0]
+            fill_model(model, numbers, name)
+        compile_model(model, settings, len(train.images))
+        return model
+
     if not (folder / RUN).is_file():
         write_run(folder, _record(request, data))
 
@@ -125,7 +126,12 @@ def _fit_locked(
         tell[1](history)
 
     listeners = Listeners(on_batch=tell[0], on_epoch=after_epoch)
-    progress = train_model(model, (train, val), settings, folder, listeners)
+    plan = Plan(
+        settings=settings,
+        full_px=data.preprocess.size_px,
+        multiple_px=architecture.size_multiple,
+    )
+    model, progress = train_model(build, (train, val), plan, folder, listeners)
     history = read_history(folder / "history.csv")
     card = _card(request, data, given[1], train.cases, progress.best_epoch)
     if val is not None:
