@@ -169,19 +169,19 @@ class AugmentSettings(_Record):
 
     flip: bool = True
     """Mirror left and right half of the time. Never upside down: the skin is on top."""
-    rotation_deg: float = 15.0
-    shift_fraction: float = 0.12
-    scale: float = 0.3
+    rotation_deg: float = 12.0
+    shift_fraction: float = 0.08
+    scale: float = 0.25
     """Size changes by factors between 1 / (1 + scale) and 1 + scale."""
-    stretch: float = 0.15
+    stretch: float = 0.12
     """Rows and columns change apart by up to this factor more: scans of other proportions."""
-    gamma: float = 0.5
+    gamma: float = 0.4
     """Brightness curve's exponent between 1 / (1 + gamma) and 1 + gamma."""
-    contrast: float = 0.3
-    brightness: float = 0.12
-    noise: float = 0.04
+    contrast: float = 0.25
+    brightness: float = 0.1
+    noise: float = 0.02
     """Largest standard deviation of multiplicative speckle-like noise."""
-    blur_px: float = 1.0
+    blur_px: float = 0.7
     """Largest standard deviation of a Gaussian blur, on a quarter of the scans."""
 
 
@@ -191,12 +191,12 @@ class TrainSettings(_Record):
 
     epochs: int = 100
     batch_size: int = 8
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-2
+    learning_rate: float = 3e-3
+    weight_decay: float = 5e-2
     warmup_epochs: float = 1.0
     small_size_px: int = 128
     """Rows and columns that scans are shrunk to while most is learnt: a quarter of the time."""
-    small_share: float = 0.7
+    small_share: float = 0.75
     """Share of the epochs at the small size, in [0, 1); the last ones are at the data's own."""
     ema_momentum: float = 0.99
     """Weights are averaged with this momentum a step, and the average is validated and kept."""

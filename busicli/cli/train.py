@@ -52,7 +52,7 @@ def train(
         bool, typer.Option("--resume", help="Go on with a stopped run: --name, or the newest.")
     ] = False,
     batch_size: Annotated[int, typer.Option(min=1)] = 8,
-    learning_rate: Annotated[float, typer.Option(min=0)] = 2e-3,
+    learning_rate: Annotated[float, typer.Option(min=0)] = 3e-3,
     precision: Annotated[
         str, typer.Option(help="float32, or bfloat16 where the processor has it.")
     ] = "float32",

@@ -65,6 +65,7 @@ def compile_model(model: keras.Model, settings: TrainSettings, scans: int) -> No
         use_ema=True,
         ema_momentum=min(settings.ema_momentum, 1 - 1 / (1 + steps / 10)),
         ema_overwrite_frequency=None,
+        beta_2=0.98,  # a run has some thousand steps: the default remembers as many
     )
     objective = Objective(
         entropy=settings.entropy_weight,

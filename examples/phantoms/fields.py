@@ -2,10 +2,13 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as Pillow
 from scipy import ndimage
 
 Field = NDArray[np.float64]
 """(rows, columns) float64."""
+_GRID_SIGMA = 3.0
+"""Least standard deviation, in places of the grid, that noise is drawn with where it is coarse."""
 
 
 def smooth_noise(
@@ -13,16 +16,23 @@ def smooth_noise(
 ) -> Field:
     """Gaussian noise of mean 0 and standard deviation 1, smooth over (row, column) sigmas in px.
 
-    Drawn with a rim that is cut away, so that nothing mirrors at the picture's border.
+    Drawn with a rim that is cut away, so that nothing mirrors at the picture's border, and where it
+    is smooth on a grid as much coarser, then grown: a quarter of the time for a whole phantom.
     """
-    rims = [int(np.ceil(2 * sigma)) for sigma in sigmas_px]
-    padded = [size + 2 * rim for size, rim in zip(shape, rims, strict=True)]
-    noise = ndimage.gaussian_filter(rng.standard_normal(padded), sigmas_px, truncate=3.0)
+    steps = [max(1, int(sigma / _GRID_SIGMA)) for sigma in sigmas_px]
+    sigmas = [sigma / step for sigma, step in zip(sigmas_px, steps, strict=True)]
+    rows, columns = (-(-size // step) + 1 for size, step in zip(shape, steps, strict=True))
+    row_rim, column_rim = (int(np.ceil(2 * sigma)) for sigma in sigmas)
+    drawn = rng.standard_normal((rows + 2 * row_rim, columns + 2 * column_rim), np.float32)
+    noise = ndimage.gaussian_filter(drawn, sigmas, truncate=3.0)
     # The theoretical spread, not the measured one: a field much smoother than the picture would
     # otherwise be stretched until its one slope looked like a feature.
-    spread = np.prod([1 / np.sqrt(2 * sigma * np.sqrt(np.pi)) for sigma in sigmas_px])
-    inner = tuple(slice(rim, rim + size) for size, rim in zip(shape, rims, strict=True))
-    return noise[inner] / spread
+    spread = np.prod([1 / np.sqrt(2 * sigma * np.sqrt(np.pi)) for sigma in sigmas])
+    inner = noise[row_rim : row_rim + rows, column_rim : column_rim + columns]
+    grown = Pillow.fromarray(np.ascontiguousarray(inner)).resize(
+        (columns * steps[1], rows * steps[0]), Pillow.Resampling.BICUBIC
+    )
+    return np.asarray(grown, np.float64)[: shape[0], : shape[1]] / spread
 
 
 def smooth_curve(length: int, sigma_px: float, rng: np.random.Generator) -> NDArray[np.float64]:
