@@ -10,6 +10,11 @@ from scipy import ndimage
 from busicli.records import Image
 from busicli.settings import AugmentSettings
 
+_GAP = 0.04
+"""Share of a scan's columns left between a lesion and what counts as beside it."""
+_ROOM = 0.3
+"""Least share of a scan's columns that shows enough to be a scan of its own."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
@@ -27,6 +32,8 @@ class Change:
     noise: float
     blur_px: float
     noise_seed: int
+    beside: bool
+    """Only what lies beside the lesion is shown, if there is room: a scan without one."""
 
 
 def draw_change(rng: np.random.Generator, settings: AugmentSettings) -> Change:
@@ -50,6 +57,7 @@ def draw_change(rng: np.random.Generator, settings: AugmentSettings) -> Change:
         noise=float(rng.uniform(0, settings.noise)),
         blur_px=float(rng.uniform(0, settings.blur_px)) if rng.random() < 0.25 else 0.0,
         noise_seed=int(rng.integers(2**31)),
+        beside=bool(rng.random() < settings.beside),
     )
 
 
@@ -61,6 +69,10 @@ def apply_change(
     What moves in from outside is black, as beside a real scan. A grey scan is changed as one
     channel, a third of the work.
     """
+    if change.beside and (window := _beside(mask)):
+        picture = Pillow.fromarray(image[window])
+        image = np.asarray(picture.resize(mask.shape[::-1], Pillow.Resampling.BILINEAR))
+        mask = np.zeros_like(mask)
     grey = bool((image[..., :1] == image).all())
     channels = image[..., :1] if grey else image
     moved = np.stack(
@@ -72,6 +84,24 @@ def apply_change(
         np.repeat(changed, 3, axis=2) if grey else changed,
         _move(mask, change, smooth=False),
     )
+
+
+def _beside(mask: NDArray[np.uint8]) -> tuple[slice, slice] | None:
+    """The columns from the lesion to the further border, and as many rows from the skin down as
+    keep the scan's proportions nearly; None where there is no lesion or no room.
+
+    What lies above and below is left out: compressed tissue and shadows tell of the lesion.
+    """
+    columns = np.flatnonzero(mask.any(axis=0))
+    if not columns.size:
+        return None
+    size, gap = mask.shape[1], round(_GAP * mask.shape[1])
+    left, right = columns[0] - gap, columns[-1] + 1 + gap
+    strip = slice(0, left) if left >= size - right else slice(right, size)
+    width = strip.stop - strip.start
+    if width < _ROOM * size:
+        return None
+    return slice(0, min(mask.shape[0], round(1.6 * width / size * mask.shape[0]))), strip
 
 
 def _move(plane: NDArray[np.uint8], change: Change, *, smooth: bool) -> NDArray[np.uint8]:

@@ -25,7 +25,7 @@ def test_weights_whose_scores_are_of_another_recipe_do_not_ship(study, tmp_path)
         "weights": {"architecture": card["architecture"], "options": card["options"]},
     }
     (tmp_path / "metrics.json").write_text(json.dumps(metrics))
-    ship = [sys.executable, ROOT / "weights/ship.py", study.run, tmp_path, "not-to-be"]
+    ship = [sys.executable, ROOT / "weights/ship.py", study.run, "not-to-be", "--cv", tmp_path]
     ended = subprocess.run(ship, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     assert "differ in settings of training, scans." in ended.stderr

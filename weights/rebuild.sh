@@ -10,7 +10,7 @@ set -eu
 busi=$1 busbra=$2
 cores=$(getconf _NPROCESSORS_ONLN)
 real="--data rebuild/data --runs rebuild/runs"
-recipe="--precision bfloat16 --epochs 50 --init rebuild/runs/phantoms/weights"
+recipe="--precision bfloat16 --epochs 44 --init phantoms"
 export TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1
 
 # train NAME OPTION...: begins a run, goes on with one that was begun, leaves one that is finished
@@ -38,6 +38,13 @@ score() {
 train phantoms --data rebuild/phantom-data --runs rebuild/runs --on all --epochs 7 \
     --precision bfloat16
 
+[ -e rebuild/data-128/dataset.json ] ||
+    busicli preprocess "$busi" "$busbra" --size 128 --out rebuild/data-128
+[ -e rebuild/eval/phantoms/metrics.json ] ||
+    busicli eval --data rebuild/data-128 --split all --weights rebuild/runs/phantoms/weights \
+        --out rebuild/eval/phantoms
+python weights/ship.py rebuild/runs/phantoms phantoms "no real scan seen=rebuild/eval/phantoms"
+
 # shellcheck disable=SC2086
 [ -e rebuild/data/dataset.json ] || busicli preprocess "$busi" "$busbra" --out rebuild/data
 seq 5 | xargs -P "$cores" -I{} \
@@ -56,7 +63,7 @@ for one in "$busi" "$busbra"; do
 done
 
 train improved-unet $real $recipe --on all --chosen-by rebuild/eval/folds
-python weights/ship.py rebuild/runs/improved-unet rebuild/eval/folds improved-unet \
+python weights/ship.py rebuild/runs/improved-unet improved-unet --cv rebuild/eval/folds \
     "mirrored too=rebuild/eval/folds-mirrored" \
     "trained on $(basename "$busi") alone=rebuild/eval/only-$(basename "$busi")" \
     "trained on $(basename "$busbra") alone=rebuild/eval/only-$(basename "$busbra")"

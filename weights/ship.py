@@ -1,11 +1,12 @@
-"""Make trained weights the ones that ship: python weights/ship.py RUN CV NAME [TITLE=EVAL...].
+"""Make trained weights the ones that ship: python weights/ship.py RUN NAME [--cv CV] [TITLE=EVAL].
 
-RUN is a run that trained on every scan, CV what `busicli eval --folds` found with the
-same settings on the same data; its scores become the card's, for no scan is left to score RUN on.
-Further evaluations, as of networks trained on one data set and scored on another, are added under
-their titles. Copies RUN/weights to weights/NAME and pins the card's hash.
+RUN is a run that trained on every scan, CV what `busicli eval --folds` found with the same settings
+on the same data; its scores become the card's, for no scan is left to score RUN on. Further
+evaluations, as of networks trained on one data set and scored on another, are added under their
+titles. Copies RUN/weights to weights/NAME and pins the card's hash.
 """
 
+import argparse
 import json
 import re
 import sys
@@ -32,15 +33,17 @@ CITATIONS = {
 }
 
 
-def ship(run: Path, crossvalidation: Path, name: str, others: Mapping[str, Path]) -> None:
+def ship(run: Path, name: str, crossvalidation: Path | None, others: Mapping[str, Path]) -> None:
     """Copy, complete and pin; refuses scores of another recipe or of other data."""
     source, target = run / "weights", HERE / name
     card = read_card(source)
     read_numbers(source, card)  # refuses a damaged copy
-    metrics = _metrics(crossvalidation)
-    _check(card, metrics, read_choices(crossvalidation))
+    scores = {title: _metrics(evaluation) for title, evaluation in others.items()}
+    if crossvalidation:
+        metrics = _metrics(crossvalidation)
+        _check(card, metrics, read_choices(crossvalidation))
+        scores = {"crossvalidation": metrics} | scores
     cited = {d: CITATIONS[d] for d in card.training["data"]["datasets"] if d in CITATIONS}
-    scores = {"crossvalidation": metrics} | {title: _metrics(e) for title, e in others.items()}
     complete = replace(
         card,
         name=name,
@@ -89,7 +92,18 @@ def _pin(name: str, sha256: str) -> None:
     write_whole(module, (source[:start] + pinned + source[end:]).encode())
 
 
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path, metavar="RUN")
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("--cv", type=Path, metavar="CV")
+    parser.add_argument("others", nargs="*", metavar="TITLE=EVAL")
+    given = parser.parse_args()
+    pairs = dict(other.split("=", 1) for other in given.others)
+    others = {title: Path(evaluation) for title, evaluation in pairs.items()}
+    ship(given.run, given.name, given.cv, others)
+
+
 if __name__ == "__main__":
-    pairs = dict(argument.split("=", 1) for argument in sys.argv[4:])
-    evaluations = {title: Path(evaluation) for title, evaluation in pairs.items()}
-    ship(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], evaluations)
+    main()
