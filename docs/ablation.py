@@ -1,12 +1,13 @@
 """What each part of the recipe is worth: python docs/ablation.py BUSI BUSBRA [VARIANT...].
 
-Trains and scores every variant below on two of five folds of both data sets, a few epochs each, and
-writes docs/ablation.md. What is done already in ablation/ is kept, so that it can be stopped and
-gone on with; name variants to make only these.
+Trains and scores every variant below on two of five folds of both data sets, the folds side by side
+on a core each, a few epochs at 128 px, and writes docs/ablation.md. What is done already in
+ablation/ is kept, so that it can be stopped and gone on with; name variants to make only these.
 """
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,9 +20,10 @@ from busicli.bootstrap import mean_interval
 
 HERE = Path(__file__).parent
 WORK = Path("ablation")
-FOLDS = ("--folds", "5", "--fold", "1", "--fold", "2")
-RECIPE = ("--epochs", "15", "--precision", "bfloat16", *FOLDS)
-BASE = "the recipe"
+FOLDS = ("1", "2")
+RECIPE = ("--epochs", "12", "--precision", "bfloat16")
+SIZE = ("--size", "128")
+BASE = "the recipe, from random numbers"
 BUSI, BUSBRA = "Dataset_BUSI_with_GT", "BUSBRA"
 COLUMNS = (
     *("variant", "BUSI", "BUS-BRA", "difference", "95 % interval"),
@@ -38,7 +40,7 @@ class Variant:
     name: str
     train: tuple[str, ...] = ()
     """Options of `busicli train`."""
-    prepare: tuple[str, ...] = ()
+    prepare: tuple[str, ...] = SIZE
     """Options of `busicli preprocess`."""
     score: tuple[str, ...] = ()
     """Options of `busicli eval`."""
@@ -56,41 +58,38 @@ def option(text: str) -> tuple[str, str]:
     return "--option", text
 
 
+CHANGES = (
+    *("rotation_deg", "shift_fraction", "scale", "stretch"),
+    *("gamma", "contrast", "brightness", "noise", "blur_px"),
+)
+STRONGER = dict(zip(CHANGES, (20, 0.15, 0.4, 0.25, 0.7, 0.4, 0.15, 0.04, 1), strict=True))
+
 VARIANTS = (
     Variant(BASE),
+    Variant("begun from simulated scans", ("--init", "phantoms")),
     Variant("no augmentation", ("--no-augment",)),
+    Variant("flips alone", tuple(p for c in CHANGES for p in setting(f"augmentation.{c}=0"))),
     Variant(
-        "flips alone",
-        tuple(
-            part
-            for name in (
-                "rotation_deg",
-                "shift_fraction",
-                "scale",
-                "stretch",
-                "gamma",
-                "contrast",
-                "brightness",
-                "noise",
-                "blur_px",
-            )
-            for part in setting(f"augmentation.{name}=0")
-        ),
+        "stronger augmentation",
+        tuple(p for c, v in STRONGER.items() for p in setting(f"augmentation.{c}={v}")),
     ),
+    Variant("nothing beside lesions as normal", setting("augmentation.beside=0")),
     Variant("cross-entropy alone", setting("dice_weight=0")),
     Variant("Dice loss alone", setting("entropy_weight=0")),
     Variant("weights not averaged", setting("ema_momentum=0")),
-    Variant("side outputs (deep supervision)", option("side_outputs=true")),
+    Variant("no side outputs (deep supervision)", option("side_outputs=false")),
     Variant("no presence term", setting("presence_weight=0")),
     Variant("stronger presence term", setting("presence_weight=0.5")),
     Variant("BUSI alone", ("--from", BUSI)),
-    Variant("128 px", prepare=("--size", "128")),
-    Variant("192 px", prepare=("--size", "192")),
-    Variant("proportions kept", prepare=("--aspect", "keep")),
-    Variant("no attention gates", option("gates=false")),
-    Variant("half the width", option("widths=[12,24,48,80,112]")),
+    Variant("proportions kept", prepare=(*SIZE, "--aspect", "keep")),
+    Variant("256 px throughout", setting("small_share=0"), prepare=("--size", "256")),
+    Variant("256 px, begun at 128", prepare=("--size", "256")),
+    Variant("attention gates", option("gates=true")),
+    Variant("decoder to half resolution", option("finest=0")),
+    Variant("outputs interpolated, not sub-pixel", option("sub_pixel=false")),
+    Variant("half the width", option("widths=[12,32,64,96,128]")),
     Variant("batches of 16", ("--batch-size", "16")),
-    Variant("half the learning rate", ("--learning-rate", "0.001")),
+    Variant("a third of the learning rate", ("--learning-rate", "0.001")),
     Variant("mirrored when scored", score=("--tta",), same_weights=True),
 )
 
@@ -110,21 +109,28 @@ def make(variant: Variant, datasets: Sequence[str]) -> None:
     """Prepare, train and score a variant, as far as that is not done."""
     data = WORK / "-".join(("data", *(part.strip("-") for part in variant.prepare)))
     if not (data / "dataset.json").is_file():
-        busicli("preprocess", *datasets, "--out", str(data), *variant.prepare)
+        busicli(("preprocess", *datasets, "--out", str(data), *variant.prepare))
     name = slug(BASE if variant.same_weights else variant.name)
     out = WORK / "eval" / slug(variant.name)
     if (out / "metrics.json").is_file():
         return
-    common = ("--data", str(data), "--runs", str(WORK / "runs"))
-    busicli("train", *common, "--name", name, *RECIPE, *variant.train, "--resume")
+    common = ("--data", str(data), "--runs", str(WORK / "runs"), "--folds", "5")
+    folds = [("train", *common, "--fold", fold, "--name", name, *RECIPE) for fold in FOLDS]
+    busicli(*((*fold, *variant.train, "--resume") for fold in folds))
+    picked = tuple(part for fold in FOLDS for part in ("--fold", fold))
     weights = ("--weights", str(WORK / "runs" / name))
-    busicli("eval", *common, *FOLDS, *weights, "--out", str(out), *variant.score)
+    busicli(("eval", *common, *picked, *weights, "--out", str(out), *variant.score))
 
 
-def busicli(*arguments: str) -> None:
-    """The program itself; ends with it where it fails."""
-    if subprocess.run([sys.executable, "-m", "busicli", *arguments], check=False).returncode:
-        sys.exit(f"busicli {' '.join(arguments)} failed.")
+def busicli(*commands: Sequence[str]) -> None:
+    """The program itself, side by side on a core each; ends where one fails."""
+    one_each = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+    environment = os.environ | (one_each if len(commands) > 1 else {})
+    program = [sys.executable, "-m", "busicli"]
+    running = [subprocess.Popen([*program, *c], env=environment) for c in commands]
+    statuses = [process.wait() for process in running]
+    if any(statuses):
+        sys.exit(f"busicli {' '.join(commands[0])} failed.")
 
 
 def table() -> str:
@@ -134,9 +140,9 @@ def table() -> str:
         "# What each part of the recipe is worth",
         "",
         f"Made by `python docs/ablation.py BUSI BUSBRA`: folds 1 and 2 of 5, `{' '.join(RECIPE)}`, "
-        "each scored with what the other fold chose. Fewer epochs than the weights that ship: the "
-        "differences count, not the level. Dice is the mean over scans with a lesion at their own "
-        "size; the difference is that of the same scans to the recipe, with its bootstrap 95 % "
+        "at 128 px where nothing else is said, each scored with what the other fold chose. Fewer "
+        "epochs and smaller scans than the weights that ship: the differences count, not the level. "
+        "Dice is the mean over scans with a lesion at their own size; the difference is that of the same scans to the recipe, with its bootstrap 95 % "
         "interval over groups. A difference whose interval holds 0 may be chance; seeds were not "
         "repeated.",
         "",

@@ -20,6 +20,7 @@ NOTHING = Change(
     noise=0.0,
     blur_px=0.0,
     noise_seed=0,
+    beside=False,
 )
 MOVES = ("flip", "rotation_deg", "shift_fraction", "scale", "stretch")
 OFF = AugmentSettings(
@@ -33,6 +34,7 @@ OFF = AugmentSettings(
     brightness=0,
     noise=0,
     blur_px=0,
+    beside=0,
 )
 
 
@@ -50,6 +52,29 @@ def extent(mask) -> tuple[int, int, int, int]:
 
 def moved(**what) -> tuple[int, int, int, int]:
     return extent(apply_change(*bright_lesion(), replace(NOTHING, **what))[1])
+
+
+def test_beside_the_lesion_is_a_scan_without_one():
+    # Columns 20 to 40 of 48 are lesion; the gap is round(0.04 * 48) = 2: 18 are left beside it on
+    # the left, 6 on the right. round(1.6 * 18) = 29 of the rows are shown.
+    image, mask = bright_lesion()
+    image[29:, :, :] = 255
+    changed, changed_mask = apply_change(image, mask, replace(NOTHING, beside=True))
+    assert changed.shape == image.shape
+    assert (changed == 40).all()  # neither the lesion nor what lies far below
+    assert not changed_mask.any()
+    assert mask.any()  # the given one stays
+
+
+@pytest.mark.parametrize("columns", [slice(12, 36), slice(0, 0)], ids=["no room", "no lesion"])
+def test_where_there_is_no_room_or_no_lesion_the_scan_stays(columns):
+    # 12 columns less the gap of 2 are 10 on either side, and 0.3 * 48 = 14.4 are needed.
+    image, _ = bright_lesion()
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    mask[10:22, columns] = 1
+    changed, changed_mask = apply_change(image, mask, replace(NOTHING, beside=True))
+    np.testing.assert_array_equal(changed, image)
+    np.testing.assert_array_equal(changed_mask, mask)
 
 
 @pytest.mark.parametrize("channels", ["grey", "coloured"])
