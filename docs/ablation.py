@@ -141,10 +141,10 @@ def table() -> str:
         "",
         f"Made by `python docs/ablation.py BUSI BUSBRA`: folds 1 and 2 of 5, `{' '.join(RECIPE)}`, "
         "at 128 px where nothing else is said, each scored with what the other fold chose. Fewer "
-        "epochs and smaller scans than the weights that ship: the differences count, not the level. "
-        "Dice is the mean over scans with a lesion at their own size; the difference is that of the same scans to the recipe, with its bootstrap 95 % "
-        "interval over groups. A difference whose interval holds 0 may be chance; seeds were not "
-        "repeated.",
+        "epochs and smaller scans than for the weights that ship: differences count, not the "
+        "level. Dice is the mean over scans with a lesion at their own size; the difference is "
+        "that of the same scans to the recipe, with its bootstrap 95 % interval over groups. A "
+        "difference whose interval holds 0 may be chance; seeds were not repeated.",
         "",
         f"| {' | '.join(COLUMNS)} |",
         "|---" * len(COLUMNS) + "|",
