@@ -1,0 +1,153 @@
+"""The model card that people read: python weights/describe.py NAME writes weights/NAME/README.md.
+
+Every figure comes from weights/NAME/card.json; the words about use and failures are kept here.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from busicli.files import write_whole
+from busicli.predict import operations
+from busicli.weights import NUMBERS, Card, load_model, read_card
+
+HERE = Path(__file__).parent
+Summary = Mapping[str, Any]
+COLUMNS = (
+    *("", "scans", "Dice per image", "95 % interval", "IoU", "HD95, px"),
+    *("missed lesions", "empty masks", "false masks"),
+)
+USE = """**Not a medical device.** For research, and for sorting and pre-drawing scans that a qualified person then checks, every one. Not for finding or excluding disease, for grading a lesion, for other organs, or for pictures that are not two-dimensional B-mode scans."""
+LIMITS = """- The scans come from two collections, of a few scanners in two countries; expect less elsewhere. How much less is what training on one collection and scoring on the other shows.
+- All scans of BUS-BRA show a lesion and only BUSI has normal ones: how often a normal scan gets a false mask is known least.
+- Annotations differ: on near copies in BUSI two annotators' masks agree at Dice 0.85 on average. No figure here can be trusted finer than that.
+- Age, ethnicity, breast density and treatment of the patients are not known, nor whether results differ among them.
+- Lengths are in pixels: the scans have no scale."""
+FAILURES = """Described from the worst masks of the cross-validation, without showing a patient's scan:
+- **As bright as the tissue around it** (iso-echoic masses, lymph nodes of the axilla): only the darkest part is outlined, or nothing.
+- **Two candidates**: where several dark areas compete (fat lobules, ducts, shadows), the larger or darker one is outlined, and at times the annotators chose the other.
+- **Margins that fade** (large malignant masses with shadows): the mask ends where contrast ends, the annotated outline further out.
+- **Several lesions**: a small one beside a large one is missed.
+- **Shadows without a mass** in normal scans are the most common false mask."""
+
+
+def describe(name: str) -> str:
+    """The page of weights that ship."""
+    folder = HERE / name
+    card = read_card(folder)
+    network = load_model(folder, card)
+    size_mb = (folder / NUMBERS).stat().st_size / 1e6
+    parts = [
+        f"# {name}",
+        USE,
+        "## The network",
+        f"Architecture `{card.architecture}`, {network.count_params() / 1e6:.2f} million "
+        f"parameters, {operations(network) / 1e9:.2f} GFLOP a scan (2 x multiply-adds), input "
+        f"{card.preprocess.size_px} x {card.preprocess.size_px} px ({card.preprocess.aspect}), "
+        f"{size_mb:.1f} MB. Options: `{card.options}`.",
+        "## Data",
+        _data(card),
+        *(_scores(title, found) for title, found in card.scores.items()),
+        "## Where it fails",
+        FAILURES,
+        "## Limits",
+        LIMITS,
+        "## Make it again",
+        "`sh weights/rebuild.sh BUSI BUSBRA` prepares, trains, scores and ships; "
+        f"`python weights/describe.py {name}` writes this page from `card.json`.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _data(card: Card) -> str:
+    training = card.training
+    counts = ", ".join(f"{name} ({count} scans)" for name, count in data_sets(card).items())
+    begun = f" Begun from the weights `{training['init']}`." if training["init"] else ""
+    cited = "".join(f"\n- {name}: {text}" for name, text in training.get("citations", {}).items())
+    return (
+        f"{counts}; trained on {training['data'].get('trained_on', 'the training split')}, "
+        f"{training['settings']['epochs']} epochs.{begun}{cited}"
+    )
+
+
+def data_sets(card: Card) -> dict[str, int]:
+    """How many scans each data set has."""
+    found: dict[str, int] = card.training["data"]["datasets"]
+    return found
+
+
+def _scores(title: str, metrics: Summary) -> str:
+    kinds = {
+        "data set": "by_dataset",
+        "class": "by_class",
+        "size of the lesion, share of the scan": "by_size",
+        "scanner": "by_device",
+        "fold": "by_fold",
+    }
+    lines = [f"## Scores: {title}", _protocol(metrics), "", *_header(), _row("all", metrics)]
+    for kind, key in kinds.items():
+        if len(metrics.get(key, {})) > 1:
+            lines += [f"| *{kind}* |" + " |" * (len(COLUMNS) - 1)]
+            lines += [_row(name, {"per_image": found}) for name, found in metrics[key].items()]
+    return "\n".join(lines) + "\n\n" + _further(metrics)
+
+
+def _protocol(metrics: Summary) -> str:
+    protocol = metrics["protocol"]
+    words = protocol if isinstance(protocol, str) else "; ".join(protocol.values())
+    mirrored = " Each map is the mean of those of the scan and its mirror image, at twice the cost."
+    return f"{metrics.get('split', '')}: {words}.{mirrored if metrics.get('mirrored') else ''}"
+
+
+def _header() -> list[str]:
+    return [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
+
+
+def _row(name: str, metrics: Summary) -> str:
+    found = metrics["per_image"]
+    normals, lesions = found["normals"], found["scans_with_lesion"]
+    cells = (
+        name,
+        found["scans"],
+        _figure(found["dice"], "mean", "{:.3f}".format),
+        _interval(found["dice"]),
+        _figure(found["iou"], "mean", "{:.3f}".format),
+        _figure(found["hd95_px"], "mean", "{:.1f}".format),
+        f"{found['missed_lesions']} of {found['lesions']}" if found["lesions"] else "",
+        f"{found['lesion_scans_with_empty_mask']} of {lesions}" if lesions else "",
+        f"{found['normals_with_false_mask']} of {normals}" if normals else "",
+    )
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _further(metrics: Summary) -> str:
+    pooled = ", ".join(f"{name} {value:.4f}" for name, value in metrics["pooled"].items())
+    whole = metrics["per_image"]["dice_empty_is_1"]
+    text = [
+        f"All scans, two empty masks counting as 1: Dice {whole['mean']:.3f} ({_interval(whole)}).",
+        f"Pooled over pixels, as the literature does it: {pooled}.",
+    ]
+    trust = metrics["confidence"]
+    if trust["auc"] is not None:
+        text.append(
+            f"Confidence tells bad masks (Dice below 0.7, missed, false) from good ones with an "
+            f"area under the ROC curve of {trust['auc']:.3f}; review is asked for "
+            f"{trust['flagged_share']:.1%} of scans and finds {trust['bad_flagged']} of the "
+            f"{trust['bad_masks']} bad masks."
+        )
+    return " ".join(text)
+
+
+def _figure(interval: Summary, key: str, form: Callable[[float], str]) -> str:
+    return "" if interval[key] is None else form(interval[key])
+
+
+def _interval(interval: Summary) -> str:
+    if interval["low"] is None:
+        return ""
+    return f"{interval['low']:.3f} to {interval['high']:.3f}"
+
+
+if __name__ == "__main__":
+    write_whole(HERE / sys.argv[1] / "README.md", describe(sys.argv[1]).encode())
