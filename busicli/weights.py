@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -95,9 +95,15 @@ def save_weights(folder: Path, model: "keras.Model", card: Card) -> str:
     for key, variable in zip(_keys(model.weights), model.weights, strict=True):
         array = load_keras().ops.convert_to_numpy(variable.value)
         numbers[key] = np.array(array, np.float16 if array.ndim > 1 else np.float32, order="C")
-    data = numbers_to_bytes(numbers)
-    write_whole(folder / NUMBERS, data)
-    document = {**asdict(card), "files": {NUMBERS: sha256_bytes(data)}}
+    return write_files(folder, replace(card, files={}), {NUMBERS: numbers_to_bytes(numbers)})
+
+
+def write_files(folder: Path, card: Card, files: Mapping[str, bytes]) -> str:
+    """Write further files of a weights folder, then the card that names them by their hashes."""
+    for name, data in files.items():
+        write_whole(folder / name, data)
+    hashes = {name: sha256_bytes(data) for name, data in files.items()}
+    document = asdict(replace(card, files=card.files | hashes))
     text = (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()
     write_whole(folder / CARD, text)
     return sha256_bytes(text)
@@ -132,19 +138,24 @@ def load_model(folder: Path, card: Card, *, plugins: Sequence[Path] = ()) -> "ke
     return model
 
 
-def read_numbers(folder: Path, card: Card) -> dict[str, np.ndarray[Any, Any]]:
-    """The checked numbers of a weights folder by key; nothing is parsed before the hash agrees."""
-    path = folder / NUMBERS
+def read_checked(folder: Path, card: Card, name: str) -> bytes:
+    """A file of a weights folder, if it is the one that the card names by its hash."""
+    path = folder / name
     if not path.is_file():
-        raise InputError(f"{folder.name} lacks {NUMBERS}; get the weights anew from their source.")
+        raise InputError(f"{folder.name} lacks {name}; get the weights anew from their source.")
     data = path.read_bytes()
-    if sha256_bytes(data) != card.files.get(NUMBERS):
+    if sha256_bytes(data) != card.files.get(name):
         raise InputError(
-            f"{NUMBERS} of {folder.name} is not the file that its card names; "
+            f"{name} of {folder.name} is not the file that its card names; "
             "it was changed or cut short: get the weights anew from their source."
         )
+    return data
+
+
+def read_numbers(folder: Path, card: Card) -> dict[str, np.ndarray[Any, Any]]:
+    """The checked numbers of a weights folder by key; nothing is parsed before the hash agrees."""
     try:
-        return parse_numbers(data)
+        return parse_numbers(read_checked(folder, card, NUMBERS))
     except SafetensorError as error:
         raise InputError(f"{NUMBERS} of {folder.name} holds no numbers; get it anew.") from error
 

@@ -18,7 +18,7 @@ from typing import Any
 from busicli.files import sha256_bytes, write_whole
 from busicli.results.choices import read_choices
 from busicli.settings import Choices
-from busicli.weights import CARD, NUMBERS, Card, read_card, read_numbers
+from busicli.weights import CARD, Card, read_card, read_checked
 
 HERE = Path(__file__).parent
 KEPT = (
@@ -37,7 +37,6 @@ def ship(run: Path, name: str, crossvalidation: Path | None, others: Mapping[str
     """Copy, complete and pin; refuses scores of another recipe or of other data."""
     source, target = run / "weights", HERE / name
     card = read_card(source)
-    read_numbers(source, card)  # refuses a damaged copy
     scores = {title: _metrics(evaluation) for title, evaluation in others.items()}
     if crossvalidation:
         metrics = _metrics(crossvalidation)
@@ -54,7 +53,8 @@ def ship(run: Path, name: str, crossvalidation: Path | None, others: Mapping[str
         },
     )
     text = (json.dumps(asdict(complete), indent=1, ensure_ascii=False) + "\n").encode()
-    write_whole(target / NUMBERS, (source / NUMBERS).read_bytes())
+    for file in card.files:
+        write_whole(target / file, read_checked(source, card, file))
     write_whole(target / CARD, text)
     _pin(name, sha256_bytes(text))
 

@@ -32,6 +32,10 @@ def segment_dir(
         bool, typer.Option("--save-probabilities", help="Write each map too, as 16-bit PNG.")
     ] = False,
     tta: Tta = False,
+    engine: Annotated[
+        str,
+        typer.Option(help="auto, openvino (the exported graph on processors) or keras."),
+    ] = "auto",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON line a scan instead of a summary.")
     ] = False,
@@ -53,6 +57,7 @@ def segment_dir(
     for value, option, known in (
         (names, "--names", ("keep", "hash")),
         (progress, "--progress", ("auto", "json", "none")),
+        (engine, "--engine", ("auto", "openvino", "keras")),
     ):
         if value not in known:
             raise UsageError(f"{option} is {value}; it must be {' or '.join(known)}.")
@@ -69,6 +74,7 @@ def segment_dir(
         overlays=overlays,
         probabilities=save_probabilities,
         mirror=tta,
+        engine=engine,  # type: ignore[arg-type]  # checked above
         names="hash" if names == "hash" else "keep",
         max_pixels=max_pixels,
         jobs=os.cpu_count() or 1 if jobs < 1 else jobs,
@@ -76,13 +82,19 @@ def segment_dir(
     with noted_signals() as stop_status:
         shown = _Shown(progress, as_json)
         try:
-            listeners = Listeners(on_start=shown.start, on_row=shown.row, stop_status=stop_status)
+            listeners = Listeners(
+                on_note=_note, on_start=shown.start, on_row=shown.row, stop_status=stop_status
+            )
             outcome = segment(request, listeners)
         finally:
             shown.close()
     if not as_json:
         _show(outcome, out)
     raise typer.Exit(outcome.exit_status)
+
+
+def _note(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
 
 
 def _listed(nul: bool) -> tuple[Path, ...]:

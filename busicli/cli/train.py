@@ -196,6 +196,8 @@ def _show(outcome: "FitOutcome") -> None:
     for figure in FIGURES:
         table.add_row(figure, *(f"{row[prefix + figure]:.4f}" for row, prefix in columns.values()))
     Console().print(table)
+    if outcome.note:
+        print(outcome.note, file=sys.stderr)
     print(f"Curves in {outcome.folder}, weights in {outcome.folder / 'weights'};")
     if "val_Loss" in last:
         print("score them with: busicli eval --split test")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from busicli.dataset.store import PreparedData, PreparedScans, open_data
+from busicli.errors import InputError
 from busicli.files import folder_lock
 from busicli.framework import load_keras
 from busicli.metrics import dice
@@ -25,10 +26,12 @@ from busicli.weights import (
     Card,
     build_model,
     fill_model,
+    load_model,
     locate,
     read_card,
     read_numbers,
     save_weights,
+    write_files,
 )
 from busicli.workflows.fit_request import FitRequest, check_scans, scans_of, trained_on
 from busicli.workflows.run_folder import RUN, check_run, draw_curves, write_run
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
     from busicli.train.history import Row
     from busicli.train.loop import OnBatch, OnEpoch
 
+COMPARED = 64
+"""Scans on which an exported graph is compared with its network."""
 Numbers = tuple[str, dict[str, np.ndarray[Any, Any]]]
 """The name of some weights, and their arrays by key."""
 
@@ -52,6 +57,8 @@ class FitOutcome:
     best_epoch: int
     """The epoch whose weights were kept."""
     card: Card
+    note: str = ""
+    """Why there is no exported graph, if there is none."""
 
 
 def fit(request: FitRequest, on_batch: "OnBatch", on_epoch: "OnEpoch") -> FitOutcome:
@@ -137,7 +144,36 @@ def _fit_locked(
     if val is not None:
         card = _with_choices(card, model, val, history[progress.best_epoch - 1])
     save_weights(folder / "weights", model, card)
-    return FitOutcome(folder=folder, history=history, best_epoch=progress.best_epoch, card=card)
+    return FitOutcome(
+        folder=folder,
+        history=history,
+        best_epoch=progress.best_epoch,
+        card=card,
+        note=add_graph(folder / "weights", train, request.plugins),
+    )
+
+
+def add_graph(weights: Path, scans: PreparedScans, plugins: Sequence[Path] = ()) -> str:
+    """Export the graph of a weights folder if its masks of some scans are those of the network.
+
+    Returns why it was left out, or nothing.
+    """
+    from busicli.predict import KerasEngine
+    from busicli.predict.graph import check_alike, export_graph, have_openvino, open_graph
+
+    if not have_openvino():
+        return "No graph was exported: openvino is not installed."
+    card = read_card(weights)
+    model = load_model(weights, card, plugins=plugins)
+    try:
+        files = export_graph(model)
+        some = np.stack([scans.images[row] for row in range(len(scans.images))[:COMPARED]])
+        maps = open_graph(files).probabilities(some)
+        check_alike(maps, KerasEngine(model).probabilities(some), card.postprocess)
+    except (InputError, NotImplementedError, RuntimeError) as error:
+        return f"No graph was exported: {error}"
+    write_files(weights, card, files)
+    return ""
 
 
 def _record(request: FitRequest, data: PreparedData) -> dict[str, Any]:

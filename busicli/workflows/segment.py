@@ -19,12 +19,12 @@ from busicli.files import folder_lock, remove_leftovers, sha256_bytes, sha256_fi
 from busicli.images import MAX_PIXELS
 from busicli.layout import Layout
 from busicli.names import written_name
-from busicli.predict import BATCH, Engine, KerasEngine, MirroredEngine
+from busicli.predict import BATCH, Engine, EngineName, MirroredEngine, choose_engine
 from busicli.results.journal import JournalWriter, Row, journal, read_journal
 from busicli.results.tables import manifest_row, write_lesions, write_manifest
 from busicli.settings import Choices
 from busicli.versions import versions
-from busicli.weights import CARD, Card, load_model, locate, read_card
+from busicli.weights import CARD, Card, locate, read_card
 from busicli.workflows.one_scan import Opened, Steps, finish_scan, open_scan
 from busicli.worklist import Work, from_folder, from_list
 
@@ -47,6 +47,7 @@ class SegmentRequest:
     """Write each scan's probability map too."""
     mirror: bool = False
     """Average each scan's map with that of its mirror image."""
+    engine: EngineName = "auto"
     names: Literal["keep", "hash"] = "keep"
     max_pixels: int = MAX_PIXELS
     jobs: int = 2
@@ -56,6 +57,8 @@ class SegmentRequest:
 class Listeners:
     """Who is told, and who may stop the run."""
 
+    on_note: Callable[[str], None]
+    """Called with a sentence that whoever runs this should read."""
     on_start: Callable[[int], None]
     """Called with the number of inputs."""
     on_row: Callable[[Row], None]
@@ -92,7 +95,9 @@ def segment(request: SegmentRequest, listeners: Listeners) -> SegmentOutcome:
     works = _works(request)
     folder, pinned = locate(request.weights)
     card = read_card(folder, pinned_sha256=request.weights_sha256 or pinned)
-    engine: Engine = KerasEngine(load_model(folder, card, plugins=request.plugins))
+    engine, note = choose_engine(request.engine, folder, card, request.plugins)
+    if note:
+        listeners.on_note(note)
     if request.mirror:
         engine = MirroredEngine(engine)
     steps = Steps(

@@ -1,9 +1,8 @@
-"""Running a network over scans: engines that all answer with probability maps."""
+"""Engines: all map scans to probability maps, Keras on any backend, OpenVINO on processors."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +64,26 @@ class KerasEngine:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenVinoEngine:
+    """A network's exported graph on the processor, without Keras or its backend."""
+
+    graph: Any
+    """A compiled OpenVINO model."""
+    batch: int = BATCH
+    name: str = "openvino"
+
+    def probabilities(self, images: Images) -> NDArray[np.float32]:
+        """(N, size, size, 3) uint8 to (N, size, size) float32; a scan's result depends neither on
+        its place nor on how many are asked for.
+        """
+        parts = [np.zeros(images.shape[:3], np.float32)[:0]]
+        for rows in _slices(len(images), self.batch):
+            answer = self.graph(network_values(np.asarray(images[rows])))
+            parts.append(np.array(answer[0][..., 0], np.float32))
+        return np.concatenate(parts)
+
+
+@dataclass(frozen=True, slots=True)
 class MirroredEngine:
     """Another engine's mean over each scan and its mirror image, at twice the cost."""
 
@@ -88,20 +107,3 @@ class MirroredEngine:
 def _slices(count: int, size: int) -> Iterator[slice]:
     for start in range(0, count, size):
         yield slice(start, start + size)
-
-
-def operations(model: "keras.Model") -> int:
-    """Floating-point operations a scan, 2 x multiply-adds of convolutions and dense layers.
-
-    Normalisation, activation and resampling are left out, as is usual. A transposed convolution
-    applies its kernel once an input pixel, any other once an output pixel.
-    """
-    total = 0
-    for layer in model._flatten_layers(include_self=False):
-        kernel = getattr(layer, "kernel", None)
-        if kernel is None or not layer._inbound_nodes:
-            continue
-        transposed = "Transpose" in type(layer).__name__
-        shape = (layer.input if transposed else layer.output).shape[1:-1]
-        total += 2 * math.prod(kernel.shape) * math.prod(shape)
-    return total
