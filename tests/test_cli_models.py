@@ -97,7 +97,9 @@ def test_show_tells_size_and_cost(call):
     # Ronneberger et al. (2015) count them
     assert 30e6 < unet["parameters"] < 36e6
     assert ours["gflop_a_scan"] * 20 <= unet["gflop_a_scan"]
-    assert set(ours["options"]) == {"widths", "blocks", "dropout", "gates", "side_outputs"}
+    assert set(ours["options"]) == {
+        *("widths", "blocks", "dropout", "gates", "finest", "sub_pixel", "side_outputs"),
+    }
     shown = table(call("models", "show", "unet").out)
     assert shown["parameters"] == [f"{unet['parameters']:,}"]
     assert shown["summary"] == [unet["summary"]]

@@ -85,7 +85,7 @@ def test_the_card_says_what_the_weights_are_and_what_they_have_seen(study, scans
     assert card["architecture"] == "improved-unet"
     assert card["options"] == {
         **{"widths": [8, 16, 16], "blocks": [0, 1, 0], "dropout": 0.1},
-        **{"gates": True, "side_outputs": False},
+        **{"gates": False, "finest": 1, "sub_pixel": True, "side_outputs": True},
     }
     assert card["preprocess"] == {"size_px": 64, "aspect": "stretch"}
     assert card["training"]["data"]["datasets"] == {"scans": 24}
@@ -97,8 +97,7 @@ def test_the_card_says_what_the_weights_are_and_what_they_have_seen(study, scans
         (row["pixels_sha256"], row["phash"]) for row in train
     }
     assert sorted(path.name for path in study.weights.iterdir()) == [
-        "card.json",
-        "model.safetensors",
+        *("card.json", "graph.bin", "graph.xml", "model.safetensors"),
     ]
 
 

