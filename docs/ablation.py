@@ -73,7 +73,7 @@ VARIANTS = (
         "stronger augmentation",
         tuple(p for c, v in STRONGER.items() for p in setting(f"augmentation.{c}={v}")),
     ),
-    Variant("nothing beside lesions as normal", setting("augmentation.beside=0")),
+    Variant("tissue beside lesions as normal", setting("augmentation.beside=0.15")),
     Variant("cross-entropy alone", setting("dice_weight=0")),
     Variant("Dice loss alone", setting("entropy_weight=0")),
     Variant("weights not averaged", setting("ema_momentum=0")),

@@ -191,7 +191,8 @@ def test_an_existing_run_is_never_written_over(study, call, training, tree):
         (("--model", "resnet"), "there is no model resnet; known are: improved-unet, unet."),
         (
             ("--option", "filters=8"),
-            "has no option filters; it has: widths, blocks, dropout, gates, side_outputs.",
+            "has no option filters; it has: widths, blocks, dropout, gates, finest, sub_pixel, "
+            "side_outputs.",
         ),
         (("--resume", "--name", "gone"), "to go on with; leave out --resume"),
         (("--init", "nowhere"), "nowhere holds no card.json"),

@@ -10,7 +10,7 @@ set -eu
 busi=$1 busbra=$2
 cores=$(getconf _NPROCESSORS_ONLN)
 real="--data rebuild/data --runs rebuild/runs"
-recipe="--precision bfloat16 --epochs 44 --init phantoms"
+recipe="--precision bfloat16 --epochs 50 --init phantoms"
 export TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1
 
 # train NAME OPTION...: begins a run, goes on with one that was begun, leaves one that is finished
