@@ -181,7 +181,7 @@ def test_weights_for_another_architecture_are_refused(call, study, scans, weight
     card = json.loads((weights / "card.json").read_text())
     card |= {"architecture": "unet", "options": {"filters": 4}}
     (weights / "card.json").write_text(json.dumps(card))
-    ended = call("segment-dir", scans, "out", "--weights", weights)
+    ended = call("segment-dir", scans, "out", "--weights", weights, "--engine", "keras")
     assert ended.status == 1
     assert "do not fit the model unet" in said(ended)
     assert not (tmp_path / "out").exists()
@@ -194,7 +194,7 @@ def test_weights_for_another_architecture_are_refused(call, study, scans, weight
 def test_weights_of_an_unknown_architecture_are_refused(call, scans, weights, tmp_path):
     card = json.loads((weights / "card.json").read_text())
     (weights / "card.json").write_text(json.dumps({**card, "architecture": "strangers-net"}))
-    ended = call("segment-dir", scans, "out", "--weights", weights)
+    ended = call("segment-dir", scans, "out", "--weights", weights, "--engine", "keras")
     assert ended.status == 1
     assert "there is no model strangers-net" in said(ended)
     assert "--plugin" in said(ended)

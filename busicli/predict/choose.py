@@ -27,7 +27,8 @@ def choose_engine(
     if name == "keras" or lacking:
         note = f"{lacking}: running on Keras, which is slower." if name == "auto" else ""
         return KerasEngine(load_model(folder, card, plugins=plugins)), note
-    return open_graph({part: read_checked(folder, card, part) for part in (GRAPH, CONSTANTS)}), ""
+    files = {part: read_checked(folder, card, part) for part in card.files}  # also those not used
+    return open_graph(files), ""
 
 
 def _lacking(card: Card) -> str:
