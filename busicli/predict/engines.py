@@ -78,8 +78,10 @@ class OpenVinoEngine:
         """
         parts = [np.zeros(images.shape[:3], np.float32)[:0]]
         for rows in _slices(len(images), self.batch):
-            answer = self.graph(network_values(np.asarray(images[rows])))
-            parts.append(np.array(answer[0][..., 0], np.float32))
+            some = np.asarray(images[rows])
+            full = np.zeros((self.batch, *some.shape[1:]), np.float32)
+            full[: len(some)] = network_values(some)
+            parts.append(np.array(self.graph(full)[0][: len(some), ..., 0], np.float32))
         return np.concatenate(parts)
 
 
