@@ -198,7 +198,7 @@ class TrainSettings(_Record):
     weight_decay: float = 5e-2
     warmup_epochs: float = 1.0
     small_size_px: int = 128
-    """Rows and columns that scans are shrunk to while most is learnt: a quarter of the time."""
+    """Rows and columns that scans are shrunk to while most is learnt: an epoch takes a third."""
     small_share: float = 0.75
     """Share of the epochs at the small size, in [0, 1); the last ones are at the data's own."""
     ema_momentum: float = 0.99

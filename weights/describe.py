@@ -24,12 +24,11 @@ LIMITS = """- The scans come from two collections, of a few scanners in two coun
 - Annotations differ: on near copies in BUSI two annotators' masks agree at Dice 0.85 on average. No figure here can be trusted finer than that.
 - Age, ethnicity, breast density and treatment of the patients are not known, nor whether results differ among them.
 - Lengths are in pixels: the scans have no scale."""
-FAILURES = """Described from the worst masks of the cross-validation, without showing a patient's scan:
+FAILURES = """Seen among the 32 worst masks of a held-out fold, and described without showing a patient's scan:
 - **As bright as the tissue around it** (iso-echoic masses, lymph nodes of the axilla): only the darkest part is outlined, or nothing.
 - **Two candidates**: where several dark areas compete (fat lobules, ducts, shadows), the larger or darker one is outlined, and at times the annotators chose the other.
 - **Margins that fade** (large malignant masses with shadows): the mask ends where contrast ends, the annotated outline further out.
-- **Several lesions**: a small one beside a large one is missed.
-- **Shadows without a mass** in normal scans are the most common false mask."""
+- **Several lesions**: a small one beside a large one is missed."""
 
 
 def describe(name: str) -> str:

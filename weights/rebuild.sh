@@ -4,7 +4,7 @@
 #
 #   sh weights/rebuild.sh BUSI BUSBRA
 #
-# Runs stand side by side, one a core: two of one thread each are a third faster than one of two.
+# Runs stand side by side, one a core: two of one thread each are a fifth to a third faster than one of two.
 # Stopped, it goes on where it was when it is called again; what is done is kept in rebuild/.
 set -eu
 busi=$1 busbra=$2
@@ -67,3 +67,4 @@ python weights/ship.py rebuild/runs/improved-unet improved-unet --cv rebuild/eva
     "mirrored too=rebuild/eval/folds-mirrored" \
     "trained on $(basename "$busi") alone=rebuild/eval/only-$(basename "$busi")" \
     "trained on $(basename "$busbra") alone=rebuild/eval/only-$(basename "$busbra")"
+python weights/describe.py improved-unet

@@ -1,6 +1,6 @@
 """Running a network over scans: engines, their exported graphs, and what a network costs."""
 
-from busicli.predict.choose import ENGINES, EngineName, choose_engine
+from busicli.predict.choose import EngineName, choose_engine
 from busicli.predict.cost import operations
 from busicli.predict.engines import (
     BATCH,
@@ -12,7 +12,6 @@ from busicli.predict.engines import (
 
 __all__ = [
     "BATCH",
-    "ENGINES",
     "Engine",
     "EngineName",
     "KerasEngine",

@@ -10,7 +10,6 @@ from busicli.predict.graph import CONSTANTS, GRAPH, have_openvino, open_graph
 from busicli.weights import Card, load_model, read_checked
 
 EngineName = Literal["auto", "openvino", "keras"]
-ENGINES: tuple[EngineName, ...] = ("auto", "openvino", "keras")
 
 
 def choose_engine(

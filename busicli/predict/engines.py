@@ -57,8 +57,7 @@ class KerasEngine:
         return np.concatenate(parts) if parts else np.zeros(images.shape[:3], np.float32)
 
     def _batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        full = np.zeros((self.batch, *images.shape[1:]), np.float32)
-        full[: len(images)] = network_values(np.asarray(images))
+        full = _filled_up(images, self.batch)
         answer = np.asarray(self.model.predict_on_batch(full), np.float32)
         return answer[: len(images), ..., 0]
 
@@ -79,9 +78,8 @@ class OpenVinoEngine:
         parts = [np.zeros(images.shape[:3], np.float32)[:0]]
         for rows in _slices(len(images), self.batch):
             some = np.asarray(images[rows])
-            full = np.zeros((self.batch, *some.shape[1:]), np.float32)
-            full[: len(some)] = network_values(some)
-            parts.append(np.array(self.graph(full)[0][: len(some), ..., 0], np.float32))
+            answer = self.graph(_filled_up(some, self.batch))[0]
+            parts.append(np.array(answer[: len(some), ..., 0], np.float32))
         return np.concatenate(parts)
 
 
@@ -104,6 +102,13 @@ class MirroredEngine:
             mirrored = self.engine.probabilities(plain[:, :, ::-1])[:, :, ::-1]
             parts.append((self.engine.probabilities(plain) + mirrored) * np.float32(0.5))
         return np.concatenate(parts)
+
+
+def _filled_up(images: NDArray[np.uint8], batch: int) -> NDArray[np.float32]:
+    """Network values of up to `batch` images, and black ones to make as many."""
+    full = np.zeros((batch, *images.shape[1:]), np.float32)
+    full[: len(images)] = network_values(images)
+    return full
 
 
 def _slices(count: int, size: int) -> Iterator[slice]:

@@ -45,16 +45,14 @@ def export_graph(model: "keras.Model") -> dict[str, bytes]:
         return {name: lean.with_name(name).read_bytes() for name in (GRAPH, CONSTANTS)}
 
 
-def open_graph(files: Mapping[str, bytes], *, threads: int = 0) -> OpenVinoEngine:
-    """An engine of the graph's two files, computing in float32 on `threads` threads, 0 for all.
+def open_graph(files: Mapping[str, bytes]) -> OpenVinoEngine:
+    """An engine of the graph's two files, computing in float32 on all processors.
 
     The files must have been checked: they are parsed here.
     """
     core = _openvino().Core()
     graph = core.read_model(files[GRAPH], files[CONSTANTS])
     settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-    if threads:
-        settings["INFERENCE_NUM_THREADS"] = str(threads)
     return OpenVinoEngine(core.compile_model(graph, "CPU", settings))
 
 

@@ -151,7 +151,8 @@ def _fit_locked(
         history=history,
         best_epoch=progress.best_epoch,
         card=card,
-        note=add_graph(folder / "weights", train, request.plugins),
+        # the networks of a cross-validation are scored on Keras alone
+        note="" if request.fold else add_graph(folder / "weights", train, request.plugins),
     )
 
 
@@ -172,7 +173,7 @@ def add_graph(weights: Path, scans: PreparedScans, plugins: Sequence[Path] = ())
         some = np.stack([scans.images[row] for row in range(len(scans.images))[:COMPARED]])
         maps = open_graph(files).probabilities(some)
         check_alike(maps, KerasEngine(model).probabilities(some), card.postprocess)
-    except (InputError, NotImplementedError, RuntimeError) as error:
+    except (InputError, NotImplementedError, RuntimeError) as error:  # the converter's, and ours
         return f"No graph was exported: {error}"
     write_files(weights, card, files)
     return ""
