@@ -11,13 +11,17 @@ from busicli.settings import PostprocessSettings
 Labels = NDArray[np.integer]
 Window = tuple[slice, slice]
 
+_SURENESS = 8
+"""Power of a component's mean probability in its score; its area has power 1."""
+
 
 def lesion_mask(probability: Probability, settings: PostprocessSettings) -> Mask:
     """The lesions of a (rows, columns) probability map, as a new boolean mask of that shape.
 
     Pixels at or above the threshold form 8-connected components. Those smaller than
     `min_area_fraction` of the whole map, nowhere as high as `min_peak` or on average not as high as
-    `min_mean`, are dropped; then holes of at most `max_hole_fraction` of the whole map are filled.
+    `min_mean`, are dropped; then those with less than `min_share_of_best` of the best one's score;
+    then holes of at most `max_hole_fraction` of the whole map are filled.
     A hole is 4-connected background that does not reach the map's border; a dropped component
     inside it is part of it.
     The mask is empty where nothing is left, and for a map without pixels. The map is not changed.
@@ -76,11 +80,13 @@ def _kept(
         peaks = np.zeros(kept.size, probability.dtype)
         np.maximum.at(peaks, components.ravel(), probability.ravel())
         kept &= peaks >= settings.min_peak
+    sums = np.bincount(components.ravel(), probability.ravel())
     if settings.min_mean > settings.threshold:
-        sums = np.bincount(components.ravel(), probability.ravel())
         kept &= sums >= settings.min_mean * areas
     kept[0] = False
-    return kept
+    scores = kept * areas * (sums / np.maximum(areas, 1)) ** _SURENESS
+    best: NDArray[np.bool_] = kept & (scores >= settings.min_share_of_best * scores.max())
+    return best
 
 
 def _fill_holes(mask: Mask, map_px: int, max_fraction: float) -> Mask:

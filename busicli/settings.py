@@ -115,6 +115,10 @@ class PostprocessSettings(_Record):
     """Components whose highest probability is lower are dropped, in [0, 1]."""
     min_mean: float = 0.0
     """Components whose mean probability is lower are dropped, in [0, 1]."""
+    min_share_of_best: float = 0.0
+    """Components with less than this share of the best one's score are dropped, in [0, 1]; 0 keeps
+    all, 1 the best alone. The score is area times mean probability to the eighth power: being sure
+    counts before being large."""
     max_hole_fraction: float = 1.0
     """Holes up to this share of the scan are filled, in [0, 1]; 1 fills all, 0 none."""
 
@@ -128,6 +132,12 @@ class PostprocessSettings(_Record):
         )
         _check(0 <= self.min_peak <= 1, "min_peak", self.min_peak, "in [0, 1]")
         _check(0 <= self.min_mean <= 1, "min_mean", self.min_mean, "in [0, 1]")
+        _check(
+            0 <= self.min_share_of_best <= 1,
+            "min_share_of_best",
+            self.min_share_of_best,
+            "in [0, 1]",
+        )
         _check(
             0 <= self.max_hole_fraction <= 1,
             "max_hole_fraction",

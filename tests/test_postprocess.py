@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -24,6 +26,7 @@ settings_drawn = st.builds(
     min_area_fraction=st.sampled_from([0.0, 0.1, 0.3]),
     min_peak=st.sampled_from([0.0, 0.5, 0.75, 1.0]),
     min_mean=st.sampled_from([0.0, 0.5, 0.75, 0.9]),
+    min_share_of_best=st.sampled_from([0.0, 0.2, 0.5, 1.0]),
     max_hole_fraction=st.sampled_from([0.0, 0.05, 0.2, 1.0]),
 )
 
@@ -91,6 +94,35 @@ def test_components_of_a_low_mean_are_dropped_whatever_their_peak():
     probability = draw("69.87", "66.78")
     settings = PostprocessSettings(min_area_fraction=0.0, min_mean=0.75)
     assert as_text(lesion_mask(probability, settings)) == ["...##", "...##"]
+
+
+@pytest.mark.parametrize(
+    ("share", "kept"), [(0.0, "both"), (0.5, "both"), (0.51, "left"), (1.0, "left")]
+)
+def test_components_with_less_than_a_share_of_the_best_are_dropped(share, kept):
+    # Both are sure; the right one has half the left one's area.
+    probability = draw("####.##", ".......")
+    settings = PostprocessSettings(min_area_fraction=0.0, min_share_of_best=share)
+    right = "##" if kept == "both" else ".."
+    assert as_text(lesion_mask(probability, settings)) == [f"####.{right}", "......."]
+
+
+def test_a_sure_component_is_better_than_a_larger_unsure_one():
+    probability = draw("##.6666", "##.6666")
+    settings = PostprocessSettings(min_area_fraction=0.0, min_share_of_best=1)
+    assert as_text(lesion_mask(probability, settings)) == ["##.....", "##....."]
+
+
+def test_of_equally_good_components_all_stay():
+    settings = PostprocessSettings(min_area_fraction=0.0, min_share_of_best=1)
+    assert as_text(lesion_mask(draw("##.##"), settings)) == ["##.##"]
+
+
+def test_the_best_is_the_best_of_those_that_stay():
+    # The speck is surest, but too small.
+    probability = draw("#.666.66", "..666...")
+    settings = PostprocessSettings(min_area_fraction=0.1, min_share_of_best=0.5)
+    assert as_text(lesion_mask(probability, settings)) == ["..###...", "..###..."]
 
 
 def test_area_is_counted_before_holes_are_filled():
@@ -176,6 +208,8 @@ def test_the_map_is_not_changed(probability, settings):
 
 @given(maps, settings_drawn)
 def test_a_mask_taken_for_a_map_gives_itself(probability, settings):
+    # But for the share of the best: filled holes make a component better.
+    settings = replace(settings, min_share_of_best=0)
     mask = lesion_mask(probability, settings)
     np.testing.assert_array_equal(lesion_mask(mask.astype(np.float32), settings), mask)
 
@@ -183,13 +217,15 @@ def test_a_mask_taken_for_a_map_gives_itself(probability, settings):
 @given(maps, settings_drawn)
 def test_the_result_is_that_of_looking_at_each_component(probability, settings):
     components, count = ndimage.label(probability >= settings.threshold, np.ones((3, 3)))
-    expected = np.zeros(probability.shape, bool)
+    scores = {}
     for number in range(1, count + 1):
         component = components == number
         large = component.sum() / component.size >= settings.min_area_fraction
         inside = probability[component]
         if large and inside.max() >= settings.min_peak and inside.mean() >= settings.min_mean:
-            expected |= component
+            scores[number] = component.sum() * inside.mean(dtype=np.float64) ** 8
+    least = settings.min_share_of_best * max(scores.values(), default=0)
+    expected = np.isin(components, [n for n, score in scores.items() if score >= least])
     holes, count = ndimage.label(ndimage.binary_fill_holes(expected) & ~expected)
     for number in range(1, count + 1):
         hole = holes == number

@@ -294,6 +294,14 @@ def test_weak_components_are_dropped_by_the_lowest_mean_that_does():
     assert chosen.min_mean == 0.775
 
 
+def test_rivals_of_the_lesion_are_dropped_by_the_smallest_share_that_does():
+    # The false one beside the lesion scores 100 x 0.75^8 = 10 against 400 x 0.9^8 = 172, 0.058.
+    probability = square(0.9)
+    probability[5:15, 35:45] = 0.75
+    chosen = chosen_for([probability], [square(1) > 0])
+    assert chosen == PostprocessSettings(threshold=0.3, min_share_of_best=0.1)
+
+
 def test_of_equal_settings_the_mildest_wins():
     # A perfect map fits under every candidate.
     chosen = chosen_for([square(1.0)], [square(1) > 0])
