@@ -1,6 +1,7 @@
 """Hashes, files and folders that appear whole or not at all, and the lock on an output folder."""
 
 import hashlib
+import io
 import os
 import secrets
 import shutil
@@ -9,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from filelock import FileLock, Timeout
 
@@ -35,11 +37,27 @@ def write_whole(path: Path, data: bytes) -> None:
     A temporary file beside it is flushed to the disk and renamed over it. Missing parent folders
     are made.
     """
+    with _whole(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def whole_text(path: Path) -> Iterator[IO[str]]:
+    """As `write_whole`, for text that is written piece by piece: UTF-8, line ends as given."""
+    with _whole(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        yield text
+        text.flush()
+        text.detach()
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[IO[bytes]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".busicli-{secrets.token_hex(8)}.tmp")
     try:
         with temporary.open("xb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

@@ -48,6 +48,8 @@ class Card:
     """SHA-256 of each file beside the card."""
     confidence: ConfidenceSettings | None = None
     """How masks are trusted; None where nothing was there to learn it from."""
+    graph: dict[str, dict[str, float]] = field(default_factory=dict)
+    """How alike the exported graph's masks are to the network's, by precision; empty without one"""
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -88,13 +90,17 @@ def build_model(
 def save_weights(folder: Path, model: "keras.Model", card: Card) -> str:
     """Write numbers, then the card with their hashes; returns the card's SHA-256.
 
-    Convolution kernels are kept in half precision: the file is half as large, and the scores that
-    follow are those of what is stored. Everything else stays float32.
+    Kernels are kept in half precision, as numbers that bfloat16 holds too: the file is half as
+    large, an engine that computes in bfloat16 has no rounding of its own to add, and the scores
+    that follow are those of what is stored. Everything else stays float32.
     """
+    ops = load_keras().ops
     numbers = {}
     for key, variable in zip(_keys(model.weights), model.weights, strict=True):
-        array = load_keras().ops.convert_to_numpy(variable.value)
-        numbers[key] = np.array(array, np.float16 if array.ndim > 1 else np.float32, order="C")
+        kernel = len(variable.shape) > 1
+        value = ops.cast(variable.value, "bfloat16") if kernel else variable.value
+        array = ops.convert_to_numpy(ops.cast(value, "float32"))
+        numbers[key] = np.array(array, np.float16 if kernel else np.float32, order="C")
     return write_files(folder, replace(card, files={}), {NUMBERS: numbers_to_bytes(numbers)})
 
 

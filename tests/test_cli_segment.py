@@ -176,7 +176,7 @@ def test_run_json_says_with_what_and_how_the_run_went(study):
     assert record["postprocess"] == json.loads(card.read_text())["postprocess"]
     assert record["engine"] == {"name": "keras", "precision": "float32"}
     # 24 scans with a mask each; phantoms 06 and 09 have a second one
-    assert record["counts"] == {"ok": 24, "skipped": 26, "inputs": 50, "pending": 0}
+    assert record["counts"] == {"ok": 24, "failed": 0, "skipped": 26, "inputs": 50, "pending": 0}
     assert record["exit_status"] == study.segment.status == 0
     assert record["start"] <= record["end"]
 

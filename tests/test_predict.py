@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,12 +15,13 @@ from PIL import Image
 
 from busicli.errors import InputError
 from busicli.images import decode_frames
-from busicli.predict import KerasEngine, OpenVinoEngine, choose_engine
-from busicli.predict.graph import check_alike
+from busicli.predict import EngineRequest, KerasEngine, choose_engine
+from busicli.predict.graph import agreement, has_bfloat16, is_alike
 from busicli.preprocess import network_image
 from busicli.settings import PostprocessSettings
 from busicli.weights import load_model, locate, read_card
 
+AUTO, OPENVINO = EngineRequest(), EngineRequest(name="openvino", streams=2)
 BUSI = os.environ.get("BUSICLI_BUSI_DIR", "")
 
 
@@ -39,7 +41,7 @@ def images(scans, shipped):
 @pytest.fixture(scope="module")
 def maps(shipped, images):
     """Of the graph and of the network."""
-    graph, note = choose_engine("auto", *shipped)
+    graph, note = choose_engine(AUTO, *shipped)
     assert (graph.name, note) == ("openvino", "")
     return graph.probabilities(images), KerasEngine(load_model(*shipped)).probabilities(images)
 
@@ -48,7 +50,7 @@ def test_the_shipped_graph_answers_as_its_network(shipped, maps):
     found, expected = maps
     assert found.shape == expected.shape
     assert found.dtype == np.float32
-    check_alike(found, expected, shipped[1].postprocess)
+    assert is_alike(agreement(found, expected, shipped[1].postprocess))
 
 
 @pytest.mark.busi
@@ -57,38 +59,77 @@ def test_on_real_scans_too(shipped):
     files = sorted(path for path in Path(BUSI).glob("*/*.png") if "_mask" not in path.name)[::12]
     frames = [next(iter(decode_frames(path.read_bytes()))) for path in files]
     real = np.stack([network_image(frame, shipped[1].preprocess) for frame in frames])
-    graph, _ = choose_engine("openvino", *shipped)
+    graph, _ = choose_engine(OPENVINO, *shipped)
     expected = KerasEngine(load_model(*shipped)).probabilities(real)
-    check_alike(graph.probabilities(real), expected, shipped[1].postprocess)
+    assert is_alike(agreement(graph.probabilities(real), expected, shipped[1].postprocess))
 
 
 def test_a_scans_map_depends_neither_on_its_place_nor_on_the_number(shipped, images, maps):
-    graph, _ = choose_engine("openvino", *shipped)
+    graph, _ = choose_engine(OPENVINO, *shipped)
     assert graph.probabilities(images[:0]).shape == (0, *images.shape[1:3])
     np.testing.assert_array_equal(graph.probabilities(images[9:10])[0], maps[0][9])
     np.testing.assert_array_equal(graph.probabilities(images[7:12]), maps[0][7:12])
+
+
+def test_threads_that_share_an_engine_each_get_their_own_maps(shipped, images, maps):
+    # More threads than streams, each with more scans than streams: none waits for another for ever.
+    graph, _ = choose_engine(OPENVINO, *shipped)
+    parts = [slice(start, start + 6) for start in range(0, 24, 6)] * 2
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda part: graph.probabilities(images[part]), parts))
+    for part, own in zip(parts, found, strict=True):
+        np.testing.assert_array_equal(own, maps[0][part])
 
 
 def test_masks_that_differ_are_told():
     one = np.zeros((2, 8, 8), np.float32)
     one[0, :4] = 1
     other = one.copy()
-    check_alike(one, other, PostprocessSettings())  # the second two are empty, and alike
+    same = agreement(one, other, PostprocessSettings())  # the second two are empty, and alike
+    assert same == {"scans": 2, "mean": 1.0, "least": 1.0}
+    assert is_alike(same)
     other[0, :, :4] = 1  # Dice 2 * 16 / (32 + 48)
-    with pytest.raises(InputError, match=r"Dice 0\.9000, at least 0\.8000"):
-        check_alike(one, other, PostprocessSettings())
+    differing = agreement(one, other, PostprocessSettings())
+    assert differing == pytest.approx({"scans": 2, "mean": 0.9, "least": 0.8})
+    assert not is_alike(differing)
+
+
+@pytest.mark.parametrize(
+    ("mean", "least", "alike"),
+    [(0.999, 0.98, True), (0.9989, 0.98, False), (0.9999, 0.979, False)],
+)
+def test_alike_is_on_average_and_each(mean, least, alike):
+    assert is_alike({"scans": 64, "mean": mean, "least": least}) is alike
+
+
+def test_bfloat16_is_taken_only_where_masks_are_known_to_stay_the_same(shipped):
+    folder, card = shipped
+    alike = {"scans": 64, "mean": 0.9995, "least": 0.99}
+    known = replace(card, graph={"bfloat16": alike})
+    other = replace(card, graph={"bfloat16": alike | {"least": 0.9}})
+    unknown = replace(card, graph={})
+    half = "bfloat16" if has_bfloat16() else "float32"
+    for given, expected in ((known, half), (other, "float32"), (unknown, "float32")):
+        assert choose_engine(AUTO, folder, given)[0].precision == expected
+    plain = EngineRequest(precision="float32")
+    assert choose_engine(plain, folder, known)[0].precision == "float32"
+    for given in (other, unknown):
+        with pytest.raises(InputError, match=r"not known to .+; take --precision float32\.$"):
+            choose_engine(EngineRequest(precision="bfloat16"), folder, given)
+    with pytest.raises(InputError, match=r"^Keras computes in float32 here; take --precision"):
+        choose_engine(EngineRequest(name="keras", precision="bfloat16"), folder, known)
 
 
 def test_without_a_graph_keras_is_taken_and_the_reason_told(shipped):
     folder, card = shipped
     bare = replace(card, files={"model.safetensors": card.files["model.safetensors"]})
-    engine, note = choose_engine("auto", folder, bare)
+    engine, note = choose_engine(AUTO, folder, bare)
     assert isinstance(engine, KerasEngine)
     assert note == (
         "the weights improved-unet have no exported graph: running on Keras, which is slower."
     )
     with pytest.raises(InputError, match=r"have no exported graph; take --engine keras\.$"):
-        choose_engine("openvino", folder, bare)
+        choose_engine(OPENVINO, folder, bare)
 
 
 @pytest.mark.parametrize("part", ["graph.xml", "graph.bin"])
@@ -97,7 +138,7 @@ def test_a_changed_graph_is_refused_before_it_is_parsed(shipped, tmp_path, part)
     with (folder / part).open("ab") as file:
         file.write(b" ")
     with pytest.raises(InputError, match=f"{part} of weights is not the file that its card names"):
-        choose_engine("auto", folder, shipped[1])
+        choose_engine(AUTO, folder, shipped[1])
 
 
 def test_trained_weights_bring_their_graph_and_neither_engine_changes_a_mask_much(
@@ -105,8 +146,10 @@ def test_trained_weights_bring_their_graph_and_neither_engine_changes_a_mask_muc
 ):
     card = json.loads((study.weights / "card.json").read_text())
     assert sorted(card["files"]) == ["graph.bin", "graph.xml", "model.safetensors"]
+    assert is_alike(card["graph"]["float32"])
+    assert ("bfloat16" in card["graph"]) is has_bfloat16()
     for engine in ("openvino", "keras"):
-        weights = ("--weights", study.weights, "--engine", engine)
+        weights = ("--weights", study.weights, "--engine", engine, "--precision", "float32")
         assert call("segment-dir", scans / "benign", tmp_path / engine, *weights).status == 0
         record = json.loads((tmp_path / engine / "run.json").read_text())
         assert record["engine"] == {"name": engine, "precision": "float32"}
@@ -141,4 +184,6 @@ def test_the_engine_is_one_that_there_is(call, scans, tmp_path):
     ended = call("segment-dir", scans, tmp_path / "out", "--engine", "abacus")
     assert ended.status == 2
     assert "--engine is abacus; it must be auto or openvino or keras." in ended.err
-    assert OpenVinoEngine(None).name == "openvino"
+    ended = call("segment-dir", scans, tmp_path / "out", "--precision", "float8")
+    assert ended.status == 2
+    assert "--precision is float8; it must be auto or float32 or bfloat16." in ended.err

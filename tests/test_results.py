@@ -15,9 +15,9 @@ from busicli.layout import Layout, picture_path
 from busicli.measure import lesions
 from busicli.names import safe_cell
 from busicli.records import ImageScore
-from busicli.results.journal import journal, read_journal
+from busicli.results.journal import open_journal
 from busicli.results.scores import by, per_image_csv, size_class, summarise, trust
-from busicli.results.tables import LESION_COLUMNS, write_lesions, write_manifest
+from busicli.results.tables import LESION_COLUMNS, write_tables
 
 NAN = float("nan")
 
@@ -33,69 +33,77 @@ def parsed(data: bytes) -> list[dict[str, str]]:
 # --- the journal
 
 
-def test_rows_come_back_by_scan_the_newest_of_each(tmp_path):
+def kept(path, key="key") -> dict[str, dict]:
+    """The rows of a's to c's scans that a run with this key would find."""
+    names = ("a", "b", "c", "aü", "bü", "Müller/乳房\u2028.png")
+    with open_journal(path, key) as journal:
+        found = {name: journal.earlier(name) for name in names}
+        return {name: journal.read(place) for name, place in found.items() if place}
+
+
+def written(path, *rows, key="key") -> list[dict]:
+    """The rows as they are read back while the journal is open."""
+    with open_journal(path, key) as journal:
+        places = [journal.append(row) for row in rows]
+        return [journal.read(place) for place in reversed(places)][::-1]
+
+
+def test_rows_come_back_by_place_and_later_by_scan_the_newest_of_each(tmp_path):
     path = tmp_path / "own" / "journal.jsonl"
-    with journal(path, "key", {}) as writer:
-        writer.append([row("a", n=1), row("Müller/乳房\u2028.png")])
-        writer.append([])
-        writer.append([row("a", n=2)])
-    assert read_journal(path, "key") == {
-        "a": row("a", n=2),
-        "Müller/乳房\u2028.png": row("Müller/乳房\u2028.png"),
-    }
+    rows = [row("a", n=1), row("Müller/乳房\u2028.png"), row("a", n=2)]
+    assert written(path, *rows) == rows
+    assert kept(path) == {"a": rows[2], "Müller/乳房\u2028.png": rows[1]}
+
+
+def test_a_run_goes_on_in_the_journal_of_its_key(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    written(path, row("a"))
+    assert written(path, row("b")) == [row("b")]
+    assert kept(path) == {"a": row("a"), "b": row("b")}
 
 
 def test_no_journal_and_one_of_another_key_hold_nothing(tmp_path):
     path = tmp_path / "journal.jsonl"
-    assert read_journal(path, "key") == {}
-    with journal(path, "key", {}) as writer:
-        writer.append([row("a")])
-    assert read_journal(path, "other") == {}
-
-
-def test_a_new_journal_begins_with_the_rows_taken_over(tmp_path):
-    path = tmp_path / "journal.jsonl"
-    with journal(path, "old", {}) as writer:
-        writer.append([row("left behind")])
-    with journal(path, "key", {"a": row("a")}) as writer:
-        writer.append([row("b")])
-    assert list(read_journal(path, "key")) == ["a", "b"]
+    assert kept(path) == {}
+    written(path, row("a"))
+    assert kept(path, "other") == {}
+    assert kept(path) == {}  # the other run began it anew
 
 
 def test_a_journal_cut_anywhere_loses_only_what_was_cut(tmp_path):
     # Also within a character of several bytes, as "ü" here.
     path = tmp_path / "journal.jsonl"
-    with journal(path, "key", {}) as writer:
-        writer.append([row("aü"), row("bü")])
+    written(path, row("aü"), row("bü"))
     data = path.read_bytes()
     ends = [n + 1 for n, byte in enumerate(data) if byte == ord("\n")]
     for cut in range(len(data)):
         path.write_bytes(data[:cut])
         whole = sum(end - 1 <= cut for end in ends)  # the line's end itself may be missing
-        assert list(read_journal(path, "key")) == ["aü", "bü"][: max(0, whole - 1)]
+        assert list(kept(path)) == ["aü", "bü"][: max(0, whole - 1)]
+        assert written(path, row("c")) == [row("c")]
+        assert list(kept(path)) == ["c", *["aü", "bü"][: max(0, whole - 1)]]
 
 
 @pytest.mark.parametrize("line", [b"", b"5", b'"scan"', b"[1]", b"{}", b"\xff\x00", b'{"scan'])
 def test_lines_of_rubbish_are_passed_over(tmp_path, line):
     path = tmp_path / "journal.jsonl"
-    with journal(path, "key", {}) as writer:
-        writer.append([row("a")])
+    written(path, row("a"))
     with path.open("ab") as file:
         file.write(line + b"\n" + json.dumps(row("b")).encode() + b"\n")
-    assert list(read_journal(path, "key")) == ["a", "b"]
+    assert kept(path) == {"a": row("a"), "b": row("b")}
 
 
-def test_rows_are_on_the_disk_before_append_returns(tmp_path):
+def test_rows_outlive_the_process_once_append_returns(tmp_path):
     path = tmp_path / "journal.jsonl"
     code = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from busicli.results.journal import journal\n"
-        "with journal(Path(sys.argv[1]), 'key', {}) as writer:\n"
-        "    writer.append([{'scan': 'a'}]); os.kill(os.getpid(), signal.SIGKILL)"
+        "from busicli.results.journal import open_journal\n"
+        "with open_journal(Path(sys.argv[1]), 'key') as journal:\n"
+        "    journal.append({'scan': 'a'}); os.kill(os.getpid(), signal.SIGKILL)"
     )
     ended = subprocess.run([sys.executable, "-c", code, path], check=False)
     assert ended.returncode == -signal.SIGKILL
-    assert read_journal(path, "key") == {"a": {"scan": "a"}}
+    assert kept(path) == {"a": {"scan": "a"}}
 
 
 # --- where results stand
@@ -136,7 +144,7 @@ def measured(scan: str) -> dict:
 def test_the_manifest_counts_lesions_and_keeps_the_order(tmp_path):
     failed = {"scan": "é.png", "status": "failed", "reason": "is no picture"}
     rows = [measured("b.png"), failed, row("a.png", lesions=[])]
-    write_manifest(tmp_path / "manifest.jsonl", rows)
+    write_tables(tmp_path, rows)
     text = (tmp_path / "manifest.jsonl").read_bytes().decode()
     assert [json.loads(line) for line in text.splitlines()] == [
         row("b.png", lesions=2),
@@ -149,7 +157,7 @@ def test_the_manifest_counts_lesions_and_keeps_the_order(tmp_path):
 
 def test_every_lesion_has_a_row(tmp_path):
     rows = [measured("b.png"), {"scan": "x", "status": "failed"}, measured("a.png")]
-    write_lesions(tmp_path / "lesions.csv", rows)
+    write_tables(tmp_path, rows)
     table = parsed((tmp_path / "lesions.csv").read_bytes())
     assert tuple(table[0]) == LESION_COLUMNS
     assert [(r["scan"], r["lesion"]) for r in table] == [
@@ -166,7 +174,7 @@ def test_every_lesion_has_a_row(tmp_path):
 
 
 def test_a_run_without_lesions_has_a_table_of_its_columns(tmp_path):
-    write_lesions(tmp_path / "lesions.csv", [])
+    write_tables(tmp_path, [])
     assert (tmp_path / "lesions.csv").read_text() == ",".join(LESION_COLUMNS) + "\n"
 
 
@@ -177,7 +185,7 @@ def test_text_that_a_spreadsheet_would_run_is_made_plain(text):
 
 @pytest.mark.parametrize("name", ["=1+1.png", "@a.png"])
 def test_no_name_in_a_table_is_run_by_a_spreadsheet(tmp_path, name):
-    write_lesions(tmp_path / "lesions.csv", [measured(name)])
+    write_tables(tmp_path, [measured(name)])
     assert parsed((tmp_path / "lesions.csv").read_bytes())[0]["scan"] == f"'{name}"
     assert parsed(per_image_csv([score(name, 1.0)]))[0]["case"] == f"'{name}"
 

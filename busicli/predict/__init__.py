@@ -1,9 +1,8 @@
 """Running a network over scans: engines, their exported graphs, and what a network costs."""
 
-from busicli.predict.choose import EngineName, choose_engine
+from busicli.predict.choose import EngineName, EngineRequest, PrecisionName, choose_engine
 from busicli.predict.cost import operations
 from busicli.predict.engines import (
-    BATCH,
     Engine,
     KerasEngine,
     MirroredEngine,
@@ -11,12 +10,13 @@ from busicli.predict.engines import (
 )
 
 __all__ = [
-    "BATCH",
     "Engine",
     "EngineName",
+    "EngineRequest",
     "KerasEngine",
     "MirroredEngine",
     "OpenVinoEngine",
+    "PrecisionName",
     "choose_engine",
     "operations",
 ]

@@ -14,7 +14,7 @@ from busicli.errors import InputError
 from busicli.metrics import dice
 from busicli.postprocess import lesion_mask
 from busicli.predict.engines import OpenVinoEngine
-from busicli.settings import PostprocessSettings
+from busicli.settings import PostprocessSettings, Precision
 
 if TYPE_CHECKING:
     import keras
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 GRAPH, CONSTANTS = "graph.xml", "graph.bin"
 LEAST_MEAN_DICE, LEAST_DICE = 0.999, 0.98
 """How alike the masks of two engines must be on real scans, on average and each."""
+Agreement = dict[str, float]
+"""Dice between the masks of two engines: `scans`, `mean`, `least`."""
 
 
 def have_openvino() -> bool:
@@ -45,33 +47,50 @@ def export_graph(model: "keras.Model") -> dict[str, bytes]:
         return {name: lean.with_name(name).read_bytes() for name in (GRAPH, CONSTANTS)}
 
 
-def open_graph(files: Mapping[str, bytes]) -> OpenVinoEngine:
-    """An engine of the graph's two files, computing in float32 on all processors.
+def open_graph(
+    files: Mapping[str, bytes], *, precision: Precision = "float32", streams: int = 1
+) -> OpenVinoEngine:
+    """An engine of the graph's two files, that takes `streams` scans at a time, a core each.
 
-    The files must have been checked: they are parsed here.
+    The files must have been checked: they are parsed here. Raises InputError where the processor
+    does not compute in `precision`.
     """
     core = _openvino().Core()
+    if precision == "bfloat16" and not has_bfloat16():
+        raise InputError("this processor does not compute in bfloat16; take --precision float32.")
     graph = core.read_model(files[GRAPH], files[CONSTANTS])
-    settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-    return OpenVinoEngine(core.compile_model(graph, "CPU", settings))
+    rows, columns, channels = (side.get_length() for side in list(graph.input(0).partial_shape)[1:])
+    graph.reshape([1, rows, columns, channels])
+    settings = {
+        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
+        "NUM_STREAMS": streams,
+        "INFERENCE_NUM_THREADS": streams,
+    }
+    compiled = core.compile_model(graph, "CPU", settings)
+    return OpenVinoEngine(compiled, precision=precision, streams=streams)
 
 
-def check_alike(
+def has_bfloat16() -> bool:
+    """Whether the processor has instructions for bfloat16."""
+    return "BF16" in _openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def agreement(
     maps: NDArray[np.float32], reference: NDArray[np.float32], settings: PostprocessSettings
-) -> None:
-    """Raise InputError where the masks of two engines' (N, rows, columns) maps differ.
+) -> Agreement:
+    """How alike the masks of two engines' (N, rows, columns) maps are, N at least 1.
 
     Two empty masks are alike.
     """
     pairs = zip(maps, reference, strict=True)
     alike = np.array([dice(lesion_mask(a, settings), lesion_mask(b, settings)) for a, b in pairs])
     alike = np.nan_to_num(alike, nan=1.0)
-    if alike.mean() < LEAST_MEAN_DICE or alike.min() < LEAST_DICE:
-        raise InputError(
-            f"masks of the exported graph agree with the network's at Dice {alike.mean():.4f}, at "
-            f"least {alike.min():.4f}; {LEAST_MEAN_DICE} and {LEAST_DICE} are needed, so that it "
-            "is left out."
-        )
+    return {"scans": len(alike), "mean": float(alike.mean()), "least": float(alike.min())}
+
+
+def is_alike(found: Mapping[str, float]) -> bool:
+    """Whether an agreement is enough for one engine to stand for another."""
+    return found["mean"] >= LEAST_MEAN_DICE and found["least"] >= LEAST_DICE
 
 
 def _openvino() -> Any:

@@ -1,13 +1,12 @@
 """The manifest and the table of lesions, written whole from the rows of a run."""
 
 import csv
-import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from busicli.files import write_whole
+from busicli.files import whole_text
 from busicli.names import safe_cell
 
 LESION_COLUMNS = (
@@ -32,22 +31,21 @@ def manifest_row(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "lesions": len(row["lesions"])} if "lesions" in row else dict(row)
 
 
-def write_manifest(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """`manifest.jsonl`: one JSON object a line, UTF-8."""
-    lines = [json.dumps(manifest_row(row), ensure_ascii=False) + "\n" for row in rows]
-    write_whole(path, "".join(lines).encode())
-
-
-def write_lesions(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """`lesions.csv`: one row a lesion, in the scans' order; positions as `row column ...`."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(LESION_COLUMNS)
-    for row in rows:
-        for lesion in row.get("lesions", ()):
-            values = {"scan": safe_cell(row["scan"]), **lesion}
-            writer.writerow([_cell(values[column]) for column in LESION_COLUMNS])
-    write_whole(path, text.getvalue().encode())
+def write_tables(out: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """`manifest.jsonl`, one JSON object a scan, and `lesions.csv`, one row a lesion: UTF-8, in the
+    rows' order; positions in the table as `row column ...`. Both appear whole.
+    """
+    with (
+        whole_text(out / "lesions.csv") as table,
+        whole_text(out / "manifest.jsonl") as manifest,
+    ):
+        writer = csv.writer(table, lineterminator="\n")
+        writer.writerow(LESION_COLUMNS)
+        for row in rows:
+            manifest.write(json.dumps(manifest_row(row), ensure_ascii=False) + "\n")
+            for lesion in row.get("lesions", ()):
+                values = {"scan": safe_cell(row["scan"]), **lesion}
+                writer.writerow([_cell(values[column]) for column in LESION_COLUMNS])
 
 
 def _cell(value: object) -> object:

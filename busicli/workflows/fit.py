@@ -19,7 +19,7 @@ from busicli.postprocess import lesion_mask
 from busicli.records import Case, Mask
 from busicli.registry import find
 from busicli.results.choices import read_choices
-from busicli.settings import Choices
+from busicli.settings import Choices, Precision
 from busicli.versions import versions
 from busicli.weights import (
     CARD,
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 COMPARED = 64
 """Scans on which an exported graph is compared with its network."""
+PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 Numbers = tuple[str, dict[str, np.ndarray[Any, Any]]]
 """The name of some weights, and their arrays by key."""
 
@@ -159,10 +160,18 @@ def _fit_locked(
 def add_graph(weights: Path, scans: PreparedScans, plugins: Sequence[Path] = ()) -> str:
     """Export the graph of a weights folder if its masks of some scans are those of the network.
 
-    Returns why it was left out, or nothing.
+    The card tells how alike they are, in bfloat16 too where this processor has it. Returns why the
+    graph was left out, or nothing.
     """
     from busicli.predict import KerasEngine
-    from busicli.predict.graph import check_alike, export_graph, have_openvino, open_graph
+    from busicli.predict.graph import (
+        agreement,
+        export_graph,
+        has_bfloat16,
+        have_openvino,
+        is_alike,
+        open_graph,
+    )
 
     if not have_openvino():
         return "No graph was exported: openvino is not installed."
@@ -171,11 +180,20 @@ def add_graph(weights: Path, scans: PreparedScans, plugins: Sequence[Path] = ())
     try:
         files = export_graph(model)
         some = np.stack([scans.images[row] for row in range(len(scans.images))[:COMPARED]])
-        maps = open_graph(files).probabilities(some)
-        check_alike(maps, KerasEngine(model).probabilities(some), card.postprocess)
-    except (InputError, NotImplementedError, RuntimeError) as error:  # the converter's, and ours
+        reference = KerasEngine(model).probabilities(some)
+        found: dict[str, dict[str, float]] = {
+            precision: agreement(
+                open_graph(files, precision=precision).probabilities(some),
+                reference,
+                card.postprocess,
+            )
+            for precision in (PRECISIONS if has_bfloat16() else PRECISIONS[:1])
+        }
+    except (InputError, NotImplementedError, RuntimeError) as error:  # ours, the converter's
         return f"No graph was exported: {error}"
-    write_files(weights, card, files)
+    if not is_alike(found["float32"]):
+        return f"No graph was exported: its masks are not those of the network: {found['float32']}."
+    write_files(weights, replace(card, graph=found), files)
     return ""
 
 

@@ -4,11 +4,11 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -19,9 +19,17 @@ from busicli.files import folder_lock, remove_leftovers, sha256_bytes, sha256_fi
 from busicli.images import MAX_PIXELS
 from busicli.layout import Layout
 from busicli.names import written_name
-from busicli.predict import BATCH, Engine, EngineName, MirroredEngine, choose_engine
-from busicli.results.journal import JournalWriter, Row, journal, read_journal
-from busicli.results.tables import manifest_row, write_lesions, write_manifest
+from busicli.parallel import in_parallel
+from busicli.predict import (
+    Engine,
+    EngineName,
+    EngineRequest,
+    MirroredEngine,
+    PrecisionName,
+    choose_engine,
+)
+from busicli.results.journal import Journal, Place, Row, open_journal
+from busicli.results.tables import manifest_row, write_tables
 from busicli.settings import Choices
 from busicli.versions import versions
 from busicli.weights import CARD, Card, locate, read_card
@@ -30,6 +38,7 @@ from busicli.worklist import Work, from_folder, from_list
 
 DEFAULT_WEIGHTS = "improved-unet"
 NO_SCAN, SOME_FAILED = 1, 3
+LISTED_FAILURES = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +57,7 @@ class SegmentRequest:
     mirror: bool = False
     """Average each scan's map with that of its mirror image."""
     engine: EngineName = "auto"
+    precision: PrecisionName = "auto"
     names: Literal["keep", "hash"] = "keep"
     max_pixels: int = MAX_PIXELS
     jobs: int = 2
@@ -64,7 +74,7 @@ class Listeners:
     on_row: Callable[[Row], None]
     """Called with each scan's manifest row, in the scans' order."""
     stop_status: Callable[[], int]
-    """Asked between batches: the exit status to stop with, or 0 to go on."""
+    """Asked before each scan: the exit status to stop with, or 0 to go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +94,7 @@ class SegmentOutcome:
     seconds: float
     weights: str
     failed: tuple[Row, ...]
-    """Manifest rows of the scans that failed."""
+    """Manifest rows of the first scans that failed."""
 
 
 def segment(request: SegmentRequest, listeners: Listeners) -> SegmentOutcome:
@@ -95,7 +105,8 @@ def segment(request: SegmentRequest, listeners: Listeners) -> SegmentOutcome:
     works = _works(request)
     folder, pinned = locate(request.weights)
     card = read_card(folder, pinned_sha256=request.weights_sha256 or pinned)
-    engine, note = choose_engine(request.engine, folder, card, request.plugins)
+    wanted = EngineRequest(name=request.engine, precision=request.precision, streams=request.jobs)
+    engine, note = choose_engine(wanted, folder, card, request.plugins)
     if note:
         listeners.on_note(note)
     if request.mirror:
@@ -157,7 +168,7 @@ def _settings(
         "preprocess": asdict(card.preprocess),
         "postprocess": asdict(card.postprocess),
         "confidence": asdict(card.confidence) if card.confidence else None,
-        "engine": {"name": engine.name, "precision": "float32"},
+        "engine": {"name": engine.name, "precision": engine.precision},
         "overlays": request.overlays,
         "probabilities": request.probabilities,
         "names": request.names,
@@ -167,87 +178,85 @@ def _settings(
 
 
 class _Run:
-    """One run over a list of scans: its rows so far and where they go."""
+    """One run over a list of scans: what came of them so far and where it goes."""
 
     def __init__(
         self, request: SegmentRequest, steps: Steps, engine: Engine, settings: dict[str, Any]
     ) -> None:
         self.request, self.steps, self.engine, self.settings = request, steps, engine, settings
-        self.rows: list[Row] = []
-        self.kept = 0
+        self.counts: Counter[str] = Counter()
+        self.failed: list[Row] = []
         self.started = datetime.now(UTC)
         self.clock = time.monotonic()
 
     def all(self, works: Sequence[Work], listeners: Listeners) -> SegmentOutcome:
-        """Do the scans batch by batch; write the tables whether it ends or is stopped."""
+        """Do the scans, several side by side; write the tables whether it ends or is stopped."""
         remove_leftovers(self.steps.layout.out)
-        path = self.steps.layout.own / "journal.jsonl"
         key = sha256_bytes(json.dumps(self.settings, sort_keys=True).encode())
-        earlier = read_journal(path, key)
         listeners.on_start(len(works))
-        with journal(path, key, earlier) as written:
-            status = self._batches(works, earlier, written, listeners)
-        return self._finish(works, status)
+        with open_journal(self.steps.layout.own / "journal.jsonl", key) as journal:
+            places = self._scans(works, journal, listeners)
+            stopped = listeners.stop_status() if len(places) < len(works) else 0
+            return self._finish(len(works), journal, places, stopped)
 
-    def _batches(
-        self,
-        works: Sequence[Work],
-        earlier: Mapping[str, Row],
-        written: JournalWriter,
-        listeners: Listeners,
-    ) -> int:
-        """While one batch is in the network, the next is read and the last one written."""
+    def _scans(self, works: Sequence[Work], journal: Journal, listeners: Listeners) -> list[Place]:
+        """Where each scan's row stands, in the scans' order; fewer than `works` if stopped.
 
-        def collect(finished: Sequence[Row | Future[Row]]) -> None:
-            rows = [row.result() if isinstance(row, Future) else row for row in finished]
-            new = [row for row in rows if row is not earlier.get(row["scan"])]
-            written.append(new)
-            self.kept += len(rows) - len(new)
-            self.rows += rows
+        A worker takes a scan (as many as the engine likes at once) from its file to its mask: it
+        reads, computes and writes on one core, so that as many workers as cores keep all busy, and
+        no more scans are in memory than a few a worker.
+        """
+        places: list[Place] = []
+        parts = takewhile(lambda _: not listeners.stop_status(), _parts(works, self.engine.batch))
+        for rows in in_parallel(partial(self._rows, journal), parts, jobs=self.request.jobs):
             for row in rows:
+                places.append(self._note(row, journal))
                 listeners.on_row(manifest_row(row))
+        return places
 
-        opening = partial(_open, steps=self.steps, earlier=earlier)
-        last: list[Row | Future[Row]] = []
-        status = 0
-        with ThreadPoolExecutor(self.request.jobs) as pool:
-            for batch in _ahead(pool, opening, _batched(works, BATCH)):
-                current = self._infer(pool, batch)
-                collect(last)
-                last = current
-                if status := listeners.stop_status():
-                    break
-            collect(last)
-        return status
-
-    def _infer(
-        self, pool: ThreadPoolExecutor, batch: Sequence[Opened | Row]
-    ) -> list[Row | Future[Row]]:
-        opened = [item for item in batch if isinstance(item, Opened)]
+    def _rows(self, journal: Journal, works: Sequence[Work]) -> list[Row]:
+        """A few scans from file to mask, and their rows in order."""
+        steps = self.steps
+        begun: list[Opened | Row] = []
+        for work in works:
+            place = journal.earlier(written_name(work.relative))
+            begun.append(open_scan(work, steps, journal.read(place) if place else None))
+        opened = [item for item in begun if isinstance(item, Opened)]
         if not opened:
-            return [item for item in batch if not isinstance(item, Opened)]
+            return [item for item in begun if not isinstance(item, Opened)]
         started = time.monotonic()
         maps = self.engine.probabilities(np.concatenate([item.inputs for item in opened]))
         seconds = (time.monotonic() - started) / len(opened)
         ends = np.cumsum([len(item.frames) for item in opened])
-        own = dict(zip(map(id, opened), np.split(maps, ends[:-1]), strict=True))
+        own = iter(np.split(maps, ends[:-1]))
         return [
-            pool.submit(finish_scan, item, own[id(item)], self.steps, seconds)
-            if isinstance(item, Opened)
-            else item
-            for item in batch
+            finish_scan(item, next(own), steps, seconds) if isinstance(item, Opened) else item
+            for item in begun
         ]
 
-    def _finish(self, works: Sequence[Work], stopped: int) -> SegmentOutcome:
+    def _note(self, row: Row, journal: Journal) -> Place:
+        """Count a row, and keep it in the journal unless it stands there."""
+        place = journal.earlier(row["scan"])
+        kept = place is not None and journal.read(place) == row
+        self.counts[row["status"]] += 1
+        self.counts["kept"] += kept and row["status"] == "ok"
+        self.counts["with lesions"] += bool(row.get("lesions"))
+        self.counts["for review"] += bool(row.get("review"))
+        if row["status"] == "failed" and len(self.failed) < LISTED_FAILURES:
+            self.failed.append(manifest_row(row))
+        return place if kept and place else journal.append(row)
+
+    def _finish(
+        self, inputs: int, journal: Journal, places: Sequence[Place], stopped: int
+    ) -> SegmentOutcome:
         out = self.steps.layout.out
-        counts = Counter(row["status"] for row in self.rows)
+        counts = {status: self.counts[status] for status in ("ok", "failed", "skipped")}
         scanned = 0 if counts["ok"] else NO_SCAN
         status = stopped or (SOME_FAILED if counts["failed"] else scanned)
-        write_lesions(out / "lesions.csv", self.rows)
-        write_manifest(out / "manifest.jsonl", self.rows)
+        write_tables(out, map(journal.read, places))
         record = {
             **self.settings,
-            "counts": {**counts, "inputs": len(works), "pending": len(works) - len(self.rows)},
+            "counts": {**counts, "inputs": inputs, "pending": inputs - len(places)},
             "start": self.started.isoformat(timespec="seconds"),
             "end": datetime.now(UTC).isoformat(timespec="seconds"),
             "exit_status": status,
@@ -255,37 +264,17 @@ class _Run:
         write_whole(out / "run.json", (json.dumps(record, indent=2) + "\n").encode())
         return SegmentOutcome(
             exit_status=status,
-            counts=dict(counts),
-            kept=self.kept,
-            with_lesions=sum(bool(row.get("lesions")) for row in self.rows),
-            for_review=sum(bool(row.get("review")) for row in self.rows),
-            inputs=len(works),
+            counts=counts,
+            kept=self.counts["kept"],
+            with_lesions=self.counts["with lesions"],
+            for_review=self.counts["for review"],
+            inputs=inputs,
             seconds=time.monotonic() - self.clock,
             weights=self.settings["weights"]["name"],
-            failed=tuple(manifest_row(row) for row in self.rows if row["status"] == "failed"),
+            failed=tuple(self.failed),
         )
 
 
-def _open(work: Work, steps: Steps, earlier: Mapping[str, Row]) -> Opened | Row:
-    return open_scan(work, steps, earlier.get(written_name(work.relative)))
-
-
-def _ahead(
-    pool: ThreadPoolExecutor,
-    function: Callable[[Work], Opened | Row],
-    batches: Iterable[Sequence[Work]],
-) -> Iterator[list[Opened | Row]]:
-    """Each batch's results, the next batch already under way."""
-    waiting: list[Future[Opened | Row]] | None = None
-    for batch in batches:
-        begun = [pool.submit(function, work) for work in batch]
-        if waiting is not None:
-            yield [future.result() for future in waiting]
-        waiting = begun
-    if waiting is not None:
-        yield [future.result() for future in waiting]
-
-
-def _batched(works: Sequence[Work], size: int) -> Iterator[Sequence[Work]]:
+def _parts(works: Sequence[Work], size: int) -> Iterator[Sequence[Work]]:
     for start in range(0, len(works), size):
         yield works[start : start + size]

@@ -1,69 +1,105 @@
-"""Measure the commands as whole processes and print ratios; JSON beside.
+"""Measure what busicli makes of a machine and print ratios; JSON beside.
 
-python -m tests.benchmarks [DATASET]: DATASET is a folder in BUSI's layout; without one,
-BUSICLI_BUSI_DIR, else the example phantoms (too few for a fair ratio of workers, and said so).
-Run it on a machine that does nothing else.
+python -m tests.benchmarks [DATASET] [--memory]: DATASET is a folder in BUSI's layout; without one,
+BUSICLI_BUSI_DIR, else the example phantoms (too few for fair ratios, and said so). --memory adds
+the peak memory of 5,000 scans against 500: ten minutes. Run it on two cores that do nothing else.
 """
 
+import argparse
 import json
 import os
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
+
+from busicli.predict import operations
+from busicli.registry import find
+from busicli.weights import build_model, locate, read_card
+from tests.benchmarks.commands import preparing, spent, start_up
+from tests.benchmarks.job import CORES, WEIGHTS, habit_s, jobs, parts
+from tests.benchmarks.machine import peaks_gflops
+from tests.benchmarks.training import step_gflops
 
 ROOT = Path(__file__).parents[2]
 PHANTOMS = ROOT / "examples" / "scans"
-REPEATS = 3
+SCANS = 300
 
 
 def main() -> None:
-    """Measure, print a table, write benchmarks/commands.json."""
-    given = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("BUSICLI_BUSI_DIR")
-    dataset = Path(given).resolve() if given else PHANTOMS
+    """Measure, print a table, write benchmarks/speed.json."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("dataset", nargs="?", type=Path)
+    parser.add_argument("--memory", action="store_true")
+    given = parser.parse_args()
+    dataset = given.dataset or Path(os.environ.get("BUSICLI_BUSI_DIR", PHANTOMS))
     with tempfile.TemporaryDirectory() as scratch:
-        figures = measure(dataset, Path(scratch))
+        figures = measure(dataset.resolve(), Path(scratch), memory=given.memory)
     if dataset == PHANTOMS:
-        figures["note"] = "24 phantoms only: starting workers outweighs their help"
+        figures["note"] = "24 phantoms only: starting outweighs the rest"
     for name, value in figures.items():
-        print(f"{name:42} {value}")
-    out = ROOT / "benchmarks" / "commands.json"
+        print(f"{name:46} {_shown(value)}")
+    out = ROOT / "benchmarks" / "speed.json"
     out.parent.mkdir(exist_ok=True)
     out.write_text(json.dumps(figures, indent=2) + "\n")
     print(f"written to {out.relative_to(ROOT)}")
 
 
-def measure(dataset: Path, scratch: Path) -> dict[str, object]:
-    """Medians of interleaved runs, so that a machine that slows down slows every side."""
-    prepare = ["preprocess", str(dataset), "--out", str(scratch / "data"), "--jobs"]
-    helps, one, two = [], [], []
-    for _ in range(REPEATS):
-        helps.append(seconds(["--help"]))
-        one.append(seconds([*prepare, "1"]))
-        two.append(seconds([*prepare, "2"]))
-    scans = [p for p in dataset.rglob("*.png") if "_mask" not in p.stem]
-    whole = seconds(["segment-dir", str(dataset), str(scratch / "out")])
+def measure(dataset: Path, scratch: Path, *, memory: bool) -> dict[str, object]:
+    """Every figure of one run, ratios last."""
+    every = [path for path in sorted(dataset.rglob("*.png")) if "_mask" not in path.stem]
+    scans = every[:: max(1, len(every) // SCANS)][:SCANS]
+    folder = _linked(scans, len(scans), scratch / "scans")
+    peaks = peaks_gflops()
+    start = start_up(scans[0], scratch)
+    done = jobs(folder, len(scans), scratch)
+    stages = parts(scans)
+    habit = habit_s(scans)
+    card_folder, pinned = locate(WEIGHTS)
+    card = read_card(card_folder, pinned_sha256=pinned)
+    size = card.preprocess.size_px
+    work = operations(build_model(find(card.architecture), size, card.options)) / 1e9
+    figures: dict[str, object] = {"cores": os.cpu_count(), "scans": len(scans)}
+    figures |= {f"peak {name}, GFLOP/s": value for name, value in peaks.items()}
+    figures |= {f"{name}, core ms a scan": 1000 * value for name, value in stages.items()}
+    figures |= {f"habit, {name}": value for name, value in habit.items()}
+    figures |= start
+    at_ends = sum(stages[name] for name in ("decode", "encode mask", "encode overlay"))
+    habit_all = habit["begin_s"] + habit["scan_s"] * len(scans)
+    for precision, job in done.items():
+        network = stages[f"network {precision}"]
+        figures |= {f"job {precision}, {name}": value for name, value in job.items()}
+        figures[f"job {precision} against the habit"] = habit_all / job["wall_s"]
+        figures[f"network {precision}, share of peak"] = CORES * work / network / peaks[precision]
+        busy = (at_ends + network) * len(scans)
+        figures[f"job {precision}, share of cores"] = busy / (CORES * job["wall_s"])
+    figures |= preparing(dataset, scratch)
+    figures["training step, share of peak"] = step_gflops(card.architecture) / peaks["bfloat16"]
+    return figures | (_memory(scans, scratch) if memory else {})
+
+
+def _memory(scans: list[Path], scratch: Path) -> dict[str, object]:
+    few, many = (
+        spent(
+            ["segment-dir", _linked(scans, count, scratch / f"{count}"), scratch / f"out-{count}"]
+        )
+        for count in (500, 5000)
+    )
     return {
-        "cores": os.cpu_count(),
-        "scans": len(scans),
-        "help_s": round(median(helps), 3),
-        "preprocess_jobs_1_s": round(median(one), 2),
-        "preprocess_jobs_2_s": round(median(two), 2),
-        "preprocess_speed_up_2_against_1": round(median(one) / median(two), 2),
-        "segment_dir_s": round(whole, 2),
-        "segment_dir_s_a_scan": round(whole / len(scans), 4),
+        "peak MB, 500 scans": few.peak_mb,
+        "peak MB, 5000 scans": many.peak_mb,
+        "peak memory, 5000 scans against 500": many.peak_mb / few.peak_mb,
     }
 
 
-def seconds(arguments: Sequence[str]) -> float:
-    """Wall seconds of one whole process, its output thrown away."""
-    started = time.perf_counter()
-    command = [sys.executable, "-m", "busicli", *arguments]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return time.perf_counter() - started
+def _linked(scans: list[Path], count: int, folder: Path) -> Path:
+    """A folder of `count` links to the scans, some to the same."""
+    folder.mkdir()
+    for number in range(count):
+        (folder / f"{number:05d}.png").symlink_to(scans[number % len(scans)])
+    return folder
+
+
+def _shown(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":

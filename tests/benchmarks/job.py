@@ -1,0 +1,112 @@
+"""A night's job, `segment-dir` on real scans, against the habit and against its own parts."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from busicli.images import decode_frames, encode_mask, encode_overlay
+from busicli.outline import outline
+from busicli.postprocess import lesion_mask
+from busicli.predict import EngineRequest, choose_engine
+from busicli.preprocess import native_probability, network_image
+from busicli.registry import find
+from busicli.settings import Precision
+from busicli.weights import build_model, locate, read_card
+from tests.benchmarks.commands import spent
+
+if TYPE_CHECKING:
+    import keras
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+WEIGHTS = "improved-unet"
+HABIT_SCANS = 20
+CORES = 2
+SIZE = 256
+
+
+def habit_s(scans: Sequence[Path]) -> dict[str, float]:
+    """Seconds to begin and for a scan: the seed work's U-Net of 64 filters, Keras's `predict` of
+    one scan after the other, masks alone. Measured on the first few scans.
+    """
+    started = time.perf_counter()
+    model = build_model(find("unet"), SIZE, {"filters": 64})
+    _habit_one(model, scans[0])
+    begun = time.perf_counter()
+    for scan in scans[1 : HABIT_SCANS + 1]:
+        _habit_one(model, scan)
+    ended = time.perf_counter()
+    return {"begin_s": begun - started, "scan_s": (ended - begun) / HABIT_SCANS}
+
+
+def _habit_one(model: "keras.Model", scan: Path) -> bytes:
+    from skimage.io import imread
+    from skimage.transform import resize
+
+    image = resize(imread(scan)[..., :3], (SIZE, SIZE))
+    probability = model.predict(image[None].astype(np.float32), verbose=0)[0, ..., 0]
+    return encode_mask(probability >= 0.5)
+
+
+def jobs(folder: Path, count: int, scratch: Path) -> dict[str, dict[str, float]]:
+    """`segment-dir` by precision: wall and core seconds and peak memory, begin to end."""
+    found = {}
+    for precision in precisions():
+        out = scratch / f"job-{precision}"
+        cost = spent(["segment-dir", folder, out, "--precision", precision, "--jobs", str(CORES)])
+        found[precision] = {
+            "wall_s": cost.wall_s,
+            "core_s": cost.core_s,
+            "peak_mb": cost.peak_mb,
+            "scans_a_second": count / cost.wall_s,
+        }
+    return found
+
+
+def precisions() -> tuple[Precision, ...]:
+    """float32, and what `auto` takes here if that is another."""
+    folder, pinned = locate(WEIGHTS)
+    engine, _ = choose_engine(EngineRequest(), folder, read_card(folder, pinned_sha256=pinned))
+    return ("float32",) if engine.precision == "float32" else ("float32", engine.precision)
+
+
+def parts(scans: Sequence[Path]) -> dict[str, float]:
+    """Core seconds a scan of each stage alone, in one thread; the network's on all cores."""
+    folder, pinned = locate(WEIGHTS)
+    card = read_card(folder, pinned_sha256=pinned)
+    data = [scan.read_bytes() for scan in scans]
+    found: dict[str, float] = {}
+
+    def timed(name: str, function: Callable[[T], R], items: Sequence[T]) -> list[R]:
+        started = time.perf_counter()
+        results = [function(item) for item in items]
+        found[name] = (time.perf_counter() - started) / len(scans)
+        return results
+
+    frames = timed("decode", lambda bytes_: next(iter(decode_frames(bytes_))), data)
+    inputs = np.stack(timed("prepare", lambda f: network_image(f, card.preprocess), frames))
+    maps = None
+    for precision in precisions():
+        request = EngineRequest(name="openvino", precision=precision, streams=CORES)
+        engine, _ = choose_engine(request, folder, card)
+        engine.probabilities(inputs[:8])
+        started = time.perf_counter()
+        maps = engine.probabilities(inputs)
+        found[f"network {precision}"] = CORES * (time.perf_counter() - started) / len(scans)
+    assert maps is not None
+    pairs = list(zip(maps, frames, strict=True))
+    native = timed(
+        "enlarge", lambda p: native_probability(p[0], p[1].shape[:2], card.preprocess), pairs
+    )
+    masks = timed("post-process", lambda n: lesion_mask(n, card.postprocess), native)
+    timed("encode mask", encode_mask, masks)
+    timed(
+        "encode overlay",
+        lambda pair: encode_overlay(pair[0], outline(pair[1])),
+        list(zip(frames, masks, strict=True)),
+    )
+    return found

@@ -1,0 +1,31 @@
+"""What a training step makes of the machine."""
+
+import time
+
+import numpy as np
+
+from busicli.predict import operations
+from busicli.registry import find
+from busicli.settings import TrainSettings
+from busicli.train.loop import compile_model
+from busicli.weights import build_model
+
+SIZE = 256
+STEPS = 10
+
+
+def step_gflops(architecture: str) -> float:
+    """GFLOP/s of training steps in bfloat16: three times the operations of the way forward."""
+    settings = TrainSettings(precision="bfloat16")
+    model = build_model(find(architecture), SIZE, {}, precision="bfloat16")
+    compile_model(model, settings, settings.batch_size)
+    random = np.random.default_rng(0)
+    images = random.random((settings.batch_size, SIZE, SIZE, 3), np.float32)
+    masks = (random.random((settings.batch_size, SIZE, SIZE, 1)) < 0.1).astype(np.float32)
+    for _ in range(2):
+        model.train_on_batch(images, masks)
+    started = time.perf_counter()
+    for _ in range(STEPS):
+        model.train_on_batch(images, masks)
+    seconds = time.perf_counter() - started
+    return 3 * operations(model) * settings.batch_size * STEPS / seconds / 1e9
