@@ -6,6 +6,7 @@ from scipy.special import expit
 from skimage.measure import label
 
 from busicli.errors import InputError
+from busicli.postprocess import presence
 from busicli.records import Mask, Probability
 from busicli.settings import ConfidenceSettings
 
@@ -20,8 +21,6 @@ FEATURES = (
     "further_components",
 )
 """What `map_features` measures; all but the first two are 0 where the mask is empty."""
-_PEAK_CELLS = 32
-"""The peak is the highest mean of a cell, rows and columns being cut into that many."""
 
 
 def map_features(probability: Probability, mask: Mask) -> NDArray[np.float64]:
@@ -37,7 +36,7 @@ def map_features(probability: Probability, mask: Mask) -> NDArray[np.float64]:
             f"the probability map is {probability.shape} but the mask {mask.shape}; "
             "pass the mask that was made from the map."
         )
-    peak = _peak(probability)
+    peak = presence(probability)
     area = np.count_nonzero(mask)
     if not area:
         return np.array([1.0, peak, *[0.0] * (len(FEATURES) - 2)])
@@ -67,12 +66,3 @@ def confidence(probability: Probability, mask: Mask, settings: ConfidenceSetting
     features = map_features(probability, mask)
     score = float(features @ np.array(settings.weights)) + settings.bias
     return float(expit(score))
-
-
-def _peak(probability: Probability) -> float:
-    """The highest cell mean: a lone pixel does not make a lesion."""
-    rows, columns = probability.shape
-    high, wide = max(1, rows // _PEAK_CELLS), max(1, columns // _PEAK_CELLS)
-    cut = probability[: rows // high * high, : columns // wide * wide]
-    cells = cut.reshape(rows // high, high, columns // wide, wide)
-    return float(cells.mean(axis=(1, 3), dtype=np.float64).max())

@@ -11,6 +11,8 @@ from busicli.settings import PostprocessSettings
 Labels = NDArray[np.integer]
 Window = tuple[slice, slice]
 
+_CELLS = 32
+"""Cells a side of a map; `busicli.losses` teaches networks the same."""
 _SURENESS = 8
 """Power of a component's mean probability in its score; its area has power 1."""
 
@@ -18,7 +20,8 @@ _SURENESS = 8
 def lesion_mask(probability: Probability, settings: PostprocessSettings) -> Mask:
     """The lesions of a (rows, columns) probability map, as a new boolean mask of that shape.
 
-    Pixels at or above the threshold form 8-connected components. Those smaller than
+    Where `presence` is lower than `min_presence` the mask is empty. Else pixels at or above the
+    threshold form 8-connected components. Those smaller than
     `min_area_fraction` of the whole map, nowhere as high as `min_peak` or on average not as high as
     `min_mean`, are dropped; then those with less than `min_share_of_best` of the best one's score;
     then holes of at most `max_hole_fraction` of the whole map are filled.
@@ -36,6 +39,8 @@ def lesion_mask(probability: Probability, settings: PostprocessSettings) -> Mask
            [1, 1, 1, 0]])
     """
     _check_map(probability)
+    if settings.min_presence and presence(probability) < settings.min_presence:
+        return np.zeros(probability.shape, bool)
     mask = probability >= settings.threshold
     window = _bounding_box(mask)
     if window is None:
@@ -44,6 +49,19 @@ def lesion_mask(probability: Probability, settings: PostprocessSettings) -> Mask
     kept = _kept(components, probability[window], mask.size, settings)
     mask[window] = _fill_holes(kept[components], mask.size, settings.max_hole_fraction)
     return mask
+
+
+def presence(probability: Probability) -> float:
+    """How sure a (rows, columns) map is that there is a lesion: the highest mean of a cell, rows
+    and columns being cut into 32. A lone pixel does not make a lesion. 0 for a map without pixels.
+    """
+    if not probability.size:
+        return 0.0
+    rows, columns = probability.shape
+    high, wide = max(1, rows // _CELLS), max(1, columns // _CELLS)
+    cut = probability[: rows // high * high, : columns // wide * wide]
+    cells = cut.reshape(rows // high, high, columns // wide, wide)
+    return float(cells.mean(axis=(1, 3), dtype=np.float64).max())
 
 
 def _check_map(probability: Probability) -> None:

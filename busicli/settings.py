@@ -109,6 +109,9 @@ class PostprocessSettings(_Record):
 
     threshold: float = 0.5
     """Probability at or above which a pixel is lesion, in (0, 1)."""
+    min_presence: float = 0.0
+    """A scan whose highest cell (`busicli.postprocess.presence`) is lower has no lesion, in
+    [0, 1]."""
     min_area_fraction: float = 0.0005
     """Components smaller than this share of the scan are dropped, in [0, 1)."""
     min_peak: float = 0.0
@@ -124,6 +127,7 @@ class PostprocessSettings(_Record):
 
     def __post_init__(self) -> None:
         _check(0 < self.threshold < 1, "threshold", self.threshold, "between 0 and 1")
+        _check(0 <= self.min_presence <= 1, "min_presence", self.min_presence, "in [0, 1]")
         _check(
             0 <= self.min_area_fraction < 1,
             "min_area_fraction",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from busicli.errors import InputError
-from busicli.postprocess import lesion_mask
+from busicli.postprocess import lesion_mask, presence
 from busicli.settings import PostprocessSettings
 
 KEEP_ALL = PostprocessSettings(min_area_fraction=0.0, max_hole_fraction=0.0)
@@ -23,6 +23,7 @@ maps = hnp.arrays(
 settings_drawn = st.builds(
     PostprocessSettings,
     threshold=st.sampled_from([0.25, 0.5, 0.6]),
+    min_presence=st.sampled_from([0.0, 0.5, 0.6, 1.0]),
     min_area_fraction=st.sampled_from([0.0, 0.1, 0.3]),
     min_peak=st.sampled_from([0.0, 0.5, 0.75, 1.0]),
     min_mean=st.sampled_from([0.0, 0.5, 0.75, 0.9]),
@@ -94,6 +95,22 @@ def test_components_of_a_low_mean_are_dropped_whatever_their_peak():
     probability = draw("69.87", "66.78")
     settings = PostprocessSettings(min_area_fraction=0.0, min_mean=0.75)
     assert as_text(lesion_mask(probability, settings)) == ["...##", "...##"]
+
+
+def test_a_scan_is_without_lesion_where_no_cell_is_high_enough():
+    # Cells are 2 x 2 pixels: one is 0.9 throughout, another has a lone pixel of 1.
+    probability = np.zeros((64, 65), np.float32)
+    probability[10:12, 20:22] = 0.9
+    probability[40, 40] = 1
+    assert presence(probability) == pytest.approx(0.9)
+    keep = {"min_area_fraction": 0.0}
+    kept = lesion_mask(probability, PostprocessSettings(min_presence=0.89, **keep))
+    assert kept.sum() == 5
+    assert not lesion_mask(probability, PostprocessSettings(min_presence=0.91, **keep)).any()
+
+
+def test_a_map_without_pixels_shows_no_presence():
+    assert presence(np.zeros((0, 4), np.float32)) == 0
 
 
 @pytest.mark.parametrize(
@@ -216,7 +233,9 @@ def test_a_mask_taken_for_a_map_gives_itself(probability, settings):
 
 @given(maps, settings_drawn)
 def test_the_result_is_that_of_looking_at_each_component(probability, settings):
-    components, count = ndimage.label(probability >= settings.threshold, np.ones((3, 3)))
+    present = probability.max() >= settings.min_presence  # cells of small maps are pixels
+    lesion = (probability >= settings.threshold) & present
+    components, count = ndimage.label(lesion, np.ones((3, 3)))
     scores = {}
     for number in range(1, count + 1):
         component = components == number

@@ -64,6 +64,7 @@ def test_settings_cannot_be_changed(kind):
         (PostprocessSettings, "min_peak", 1.1),
         (PostprocessSettings, "min_mean", -0.1),
         (PostprocessSettings, "min_share_of_best", 1.1),
+        (PostprocessSettings, "min_presence", -0.1),
         (TrainSettings, "presence_weight", -1.0),
         (PostprocessSettings, "max_hole_fraction", -0.1),
         (TrainSettings, "epochs", 0),

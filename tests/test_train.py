@@ -284,14 +284,14 @@ def test_specks_are_dropped_by_the_smallest_area_that_does():
     assert chosen.min_area_fraction == 0.004
 
 
-def test_weak_components_are_dropped_by_the_lowest_mean_that_does():
+def test_scans_without_a_sure_lesion_are_empty_by_the_lowest_presence_that_does():
     # The false lesion of a normal scan is at 0.76 throughout, the true one at 0.95 but for a rim of
     # 0.72: the threshold cannot part them without cutting the rim off.
     lesion = square(0.72)
     lesion[6:22, 6:22] = 0.95
     normal = square(0.76)
     chosen = chosen_for([lesion, normal], [square(1) > 0, np.zeros((40, 50), bool)])
-    assert chosen.min_mean == 0.775
+    assert chosen == PostprocessSettings(threshold=0.3, min_presence=0.8)
 
 
 def test_rivals_of_the_lesion_are_dropped_by_the_smallest_share_that_does():
@@ -305,7 +305,7 @@ def test_rivals_of_the_lesion_are_dropped_by_the_smallest_share_that_does():
 def test_of_equal_settings_the_mildest_wins():
     # A perfect map fits under every candidate.
     chosen = chosen_for([square(1.0)], [square(1) > 0])
-    assert chosen == PostprocessSettings(threshold=0.3, min_area_fraction=0.0005, min_mean=0.0)
+    assert chosen == PostprocessSettings(threshold=0.3, min_area_fraction=0.0005, min_presence=0.0)
 
 
 def test_two_empty_masks_count_for_a_setting():
@@ -345,5 +345,5 @@ def test_post_processing_and_confidence_are_chosen_together():
     maps = np.array([square(0.9)] * 6 + [square(0.8)] * 2)
     truths = np.array([square(1) > 0] * 6 + [np.zeros((40, 50), bool)] * 2)
     choices = choose(Sweep(maps, truths), np.ones(8, bool))
-    assert choices.postprocess.min_mean == 0.825  # the false ones go
+    assert choices.postprocess.min_presence == 0.85  # the false ones go
     assert choices.confidence is None  # and every mask is good

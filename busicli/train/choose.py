@@ -14,7 +14,7 @@ from busicli.settings import Choices, ConfidenceSettings, PostprocessSettings
 
 THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
 MIN_AREAS = (0.0005, 0.001, 0.002, 0.004)
-MIN_MEANS = (0.0, 0.6, 0.65, 0.7, 0.725, 0.75, 0.775, 0.8, 0.825, 0.85)
+MIN_PRESENCES = (0.0, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99)
 MIN_SHARES_OF_BEST = (0.0, 0.1, 0.3, 0.5, 1.0)
 REVIEW_SHARE = 0.2
 """Share of scans that a person is asked to look at."""
@@ -57,7 +57,7 @@ def choose(sweep: Sweep, rows: NDArray[np.bool_]) -> Choices:
 def choose_postprocess(sweep: Sweep, rows: NDArray[np.bool_]) -> PostprocessSettings:
     """The settings with the highest mean Dice per image, two empty masks counting as 1.
 
-    One setting after the other (threshold, smallest area, share of the best, lowest mean) rather
+    One setting after the other (threshold, smallest area, share of the best, presence) rather
     than all together: a validation split is small, and fewer choices fit its chance less. Of equals
     the first wins.
     """
@@ -66,7 +66,7 @@ def choose_postprocess(sweep: Sweep, rows: NDArray[np.bool_]) -> PostprocessSett
         ("threshold", THRESHOLDS),
         ("min_area_fraction", MIN_AREAS),
         ("min_share_of_best", MIN_SHARES_OF_BEST),
-        ("min_mean", MIN_MEANS),
+        ("min_presence", MIN_PRESENCES),
     )
     for name, values in sweeps:
         candidates = [replace(best, **{name: value}) for value in values]
