@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import numpy as np
+from scipy.spatial import ConvexHull
 from skimage.measure import label, regionprops
 
 from busicli.errors import InputError
@@ -13,6 +14,8 @@ from busicli.records import Lesion, Mask, Probability
 _PIXEL_AXIS_SQUARED = 16 / 12
 # Axes whose ratio is below this are alike: rounding alone must not give a disc a direction.
 _ELONGATED = 1 + 1e-6
+# What rounding may add to a pixel's place.
+_TINY = 1e-9
 
 
 def lesions(mask: Mask, probability: Probability) -> tuple[Lesion, ...]:
@@ -64,7 +67,7 @@ def _lesion(number: int, region: Any, mask: Mask) -> Lesion:
         short_axis_px=short_axis,
         orientation_deg=_orientation_deg(region.orientation) if elongated else 0.0,
         circularity=_circularity(area, float(region.perimeter_crofton)),
-        solidity=min(1.0, float(region.solidity)),
+        solidity=min(1.0, area / _hull_area_px(region.image)),
         mean_probability=float(region.image_intensity[region.image].mean(dtype=np.float64)),
         touches_border=_touches_border(region.bbox, mask.shape),
     )
@@ -86,6 +89,29 @@ def _orientation_deg(angle_to_rows_rad: float) -> float:
 
 def _circularity(area_px: int, perimeter_px: float) -> float:
     return min(1.0, 4 * math.pi * area_px / perimeter_px**2)
+
+
+def _hull_area_px(component: Mask) -> int:
+    """Pixels whose centres lie in the component's convex hull, or on its rim.
+
+    A pixel spans half a pixel to each side, as in scikit-image's `convex_hull_image`, whose count
+    this is at a tenth of the time. Every row of `component` holds a pixel, as of a bounding box.
+    """
+    rows = np.arange(len(component))
+    left = component.argmax(axis=1)
+    right = component.shape[1] - 1 - component[:, ::-1].argmax(axis=1)
+    points = [
+        np.stack([rows + down, column + across], axis=1)
+        for column, outwards in ((left, -0.5), (right, 0.5))
+        for down, across in ((-0.5, 0.0), (0.5, 0.0), (0.0, outwards))
+    ]
+    normals = ConvexHull(np.concatenate(points)).equations  # of edges: n . point + c <= 0 inside
+    rise, run, offset = (normals[:, part, None] for part in range(3))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ends = (-offset - rise * rows) / run
+    last = np.where(run > _TINY, ends, np.inf).min(axis=0)
+    first = np.where(run < -_TINY, ends, -np.inf).max(axis=0)
+    return int((np.floor(last + _TINY) - np.ceil(first - _TINY) + 1).sum())
 
 
 def _touches_border(bbox: tuple[int, int, int, int], shape: tuple[int, ...]) -> bool:

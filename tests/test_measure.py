@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.measure import label, regionprops
 
 from busicli.errors import InputError
 from busicli.measure import lesions
@@ -145,6 +147,17 @@ def test_solidity_is_the_share_of_the_hull():
     lesion = only("##...", "##...", "##...", "#####", "#####")
     assert lesion.area_px == 16
     assert lesion.solidity == pytest.approx(16 / 19)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("smoothness", [0, 1, 4, 12])
+def test_the_hull_has_the_pixels_that_scikit_images_has(seed, smoothness):
+    noise = np.random.default_rng(seed).normal(size=(90, 110))
+    mask = ndimage.gaussian_filter(noise, smoothness) > 0
+    regions = sorted(regionprops(label(mask)), key=lambda region: (-region.area, region.bbox))
+    assert [lesion.area_px / lesion.solidity for lesion in measured(mask)] == pytest.approx(
+        [region.area_convex for region in regions]
+    )
 
 
 def test_a_convex_shape_has_solidity_one():
