@@ -95,7 +95,7 @@ def _hull_area_px(component: Mask) -> int:
     """Pixels whose centres lie in the component's convex hull, or on its rim.
 
     A pixel spans half a pixel to each side, as in scikit-image's `convex_hull_image`, whose count
-    this is at a tenth of the time. Every row of `component` holds a pixel, as of a bounding box.
+    this is in a fraction of the time. Every row of `component` holds a pixel, as of a bounding box.
     """
     rows = np.arange(len(component))
     left = component.argmax(axis=1)
