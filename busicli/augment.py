@@ -31,7 +31,10 @@ class Change:
     brightness: float
     noise: float
     blur_px: float
-    noise_seed: int
+    gain: float
+    """Bound of the factor by which brightness changes smoothly from place to place."""
+    seed: int
+    """Of what is drawn for each pixel or place."""
     beside: bool
     """Only what lies beside the lesion is shown, if there is room: a scan without one."""
 
@@ -56,7 +59,8 @@ def draw_change(rng: np.random.Generator, settings: AugmentSettings) -> Change:
         brightness=around(settings.brightness),
         noise=float(rng.uniform(0, settings.noise)),
         blur_px=float(rng.uniform(0, settings.blur_px)) if rng.random() < 0.25 else 0.0,
-        noise_seed=int(rng.integers(2**31)),
+        gain=settings.gain,
+        seed=int(rng.integers(2**31)),
         beside=bool(rng.random() < settings.beside),
     )
 
@@ -127,15 +131,28 @@ def _move(plane: NDArray[np.uint8], change: Change, *, smooth: bool) -> NDArray[
 
 
 def _tone(planes: NDArray[np.uint8], change: Change) -> NDArray[np.uint8]:
-    """Gamma, contrast, brightness, blur and multiplicative noise on (channels, rows, columns)."""
+    """Gamma, contrast, brightness, gain, blur and multiplicative noise on (channels, rows,
+    columns).
+    """
     curve = (np.arange(256, dtype=np.float32) / 255) ** change.gamma
     curve = np.clip((curve - 0.5) * change.contrast + 0.5 + change.brightness, 0, 1)
     curve[0] = 0  # black margins stay black
     values = curve[planes]
+    rng = np.random.default_rng(change.seed)
+    if change.gain:
+        values = values * _gain(planes.shape[1:], change.gain, rng)
     if change.blur_px > 0.2:
         values = ndimage.gaussian_filter(values, (0, change.blur_px, change.blur_px), truncate=2)
     if change.noise > 0.005:
-        rng = np.random.default_rng(change.noise_seed)
         noise = rng.standard_normal(planes.shape[1:], dtype=np.float32)
         values = values * (1 + np.float32(4 * change.noise) * noise)
     return (np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def _gain(shape: tuple[int, ...], bound: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    """A factor for each place, smooth over a quarter of the scan: another depth's gain, a
+    shadow's.
+    """
+    logs = rng.uniform(-1, 1, (4, 4)).astype(np.float32) * np.float32(np.log1p(bound))
+    smooth = Pillow.fromarray(logs).resize((shape[1], shape[0]), Pillow.Resampling.BICUBIC)
+    return np.exp(np.asarray(smooth))

@@ -197,6 +197,9 @@ class AugmentSettings(_Record):
     """Largest standard deviation of multiplicative speckle-like noise."""
     blur_px: float = 0.7
     """Largest standard deviation of a Gaussian blur, on a quarter of the scans."""
+    gain: float = 0.0
+    """Brightness changes smoothly from place to place by factors between 1 / (1 + gain) and
+    1 + gain."""
     beside: float = 0.0
     """Share of scans that show only what lies beside their lesion, where there is room: normal
     scans are rare. At 0.15 it has not been seen to help."""

@@ -19,7 +19,8 @@ NOTHING = Change(
     brightness=0.0,
     noise=0.0,
     blur_px=0.0,
-    noise_seed=0,
+    gain=0.0,
+    seed=0,
     beside=False,
 )
 MOVES = ("flip", "rotation_deg", "shift_fraction", "scale", "stretch")
@@ -206,13 +207,25 @@ def test_one_state_of_the_generator_gives_one_change():
 
 def test_the_noise_of_a_change_is_the_same_each_time():
     image, mask = bright_lesion()
-    change = replace(NOTHING, noise=0.04, noise_seed=5)
+    change = replace(NOTHING, noise=0.04, seed=5)
     first, again = (apply_change(image, mask, change)[0] for _ in range(2))
     np.testing.assert_array_equal(first, again)
-    other, _ = apply_change(image, mask, replace(change, noise_seed=6))
+    other, _ = apply_change(image, mask, replace(change, seed=6))
     assert (first != other).any()
+
+
+def test_gain_changes_brightness_smoothly_and_within_its_bound():
+    image = np.full((SIZE, SIZE, 3), 100, np.uint8)
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    changed, same = apply_change(image, mask, replace(NOTHING, gain=0.5, seed=3))
+    values = changed[..., 0].astype(float)
+    # Bicubic curves overshoot their points a little.
+    assert 100 / 1.6 < values.min() < 90
+    assert 110 < values.max() < 100 * 1.6
+    assert abs(np.diff(values, axis=0)).max() < 8
+    np.testing.assert_array_equal(same, mask)
 
 
 def test_settings_of_nothing_change_nothing():
     change = draw_change(np.random.default_rng(0), OFF)
-    assert replace(change, noise_seed=0) == NOTHING
+    assert replace(change, seed=0) == NOTHING
