@@ -30,6 +30,8 @@ class Change:
     contrast: float
     brightness: float
     noise: float
+    grain_px: float
+    """Side of the noise's grains."""
     blur_px: float
     gain: float
     """Bound of the factor by which brightness changes smoothly from place to place."""
@@ -55,9 +57,10 @@ def draw_change(rng: np.random.Generator, settings: AugmentSettings) -> Change:
         shift=(around(settings.shift_fraction), around(settings.shift_fraction)),
         scale=(scale * stretch, scale / stretch),
         gamma=factor(settings.gamma),
-        contrast=1 + around(settings.contrast),
+        contrast=factor(settings.contrast),
         brightness=around(settings.brightness),
         noise=float(rng.uniform(0, settings.noise)),
+        grain_px=float(rng.uniform(1, settings.grain_px)),
         blur_px=float(rng.uniform(0, settings.blur_px)) if rng.random() < 0.25 else 0.0,
         gain=settings.gain,
         seed=int(rng.integers(2**31)),
@@ -144,8 +147,9 @@ def _tone(planes: NDArray[np.uint8], change: Change) -> NDArray[np.uint8]:
     if change.blur_px > 0.2:
         values = ndimage.gaussian_filter(values, (0, change.blur_px, change.blur_px), truncate=2)
     if change.noise > 0.005:
-        noise = rng.standard_normal(planes.shape[1:], dtype=np.float32)
-        values = values * (1 + np.float32(4 * change.noise) * noise)
+        grains = tuple(max(1, round(side / change.grain_px)) for side in planes.shape[1:])
+        noise = rng.standard_normal(grains, dtype=np.float32)
+        values = values * (1 + np.float32(4 * change.noise) * _resized(noise, planes.shape[1:]))
     return (np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
@@ -154,5 +158,11 @@ def _gain(shape: tuple[int, ...], bound: float, rng: np.random.Generator) -> NDA
     shadow's.
     """
     logs = rng.uniform(-1, 1, (4, 4)).astype(np.float32) * np.float32(np.log1p(bound))
-    smooth = Pillow.fromarray(logs).resize((shape[1], shape[0]), Pillow.Resampling.BICUBIC)
-    return np.exp(np.asarray(smooth))
+    return np.exp(_resized(logs, shape))
+
+
+def _resized(plane: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    if plane.shape == shape:
+        return plane
+    size = shape[1], shape[0]
+    return np.asarray(Pillow.fromarray(plane).resize(size, Pillow.Resampling.BICUBIC))

@@ -192,9 +192,12 @@ class AugmentSettings(_Record):
     gamma: float = 0.4
     """Brightness curve's exponent between 1 / (1 + gamma) and 1 + gamma."""
     contrast: float = 0.25
+    """Distance from mid-grey changes by factors between 1 / (1 + contrast) and 1 + contrast."""
     brightness: float = 0.1
     noise: float = 0.02
     """Largest standard deviation of multiplicative speckle-like noise."""
+    grain_px: float = 1.0
+    """Largest side of its grains, from 1 on."""
     blur_px: float = 0.7
     """Largest standard deviation of a Gaussian blur, on a quarter of the scans."""
     gain: float = 0.0

@@ -18,6 +18,7 @@ NOTHING = Change(
     contrast=1.0,
     brightness=0.0,
     noise=0.0,
+    grain_px=1.0,
     blur_px=0.0,
     gain=0.0,
     seed=0,
