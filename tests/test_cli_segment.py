@@ -230,6 +230,30 @@ def test_a_broken_scan_is_a_failed_row_and_the_rest_is_done(ward):
     assert record["counts"] == {"ok": 12, "failed": 2, "skipped": 2, "inputs": 16, "pending": 0}
 
 
+@pytest.mark.parametrize(
+    ("limit", "failed"), [(("--fail-fast",), 1), (("--max-failures", "2"), 2), ((), 3)]
+)
+def test_a_run_stops_once_enough_scans_have_failed(call, study, scans, tmp_path, limit, failed):
+    ward = tmp_path / "ward"
+    ward.mkdir()
+    for name in ("1.png", "3.png", "5.png"):
+        (ward / name).write_bytes(b"no picture")
+    for name in ("2.png", "4.png", *(f"6-{n:02}.png" for n in range(40))):
+        shutil.copy(scans / "normal" / "phantom-19.png", ward / name)
+    given = ("segment-dir", ward, "out", "--weights", study.weights, "--jobs", "1")
+    ended = call(*given, *limit)
+    assert ended.status == 3
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    done = {1: 0, 2: 1, 3: 42}[failed]
+    pending = 45 - failed - done
+    assert record["counts"] == {
+        **{"ok": done, "failed": failed, "skipped": 0},
+        **{"inputs": 45, "pending": pending},
+    }
+    assert ("Stopped with" in ended.out) is bool(pending)
+    assert len(manifest(tmp_path / "out")) == 45 - pending
+
+
 def test_names_that_are_not_utf8_are_written_as_percent_bytes(ward):
     _, out, _ = ward
     names = [row["scan"] for row in manifest(out)]

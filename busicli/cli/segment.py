@@ -55,6 +55,13 @@ def segment_dir(
     max_pixels: Annotated[
         int, typer.Option(min=1, help="Larger pictures are refused before they are decoded.")
     ] = 100_000_000,
+    max_failures: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Stop once N scans have failed; default: never."),
+    ] = None,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Stop at the first scan that fails.")
+    ] = False,
     jobs: Jobs = -1,
     weights_sha256: WeightsSha256 = None,
     plugin: Plugin = None,
@@ -85,6 +92,7 @@ def segment_dir(
         precision=precision,  # type: ignore[arg-type]  # checked above
         names="hash" if names == "hash" else "keep",
         max_pixels=max_pixels,
+        max_failures=1 if fail_fast else max_failures,
         jobs=os.cpu_count() or 1 if jobs < 1 else jobs,
     )
     with noted_signals() as stop_status:

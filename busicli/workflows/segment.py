@@ -60,6 +60,8 @@ class SegmentRequest:
     precision: PrecisionName = "auto"
     names: Literal["keep", "hash"] = "keep"
     max_pixels: int = MAX_PIXELS
+    max_failures: int | None = None
+    """Stop once so many scans have failed, at least 1; None never stops for it."""
     jobs: int = 2
 
 
@@ -200,14 +202,21 @@ class _Run:
             return self._finish(len(works), journal, places, stopped)
 
     def _scans(self, works: Sequence[Work], journal: Journal, listeners: Listeners) -> list[Place]:
-        """Where each scan's row stands, in the scans' order; fewer than `works` if stopped.
+        """Where each scan's row stands, in the scans' order; fewer than `works` if stopped, by the
+        user or by failures.
 
         A worker takes a scan (as many as the engine likes at once) from its file to its mask: it
         reads, computes and writes on one core, so that as many workers as cores keep all busy, and
         no more scans are in memory than a few a worker.
         """
         places: list[Place] = []
-        parts = takewhile(lambda _: not listeners.stop_status(), _parts(works, self.engine.batch))
+
+        def goes_on(_: object) -> bool:
+            limit = self.request.max_failures
+            enough = limit is not None and self.counts["failed"] >= limit
+            return not enough and not listeners.stop_status()
+
+        parts = takewhile(goes_on, _parts(works, self.engine.batch))
         for rows in in_parallel(partial(self._rows, journal), parts, jobs=self.request.jobs):
             for row in rows:
                 places.append(self._note(row, journal))
