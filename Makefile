@@ -3,10 +3,11 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test lint benchmark lock clean
+.PHONY: help setup demo test lint soak benchmark lock clean
 help:
 	@echo "make demo       segment the example scans into out/"
 	@echo "make test       linters, types, layers and every test"
+	@echo "make soak       kills, full disks, broken files by the thousand: half an hour"
 	@echo "make benchmark  speed as ratios, into benchmarks/"
 	@echo "make lock       renew requirements.lock"
 
@@ -34,6 +35,9 @@ lint: $(VENV)/.ready
 
 test: lint
 	$(BIN)/pytest
+
+soak: $(VENV)/.ready
+	$(BIN)/pytest tests/soak
 
 benchmark: $(VENV)/.ready
 	$(BIN)/python -m tests.benchmarks

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from busicli.parallel import in_parallel
+from busicli.parallel import in_order, in_parallel
 
 
 def slow_first(number: int) -> int:
@@ -51,3 +51,43 @@ def test_one_job_does_each_item_only_when_it_is_asked_for():
 def test_a_fault_of_the_function_is_not_swallowed(jobs):
     with pytest.raises(ValueError, match="3"):
         list(in_parallel(refuse_three, range(6), jobs=jobs))
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 5])
+def test_results_in_order_are_those_of_the_items(jobs):
+    assert list(in_order(slow_first, range(40), jobs=jobs)) == [n * n for n in range(40)]
+    assert list(in_order(slow_first, [], jobs=jobs)) == []
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_in_order_one_job_starts_no_thread_and_several_end_with_the_work(jobs):
+    before = threading.active_count()
+    places = {place for _, place in in_order(where, range(20), jobs=jobs)}
+    assert (threading.get_ident() in places) is (jobs == 1)
+    assert threading.active_count() == before
+
+
+def test_in_order_begins_no_more_than_a_few_ahead():
+    begun: list[int] = []
+    results = in_order(begun.append, range(1000), jobs=2)
+    next(results)
+    time.sleep(0.05)
+    assert len(begun) <= 7
+    results.close()
+    assert len(begun) <= 7
+
+
+def test_in_order_leaves_no_worker_at_its_work_after_a_fault():
+    ended: list[int] = []
+
+    def work(number: int) -> None:
+        if number == 0:
+            raise ValueError(number)
+        time.sleep(0.1)
+        ended.append(number)
+
+    before = threading.active_count()
+    with pytest.raises(ValueError, match="0"):
+        list(in_order(work, range(50), jobs=3))
+    assert threading.active_count() == before
+    assert len(ended) <= 9

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -19,7 +18,7 @@ from busicli.files import folder_lock, remove_leftovers, sha256_bytes, sha256_fi
 from busicli.images import MAX_PIXELS
 from busicli.layout import Layout
 from busicli.names import written_name
-from busicli.parallel import in_parallel
+from busicli.parallel import in_order
 from busicli.predict import (
     Engine,
     EngineName,
@@ -209,21 +208,25 @@ class _Run:
         reads, computes and writes on one core, so that as many workers as cores keep all busy, and
         no more scans are in memory than a few a worker.
         """
-        places: list[Place] = []
 
         def goes_on(_: object) -> bool:
             limit = self.request.max_failures
             enough = limit is not None and self.counts["failed"] >= limit
             return not enough and not listeners.stop_status()
 
+        def some(part: Sequence[Work]) -> list[Row]:
+            return [] if listeners.stop_status() else self._rows(part, journal)
+
+        places: list[Place] = []
         parts = takewhile(goes_on, _parts(works, self.engine.batch))
-        for rows in in_parallel(partial(self._rows, journal), parts, jobs=self.request.jobs):
+        done = in_order(some, parts, jobs=self.request.jobs)
+        for rows in takewhile(bool, done):  # the tables end where a worker found itself stopped
             for row in rows:
                 places.append(self._note(row, journal))
                 listeners.on_row(manifest_row(row))
         return places
 
-    def _rows(self, journal: Journal, works: Sequence[Work]) -> list[Row]:
+    def _rows(self, works: Sequence[Work], journal: Journal) -> list[Row]:
         """A few scans from file to mask, and their rows in order."""
         steps = self.steps
         begun: list[Opened | Row] = []

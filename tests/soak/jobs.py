@@ -1,0 +1,86 @@
+"""Jobs to interrupt, what they must come to, and what they cost."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+Tree = dict[str, bytes]
+
+
+def job(folder: Path, out: str, *options: str) -> "subprocess.Popen[bytes]":
+    """`segment-dir scans OUT`, begun in a folder."""
+    command = [sys.executable, "-m", "busicli", "segment-dir", "scans", out, *options]
+    return subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+    )
+
+
+def results(out: Path) -> Tree:
+    """Every file that the contract promises to be the same, with its bytes."""
+    found = {}
+    for path in sorted(out.rglob("*")):
+        name = path.relative_to(out).as_posix()
+        if path.is_file() and not name.startswith(".busicli/") and name != "run.json":
+            found[name] = path.read_bytes()
+    rows = [json.loads(line) for line in found["manifest.jsonl"].splitlines()]
+    timeless = [{k: v for k, v in row.items() if k != "milliseconds"} for row in rows]
+    return found | {"manifest.jsonl": json.dumps(timeless).encode()}
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Callable[[str], None]]:
+    """A file system of its own of `size` (as tmpfs takes it) at `folder`, for root alone; the value
+    mounts it anew with other options.
+    """
+    if os.geteuid():
+        pytest.skip("only root can mount a small disk")
+    folder.mkdir()
+    mount = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], check=False
+    )
+    if mount.returncode:
+        pytest.skip("no file system can be mounted here")
+
+    def again(options: str) -> None:
+        subprocess.run(["mount", "-o", f"remount,{options}", folder], check=True)
+
+    try:
+        yield again
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def seconds_of_a_job(folder: Path) -> float:
+    """How long an undisturbed job takes."""
+    started = time.monotonic()
+    process = job(folder, "timed")
+    process.communicate()
+    return time.monotonic() - started
+
+
+def peak_mb(command: list[str], cwd: Path) -> tuple[int, float, str]:
+    """Exit status, peak memory and stderr of a process."""
+    process = subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    err = process.stderr.read().decode()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, usage.ru_maxrss / 1024, err
+
+
+def picture(form: str, side: int, seed: int) -> bytes:
+    """A small grey picture in a file format."""
+    grey = np.random.default_rng(seed).integers(0, 256, (side, side), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(grey).save(buffer, form)
+    return buffer.getvalue()

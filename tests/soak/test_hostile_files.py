@@ -1,0 +1,108 @@
+"""Files that are broken, far too large, or very many."""
+
+import json
+import struct
+import sys
+import time
+import zlib
+
+import numpy as np
+
+from soak.jobs import peak_mb, picture
+
+MUTATED = 10_000
+MANY = 50_000
+FORMS = ("PNG", "JPEG", "TIFF", "BMP")
+
+
+def segmenting(out: str, *options: str) -> list[str]:
+    return [
+        sys.executable,
+        "-m",
+        "busicli",
+        "segment-dir",
+        "scans",
+        out,
+        "--progress",
+        "none",
+        *options,
+    ]
+
+
+def mutated(data: bytes, other: bytes, rng: np.random.Generator) -> bytes:
+    """The file with bits flipped, cut short, or continued as another file."""
+    kind = rng.integers(3)
+    if kind == 0:
+        changed = np.frombuffer(data, np.uint8).copy()
+        places = rng.integers(0, len(changed), rng.integers(1, 20))
+        changed[places] ^= np.uint8(1) << rng.integers(0, 8, len(places), dtype=np.uint8)
+        return changed.tobytes()
+    cut = int(rng.integers(0, len(data)))
+    return data[:cut] if kind == 1 else data[:cut] + other[int(rng.integers(0, len(other))) :]
+
+
+def test_ten_thousand_broken_files_each_have_their_row(tmp_path):
+    rng = np.random.default_rng(0)
+    good = [picture(form, 48, seed) for seed, form in enumerate(FORMS)]
+    (tmp_path / "scans").mkdir()
+    for number in range(MUTATED):
+        one, other = rng.integers(len(good), size=2)
+        name = f"{number:05d}.{FORMS[one].lower()}"
+        (tmp_path / "scans" / name).write_bytes(mutated(good[one], good[other], rng))
+    status, peak, err = peak_mb(segmenting("out", "--no-overlays"), tmp_path)
+    assert status in (0, 3)
+    assert "Traceback" not in err
+    assert peak < 1000
+    rows = [json.loads(line) for line in (tmp_path / "out" / "manifest.jsonl").open()]
+    assert len(rows) == MUTATED
+    assert all(row["reason"] for row in rows if row["status"] != "ok")
+    assert max(row.get("milliseconds", 0) for row in rows) < 10_000
+
+
+def png_of(rows: int, columns: int) -> bytes:
+    """A PNG that claims to be so large, its pixels all 0 and packed into few bytes."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", columns, rows, 8, 0, 0, 0, 0)
+    pixels = zlib.compress(bytes(1000 * 1000), 9)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    )
+
+
+def test_pictures_that_swell_are_refused_at_once_and_undecoded(tmp_path):
+    (tmp_path / "scans").mkdir()
+    for number, side in enumerate((20_000, 100_000, 2**31 - 1)):
+        (tmp_path / "scans" / f"{number}.png").write_bytes(png_of(side, side))
+    (tmp_path / "scans" / "fine.png").write_bytes(picture("PNG", 48, 0))
+    status, peak, err = peak_mb(segmenting("out"), tmp_path)
+    assert status == 3
+    rows = [json.loads(line) for line in (tmp_path / "out" / "manifest.jsonl").open()]
+    assert [row["status"] for row in rows] == ["failed"] * 3 + ["ok"]
+    assert "Traceback" not in err
+    assert max(row.get("milliseconds", 0) for row in rows[:3]) < 1000
+    for number in range(3):
+        (tmp_path / "scans" / f"{number}.png").unlink()
+    _, without, _ = peak_mb(segmenting("other"), tmp_path)
+    assert peak < without + 300
+
+
+def test_time_and_memory_a_scan_do_not_grow_with_their_number(tmp_path):
+    spent = {}
+    for count in (MANY // 10, MANY):
+        folder = tmp_path / str(count)
+        (folder / "scans").mkdir(parents=True)
+        data = picture("PNG", 8, 0)
+        for number in range(count):
+            (folder / "scans" / f"{number:05d}.png").write_bytes(data)
+        started = time.monotonic()
+        status, peak, _ = peak_mb(segmenting("out", "--no-overlays"), folder)
+        assert status == 0
+        spent[count] = (time.monotonic() - started) / count, peak
+    few, many = spent[MANY // 10], spent[MANY]
+    assert many[0] < 1.2 * few[0]
+    assert many[1] < 1.3 * few[1]
