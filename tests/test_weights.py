@@ -65,8 +65,8 @@ def test_a_loaded_model_answers_as_the_saved_one(saved):
     loaded = load_model(folder, read_card(folder))
     expected, found = (np.asarray(m.predict_on_batch(SCANS)) for m in (model, loaded))
     assert expected.std() > 0.01  # not a constant that anything would match
-    # Half precision keeps three digits of each kernel.
-    np.testing.assert_allclose(found, expected, atol=5e-3)
+    # What is stored keeps two digits of each kernel.
+    np.testing.assert_allclose(found, expected, atol=2e-2)
 
 
 def test_the_card_comes_back_with_the_hash_of_the_numbers(saved):
@@ -84,7 +84,10 @@ def test_kernels_are_kept_in_half_precision_and_the_rest_in_single(saved):
         half = len(variable.shape) > 1
         assert array.dtype == (np.float16 if half else np.float32)
         value = variable.numpy()
-        np.testing.assert_allclose(array, value, rtol=2**-11 if half else 0, atol=1e-7)
+        # bfloat16 keeps 8 bits of a number, so that what is stored needs no more of its 16
+        np.testing.assert_allclose(array, value, rtol=2**-8 if half else 0, atol=1e-7)
+        if half:
+            assert not (array.astype(np.float32).view(np.uint32) & 0xFFFF).any()
 
 
 def test_saving_what_was_loaded_gives_the_same_bytes(saved, tmp_path):

@@ -44,10 +44,12 @@ def habit_s(scans: Sequence[Path]) -> dict[str, float]:
 
 
 def _habit_one(model: "keras.Model", scan: Path) -> bytes:
+    from skimage.color import gray2rgb
     from skimage.io import imread
     from skimage.transform import resize
 
-    image = resize(imread(scan)[..., :3], (SIZE, SIZE))
+    pixels = imread(scan)
+    image = resize(gray2rgb(pixels) if pixels.ndim == 2 else pixels[..., :3], (SIZE, SIZE))
     probability = model.predict(image[None].astype(np.float32), verbose=0)[0, ..., 0]
     return encode_mask(probability >= 0.5)
 
