@@ -44,13 +44,17 @@ def main() -> None:
 
 
 def measure(dataset: Path, scratch: Path, *, memory: bool) -> dict[str, object]:
-    """Every figure of one run, ratios last."""
+    """Every figure of one run. Whole processes come first: a process reports the peak memory of
+    the one that began it where that is larger, and TensorFlow is large.
+    """
     every = [path for path in sorted(dataset.rglob("*.png")) if "_mask" not in path.stem]
     scans = every[:: max(1, len(every) // SCANS)][:SCANS]
     folder = _linked(scans, len(scans), scratch / "scans")
-    peaks = peaks_gflops()
     start = start_up(scans[0], scratch)
     done = jobs(folder, len(scans), scratch)
+    prepared = preparing(dataset, scratch)
+    kept = _memory(scans, scratch) if memory else {}
+    peaks = peaks_gflops()
     stages = parts(scans)
     habit = habit_s(scans)
     card_folder, pinned = locate(WEIGHTS)
@@ -71,9 +75,9 @@ def measure(dataset: Path, scratch: Path, *, memory: bool) -> dict[str, object]:
         figures[f"network {precision}, share of peak"] = CORES * work / network / peaks[precision]
         busy = (at_ends + network) * len(scans)
         figures[f"job {precision}, share of cores"] = busy / (CORES * job["wall_s"])
-    figures |= preparing(dataset, scratch)
+    figures |= prepared | kept
     figures["training step, share of peak"] = step_gflops(card.architecture) / peaks["bfloat16"]
-    return figures | (_memory(scans, scratch) if memory else {})
+    return figures
 
 
 def _memory(scans: list[Path], scratch: Path) -> dict[str, object]:

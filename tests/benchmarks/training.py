@@ -7,7 +7,6 @@ import numpy as np
 from busicli.predict import operations
 from busicli.registry import find
 from busicli.settings import TrainSettings
-from busicli.train.loop import compile_model
 from busicli.weights import build_model
 
 SIZE = 256
@@ -16,6 +15,8 @@ STEPS = 10
 
 def step_gflops(architecture: str) -> float:
     """GFLOP/s of training steps in bfloat16: three times the operations of the way forward."""
+    from busicli.train.loop import compile_model  # loads TensorFlow: see `measure`
+
     settings = TrainSettings(precision="bfloat16")
     model = build_model(find(architecture), SIZE, {}, precision="bfloat16")
     compile_model(model, settings, settings.batch_size)
