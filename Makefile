@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 help:
 	@echo "make demo       segment the example scans into out/"
 	@echo "make test       linters, types, layers and every test"
-	@echo "make soak       kills, full disks, broken files by the thousand: half an hour"
+	@echo "make soak       kills, full disks, broken files by the thousand: long"
 	@echo "make benchmark  speed as ratios, into benchmarks/"
 	@echo "make lock       renew requirements.lock"
 

@@ -49,7 +49,7 @@ class Card:
     confidence: ConfidenceSettings | None = None
     """How masks are trusted; None where nothing was there to learn it from."""
     graph: dict[str, dict[str, float]] = field(default_factory=dict)
-    """How alike the exported graph's masks are to the network's, by precision; empty without one"""
+    """How alike the exported graph's masks are to the network's, by precision; empty without."""
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

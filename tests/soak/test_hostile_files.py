@@ -49,14 +49,15 @@ def test_ten_thousand_broken_files_each_have_their_row(tmp_path):
         one, other = rng.integers(len(good), size=2)
         name = f"{number:05d}.{FORMS[one].lower()}"
         (tmp_path / "scans" / name).write_bytes(mutated(good[one], good[other], rng))
+    started = time.monotonic()
     status, peak, err = peak_mb(segmenting("out", "--no-overlays"), tmp_path)
+    assert time.monotonic() - started < 10 + MUTATED / 5  # none hung
     assert status in (0, 3)
     assert "Traceback" not in err
     assert peak < 1000
     rows = [json.loads(line) for line in (tmp_path / "out" / "manifest.jsonl").open()]
     assert len(rows) == MUTATED
     assert all(row["reason"] for row in rows if row["status"] != "ok")
-    assert max(row.get("milliseconds", 0) for row in rows) < 10_000
 
 
 def png_of(rows: int, columns: int) -> bytes:
@@ -79,15 +80,18 @@ def test_pictures_that_swell_are_refused_at_once_and_undecoded(tmp_path):
     for number, side in enumerate((20_000, 100_000, 2**31 - 1)):
         (tmp_path / "scans" / f"{number}.png").write_bytes(png_of(side, side))
     (tmp_path / "scans" / "fine.png").write_bytes(picture("PNG", 48, 0))
+    started = time.monotonic()
     status, peak, err = peak_mb(segmenting("out"), tmp_path)
+    taken = time.monotonic() - started
     assert status == 3
     rows = [json.loads(line) for line in (tmp_path / "out" / "manifest.jsonl").open()]
     assert [row["status"] for row in rows] == ["failed"] * 3 + ["ok"]
     assert "Traceback" not in err
-    assert max(row.get("milliseconds", 0) for row in rows[:3]) < 1000
     for number in range(3):
         (tmp_path / "scans" / f"{number}.png").unlink()
+    started = time.monotonic()
     _, without, _ = peak_mb(segmenting("other"), tmp_path)
+    assert taken < time.monotonic() - started + 3  # a second each
     assert peak < without + 300
 
 
