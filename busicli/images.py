@@ -16,8 +16,10 @@ from busicli.records import Image, Mask, Probability
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
 """Every other format is refused, whatever the file is called."""
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".dicom")
+"""A file called so that is no scan has failed; any other is passed over."""
 MAX_PIXELS = 100_000_000
+YELLOW = (255, 213, 0)
 
 
 class NotAPictureError(InputError):
@@ -90,35 +92,51 @@ def encode_probability(probability: Probability) -> bytes:
     return _png(Pillow.fromarray(np.rint(probability * 65535).astype(np.uint16)), level=1)
 
 
+def painted(scan: Image, outline: Mask) -> Image:
+    """The scan with the outline's pixels in yellow; the given one stays."""
+    picture = scan.copy()
+    picture[outline] = YELLOW
+    return picture
+
+
+def encode_picture(picture: Image) -> bytes:
+    """A (rows, columns, 3) picture as PNG."""
+    return _png(Pillow.fromarray(picture), level=6)
+
+
 def encode_overlay(scan: Image, outline: Mask) -> bytes:
     """The scan with the outline's pixels in yellow, as PNG.
 
     A grey scan becomes a palette picture, a seventh of the encoding time of RGB; its brightest
     grey, 255, is shown as 254 to make room for the colour.
     """
-    yellow = (255, 213, 0)
     if not _is_grey(scan):
-        painted = scan.copy()
-        painted[outline] = yellow
-        return _png(Pillow.fromarray(painted), level=1)
+        return _png(Pillow.fromarray(painted(scan, outline)), level=1)
     indices = np.minimum(scan[..., 0], 254)
     indices[outline] = 255
     picture = Pillow.fromarray(indices)
-    picture.putpalette(bytes(np.repeat(np.arange(255, dtype=np.uint8), 3)) + bytes(yellow))
+    picture.putpalette(bytes(np.repeat(np.arange(255, dtype=np.uint8), 3)) + bytes(YELLOW))
     return _png(picture, level=1)
+
+
+def encode_small(picture: Image) -> bytes:
+    """A small picture as JPEG: colours are kept at every pixel, so that thin lines stay sharp."""
+    buffer = io.BytesIO()
+    Pillow.fromarray(picture).save(buffer, "JPEG", quality=80, subsampling=0)
+    return buffer.getvalue()
 
 
 def _pictures(data: bytes, max_pixels: int) -> Iterator[Pillow.Image]:
     with _opened(data) as picture:
         with _decoding():
             frames = getattr(picture, "n_frames", 1)
-        _check_pixels(picture.width * picture.height * frames, max_pixels)
+        check_pixels(picture.width * picture.height * frames, max_pixels)
         pixels = 0
         for number in range(frames):  # a later frame may be larger than the first
             with _decoding():
                 picture.seek(number)
             pixels += picture.width * picture.height
-            _check_pixels(pixels, max_pixels)
+            check_pixels(pixels, max_pixels)
             with _decoding():
                 frame = ImageOps.exif_transpose(picture)
             yield frame
@@ -135,7 +153,7 @@ def _opened(data: bytes) -> Pillow.Image:
     try:
         return Pillow.open(io.BytesIO(data), formats=FORMATS)
     except (OSError, ValueError, SyntaxError, EOFError, Pillow.DecompressionBombError) as error:
-        raise NotAPictureError("is no picture; PNG, JPEG, BMP or TIFF is needed.") from error
+        raise NotAPictureError("is no picture; PNG, JPEG, BMP, TIFF or DICOM is needed.") from error
 
 
 @contextmanager
@@ -146,7 +164,8 @@ def _decoding() -> Iterator[None]:
         raise InputError("is damaged or cut short; copy it anew from its source.") from error
 
 
-def _check_pixels(pixels: int, max_pixels: int) -> None:
+def check_pixels(pixels: int, max_pixels: int) -> None:
+    """InputError where so many pixels, of all frames together, are not to be decoded."""
     if pixels > max_pixels:
         raise InputError(
             f"has {pixels:,} pixels; at most {max_pixels:,} are decoded: raise --max-pixels."

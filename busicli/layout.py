@@ -27,6 +27,20 @@ class Layout:
         """As `mask`, under `probabilities/`."""
         return self.out / "probabilities" / picture_path(relative, frame, frames)
 
+    def thumbnail(self, relative: PurePosixPath, frame: int, frames: int) -> Path:
+        """As `mask`, under `thumbnails/`, small and as JPEG: `thumbnails/x.png.jpg`."""
+        path = picture_path(relative, frame, frames)
+        return self.out / "thumbnails" / path.with_name(path.name + ".jpg")
+
+    def dicom(self, relative: PurePosixPath, frame: int, frames: int, kind: str) -> Path:
+        """`dicom/x.dcm.seg.dcm`; frame 0 is the whole scan, `dicom/x.dcm/0001.sc.dcm` one of
+        several frames.
+        """
+        folder = self.out / "dicom"
+        if frame and frames > 1:
+            return folder / relative / f"{frame:04d}.{kind}.dcm"
+        return folder / relative.with_name(f"{relative.name}.{kind}.dcm")
+
 
 def picture_path(relative: PurePosixPath, frame: int, frames: int) -> PurePosixPath:
     """A result's path below `masks/` and the like; frames count from 1.

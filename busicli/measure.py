@@ -53,6 +53,21 @@ def lesions(mask: Mask, probability: Probability) -> tuple[Lesion, ...]:
     return tuple(_lesion(number, region, mask) for number, region in enumerate(ordered, start=1))
 
 
+def component(mask: Mask, lesion: Lesion) -> Mask:
+    """The (rows, columns) mask of one of its lesions alone.
+
+    >>> two = np.array([[1, 1, 0, 1]], bool)
+    >>> component(two, lesions(two, two.astype(np.float32))[1]).astype(int)
+    array([[0, 0, 0, 1]])
+    """
+    top, left, bottom, right = lesion.bbox
+    window = label(mask[top:bottom, left:right], connectivity=2)
+    number = int(np.argmax(np.bincount(window.ravel())[1:] == lesion.area_px)) + 1
+    alone = np.zeros_like(mask)
+    alone[top:bottom, left:right] = window == number
+    return alone
+
+
 def _lesion(number: int, region: Any, mask: Mask) -> Lesion:
     area = int(region.area)
     row, column = region.centroid

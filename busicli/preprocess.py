@@ -45,6 +45,15 @@ def native_probability(
     return native
 
 
+def native_image(picture: Image, shape: tuple[int, int], settings: PreprocessSettings) -> Image:
+    """A (size, size, 3) scan as the network sees it, back in its own proportions.
+
+    `shape` is (rows, columns) of the result, in the proportions of the scan.
+    """
+    own = Pillow.fromarray(np.ascontiguousarray(picture[_place(shape, settings)]))
+    return np.asarray(own.resize((shape[1], shape[0]), Pillow.Resampling.BILINEAR))
+
+
 def _place(shape: tuple[int, ...], settings: PreprocessSettings) -> tuple[slice, slice]:
     """Where a scan of (rows, columns) stands in the network's square."""
     size = settings.size_px

@@ -108,6 +108,54 @@ class Lesion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spacing:
+    """The size of a pixel, as the distance between neighbours' centres."""
+
+    row_mm: float
+    """From one row to the next."""
+    column_mm: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """A part of a scan whose pixels are of one known size."""
+
+    box: tuple[int, int, int, int]
+    """First row, first column, row after the last, column after the last."""
+    spacing: Spacing
+    begins_at_skin: bool
+    """Whether the first row is the top of what the transducer saw, so that depth can be told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """How a scan's pixels become millimetres, or why they do not."""
+
+    origin: str
+    """Where the spacing came from, or why there is none: a few words for the manifest."""
+    regions: tuple[Region, ...] = ()
+    """None where no millimetre is certain."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LesionMm:
+    """One lesion in millimetres."""
+
+    long_axis_mm: float
+    """Full axis of the ellipse with the lesion's second moments, as `Lesion.long_axis_px`."""
+    short_axis_mm: float
+    area_mm2: float
+    width_mm: float
+    """Along the rows, skin to the side: what BI-RADS compares with the height."""
+    height_mm: float
+    """Along the columns, skin to depth."""
+    wider_than_tall_ratio: float
+    """Width by height: over 1 is parallel to the skin, below 1 is not."""
+    depth_mm: float | None
+    """From the top of the ultrasound region to the lesion's; None where that top is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PixelCounts:
     """Pooled sums over pixels, from which the literature's six figures follow."""
 

@@ -183,24 +183,24 @@ class AugmentSettings(_Record):
 
     flip: bool = True
     """Mirror left and right half of the time. Never upside down: the skin is on top."""
-    rotation_deg: float = 12.0
-    shift_fraction: float = 0.08
-    scale: float = 0.25
+    rotation_deg: float = 15.0
+    shift_fraction: float = 0.1
+    scale: float = 0.35
     """Size changes by factors between 1 / (1 + scale) and 1 + scale."""
-    stretch: float = 0.12
+    stretch: float = 0.2
     """Rows and columns change apart by up to this factor more: scans of other proportions."""
-    gamma: float = 0.4
+    gamma: float = 0.6
     """Brightness curve's exponent between 1 / (1 + gamma) and 1 + gamma."""
-    contrast: float = 0.25
+    contrast: float = 0.6
     """Distance from mid-grey changes by factors between 1 / (1 + contrast) and 1 + contrast."""
-    brightness: float = 0.1
-    noise: float = 0.02
+    brightness: float = 0.2
+    noise: float = 0.06
     """Largest standard deviation of multiplicative speckle-like noise."""
-    grain_px: float = 1.0
+    grain_px: float = 3.0
     """Largest side of its grains, from 1 on."""
-    blur_px: float = 0.7
+    blur_px: float = 1.2
     """Largest standard deviation of a Gaussian blur, on a quarter of the scans."""
-    gain: float = 0.0
+    gain: float = 0.6
     """Brightness changes smoothly from place to place by factors between 1 / (1 + gain) and
     1 + gain."""
     beside: float = 0.0

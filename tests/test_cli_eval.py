@@ -210,6 +210,8 @@ def test_unseen_scans_are_said_to_be_unseen(study, call, tmp_path):
         "examples.png",
         "metrics.json",
         "per_image.csv",
+        "report.html",
+        "thumbnails",
     ]
 
 
@@ -218,6 +220,28 @@ def test_examples_show_scan_true_and_predicted_mask(scored):
     picture.load()
     # 6 rows of 2.35 inches, 3 columns in 7 inches, at 100 dots an inch
     assert picture.size == (700, 1410)
+
+
+def test_the_page_has_a_picture_of_every_scan_with_both_outlines(scored):
+    out, ended, _ = scored
+    assert ended.out.endswith("examples.png, report.html\n")
+    found = rows(out / "per_image.csv")
+    pictures = sorted((out / "thumbnails").iterdir())
+    assert [picture.name for picture in pictures] == [f"{n:06d}.jpg" for n in range(len(found))]
+    assert f'"thumbnail":"thumbnails/{pictures[-1].name}"' in (out / "report.html").read_text()
+    for row, picture in zip(found, pictures, strict=True):
+        red, _, blue = np.moveaxis(np.asarray(Image.open(picture)).astype(int), 2, 0)
+        assert (blue > red + 100).any() == (int(row["reference_area_px"]) > 0)
+        assert (red > blue + 100).any() == (int(row["predicted_area_px"]) > 0)
+
+
+def test_pictures_of_an_earlier_evaluation_do_not_stay(study, call, tmp_path):
+    mine = tmp_path / "scores" / "thumbnails" / "my own.jpg"
+    mine.parent.mkdir(parents=True)
+    for path in (mine, mine.with_name("000007.jpg")):
+        path.touch()
+    call("eval", "--data", study.data, "--weights", study.weights, "--out", "scores")
+    assert sorted(path.name for path in mine.parent.iterdir()) == ["000000.jpg", "my own.jpg"]
 
 
 def test_json_is_one_document_on_stdout_equal_to_the_file(study, call, tmp_path):
@@ -232,6 +256,6 @@ def test_json_is_one_document_on_stdout_equal_to_the_file(study, call, tmp_path)
 
 def test_two_evaluations_give_the_same_bytes(study, call, scored, tree, tmp_path):
     call("eval", "--data", study.data, "--split", "train", "--weights", study.weights, "--out", "a")
-    names = ("per_image.csv", "examples.png")
+    names = ("per_image.csv", "examples.png", "thumbnails/000000.jpg")
     ours, theirs = tree(tmp_path / "a"), tree(scored[0])
     assert [ours[name] for name in names] == [theirs[name] for name in names]

@@ -99,6 +99,7 @@ def test_show_tells_size_and_cost(call):
     assert ours["gflop_a_scan"] * 20 <= unet["gflop_a_scan"]
     assert set(ours["options"]) == {
         *("widths", "blocks", "dropout", "gates", "finest", "sub_pixel", "side_outputs"),
+        "instance_levels",
     }
     shown = table(call("models", "show", "unet").out)
     assert shown["parameters"] == [f"{unet['parameters']:,}"]

@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from busicli.confidence import FEATURES
 
+TIMED = ("run.json", "manifest.jsonl", "report.html")
 NAMES_OF_ALL_KINDS = (
     b"two words.png",
     "Ω-größe.png".encode(),
@@ -39,7 +40,8 @@ def results(out: Path, tree: Callable[[Path], dict[str, bytes]]) -> dict[str, ob
     found: dict[str, object] = {
         name: data
         for name, data in tree(out).items()
-        if not name.startswith(".busicli/") and name not in ("run.json", "manifest.jsonl")
+        if not name.startswith(".busicli/")
+        and name not in ("run.json", "manifest.jsonl", "report.html")
     }
     return {**found, "manifest.jsonl": manifest(out)}
 

@@ -71,7 +71,7 @@ def test_run_json_tells_how_the_run_was_made(study):
     info = json.loads((study.data / "dataset.json").read_text())
     assert record["model"] == {
         "name": "improved-unet",
-        "options": {"widths": [8, 16, 16], "blocks": [0, 1, 0]},
+        "options": {"widths": [8, 16, 16], "blocks": [0, 1, 0], "instance_levels": 0},
         "init": None,
     }
     assert record["settings"]["epochs"] == 2
@@ -86,6 +86,7 @@ def test_the_card_says_what_the_weights_are_and_what_they_have_seen(study, scans
     assert card["options"] == {
         **{"widths": [8, 16, 16], "blocks": [0, 1, 0], "dropout": 0.1},
         **{"gates": False, "finest": 1, "sub_pixel": True, "side_outputs": True},
+        "instance_levels": 0,
     }
     assert card["preprocess"] == {"size_px": 64, "aspect": "stretch"}
     assert card["training"]["data"]["datasets"] == {"scans": 24}
@@ -192,7 +193,7 @@ def test_an_existing_run_is_never_written_over(study, call, training, tree):
         (
             ("--option", "filters=8"),
             "has no option filters; it has: widths, blocks, dropout, gates, finest, sub_pixel, "
-            "side_outputs.",
+            "side_outputs, instance_levels.",
         ),
         (("--resume", "--name", "gone"), "to go on with; leave out --resume"),
         (("--init", "nowhere"), "nowhere holds no card.json"),

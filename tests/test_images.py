@@ -147,7 +147,7 @@ def test_several_frames_are_refused_where_one_is_needed():
     [b"", b"\x00", b"no picture at all", b"%PDF-1.7\n", stored(Pillow.new("L", (4, 4)), "GIF")],
 )
 def test_other_bytes_are_no_picture(data):
-    with pytest.raises(NotAPictureError, match=r"PNG, JPEG, BMP or TIFF"):
+    with pytest.raises(NotAPictureError, match=r"PNG, JPEG, BMP, TIFF or DICOM"):
         decode_scan(data)
 
 

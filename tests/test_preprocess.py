@@ -4,7 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from busicli.metrics import dice
-from busicli.preprocess import native_probability, network_image, network_mask, network_values
+from busicli.preprocess import (
+    native_image,
+    native_probability,
+    network_image,
+    network_mask,
+    network_values,
+)
 from busicli.settings import PreprocessSettings
 
 SMALL = PreprocessSettings(size_px=16)
@@ -120,3 +126,14 @@ def test_a_map_comes_back_to_the_place_it_was_made_from(shape):
     small = network_mask(mask, settings).astype(np.float32)
     back = native_probability(small, shape, settings) >= 0.5
     assert dice(back, mask) > 0.95
+
+
+@pytest.mark.parametrize("aspect", ["stretch", "keep"])
+def test_a_prepared_scan_comes_back_in_its_own_proportions(aspect):
+    settings = PreprocessSettings(size_px=16, aspect=aspect)
+    scan = np.zeros((24, 60, 3), np.uint8)
+    scan[:, 30:] = 200  # the right half is bright
+    back = native_image(network_image(scan, settings), (12, 30), settings)
+    assert back.shape == (12, 30, 3)
+    assert (back[:, :13] < 20).all()
+    assert (back[:, 17:] > 180).all()

@@ -5,7 +5,7 @@ import math
 import signal
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -14,7 +14,7 @@ import pytest
 from busicli.layout import Layout, picture_path
 from busicli.measure import lesions
 from busicli.names import safe_cell
-from busicli.records import ImageScore
+from busicli.records import ImageScore, LesionMm
 from busicli.results.journal import open_journal
 from busicli.results.scores import by, per_image_csv, size_class, summarise, trust
 from busicli.results.tables import LESION_COLUMNS, write_tables
@@ -137,7 +137,8 @@ def measured(scan: str) -> dict:
     mask[1:3, 1:4] = True
     mask[4, 6:] = True
     probability = np.where(mask, np.float32(0.75), np.float32(0.1))
-    found = [{"frame": 1, **asdict(lesion)} for lesion in lesions(mask, probability)]
+    none = {field.name: None for field in fields(LesionMm)}
+    found = [{"frame": 1, **asdict(lesion), **none} for lesion in lesions(mask, probability)]
     return json.loads(json.dumps(row(scan, lesions=found)))
 
 

@@ -1,7 +1,7 @@
 """The weights that ship with busicli, imported as `busicli.shipped`; each folder has a card."""
 
 CARD_SHA256: dict[str, str] = {
-    "improved-unet": "a601857bafa419216ab74db9bf5afea2b3a929f6949e153a8d16f42bd5eefbe7",
-    "phantoms": "58c095188ece15ed6bd3062bb13c5f53c593c8474604a3e56a619e86faea7069",
+    "improved-unet": "8f899b1d557ab2c8a30c230ad74c6a8d70d62ad30c685c8f6d65c5f1ed79c119",
+    "phantoms": "5f7c8f83ba438826c5f3c6eaeef31c4b82f878f4969c8420889097a19c850b1c",
 }
 """SHA-256 of each shipped card, so that a changed card is refused."""

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from busicli.cli import evaluate, models, preprocess, segment, train
+from busicli.cli import evaluate, merge, models, preprocess, report, segment, show, train
 from busicli.cli.signals import STATUS
 from busicli.errors import BusicliError
 from busicli.names import written_name
@@ -26,6 +26,9 @@ app.command("preprocess")(preprocess.preprocess)
 app.command("train")(train.train)
 app.command("eval")(evaluate.evaluate)
 app.command("segment-dir")(segment.segment_dir)
+app.command("merge")(merge.merge)
+app.command("report")(report.report)
+app.command("show")(show.show)
 app.add_typer(models.app, name="models")
 
 

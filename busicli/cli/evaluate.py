@@ -125,7 +125,7 @@ def _show(outcome: "EvaluateOutcome") -> None:
         trusted.add_row(name, *_cells(summary))
     console.print(trusted)
     _show_notes(metrics)
-    print(f"Written to {outcome.out}: metrics.json, per_image.csv, examples.png")
+    print(f"Written to {outcome.out}: metrics.json, per_image.csv, examples.png, report.html")
 
 
 def _cells(summary: dict[str, Any]) -> tuple[str, ...]:

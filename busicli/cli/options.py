@@ -1,9 +1,14 @@
 """Options that several commands share, declared once."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from busicli.errors import UsageError
+
+if TYPE_CHECKING:
+    from busicli.records import Spacing
 
 Data = Annotated[Path, typer.Option("--data", help="Folder that preprocess wrote.")]
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of training runs.")]
@@ -23,3 +28,28 @@ Tta = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same result.")]
+PixelSpacing = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ROW,COLUMN",
+        help="Millimetres between rows and columns of pictures; DICOM scans say themselves.",
+    ),
+]
+
+
+def spacing_of(text: str | None) -> "Spacing | None":
+    """The two numbers of --pixel-spacing; UsageError where they are none."""
+    from busicli.records import Spacing
+
+    if text is None:
+        return None
+    try:
+        row_mm, column_mm = map(float, text.split(","))
+        plausible = 0 < row_mm <= 10 and 0 < column_mm <= 10
+    except ValueError:
+        plausible = False
+    if not plausible:
+        raise UsageError(
+            f"--pixel-spacing is {text}; it must be two numbers of millimetres, as 0.08,0.08."
+        )
+    return Spacing(row_mm=row_mm, column_mm=column_mm)

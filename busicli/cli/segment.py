@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from busicli.cli.options import Jobs, Plugin, Tta, WeightsSha256
+from busicli.cli.options import Jobs, PixelSpacing, Plugin, Tta, WeightsSha256, spacing_of
 from busicli.errors import UsageError
 
 if TYPE_CHECKING:
+    from busicli.dicom.results import Kind
+    from busicli.parts import Part
     from busicli.workflows.segment import SegmentOutcome
 
 TABLES = ("lesions.csv", "manifest.jsonl", "run.json")
-FOLDERS = ("masks", "overlays", "probabilities")
+FOLDERS = ("masks", "overlays", "thumbnails", "probabilities", "dicom")
 
 
 def segment_dir(
@@ -30,6 +32,9 @@ def segment_dir(
     save_probabilities: Annotated[
         bool, typer.Option("--save-probabilities", help="Write each map too, as 16-bit PNG.")
     ] = False,
+    report: Annotated[
+        bool, typer.Option(help="Write report.html, the page to look through, with thumbnails/.")
+    ] = True,
     tta: Tta = False,
     engine: Annotated[
         str,
@@ -51,10 +56,32 @@ def segment_dir(
     names: Annotated[
         str, typer.Option(help="keep, or hash: no file name of yours in anything written.")
     ] = "keep",
+    pixel_spacing: PixelSpacing = None,
+    dicom: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KINDS",
+            help="DICOM objects to make of DICOM scans: seg, sr, sc, or several as seg,sr.",
+        ),
+    ] = None,
+    deidentify: Annotated[
+        bool, typer.Option("--deidentify", help="Leave the patient out of those objects.")
+    ] = False,
+    keep_identifiers: Annotated[
+        bool,
+        typer.Option("--keep-identifiers", help="Write patients and studies into the manifest."),
+    ] = False,
     progress: Annotated[str, typer.Option(help="auto, json or none; always on stderr.")] = "auto",
     max_pixels: Annotated[
         int, typer.Option(min=1, help="Larger pictures are refused before they are decoded.")
     ] = 100_000_000,
+    part: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            help="Only this part of the scans, or slurm: its place in a job array; then merge OUT.",
+        ),
+    ] = None,
     max_failures: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Stop once N scans have failed; default: never."),
@@ -77,6 +104,7 @@ def segment_dir(
             raise UsageError(f"{option} is {value}; it must be {' or '.join(known)}.")
     # imported here: SciPy would double the time of --help
     from busicli.cli.signals import noted_signals
+    from busicli.parts import parsed_part
     from busicli.workflows.segment import Listeners, SegmentRequest, segment
 
     request = SegmentRequest(
@@ -87,11 +115,17 @@ def segment_dir(
         plugins=tuple(plugin or ()),
         overlays=overlays,
         probabilities=save_probabilities,
+        report=report,
         mirror=tta,
         engine=engine,  # type: ignore[arg-type]  # checked above
         precision=precision,  # type: ignore[arg-type]  # checked above
         names="hash" if names == "hash" else "keep",
+        spacing=spacing_of(pixel_spacing),
+        dicom=_kinds(dicom),
+        deidentify=deidentify,
+        keep_identifiers=keep_identifiers,
         max_pixels=max_pixels,
+        part=parsed_part(part, os.environ) if part is not None else None,
         max_failures=1 if fail_fast else max_failures,
         jobs=os.cpu_count() or 1 if jobs < 1 else jobs,
     )
@@ -105,8 +139,17 @@ def segment_dir(
         finally:
             shown.close()
     if not as_json:
-        _show(outcome, out)
+        _show(outcome, out, request.part)
     raise typer.Exit(outcome.exit_status)
+
+
+def _kinds(text: str | None) -> "tuple[Kind, ...]":
+    from busicli.dicom.results import KINDS
+
+    named = [part.strip() for part in text.split(",")] if text is not None else []
+    if unknown := [part for part in named if part not in KINDS]:
+        raise UsageError(f"--dicom names {unknown[0]!r}; it takes {', '.join(KINDS)}.")
+    return tuple(kind for kind in KINDS if kind in named)
 
 
 def _note(sentence: str) -> None:
@@ -141,7 +184,7 @@ class _Shown:
             self.bar.close()
 
 
-def _show(outcome: "SegmentOutcome", out: Path) -> None:
+def _show(outcome: "SegmentOutcome", out: Path, part: "Part | None") -> None:
     counts = outcome.counts
     done = counts["ok"]
     before = f" ({outcome.kept} of them in an earlier run)" if outcome.kept else ""
@@ -162,6 +205,10 @@ def _show(outcome: "SegmentOutcome", out: Path) -> None:
     left = outcome.inputs - sum(counts.values())
     if left:
         print(f"Stopped with {left} files to go; run the same command again to go on.")
+    if part is not None:
+        print(f"This was part {part.number} of {part.of}; once all are done: busicli merge {out}")
+        return
     written = [f"{name}/" for name in FOLDERS if (out / name).is_dir()]
-    print(f"Results in {out}: {', '.join((*written, *TABLES))}")
+    page = ("report.html",) if (out / "report.html").is_file() else ()
+    print(f"Results in {out}: {', '.join((*page, *written, *TABLES))}")
     print("Not a medical device: a person must check every mask.")

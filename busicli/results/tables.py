@@ -23,6 +23,13 @@ LESION_COLUMNS = (
     "solidity",
     "mean_probability",
     "touches_border",
+    "long_axis_mm",
+    "short_axis_mm",
+    "area_mm2",
+    "width_mm",
+    "height_mm",
+    "wider_than_tall_ratio",
+    "depth_mm",
 )
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,24 +12,29 @@ from numpy.typing import NDArray
 from busicli.confidence import confidence
 from busicli.dataset.store import PreparedData, PreparedScans, open_data
 from busicli.errors import InputError
-from busicli.figures import examples_figure
 from busicli.files import sha256_file, write_whole
 from busicli.metrics import image_score, pixel_counts, pooled_scores
 from busicli.postprocess import lesion_mask
 from busicli.predict import Engine, KerasEngine, MirroredEngine
-from busicli.preprocess import native_probability, network_mask
-from busicli.records import Case, ImageScore, Mask, Probability, Split
+from busicli.records import Case, ImageScore, Probability, Split
 from busicli.results.scores import by, per_image_csv, size_class, summarise, trust
-from busicli.settings import Choices, PostprocessSettings, PreprocessSettings
+from busicli.settings import Choices
 from busicli.similarity import hash_distances
 from busicli.weights import CARD, Card, load_model, locate, read_card
+from busicli.workflows.report import REPORT, write_report
 from busicli.workflows.run_folder import newest_run
+from busicli.workflows.scored_pictures import (
+    comparison,
+    examples_of,
+    native_mask,
+    remove_comparisons,
+    write_comparisons,
+)
 
 DEFAULT_WEIGHTS = "improved-unet"
 NEAR_COPY_BITS = 10
 """Differing bits of 64 up to which two perceptual hashes count as near copies: on BUSI it finds
 86 % of the pairs that grouping finds from the pixels, and 2 % of scans have one too many."""
-EXAMPLES = 6
 PROTOCOL = {
     "pooled": "all pixels of the split at the network's size, threshold 0.5, not post-processed",
     "per_image": "each scan at its own size, threshold and post-processing of the card; "
@@ -61,11 +66,19 @@ class EvaluateOutcome:
     out: Path
 
 
-Track = Callable[[Iterator[ImageScore], int], Iterable[ImageScore]]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """One scan's scores, and its picture with both outlines as JPEG."""
+
+    score: ImageScore
+    picture: bytes = field(repr=False)
+
+
+Track = Callable[[Iterator[Scored], int], Iterable[Scored]]
 
 
 def evaluate(request: EvaluateRequest, track: Track) -> EvaluateOutcome:
-    """Score every scan of the split; writes `metrics.json`, `per_image.csv`, `examples.png`."""
+    """Score every scan of the split and write what `write_results` does."""
     data = open_data(request.data)
     name, why = _chosen_weights(request, data)
     folder, pinned = locate(name)
@@ -80,10 +93,9 @@ def evaluate(request: EvaluateRequest, track: Track) -> EvaluateOutcome:
     maps = (MirroredEngine(engine) if request.mirror else engine).probabilities(scans.images)
     seen = _seen(scans.cases, card)
     chosen = Choices(postprocess=card.postprocess, confidence=card.confidence)
-    results = (
-        replace(score_scan(scans, i, maps[i], chosen), seen=seen[i]) for i in range(len(maps))
-    )
-    scores = list(track(results, len(maps)))
+    results = (score_scan(scans, i, maps[i], chosen) for i in range(len(maps)))
+    scored = list(track(results, len(maps)))
+    scores = [replace(s.score, seen=own) for s, own in zip(scored, seen, strict=True)]
     metrics = {
         "weights": {"name": name, "chosen": why, "card_sha256": sha256_file(folder / CARD)},
         "data": {"fingerprint": data.fingerprint, "datasets": data.info["datasets"]},
@@ -96,16 +108,28 @@ def evaluate(request: EvaluateRequest, track: Track) -> EvaluateOutcome:
     out = request.out or Path("eval") / f"{card.name}-{request.split}"
     examples = examples_of(scans, maps, scores, [card.postprocess] * len(maps))
     write_results(out, metrics, scores, examples)
+    write_page(out, scored)
     return EvaluateOutcome(metrics=metrics, out=out)
 
 
 def write_results(
     out: Path, metrics: Mapping[str, Any], scores: Sequence[ImageScore], examples: bytes
 ) -> None:
-    """`metrics.json`, `per_image.csv` and `examples.png`, each whole."""
+    """`metrics.json`, `per_image.csv` and `examples.png`, each whole.
+
+    The pictures and the page of an earlier evaluation go first: they show other scores.
+    """
+    (out / REPORT).unlink(missing_ok=True)
+    remove_comparisons(out)
     write_whole(out / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
     write_whole(out / "per_image.csv", per_image_csv(scores))
     write_whole(out / "examples.png", examples)
+
+
+def write_page(out: Path, scored: Sequence[Scored]) -> None:
+    """`report.html` with its `thumbnails/`, once the tables stand there."""
+    write_comparisons(out, [each.picture for each in scored])
+    write_report(out)
 
 
 def _chosen_weights(request: EvaluateRequest, data: PreparedData) -> tuple[str, str]:
@@ -146,34 +170,27 @@ def _seen(cases: Sequence[Case], card: Card) -> list[str]:
 
 def score_scan(
     scans: PreparedScans, index: int, probability: Probability, chosen: Choices
-) -> ImageScore:
+) -> Scored:
     """One scan's scores at its own size, and how far its mask would have been trusted."""
     case = scans.cases[index]
+    predicted = native_mask(case, probability, chosen.postprocess, scans.preprocess)
+    true = scans.native_mask(index)
     score = image_score(
-        _native_mask(case, probability, chosen.postprocess, scans.preprocess),
-        scans.native_mask(index),
+        predicted,
+        true,
         case=case.case,
         dataset=case.dataset,
         label=case.label,
         group=case.group,
     )
     score = replace(score, device=case.device)
+    picture = comparison(scans, index, predicted, true)
     if chosen.confidence is None:
-        return score
+        return Scored(score=score, picture=picture)
     mask = lesion_mask(probability, chosen.postprocess)
     trusted = confidence(probability, mask, chosen.confidence)
     review = trusted < chosen.confidence.review_below
-    return replace(score, confidence=trusted, review=review)
-
-
-def _native_mask(
-    case: Case,
-    probability: Probability,
-    postprocess: PostprocessSettings,
-    preprocess: PreprocessSettings,
-) -> Mask:
-    native = native_probability(probability, (case.height, case.width), preprocess)
-    return lesion_mask(native, postprocess)
+    return Scored(score=replace(score, confidence=trusted, review=review), picture=picture)
 
 
 def figures_of(
@@ -196,24 +213,3 @@ def figures_of(
         },
         "unseen": summarise(unseen),
     }
-
-
-def examples_of(
-    scans: PreparedScans,
-    maps: NDArray[np.float32],
-    scores: Sequence[ImageScore],
-    settings: Sequence[PostprocessSettings],
-) -> bytes:
-    """From the best scan to the worst in even steps, so that nobody picks the pretty ones."""
-    values = np.array([1.0 if np.isnan(score.dice) else score.dice for score in scores])
-    order = np.argsort(-values, kind="stable")
-    picked = order[np.linspace(0, len(order) - 1, min(EXAMPLES, len(order))).round().astype(int)]
-    rows = []
-    for index in picked:
-        case = scans.cases[index]
-        dice = "both empty" if np.isnan(scores[index].dice) else f"Dice {scores[index].dice:.2f}"
-        native = _native_mask(case, maps[index], settings[index], scans.preprocess)
-        mask = network_mask(native, scans.preprocess)
-        images, masks = scans.images[index : index + 1], scans.masks[index : index + 1]
-        rows.append((f"{case.case}\n{dice}", images[0], masks[0], mask))
-    return examples_figure(rows)

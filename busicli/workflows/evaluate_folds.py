@@ -16,12 +16,13 @@ from busicli.weights import CARD, Card, load_model, read_card
 from busicli.workflows.evaluate import (
     EvaluateOutcome,
     Track,
-    examples_of,
     figures_of,
     score_scan,
+    write_page,
     write_results,
 )
 from busicli.workflows.run_folder import left_out, newest_run
+from busicli.workflows.scored_pictures import examples_of
 
 PROTOCOL = {
     "folds": "each scan by the network trained on the other folds; near copies and scans of one "
@@ -70,7 +71,8 @@ def evaluate_folds(request: EvaluateFoldsRequest, track: Track) -> EvaluateOutco
     chosen = {number: choose(sweep, folds != number) for number in numbers}
     own = [chosen[fold] for fold in folds]
     results = (score_scan(scans, i, maps[i], own[i]) for i in range(len(maps)))
-    scores = list(track(results, len(maps)))
+    scored = list(track(results, len(maps)))
+    scores = [each.score for each in scored]
     for_all = choose(sweep, np.ones(len(maps), bool))
     card = cards[numbers[0]]
     metrics = {
@@ -99,6 +101,7 @@ def evaluate_folds(request: EvaluateFoldsRequest, track: Track) -> EvaluateOutco
     examples = examples_of(scans, maps, scores, [choices.postprocess for choices in own])
     write_results(out, metrics, scores, examples)
     write_choices(out, for_all)
+    write_page(out, scored)
     return EvaluateOutcome(metrics=metrics, out=out)
 
 

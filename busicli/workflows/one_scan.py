@@ -1,14 +1,15 @@
 """One scan's way through a run: opened and prepared, later finished and written."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from busicli.confidence import confidence
+from busicli.dicom.read import DicomScan, NotUltrasoundError, is_dicom, open_dicom
 from busicli.errors import InputError
 from busicli.files import sha256_bytes, sha256_file, write_whole
 from busicli.images import (
@@ -19,17 +20,19 @@ from busicli.images import (
     encode_overlay,
     encode_probability,
 )
+from busicli.interpret import interpret
 from busicli.layout import Layout
-from busicli.measure import lesions
 from busicli.names import written_name
 from busicli.outline import outline
-from busicli.postprocess import lesion_mask
-from busicli.preprocess import native_probability, network_image
-from busicli.records import Image
+from busicli.preprocess import network_image
+from busicli.records import Image, Lesion, LesionMm, Mask, Probability, Region, Scale, Spacing
+from busicli.report.thumbnail import encode_thumbnail
 from busicli.settings import Choices, ConfidenceSettings, PreprocessSettings
+from busicli.workflows.one_dicom import DicomSteps, Result, check_wanted, dicom_results, identifiers
 from busicli.worklist import Work
 
 Row = dict[str, Any]
+_NO_MILLIMETRES = {f.name: None for f in fields(LesionMm)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,10 @@ class Steps:
     max_pixels: int
     overlays: bool
     probabilities: bool
+    thumbnails: bool
+    spacing: Spacing | None
+    """Of pictures; DICOM objects say themselves."""
+    dicom: DicomSteps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +61,20 @@ class Opened:
     frames: tuple[Image, ...]
     inputs: NDArray[np.uint8] = field(repr=False)
     """(frames, size, size, 3)."""
+    scale: Scale
+    dicom: DicomScan | None
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Frame:
+    """What came of one frame, ready to be written."""
+
+    mask: Mask
+    found: tuple[tuple[Lesion, LesionMm | None], ...]
+    files: dict[Path, bytes]
+    """The mask's is the first."""
+    confidence: float | None
 
 
 def open_scan(work: Work, steps: Steps, earlier: Row | None) -> Opened | Row:
@@ -68,62 +88,155 @@ def open_scan(work: Work, steps: Steps, earlier: Row | None) -> Opened | Row:
         sha256 = sha256_bytes(data)
         if earlier is not None and _unchanged(earlier, work, sha256, steps):
             return earlier
-        frames = tuple(decode_frames(data, max_pixels=steps.max_pixels))
-    except NotAPictureError as error:
-        named_as_one = work.path.suffix.lower() in SUFFIXES
+        frames, scale, dicom = decoded(data, spacing=steps.spacing, max_pixels=steps.max_pixels)
+        if dicom is not None:
+            check_wanted(dicom, steps.dicom)
+    except (NotAPictureError, NotUltrasoundError) as error:
+        other = isinstance(error, NotUltrasoundError)
+        named_as_one = work.path.suffix.lower() in SUFFIXES and not other
         return _row(work, "failed" if named_as_one else "skipped", str(error).rstrip("."))
     except InputError as error:
         return _row(work, "failed", str(error).rstrip("."))
     except OSError as error:
         return _row(work, "failed", f"cannot be read: {error.strerror}")
     inputs = np.stack([network_image(frame, steps.preprocess) for frame in frames])
-    seconds = time.monotonic() - started
-    return Opened(work=work, sha256=sha256, frames=frames, inputs=inputs, seconds=seconds)
+    return Opened(
+        work=work,
+        sha256=sha256,
+        frames=frames,
+        inputs=inputs,
+        scale=scale,
+        dicom=dicom,
+        seconds=time.monotonic() - started,
+    )
 
 
 def finish_scan(
     opened: Opened, probabilities: NDArray[np.float32], steps: Steps, network_seconds: float
 ) -> Row:
-    """Write masks and overlays of every frame and return the scan's row, its lesions in full."""
+    """Write masks and overlays of every frame and return the scan's row, its lesions in full.
+
+    Nothing is written of a scan that fails.
+    """
     started = time.monotonic()
-    found: list[Row] = []
-    masks: list[Row] = []
-    trusted: list[float] = []
-    for number, (frame, probability) in enumerate(
-        zip(opened.frames, probabilities, strict=True), start=1
-    ):
-        native = native_probability(probability, frame.shape[:2], steps.preprocess)
-        mask = lesion_mask(native, steps.chosen.postprocess)
-        found += [{"frame": number, **asdict(lesion)} for lesion in lesions(mask, native)]
-        place = opened.work.relative, number, len(opened.frames)
-        path = steps.layout.mask(*place)
-        data = encode_mask(mask)
-        write_whole(path, data)
-        if steps.overlays:
-            write_whole(steps.layout.overlay(*place), encode_overlay(frame, outline(mask)))
-        if steps.probabilities:
-            write_whole(steps.layout.probability(*place), encode_probability(native))
-        if steps.chosen.confidence is not None:
-            small = lesion_mask(probability, steps.chosen.postprocess)
-            trusted.append(confidence(probability, small, steps.chosen.confidence))
-        name = written_name(path.relative_to(steps.layout.out))
-        masks.append({"frame": number, "path": name, "sha256": sha256_bytes(data)})
-    seconds = opened.seconds + network_seconds + time.monotonic() - started
-    return {
+    frames = [_frame(opened, i, probabilities[i], steps) for i in range(len(opened.frames))]
+    try:
+        written = list(_dicom_files(opened, frames, steps))
+        whose = _whose(opened, steps)
+    except InputError as error:
+        return _row(opened.work, "failed", str(error).rstrip("."))
+    for files in ({p: r.data for p, r in written}, *(frame.files for frame in frames)):
+        for path, data in files.items():
+            write_whole(path, data)
+    masks = [
+        {
+            "frame": number,
+            "path": _below(path, steps),
+            "sha256": sha256_bytes(data),
+            **({} if frame.confidence is None else {"confidence": round(frame.confidence, 4)}),
+        }
+        for number, frame in enumerate(frames, start=1)
+        for path, data in list(frame.files.items())[:1]
+    ]
+    row = {
         **_row(opened.work, "ok", ""),
-        "lesions": found,
-        **_trust(trusted, steps.chosen.confidence),
+        "lesions": [
+            {"frame": number, **asdict(lesion), **(asdict(mm) if mm else _NO_MILLIMETRES)}
+            for number, frame in enumerate(frames, start=1)
+            for lesion, mm in frame.found
+        ],
+        **_trust([frame.confidence for frame in frames], steps.chosen.confidence),
+        "millimetres": _millimetres(opened.scale, frames),
         "sha256": opened.sha256,
         "masks": masks,
-        "milliseconds": round(1000 * seconds, 1),
     }
+    if steps.dicom.kinds:
+        row["dicom"] = [
+            {"kind": r.kind, "frame": r.frame, "path": _below(path, steps)} for path, r in written
+        ]
+        row["dicom_left_out"] = _left_out(opened, steps)
+    seconds = opened.seconds + network_seconds + time.monotonic() - started
+    return {**row, **whose, "milliseconds": round(1000 * seconds, 1)}
 
 
-def _trust(trusted: Sequence[float], settings: ConfidenceSettings | None) -> Row:
+def decoded(
+    data: bytes, *, spacing: Spacing | None, max_pixels: int
+) -> tuple[tuple[Image, ...], Scale, DicomScan | None]:
+    """A file's frames, how their pixels become millimetres, and the DICOM object if it is one.
+
+    `spacing` is for pictures. Raises NotAPictureError, NotUltrasoundError or InputError.
+    """
+    if is_dicom(data):
+        scan = open_dicom(data, max_pixels=max_pixels)
+        return tuple(scan.frames()), scan.scale, scan
+    frames = tuple(decode_frames(data, max_pixels=max_pixels))
+    if spacing is None:
+        return frames, Scale(origin="none: the picture's spacing was not given"), None
+    rows, columns = map(int, np.max([frame.shape[:2] for frame in frames], axis=0))
+    whole = Region(box=(0, 0, rows, columns), spacing=spacing, begins_at_skin=False)
+    return frames, Scale(origin="--pixel-spacing", regions=(whole,)), None
+
+
+def _frame(opened: Opened, index: int, probability: Probability, steps: Steps) -> _Frame:
+    scan = opened.frames[index]
+    settings = steps.preprocess, steps.chosen
+    said = interpret(probability, scan.shape[:2], settings, opened.scale)
+    place = opened.work.relative, index + 1, len(opened.frames)
+    files = {steps.layout.mask(*place): encode_mask(said.mask)}
+    if steps.overlays:
+        files[steps.layout.overlay(*place)] = encode_overlay(scan, outline(said.mask))
+    if steps.probabilities:
+        files[steps.layout.probability(*place)] = encode_probability(said.probability)
+    if steps.thumbnails:
+        files[steps.layout.thumbnail(*place)] = encode_thumbnail(scan, said.mask)
+    return _Frame(mask=said.mask, found=said.found, files=files, confidence=said.confidence)
+
+
+def _dicom_files(
+    opened: Opened, frames: Sequence[_Frame], steps: Steps
+) -> Iterator[tuple[Path, Result]]:
+    if opened.dicom is None:
+        return
+    masks = [frame.mask for frame in frames]
+    found = [frame.found for frame in frames]
+    for result in dicom_results(opened.dicom, opened.frames, masks, found, steps.dicom):
+        place = opened.work.relative, result.frame, len(frames)
+        yield steps.layout.dicom(*place, result.kind), result
+
+
+def _whose(opened: Opened, steps: Steps) -> Row:
+    """The patient, if that was asked for."""
+    if opened.dicom is None or not steps.dicom.keep_identifiers:
+        return {}
+    return {"identifiers": identifiers(opened.dicom)}
+
+
+def _left_out(opened: Opened, steps: Steps) -> str:
+    """Why an object that was asked for is not there; empty where all are."""
+    if opened.dicom is None:
+        return "the scan is no DICOM object"
+    cine = len(opened.frames) > 1 and "seg" in steps.dicom.kinds
+    return "a cine has no segmentation object" if cine else ""
+
+
+def _millimetres(scale: Scale, frames: Sequence[_Frame]) -> str:
+    """Where millimetres came from, or why there are none; and how many lesions go without."""
+    found = [millimetres for frame in frames for _, millimetres in frame.found]
+    without = sum(millimetres is None for millimetres in found)
+    if not scale.regions or not without:
+        return scale.origin
+    return f"{scale.origin}; {without} of {len(found)} lesions lie outside of them"
+
+
+def _below(path: Path, steps: Steps) -> str:
+    return written_name(path.relative_to(steps.layout.out))
+
+
+def _trust(trusted: Sequence[float | None], settings: ConfidenceSettings | None) -> Row:
     """The least trusted frame's confidence counts; null where the weights cannot tell."""
     if settings is None:
         return {"confidence": None, "review": None}
-    lowest = min(trusted)
+    lowest = min(value for value in trusted if value is not None)
     return {"confidence": round(lowest, 4), "review": lowest < settings.review_below}
 
 
@@ -132,18 +245,26 @@ def _row(work: Work, status: str, reason: str) -> Row:
 
 
 def _unchanged(earlier: Row, work: Work, sha256: str, steps: Steps) -> bool:
-    """Whether an earlier row still holds: the same scan, every mask that it wrote, its overlays."""
+    """Whether an earlier row still holds: the same scan, every mask that it wrote, and all that
+    goes with it.
+    """
     if earlier["status"] != "ok" or earlier["sha256"] != sha256:
         return False
     masks = earlier["masks"]
     for mask in masks:  # the row's own path is written for readers, and may differ from the name
-        path = steps.layout.mask(work.relative, mask["frame"], len(masks))
+        place = work.relative, mask["frame"], len(masks)
+        path = steps.layout.mask(*place)
         if not (path.is_file() and sha256_file(path) == mask["sha256"]):
             return False
-        overlay = steps.layout.overlay(work.relative, mask["frame"], len(masks))
-        if steps.overlays and not overlay.is_file():
+        beside = (
+            (steps.overlays, steps.layout.overlay),
+            (steps.probabilities, steps.layout.probability),
+            (steps.thumbnails, steps.layout.thumbnail),
+        )
+        if not all(where(*place).is_file() for wanted, where in beside if wanted):
             return False
-        map_ = steps.layout.probability(work.relative, mask["frame"], len(masks))
-        if steps.probabilities and not map_.is_file():
-            return False
-    return True
+    objects = (
+        steps.layout.dicom(work.relative, made["frame"], len(masks), made["kind"])
+        for made in earlier.get("dicom", ())
+    )
+    return all(path.is_file() for path in objects)

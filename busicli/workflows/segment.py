@@ -4,7 +4,8 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from itertools import takewhile
@@ -13,12 +14,14 @@ from typing import Any, Literal
 
 import numpy as np
 
+from busicli.dicom.results import Kind, Maker
 from busicli.errors import BusicliError, InputError
 from busicli.files import folder_lock, remove_leftovers, sha256_bytes, sha256_file, write_whole
 from busicli.images import MAX_PIXELS
 from busicli.layout import Layout
 from busicli.names import written_name
 from busicli.parallel import in_order
+from busicli.parts import Part
 from busicli.predict import (
     Engine,
     EngineName,
@@ -27,16 +30,21 @@ from busicli.predict import (
     PrecisionName,
     choose_engine,
 )
+from busicli.records import Spacing
 from busicli.results.journal import Journal, Place, Row, open_journal
+from busicli.results.shares import PartRecord, count_parts, join_parts, part_folder, write_part
 from busicli.results.tables import manifest_row, write_tables
 from busicli.settings import Choices
 from busicli.versions import versions
 from busicli.weights import CARD, Card, locate, read_card
+from busicli.workflows.one_dicom import DicomSteps
 from busicli.workflows.one_scan import Opened, Steps, finish_scan, open_scan
+from busicli.workflows.report import keep_card, write_report
 from busicli.worklist import Work, from_folder, from_list
 
 DEFAULT_WEIGHTS = "improved-unet"
 NO_SCAN, SOME_FAILED = 1, 3
+STATUSES = ("ok", "failed", "skipped")
 LISTED_FAILURES = 10
 
 
@@ -53,12 +61,24 @@ class SegmentRequest:
     overlays: bool = True
     probabilities: bool = False
     """Write each scan's probability map too."""
+    report: bool = True
+    """Write the page to look through, and its small pictures."""
     mirror: bool = False
     """Average each scan's map with that of its mirror image."""
     engine: EngineName = "auto"
     precision: PrecisionName = "auto"
     names: Literal["keep", "hash"] = "keep"
+    spacing: Spacing | None = None
+    """Of pictures' pixels; DICOM objects say themselves."""
+    dicom: tuple[Kind, ...] = ()
+    """DICOM objects to be made of DICOM scans."""
+    deidentify: bool = False
+    """Leave the patient out of them."""
+    keep_identifiers: bool = False
+    """Name patients in the manifest."""
     max_pixels: int = MAX_PIXELS
+    part: Part | None = None
+    """Only this part of the scans; `busicli.workflows.merge` makes the whole."""
     max_failures: int | None = None
     """Stop once so many scans have failed, at least 1; None never stops for it."""
     jobs: int = 2
@@ -112,6 +132,7 @@ def segment(request: SegmentRequest, listeners: Listeners) -> SegmentOutcome:
         listeners.on_note(note)
     if request.mirror:
         engine = MirroredEngine(engine)
+    card_sha256 = sha256_file(folder / CARD)
     steps = Steps(
         layout=Layout(request.out),
         preprocess=card.preprocess,
@@ -119,10 +140,14 @@ def segment(request: SegmentRequest, listeners: Listeners) -> SegmentOutcome:
         max_pixels=request.max_pixels,
         overlays=request.overlays,
         probabilities=request.probabilities,
+        thumbnails=request.report,
+        spacing=request.spacing,
+        dicom=_dicom_steps(request, card, card_sha256),
     )
-    settings = _settings(request, card, sha256_file(folder / CARD), engine)
+    settings = _settings(request, card, card_sha256, engine)
     try:
-        with folder_lock(steps.layout.own):
+        with _held(request):
+            keep_card(request.out, folder)
             outcome = _Run(request, steps, engine, settings).all(works, listeners)
     except BrokenPipeError:  # whoever read the rows went away: no fault of the folder
         raise
@@ -134,6 +159,19 @@ def segment(request: SegmentRequest, listeners: Listeners) -> SegmentOutcome:
     if outcome.exit_status == NO_SCAN:
         raise _no_scan(request)
     return outcome
+
+
+@contextmanager
+def _held(request: SegmentRequest) -> Iterator[None]:
+    """OUT, or this part's share of it, for this run alone."""
+    own = Layout(request.out).own
+    if request.part is not None:
+        join_parts(own, request.part)
+        own = part_folder(own, request.part.number)
+    elif count_parts(own) is not None:
+        raise BusicliError(f"{request.out} holds a run in parts; take --part or another folder.")
+    with folder_lock(own):
+        yield
 
 
 def _works(request: SegmentRequest) -> list[Work]:
@@ -150,7 +188,7 @@ def _works(request: SegmentRequest) -> list[Work]:
 
 def _no_scan(request: SegmentRequest) -> InputError:
     came = "the list" if isinstance(request.scans, tuple) else str(request.scans)
-    return InputError(f"{came} holds no scan; give PNG, JPEG, BMP or TIFF files.")
+    return InputError(f"{came} holds no scan; give PNG, JPEG, BMP, TIFF or DICOM files.")
 
 
 def _hashed(work: Work) -> Work:
@@ -158,6 +196,16 @@ def _hashed(work: Work) -> Work:
     name = sha256_bytes(os.fsencode(work.relative))[:16]
     fault = "" if work.path.is_file() else work.fault
     return replace(work, relative=PurePosixPath(name), fault=fault)
+
+
+def _dicom_steps(request: SegmentRequest, card: Card, card_sha256: str) -> DicomSteps:
+    maker = Maker(
+        weights=card.name,
+        weights_sha256=card_sha256,
+        version=versions()["busicli"],
+        deidentified=request.deidentify,
+    )
+    return DicomSteps(kinds=request.dicom, maker=maker, keep_identifiers=request.keep_identifiers)
 
 
 def _settings(
@@ -172,8 +220,13 @@ def _settings(
         "engine": {"name": engine.name, "precision": engine.precision},
         "overlays": request.overlays,
         "probabilities": request.probabilities,
+        "report": request.report,
         "names": request.names,
         "max_pixels": request.max_pixels,
+        "pixel_spacing": asdict(request.spacing) if request.spacing else None,
+        "dicom": list(request.dicom),
+        "deidentify": request.deidentify,
+        "keep_identifiers": request.keep_identifiers,
         "versions": versions(),
     }
 
@@ -185,6 +238,8 @@ class _Run:
         self, request: SegmentRequest, steps: Steps, engine: Engine, settings: dict[str, Any]
     ) -> None:
         self.request, self.steps, self.engine, self.settings = request, steps, engine, settings
+        own, part = steps.layout.own, request.part
+        self.own = own if part is None else part_folder(own, part.number)
         self.counts: Counter[str] = Counter()
         self.failed: list[Row] = []
         self.started = datetime.now(UTC)
@@ -192,13 +247,23 @@ class _Run:
 
     def all(self, works: Sequence[Work], listeners: Listeners) -> SegmentOutcome:
         """Do the scans, several side by side; write the tables whether it ends or is stopped."""
-        remove_leftovers(self.steps.layout.out)
+        part = self.request.part
+        if part is None:  # another part may be at work on what would seem to be left over
+            remove_leftovers(self.steps.layout.out)
         key = sha256_bytes(json.dumps(self.settings, sort_keys=True).encode())
-        listeners.on_start(len(works))
-        with open_journal(self.steps.layout.own / "journal.jsonl", key) as journal:
-            places = self._scans(works, journal, listeners)
-            stopped = listeners.stop_status() if len(places) < len(works) else 0
-            return self._finish(len(works), journal, places, stopped)
+        mine = [at for at, work in enumerate(works) if part is None or part.holds(work.relative)]
+        listeners.on_start(len(mine))
+        with open_journal(self.own / "journal.jsonl", key) as journal:
+            places = self._scans([works[at] for at in mine], journal, listeners)
+            stopped = listeners.stop_status() if len(places) < len(mine) else 0
+            status = self._status(stopped)
+            rows = map(journal.read, places)
+            if part is None:
+                self._write_whole(rows, len(mine), status)
+            else:
+                at_rows = ({"at": at, **row} for at, row in zip(mine, rows, strict=False))
+                write_part(self.own, self._part_record(works, mine, len(places)), at_rows)
+        return self._outcome(len(mine), status)
 
     def _scans(self, works: Sequence[Work], journal: Journal, listeners: Listeners) -> list[Place]:
         """Where each scan's row stands, in the scans' order; fewer than `works` if stopped, by the
@@ -258,25 +323,45 @@ class _Run:
             self.failed.append(manifest_row(row))
         return place if kept and place else journal.append(row)
 
-    def _finish(
-        self, inputs: int, journal: Journal, places: Sequence[Place], stopped: int
-    ) -> SegmentOutcome:
+    def _status(self, stopped: int) -> int:
+        if stopped or self.counts["failed"]:
+            return stopped or SOME_FAILED
+        # a part may be left without a scan: the whole is judged by the merge
+        return 0 if self.counts["ok"] or self.request.part else NO_SCAN
+
+    def _write_whole(self, rows: Iterable[Row], inputs: int, status: int) -> None:
         out = self.steps.layout.out
-        counts = {status: self.counts[status] for status in ("ok", "failed", "skipped")}
-        scanned = 0 if counts["ok"] else NO_SCAN
-        status = stopped or (SOME_FAILED if counts["failed"] else scanned)
-        write_tables(out, map(journal.read, places))
+        write_tables(out, rows)
         record = {
             **self.settings,
-            "counts": {**counts, "inputs": inputs, "pending": inputs - len(places)},
+            "counts": self._counts(inputs),
             "start": self.started.isoformat(timespec="seconds"),
             "end": datetime.now(UTC).isoformat(timespec="seconds"),
             "exit_status": status,
         }
         write_whole(out / "run.json", (json.dumps(record, indent=2) + "\n").encode())
+        if self.request.report:
+            write_report(out)
+
+    def _part_record(self, works: Sequence[Work], mine: Sequence[int], done: int) -> PartRecord:
+        names = (f"{written_name(work.relative)}\n".encode() for work in works)
+        return PartRecord(
+            settings=self.settings,
+            listing=sha256_bytes(*names),
+            counts=self._counts(len(mine)),
+            next=written_name(works[mine[done]].relative) if done < len(mine) else "",
+            start=self.started.isoformat(timespec="seconds"),
+            end=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+    def _counts(self, inputs: int) -> dict[str, int]:
+        counts = {status: self.counts[status] for status in STATUSES}
+        return {**counts, "inputs": inputs, "pending": inputs - sum(counts.values())}
+
+    def _outcome(self, inputs: int, status: int) -> SegmentOutcome:
         return SegmentOutcome(
             exit_status=status,
-            counts=counts,
+            counts={name: self.counts[name] for name in STATUSES},
             kept=self.counts["kept"],
             with_lesions=self.counts["with lesions"],
             for_review=self.counts["for review"],

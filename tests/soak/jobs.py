@@ -15,6 +15,8 @@ import pytest
 from PIL import Image
 
 Tree = dict[str, bytes]
+TIMED = ("run.json", "report.html")
+"""Files that say when they were made."""
 
 
 def job(folder: Path, out: str, *options: str) -> "subprocess.Popen[bytes]":
@@ -30,7 +32,7 @@ def results(out: Path) -> Tree:
     found = {}
     for path in sorted(out.rglob("*")):
         name = path.relative_to(out).as_posix()
-        if path.is_file() and not name.startswith(".busicli/") and name != "run.json":
+        if path.is_file() and not name.startswith(".busicli/") and name not in TIMED:
             found[name] = path.read_bytes()
     rows = [json.loads(line) for line in found["manifest.jsonl"].splitlines()]
     timeless = [{k: v for k, v in row.items() if k != "milliseconds"} for row in rows]

@@ -1,0 +1,101 @@
+"""`busicli show`."""
+
+import io
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from busicli.cli.options import PixelSpacing, Plugin, WeightsSha256, spacing_of
+from busicli.errors import UsageError
+
+if TYPE_CHECKING:
+    from busicli.records import Image, Lesion, LesionMm
+    from busicli.workflows.show import ShowOutcome
+
+
+def show(
+    scan: Annotated[Path, typer.Argument(metavar="SCAN", help="A picture or a DICOM object.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="PNG", help="Write the picture there; default: into this terminal."),
+    ] = None,
+    frame: Annotated[int, typer.Option(min=1, help="Which frame of several.")] = 1,
+    weights: Annotated[
+        str, typer.Option(metavar="W", help="Folder, or the name of weights that ship.")
+    ] = "improved-unet",
+    pixel_spacing: PixelSpacing = None,
+    weights_sha256: WeightsSha256 = None,
+    plugin: Plugin = None,
+) -> None:
+    """Look at one scan: its outlines as a picture, and what was measured."""
+    if out is None and not _shows_pictures():
+        raise UsageError("this terminal shows no pictures; give --out PICTURE.png.")
+    # imported here: SciPy would double the time of --help
+    from busicli.images import encode_picture
+    from busicli.workflows.show import ShowRequest
+    from busicli.workflows.show import show as run
+
+    request = ShowRequest(
+        scan=scan,
+        frame=frame,
+        weights=weights,
+        weights_sha256=weights_sha256,
+        plugins=tuple(plugin or ()),
+        spacing=spacing_of(pixel_spacing),
+    )
+    outcome = run(request)
+    if out is None:
+        _show(outcome.picture)
+    else:
+        from busicli.files import write_whole
+
+        write_whole(out, encode_picture(outcome.picture))
+        print(f"Written to {out}.")
+    _tell(outcome, frame)
+
+
+def _shows_pictures() -> bool:
+    """Whether stdout is a terminal that says it draws pictures: by Sixel or Kitty's protocol."""
+    if not sys.stdout.isatty() or not os.get_terminal_size(sys.stdout.fileno()).columns:
+        return False
+    from textual_image.renderable import Image, SixelImage, TGPImage
+
+    return Image in (SixelImage, TGPImage)
+
+
+def _show(picture: "Image") -> None:
+    from PIL import Image as Pillow
+    from rich.console import Console
+    from textual_image.renderable import Image as Shown
+
+    from busicli.images import encode_picture
+
+    Console().print(Shown(Pillow.open(io.BytesIO(encode_picture(picture)))))
+
+
+def _tell(outcome: "ShowOutcome", frame: int) -> None:
+    of_frames = f"Frame {frame} of {outcome.frames}: " if outcome.frames > 1 else ""
+    count = len(outcome.found)
+    print(f"{of_frames}{count or 'no'} lesion{'' if count == 1 else 's'}.")
+    for lesion, millimetres in outcome.found:
+        print(f"  {lesion.lesion}: {_size(lesion, millimetres)}")
+    print(f"Millimetres: {outcome.millimetres}.")
+    if outcome.confidence is not None:
+        doubt = ", below what needs no second look" if outcome.review else ""
+        print(f"Confidence {outcome.confidence:.2f}{doubt}.")
+    print("Not a medical device: a person must check every mask.")
+
+
+def _size(lesion: "Lesion", millimetres: "LesionMm | None") -> str:
+    if millimetres is None:
+        return (
+            f"{lesion.long_axis_px:.0f} x {lesion.short_axis_px:.0f} px, {lesion.area_px:,} px in "
+            f"area, mean probability {lesion.mean_probability:.2f}"
+        )
+    return (
+        f"{millimetres.long_axis_mm:.1f} x {millimetres.short_axis_mm:.1f} mm, "
+        f"{millimetres.area_mm2:.0f} mm2 in area, mean probability {lesion.mean_probability:.2f}"
+    )

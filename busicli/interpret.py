@@ -1,0 +1,46 @@
+"""A network's map of one scan to what is said of it: mask, lesions, how far to trust it."""
+
+from dataclasses import dataclass
+
+from busicli.confidence import confidence
+from busicli.measure import lesions
+from busicli.millimetres import in_millimetres
+from busicli.postprocess import lesion_mask
+from busicli.preprocess import native_probability
+from busicli.records import Lesion, LesionMm, Mask, Probability, Scale
+from busicli.settings import Choices, PreprocessSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpretation:
+    """What is said of one frame, at the scan's own size."""
+
+    probability: Probability
+    """(rows, columns)."""
+    mask: Mask
+    """(rows, columns)."""
+    found: tuple[tuple[Lesion, LesionMm | None], ...]
+    """Each lesion of the mask, largest first, in pixels and where possible in millimetres."""
+    confidence: float | None
+    """That the mask is good, in [0, 1]; None where the weights cannot tell."""
+
+
+def interpret(
+    probability: Probability,
+    shape: tuple[int, int],
+    settings: tuple[PreprocessSettings, Choices],
+    scale: Scale,
+) -> Interpretation:
+    """What the (size, size) map of a scan of `shape` (rows, columns) says.
+
+    `settings` are the weights' own: how the scan was made to fit, how masks are made and trusted.
+    """
+    preprocess, chosen = settings
+    native = native_probability(probability, shape, preprocess)
+    mask = lesion_mask(native, chosen.postprocess)
+    trusted = None
+    if chosen.confidence is not None:
+        small = lesion_mask(probability, chosen.postprocess)
+        trusted = confidence(probability, small, chosen.confidence)
+    found = tuple((lesion, in_millimetres(lesion, scale)) for lesion in lesions(mask, native))
+    return Interpretation(probability=native, mask=mask, found=found, confidence=trusted)

@@ -1,0 +1,82 @@
+"""Small pictures of scans with the lesions' outlines. Arrays in, JPEG bytes out."""
+
+import numpy as np
+from PIL import Image as Pillow
+from scipy.ndimage import binary_dilation
+
+from busicli.images import encode_small
+from busicli.outline import outline
+from busicli.records import Image, Mask
+
+LONGEST_PX = 320
+"""The longer side of a small picture; a smaller scan keeps its size."""
+PREDICTED = (255, 213, 0)
+"""Yellow, as in the overlays."""
+TRUE = (86, 180, 233)
+"""Sky blue of Okabe and Ito: told from yellow by colour-blind eyes and in grey print."""
+DASH_PX = 4
+_NEIGHBOURS = np.ones((3, 3), bool)
+
+
+def encode_thumbnail(scan: Image, mask: Mask) -> bytes:
+    """The scan, at most LONGEST_PX long, with the outline of its mask in yellow.
+
+    `mask` (rows, columns) bool shares the scan's pixel grid; an empty one gives the scan alone.
+    Scan and mask shrink first and the line is drawn on what is left, so that it is never thinned.
+    """
+    shape = small_shape(mask.shape)
+    picture = _shrunk(scan, shape)
+    picture[_line(mask, shape)] = PREDICTED
+    return encode_small(picture)
+
+
+def encode_comparison(scan: Image, predicted: Mask, true: Mask) -> bytes:
+    """As `encode_thumbnail`, with the true outline in blue and the predicted one in yellow.
+
+    The masks share a grid. Where both lines run together, they take turns.
+    """
+    shape = small_shape(predicted.shape)
+    picture = _shrunk(scan, shape)
+    ours, theirs = (_line(mask, shape) for mask in (predicted, true))
+    turn = np.indices(shape).sum(axis=0) // DASH_PX % 2 == 0
+    picture[ours] = PREDICTED
+    picture[theirs & (turn | ~ours)] = TRUE
+    return encode_small(picture)
+
+
+def small_shape(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Rows and columns of a small picture in the proportions of (rows, columns).
+
+    >>> small_shape((500, 1000)), small_shape((30, 40)), small_shape((1, 9000))
+    ((160, 320), (30, 40), (1, 320))
+    """
+    factor = min(1.0, LONGEST_PX / max(shape))
+    rows, columns = (max(1, round(side * factor)) for side in shape)
+    return rows, columns
+
+
+def _line(mask: Mask, shape: tuple[int, int]) -> Mask:
+    """The outline of the shrunk mask, twice as wide as on a scan: cards show it smaller still."""
+    small = _shrunk_mask(mask, shape)
+    line = outline(small)
+    return line | outline(small | line)
+
+
+def _shrunk(scan: Image, shape: tuple[int, int]) -> Image:
+    """A copy of the scan at another size, low-pass filtered where it shrinks."""
+    picture = Pillow.fromarray(scan)
+    return np.array(picture.resize(shape[::-1], Pillow.Resampling.BILINEAR, reducing_gap=1.0))
+
+
+def _shrunk_mask(mask: Mask, shape: tuple[int, int]) -> Mask:
+    """Lesion where half the area is, and wherever else a lesion would vanish."""
+    if not mask.any():
+        return np.zeros(shape, bool)
+    grey = Pillow.fromarray(mask.astype(np.uint8) * np.uint8(255))
+    covered = np.asarray(grey.resize(shape[::-1], Pillow.Resampling.BOX))
+    small: Mask = covered >= 128
+    rows, columns = (np.flatnonzero(covered.any(axis=axis)) for axis in (1, 0))
+    window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    near = binary_dilation(small[window], _NEIGHBOURS)
+    small[window] |= (covered[window] > 0) & ~near
+    return small

@@ -1,0 +1,74 @@
+"""Pictures of scored scans: one a scan with both outlines, and a few from the best to the worst."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from busicli.dataset.store import PreparedScans
+from busicli.figures import examples_figure
+from busicli.files import write_whole
+from busicli.postprocess import lesion_mask
+from busicli.preprocess import native_image, native_probability, network_mask
+from busicli.records import Case, ImageScore, Mask, Probability
+from busicli.report.of_scores import picture_name
+from busicli.report.thumbnail import encode_comparison, small_shape
+from busicli.settings import PostprocessSettings, PreprocessSettings
+
+EXAMPLES = 6
+THUMBNAILS = "thumbnails"
+
+
+def native_mask(
+    case: Case,
+    probability: Probability,
+    postprocess: PostprocessSettings,
+    preprocess: PreprocessSettings,
+) -> Mask:
+    """The mask of a scan's map at the scan's own size."""
+    native = native_probability(probability, (case.height, case.width), preprocess)
+    return lesion_mask(native, postprocess)
+
+
+def comparison(scans: PreparedScans, index: int, predicted: Mask, true: Mask) -> bytes:
+    """One scan with the outlines of both masks, which are at the scan's own size, as JPEG.
+
+    The data hold the scan at the network's size alone; it is brought back to its proportions.
+    """
+    shape = small_shape(true.shape)
+    picture = native_image(scans.images[index], shape, scans.preprocess)
+    return encode_comparison(picture, predicted, true)
+
+
+def write_comparisons(out: Path, pictures: Sequence[bytes]) -> None:
+    """Write them below `thumbnails/` in the order of `per_image.csv`."""
+    for index, picture in enumerate(pictures):
+        write_whole(out / THUMBNAILS / picture_name(index), picture)
+
+
+def remove_comparisons(out: Path) -> None:
+    """Remove those of an earlier evaluation: they must not stand beside other scores."""
+    for path in (out / THUMBNAILS).glob(picture_name(0).replace("0", "[0-9]")):
+        path.unlink()
+
+
+def examples_of(
+    scans: PreparedScans,
+    maps: NDArray[np.float32],
+    scores: Sequence[ImageScore],
+    settings: Sequence[PostprocessSettings],
+) -> bytes:
+    """From the best scan to the worst in even steps, so that nobody picks the pretty ones."""
+    values = np.array([1.0 if np.isnan(score.dice) else score.dice for score in scores])
+    order = np.argsort(-values, kind="stable")
+    picked = order[np.linspace(0, len(order) - 1, min(EXAMPLES, len(order))).round().astype(int)]
+    rows = []
+    for index in picked:
+        case = scans.cases[index]
+        dice = "both empty" if np.isnan(scores[index].dice) else f"Dice {scores[index].dice:.2f}"
+        native = native_mask(case, maps[index], settings[index], scans.preprocess)
+        mask = network_mask(native, scans.preprocess)
+        images, masks = scans.images[index : index + 1], scans.masks[index : index + 1]
+        rows.append((f"{case.case}\n{dice}", images[0], masks[0], mask))
+    return examples_figure(rows)
