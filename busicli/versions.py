@@ -2,7 +2,10 @@
 
 from importlib.metadata import PackageNotFoundError, version
 
-NAMED = ("busicli", "keras", "tensorflow", "jax", "torch", "numpy", "scikit-image", "pillow")
+NAMED = (
+    *("busicli", "keras", "tensorflow", "jax", "torch", "openvino"),
+    *("numpy", "scipy", "scikit-image", "pillow", "pydicom"),
+)
 
 
 def versions() -> dict[str, str]:

@@ -153,11 +153,17 @@ def test_prepared_data_that_were_changed_are_refused(call, study, tmp_path, spoi
     assert not (tmp_path / "eval").exists()
 
 
-def test_data_prepared_at_another_size_do_not_go_with_the_weights(call, study, scans, tmp_path):
-    call("preprocess", scans, "--size", 96, "--jobs", 1)
+@pytest.mark.parametrize(
+    ("options", "prepared"),
+    [(("--size", 48), "48 (stretch)"), (("--size", 64, "--aspect", "keep"), "64 (keep)")],
+)
+def test_data_that_are_too_small_or_of_another_aspect_do_not_go_with_the_weights(
+    call, study, scans, options, prepared
+):
+    call("preprocess", scans, *options, "--jobs", 1)
     ended = call("eval", "--weights", study.weights)
     assert ended.status == 1
-    assert "take scans of 64 px (stretch) but the data are prepared at 96 (stretch)" in said(ended)
+    assert f"take scans of 64 px (stretch) but the data are prepared at {prepared}" in said(ended)
     assert "--size 64" in said(ended)
 
 

@@ -215,6 +215,16 @@ def test_unseen_scans_are_said_to_be_unseen(study, call, tmp_path):
     ]
 
 
+def test_scans_that_were_prepared_larger_are_made_smaller(study, scored, call, scans):
+    call("preprocess", scans, "--size", 96)
+    ended = call("eval", "--split", "train", "--weights", study.weights, "--json")
+    found, before = json.loads(ended.out), scored[2]
+    assert found["seen"] == before["seen"]
+    assert found["per_image"]["scans"] == before["per_image"]["scans"]
+    # twice shrunk is not quite once shrunk
+    assert found["pooled"]["Dice_coef"] == pytest.approx(before["pooled"]["Dice_coef"], abs=0.05)
+
+
 def test_examples_show_scan_true_and_predicted_mask(scored):
     picture = Image.open(scored[0] / "examples.png")
     picture.load()

@@ -8,6 +8,7 @@ import typer
 from busicli.errors import UsageError
 
 if TYPE_CHECKING:
+    from busicli.cluster import ClusterRequest
     from busicli.records import Spacing
 
 Data = Annotated[Path, typer.Option("--data", help="Folder that preprocess wrote.")]
@@ -28,6 +29,25 @@ Tta = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same result.")]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHERE",
+        help="Work on a Dask cluster: tcp://HOST:PORT of a scheduler, or slurm, pbs, lsf, sge.",
+    ),
+]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Jobs to ask slurm, pbs, lsf or sge for; default: 1.")
+]
+WorkerCores = Annotated[
+    int | None, typer.Option(min=1, help="Cores of each, a worker on every one; default: 1.")
+]
+WorkerMemory = Annotated[
+    str | None, typer.Option(metavar="SIZE", help="Memory of each job; default: 4GiB.")
+]
+Walltime = Annotated[
+    str | None, typer.Option(metavar="H:M:S", help="How long each may run; default: 02:00:00.")
+]
 PixelSpacing = Annotated[
     str | None,
     typer.Option(
@@ -53,3 +73,33 @@ def spacing_of(text: str | None) -> "Spacing | None":
             f"--pixel-spacing is {text}; it must be two numbers of millimetres, as 0.08,0.08."
         )
     return Spacing(row_mm=row_mm, column_mm=column_mm)
+
+
+def cluster_of(
+    where: str | None,
+    workers: int | None,
+    cores: int | None,
+    memory: str | None,
+    walltime: str | None,
+) -> "ClusterRequest | None":
+    """What --cluster and its options ask for; UsageError where they do not go together."""
+    from busicli.cluster import BATCH_SYSTEMS, ClusterRequest
+
+    asked = {
+        "workers": workers,
+        "worker_cores": cores,
+        "worker_memory": memory,
+        "walltime": walltime,
+    }
+    given = {name: value for name, value in asked.items() if value is not None}
+    if given and where not in BATCH_SYSTEMS:
+        names = ", ".join("--" + name.replace("_", "-") for name in given)
+        raise UsageError(f"{names}: only for --cluster {', '.join(BATCH_SYSTEMS)}.")
+    if where is None:
+        return None
+    if where not in BATCH_SYSTEMS and "://" not in where:
+        raise UsageError(
+            f"--cluster is {where}; it must be an address as tcp://host:8786, or "
+            f"{', '.join(BATCH_SYSTEMS)}."
+        )
+    return ClusterRequest(where=where, **given)  # type: ignore[arg-type]  # typed by the options

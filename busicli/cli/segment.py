@@ -8,13 +8,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from busicli.cli.options import Jobs, PixelSpacing, Plugin, Tta, WeightsSha256, spacing_of
+from busicli.cli.options import (
+    Cluster,
+    Jobs,
+    PixelSpacing,
+    Plugin,
+    Tta,
+    Walltime,
+    WeightsSha256,
+    WorkerCores,
+    WorkerMemory,
+    Workers,
+    cluster_of,
+    spacing_of,
+)
 from busicli.errors import UsageError
 
 if TYPE_CHECKING:
     from busicli.dicom.results import Kind
     from busicli.parts import Part
-    from busicli.workflows.segment import SegmentOutcome
+    from busicli.workflows.segment_request import SegmentOutcome
 
 TABLES = ("lesions.csv", "manifest.jsonl", "run.json")
 FOLDERS = ("masks", "overlays", "thumbnails", "probabilities", "dicom")
@@ -90,6 +103,11 @@ def segment_dir(
         bool, typer.Option("--fail-fast", help="Stop at the first scan that fails.")
     ] = False,
     jobs: Jobs = -1,
+    cluster: Cluster = None,
+    workers: Workers = None,
+    worker_cores: WorkerCores = None,
+    worker_memory: WorkerMemory = None,
+    walltime: Walltime = None,
     weights_sha256: WeightsSha256 = None,
     plugin: Plugin = None,
 ) -> None:
@@ -105,7 +123,8 @@ def segment_dir(
     # imported here: SciPy would double the time of --help
     from busicli.cli.signals import noted_signals
     from busicli.parts import parsed_part
-    from busicli.workflows.segment import Listeners, SegmentRequest, segment
+    from busicli.workflows.segment import segment
+    from busicli.workflows.segment_request import Listeners, SegmentRequest
 
     request = SegmentRequest(
         scans=_listed(nul) if scans == "-" else Path(scans),
@@ -128,6 +147,7 @@ def segment_dir(
         part=parsed_part(part, os.environ) if part is not None else None,
         max_failures=1 if fail_fast else max_failures,
         jobs=os.cpu_count() or 1 if jobs < 1 else jobs,
+        cluster=cluster_of(cluster, workers, worker_cores, worker_memory, walltime),
     )
     with noted_signals() as stop_status:
         shown = _Shown(progress, as_json)

@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -17,6 +17,7 @@ from busicli.errors import InputError
 from busicli.files import sha256_bytes, write_whole
 from busicli.images import decode_mask
 from busicli.names import safe_cell, written_name
+from busicli.preprocess import network_image, network_mask
 from busicli.records import SPLITS, Case, Mask, ScanPrint, Split
 from busicli.settings import PreprocessSettings
 from busicli.split import divide_into_folds
@@ -76,6 +77,22 @@ class PreparedScans:
     folder: Path
     """The data folder."""
     preprocess: PreprocessSettings
+
+    def shrunk(self, size_px: int) -> "PreparedScans":
+        """The same scans for a network that takes smaller ones, all in memory."""
+        if size_px == self.preprocess.size_px:
+            return self
+        smaller = replace(self.preprocess, size_px=size_px)
+        rows = range(len(self.cases))
+        images = [network_image(self.images[row], smaller) for row in rows]
+        masks = [network_mask(self.masks[row] > 0, smaller) for row in rows]
+        shape = (len(rows), size_px, size_px)
+        return replace(
+            self,
+            images=np.array(images, np.uint8).reshape(*shape, 3),
+            masks=np.array(masks, np.uint8).reshape(shape),
+            preprocess=smaller,
+        )
 
     def native_mask(self, index: int) -> Mask:
         """The united mask of one scan at the scan's own size, (rows, columns) bool."""

@@ -85,6 +85,7 @@ def evaluate(request: EvaluateRequest, track: Track) -> EvaluateOutcome:
     card = read_card(folder, pinned_sha256=request.weights_sha256 or pinned)
     _check_fit(card, data)
     scans = data.gather(data.cases) if request.split == "all" else data.load(request.split)
+    scans = scans.shrunk(card.preprocess.size_px)
     if not scans.cases:
         raise InputError(
             f"the data in {data.folder} hold no scan for {request.split}; score another --split."
@@ -142,8 +143,9 @@ def _chosen_weights(request: EvaluateRequest, data: PreparedData) -> tuple[str, 
 
 
 def _check_fit(card: Card, data: PreparedData) -> None:
-    if card.preprocess != data.preprocess:
-        wanted, found = card.preprocess, data.preprocess
+    """Scans can be made smaller for a network, not larger, nor of another aspect."""
+    wanted, found = card.preprocess, data.preprocess
+    if wanted.aspect != found.aspect or wanted.size_px > found.size_px:
         raise InputError(
             f"the weights {card.name} take scans of {wanted.size_px} px ({wanted.aspect}) but the "
             f"data are prepared at {found.size_px} ({found.aspect}); run preprocess with "

@@ -13,7 +13,7 @@ from busicli.records import Image, Lesion, LesionMm, Spacing
 from busicli.settings import Choices
 from busicli.weights import locate, read_card
 from busicli.workflows.one_scan import decoded
-from busicli.workflows.segment import DEFAULT_WEIGHTS
+from busicli.workflows.segment_request import DEFAULT_WEIGHTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

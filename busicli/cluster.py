@@ -1,0 +1,150 @@
+"""Work spread over a cluster by Dask: a scheduler that runs, or one made of a batch system's jobs.
+
+Dask is an extra: it is imported only where a cluster is asked for.
+"""
+
+import importlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, get_args
+
+from busicli.errors import BusicliError, InputError
+
+T = TypeVar("T")
+R = TypeVar("R")
+BatchSystem = Literal["slurm", "pbs", "lsf", "sge"]
+BATCH_SYSTEMS: tuple[BatchSystem, ...] = get_args(BatchSystem)
+DEATHS = 3
+"""Workers that one piece of work may take with it before it is given up: Dask's own default for a
+scheduler is one more."""
+_AHEAD = 4
+"""Pieces of work a worker's thread that are with the scheduler before the first is asked for."""
+_SECONDS = 60.0
+"""How long a scheduler may take to answer."""
+_CLASSES = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "lsf": "LSFCluster", "sge": "SGECluster"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterRequest:
+    """Where to work."""
+
+    where: str
+    """Address of a running scheduler, or one of BATCH_SYSTEMS."""
+    workers: int = 1
+    """Jobs to ask the batch system for."""
+    worker_cores: int = 1
+    """Cores of each job: as many worker processes, of one thread each."""
+    worker_memory: str = "4GiB"
+    """Memory of each job."""
+    walltime: str = "02:00:00"
+
+
+@contextmanager
+def connected(request: ClusterRequest) -> Iterator[Any]:
+    """A Dask client of the cluster; jobs that were asked for end with the block.
+
+    Raises InputError without Dask, BusicliError where no scheduler answers.
+    """
+    distributed = _imported("distributed")
+    if request.where not in BATCH_SYSTEMS:
+        try:
+            client = distributed.Client(request.where, timeout=_SECONDS, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise BusicliError(
+                f"no Dask scheduler answers at {request.where}; start one with dask scheduler, "
+                "or correct --cluster."
+            ) from error
+        with client:
+            yield client
+        return
+    cluster_class = getattr(_imported("dask_jobqueue"), _CLASSES[request.where])
+    dask = _imported("dask")
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": DEATHS - 1}),
+        cluster_class(
+            cores=request.worker_cores,
+            processes=request.worker_cores,
+            memory=request.worker_memory,
+            walltime=request.walltime,
+        ) as cluster,
+    ):
+        cluster.scale(jobs=request.workers)
+        with distributed.Client(cluster, set_as_default=False) as client:
+            yield client
+
+
+def in_order_on(
+    client: Any,
+    function: Callable[[T], R],
+    items: Iterable[T],
+    lost: Callable[[T], R],
+) -> Iterator[R]:
+    """`function` of every item, in the items' order, on the workers of a cluster.
+
+    `function` is importable there, items and results can be pickled; no more of them are under way
+    than keep every worker busy. What a lost worker had is done by another; an item that has taken
+    several workers with it becomes what `lost` makes of it.
+    """
+    distributed = _imported("distributed")
+    under_way = distributed.as_completed(loop=client.loop, with_results=True, raise_errors=False)
+    numbers: dict[str, int] = {}
+    held: dict[int, T] = {}
+    done: dict[int, R] = {}
+    numbered = enumerate(items)
+    following = 0
+
+    def submit_next() -> bool:
+        number, item = next(numbered, (-1, None))
+        if number < 0:
+            return False
+        future = client.submit(function, item, pure=False)
+        numbers[future.key], held[number] = number, item  # type: ignore[assignment]
+        under_way.add(future)
+        return True
+
+    try:
+        while len(held) < _wanted(client) and submit_next():
+            pass
+        while held:
+            future, result = next(under_way)
+            number = numbers.pop(future.key)
+            item = held.pop(number)
+            done[number] = _result(future, result, item, lost)
+            while following in done:
+                yield done.pop(following)
+                following += 1
+            while len(held) + len(done) < _wanted(client) and submit_next():
+                pass
+    finally:
+        client.cancel([future for future in under_way.futures if not future.done()])
+
+
+def _result(future: Any, result: Any, item: T, lost: Callable[[T], R]) -> R:
+    if future.status == "finished":
+        finished: R = result
+        return finished
+    error = result[1] if isinstance(result, tuple) else result
+    if type(error).__name__ == "KilledWorker":
+        return lost(item)
+    if isinstance(error, BusicliError):
+        raise error
+    raise BusicliError(
+        f"the cluster lost a piece of work ({future.status}, {type(error).__name__}); "
+        "look at the workers' logs and run again to go on."
+    )
+
+
+def _wanted(client: Any) -> int:
+    """How many items should be under way; workers come and go."""
+    threads: dict[str, int] = client.nthreads()
+    return max(1, sum(threads.values())) * _AHEAD
+
+
+def _imported(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise InputError(
+            "--cluster needs Dask, which is not installed; pip install 'busicli[cluster]'."
+        ) from error

@@ -1,0 +1,108 @@
+"""Scans from file to mask: what each worker of a run does, on this machine or another."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from busicli.dicom.results import Maker
+from busicli.files import sha256_file
+from busicli.layout import Layout
+from busicli.predict import Engine, EngineRequest, MirroredEngine, choose_engine
+from busicli.settings import Choices
+from busicli.versions import versions
+from busicli.weights import CARD, Card, locate, read_card
+from busicli.workflows.one_dicom import DicomSteps
+from busicli.workflows.one_scan import Opened, Steps, finish_scan, open_scan
+from busicli.workflows.segment_request import Row, SegmentRequest
+from busicli.worklist import Work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanWorker:
+    """An engine with its weights, and all that decides what becomes of a scan."""
+
+    engine: Engine
+    steps: Steps
+    settings: dict[str, Any]
+    """As `run.json` holds them."""
+    note: str
+    """Why the engine is not the first choice; empty where it is."""
+
+    def rows(self, works: Sequence[Work], earlier: Sequence[Row | None]) -> list[Row]:
+        """A few scans from file to mask, and their rows in order.
+
+        `earlier` are the rows that an earlier run left of them.
+        """
+        begun = [open_scan(w, self.steps, e) for w, e in zip(works, earlier, strict=True)]
+        opened = [item for item in begun if isinstance(item, Opened)]
+        if not opened:
+            return [item for item in begun if not isinstance(item, Opened)]
+        started = time.monotonic()
+        maps = self.engine.probabilities(np.concatenate([item.inputs for item in opened]))
+        seconds = (time.monotonic() - started) / len(opened)
+        ends = np.cumsum([len(item.frames) for item in opened])
+        own = iter(np.split(maps, ends[:-1]))
+        return [
+            finish_scan(item, next(own), self.steps, seconds) if isinstance(item, Opened) else item
+            for item in begun
+        ]
+
+
+def scan_worker(request: SegmentRequest) -> ScanWorker:
+    """Load what the request names; BusicliError where weights or engine are refused."""
+    folder, pinned = locate(request.weights)
+    card = read_card(folder, pinned_sha256=request.weights_sha256 or pinned)
+    wanted = EngineRequest(name=request.engine, precision=request.precision, streams=request.jobs)
+    engine, note = choose_engine(wanted, folder, card, request.plugins)
+    if request.mirror:
+        engine = MirroredEngine(engine)
+    card_sha256 = sha256_file(folder / CARD)
+    steps = Steps(
+        layout=Layout(request.out),
+        preprocess=card.preprocess,
+        chosen=Choices(postprocess=card.postprocess, confidence=card.confidence),
+        max_pixels=request.max_pixels,
+        overlays=request.overlays,
+        probabilities=request.probabilities,
+        thumbnails=request.report,
+        spacing=request.spacing,
+        dicom=_dicom_steps(request, card, card_sha256),
+    )
+    settings = _settings(request, card, card_sha256, engine)
+    return ScanWorker(engine=engine, steps=steps, settings=settings, note=note)
+
+
+def _dicom_steps(request: SegmentRequest, card: Card, card_sha256: str) -> DicomSteps:
+    maker = Maker(
+        weights=card.name,
+        weights_sha256=card_sha256,
+        version=versions()["busicli"],
+        deidentified=request.deidentify,
+    )
+    return DicomSteps(kinds=request.dicom, maker=maker, keep_identifiers=request.keep_identifiers)
+
+
+def _settings(
+    request: SegmentRequest, card: Card, card_sha256: str, engine: Engine
+) -> dict[str, Any]:
+    """All that decides a scan's result, for `run.json` and, hashed, for going on."""
+    return {
+        "weights": {"name": card.name, "card_sha256": card_sha256, "files": card.files},
+        "preprocess": asdict(card.preprocess),
+        "postprocess": asdict(card.postprocess),
+        "confidence": asdict(card.confidence) if card.confidence else None,
+        "engine": {"name": engine.name, "precision": engine.precision},
+        "overlays": request.overlays,
+        "probabilities": request.probabilities,
+        "report": request.report,
+        "names": request.names,
+        "max_pixels": request.max_pixels,
+        "pixel_spacing": asdict(request.spacing) if request.spacing else None,
+        "dicom": list(request.dicom),
+        "deidentify": request.deidentify,
+        "keep_identifiers": request.keep_identifiers,
+        "versions": versions(),
+    }

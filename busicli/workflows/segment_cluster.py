@@ -1,0 +1,99 @@
+"""A run's scans on the workers of a cluster: the same files, the same bytes as on one machine."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+from busicli.cluster import connected, in_order_on
+from busicli.errors import BusicliError
+from busicli.names import written_name
+from busicli.versions import versions
+from busicli.workflows.scan_worker import ScanWorker, scan_worker
+from busicli.workflows.segment_request import Row, SegmentRequest
+from busicli.worklist import Work
+
+Task = tuple[Sequence[Work], Sequence[Row | None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What a worker is told: a few scans, and how; small enough to be sent for each."""
+
+    request: SegmentRequest
+    versions: dict[str, str]
+    """Of the program that asks: other versions might make other masks."""
+    works: Sequence[Work]
+    earlier: Sequence[Row | None]
+    """Rows that an earlier run left of them."""
+
+
+LOST = "its worker was killed again and again: too little memory, or a fault of a library"
+
+
+def rows_on_cluster(
+    request: SegmentRequest, worker: ScanWorker, tasks: Iterable[Task]
+) -> Iterator[list[Row]]:
+    """The rows of each few scans, in order, made by a cluster's workers.
+
+    The request that is sent names weights and scans by path, so every worker must see the same
+    paths. Engine and precision are those of `worker`, whatever the workers' processors would take.
+    """
+    if request.cluster is None:
+        raise BusicliError("no cluster was named.")
+    sent = replace(
+        request,
+        scans=Path(),
+        out=request.out.resolve(),
+        weights=_reachable(request.weights),
+        plugins=tuple(path.resolve() for path in request.plugins),
+        engine="openvino" if worker.engine.name.startswith("openvino") else "keras",
+        precision=worker.engine.precision,
+        cluster=None,
+        jobs=1,
+    )
+    told = (
+        Sent(
+            request=sent,
+            versions=worker.settings["versions"],
+            works=[replace(work, path=Path.cwd() / work.path) for work in works],
+            earlier=earlier,
+        )
+        for works, earlier in tasks
+    )
+    with connected(request.cluster) as client:
+        yield from in_order_on(client, do_task, told, lost_rows)
+
+
+def do_task(task: Sent) -> list[Row]:
+    """On a worker: the scans of one task. Weights are loaded once a process.
+
+    Raises BusicliError where the worker is of other versions than the program that asks.
+    """
+    own = versions()
+    if task.versions != own:
+        names = sorted({*own, *task.versions})
+        differ = [name for name in names if own.get(name) != task.versions.get(name)]
+        raise BusicliError(
+            f"a worker of the cluster has other versions of {', '.join(differ)}; "
+            "install the same ones everywhere."
+        )
+    return _loaded(task.request).rows(task.works, task.earlier)
+
+
+def lost_rows(task: Sent) -> list[Row]:
+    """Failed rows for scans that took several workers with them."""
+    return [
+        {"scan": written_name(work.relative), "status": "failed", "reason": LOST}
+        for work in task.works
+    ]
+
+
+@lru_cache(maxsize=1)
+def _loaded(request: SegmentRequest) -> ScanWorker:
+    return scan_worker(request)
+
+
+def _reachable(weights: str) -> str:
+    """A folder of weights by its whole path; a shipped name stays a name."""
+    return str(Path(weights).resolve()) if Path(weights).is_dir() else weights

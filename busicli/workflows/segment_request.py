@@ -1,0 +1,88 @@
+"""What a run over scans is asked for, who is told of it, and how it ended."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from busicli.cluster import ClusterRequest
+from busicli.dicom.results import Kind
+from busicli.images import MAX_PIXELS
+from busicli.parts import Part
+from busicli.predict import EngineName, PrecisionName
+from busicli.records import Spacing
+
+Row = dict[str, Any]
+DEFAULT_WEIGHTS = "improved-unet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentRequest:
+    """What to segment and how."""
+
+    scans: Path | tuple[Path, ...]
+    """A folder, or the files themselves."""
+    out: Path
+    weights: str = DEFAULT_WEIGHTS
+    weights_sha256: str | None = None
+    plugins: tuple[Path, ...] = ()
+    overlays: bool = True
+    probabilities: bool = False
+    """Write each scan's probability map too."""
+    report: bool = True
+    """Write the page to look through, and its small pictures."""
+    mirror: bool = False
+    """Average each scan's map with that of its mirror image."""
+    engine: EngineName = "auto"
+    precision: PrecisionName = "auto"
+    names: Literal["keep", "hash"] = "keep"
+    spacing: Spacing | None = None
+    """Of pictures' pixels; DICOM objects say themselves."""
+    dicom: tuple[Kind, ...] = ()
+    """DICOM objects to be made of DICOM scans."""
+    deidentify: bool = False
+    """Leave the patient out of them."""
+    keep_identifiers: bool = False
+    """Name patients in the manifest."""
+    max_pixels: int = MAX_PIXELS
+    part: Part | None = None
+    """Only this part of the scans; `busicli.workflows.merge` makes the whole."""
+    max_failures: int | None = None
+    """Stop once so many scans have failed, at least 1; None never stops for it."""
+    jobs: int = 2
+    cluster: ClusterRequest | None = None
+    """Where to work instead of on this machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listeners:
+    """Who is told, and who may stop the run."""
+
+    on_note: Callable[[str], None]
+    """Called with a sentence that whoever runs this should read."""
+    on_start: Callable[[int], None]
+    """Called with the number of inputs."""
+    on_row: Callable[[Row], None]
+    """Called with each scan's manifest row, in the scans' order."""
+    stop_status: Callable[[], int]
+    """Asked before each scan: the exit status to stop with, or 0 to go on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentOutcome:
+    """How a run ended."""
+
+    exit_status: int
+    counts: dict[str, int]
+    """Inputs by status."""
+    kept: int
+    """Scans whose results of an earlier run still hold."""
+    with_lesions: int
+    """Scans in which a lesion was found."""
+    for_review: int
+    """Scans whose mask a person should look at first."""
+    inputs: int
+    seconds: float
+    weights: str
+    failed: tuple[Row, ...]
+    """Manifest rows of the first scans that failed."""
