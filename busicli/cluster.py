@@ -7,6 +7,7 @@ import importlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal, TypeVar, get_args
 
 from busicli.errors import BusicliError, InputError
@@ -20,8 +21,10 @@ DEATHS = 3
 scheduler is one more."""
 _AHEAD = 4
 """Pieces of work a worker's thread that are with the scheduler before the first is asked for."""
-_SECONDS = 60.0
+_SECONDS = 20.0
 """How long a scheduler may take to answer."""
+_POLL_S = 1.0
+"""How often being stopped is thought of where no result comes."""
 _CLASSES = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "lsf": "LSFCluster", "sge": "SGECluster"}
 
 
@@ -79,60 +82,63 @@ def in_order_on(
     function: Callable[[T], R],
     items: Iterable[T],
     lost: Callable[[T], R],
+    stopped: Callable[[], object],
 ) -> Iterator[R]:
     """`function` of every item, in the items' order, on the workers of a cluster.
 
     `function` is importable there, items and results can be pickled; no more of them are under way
     than keep every worker busy. What a lost worker had is done by another; an item that has taken
-    several workers with it becomes what `lost` makes of it.
+    several workers with it becomes what `lost` makes of it. Ends early, also where no worker
+    answers, once `stopped` says so.
     """
     distributed = _imported("distributed")
-    under_way = distributed.as_completed(loop=client.loop, with_results=True, raise_errors=False)
-    numbers: dict[str, int] = {}
-    held: dict[int, T] = {}
-    done: dict[int, R] = {}
     numbered = enumerate(items)
+    under_way: dict[Any, tuple[int, T]] = {}
+    done: dict[int, R] = {}
     following = 0
 
-    def submit_next() -> bool:
-        number, item = next(numbered, (-1, None))
-        if number < 0:
-            return False
-        future = client.submit(function, item, pure=False)
-        numbers[future.key], held[number] = number, item  # type: ignore[assignment]
-        under_way.add(future)
-        return True
+    def top_up() -> None:
+        room = _wanted(client) - len(under_way) - len(done)
+        for number, item in islice(numbered, max(0, room)):
+            under_way[client.submit(function, item, pure=False)] = number, item
 
     try:
-        while len(held) < _wanted(client) and submit_next():
-            pass
-        while held:
-            future, result = next(under_way)
-            number = numbers.pop(future.key)
-            item = held.pop(number)
-            done[number] = _result(future, result, item, lost)
+        top_up()
+        while under_way and not stopped():
+            try:
+                ended, _ = distributed.wait(
+                    list(under_way), timeout=_POLL_S, return_when="FIRST_COMPLETED"
+                )
+            except TimeoutError:
+                continue
+            for future, result in _results(client, ended):
+                number, item = under_way.pop(future)
+                done[number] = lost(item) if result is None else result
             while following in done:
                 yield done.pop(following)
                 following += 1
-            while len(held) + len(done) < _wanted(client) and submit_next():
-                pass
+            top_up()
     finally:
-        client.cancel([future for future in under_way.futures if not future.done()])
+        client.cancel(list(under_way))
 
 
-def _result(future: Any, result: Any, item: T, lost: Callable[[T], R]) -> R:
-    if future.status == "finished":
-        finished: R = result
-        return finished
-    error = result[1] if isinstance(result, tuple) else result
-    if type(error).__name__ == "KilledWorker":
-        return lost(item)
-    if isinstance(error, BusicliError):
-        raise error
-    raise BusicliError(
-        f"the cluster lost a piece of work ({future.status}, {type(error).__name__}); "
-        "look at the workers' logs and run again to go on."
-    )
+def _results(client: Any, futures: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+    """Futures that have ended with their results; None for one that took its workers with it."""
+    finished = [future for future in futures if future.status == "finished"]
+    yield from zip(finished, client.gather(finished), strict=True)
+    for future in futures:
+        if future.status == "finished":
+            continue
+        error = future.exception() if future.status == "error" else None
+        if type(error).__name__ == "KilledWorker":
+            yield future, None
+            continue
+        if isinstance(error, BusicliError):
+            raise error
+        raise BusicliError(
+            f"the cluster lost a piece of work ({type(error).__name__ if error else future.status})"
+            "; look at the workers' logs and run again to go on."
+        )
 
 
 def _wanted(client: Any) -> int:

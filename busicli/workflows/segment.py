@@ -166,7 +166,7 @@ class _Run:
         if self.request.cluster is None:
             return in_order(here, parts, jobs=self.request.jobs)
         tasks = ((works, earlier(works)) for works in parts)
-        return rows_on_cluster(self.request, self.worker, tasks)
+        return rows_on_cluster(self.request, self.worker, tasks, listeners.stop_status)
 
     def _note(self, row: Row, journal: Journal) -> Place:
         """Count a row, and keep it in the journal unless it stands there."""

@@ -1,6 +1,6 @@
 """A run's scans on the workers of a cluster: the same files, the same bytes as on one machine."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -32,7 +32,10 @@ LOST = "its worker was killed again and again: too little memory, or a fault of 
 
 
 def rows_on_cluster(
-    request: SegmentRequest, worker: ScanWorker, tasks: Iterable[Task]
+    request: SegmentRequest,
+    worker: ScanWorker,
+    tasks: Iterable[Task],
+    stop_status: Callable[[], int],
 ) -> Iterator[list[Row]]:
     """The rows of each few scans, in order, made by a cluster's workers.
 
@@ -62,7 +65,7 @@ def rows_on_cluster(
         for works, earlier in tasks
     )
     with connected(request.cluster) as client:
-        yield from in_order_on(client, do_task, told, lost_rows)
+        yield from in_order_on(client, do_task, told, lost_rows, stop_status)
 
 
 def do_task(task: Sent) -> list[Row]:

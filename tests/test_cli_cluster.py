@@ -1,0 +1,202 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+TIMED = ("run.json", "manifest.jsonl", "report.html")
+DASK = (sys.executable, "-m", "dask")
+
+
+class Dask:
+    """A real scheduler with real workers, each a process under a nanny that replaces it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.running = folder, []
+        self._run("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", "at.json")
+        at = folder / "at.json"
+        while not at.is_file() or not at.read_text():
+            time.sleep(0.05)
+        self.address = json.loads(at.read_text())["address"]
+
+    def add_workers(self, count: int, memory: str = "0") -> None:
+        options = ("--nthreads", "1", "--memory-limit", memory, "--no-dashboard")
+        self._run("worker", self.address, "--nworkers", str(count), *options)
+
+    def worker_processes(self) -> list[psutil.Process]:
+        """Those that do the work: children of the nannies."""
+        found = []
+        for process in self.running[1:]:
+            children = psutil.Process(process.pid).children(recursive=True)
+            found += [c for c in children if "spawn_main" in " ".join(c.cmdline())]
+        return found
+
+    def close(self) -> None:
+        for process in reversed(self.running):
+            process.terminate()
+        for process in self.running:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+    def _run(self, *args: str) -> None:
+        with (self.folder / f"{len(self.running)}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [*DASK, *args], cwd=self.folder, stdout=log, stderr=subprocess.STDOUT
+            )
+        self.running.append(process)
+
+
+@pytest.fixture(scope="module")
+def dask(tmp_path_factory) -> Iterator[Dask]:
+    cluster = Dask(tmp_path_factory.mktemp("dask"))
+    cluster.add_workers(2)
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture(scope="module")
+def ward(tmp_path_factory, scans) -> Path:
+    """Phantoms, three times over, and a broken file."""
+    folder = tmp_path_factory.mktemp("cluster") / "ward"
+    for copy in ("a", "b", "c"):
+        shutil.copytree(scans, folder / copy)
+    (folder / "broken.png").write_bytes(b"no picture")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(ward, run) -> Path:
+    """What one machine makes of them."""
+    out = ward.parent / "whole"
+    assert run("segment-dir", ward, out, cwd=ward.parent).status == 3
+    return out
+
+
+def rows(out: Path) -> list[dict]:
+    lines = (out / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k != "milliseconds"} for line in lines]
+
+
+def check_same(out: Path, whole: Path, tree) -> None:
+    found, expected = tree(out), tree(whole)
+    names = {name for name in expected if not name.startswith(".busicli/")}
+    assert {name for name in found if not name.startswith(".busicli/")} == names
+    assert [name for name in names - set(TIMED) if found[name] != expected[name]] == []
+    assert rows(out) == rows(whole)
+
+
+def test_a_cluster_makes_the_same_files(ward, whole, dask, run, tree, tmp_path):
+    ended = run("segment-dir", ward, "out", "--cluster", dask.address, cwd=tmp_path)
+    assert ended.status == 3
+    assert "72 scans segmented" in ended.out
+    check_same(tmp_path / "out", whole, tree)
+
+
+def test_a_worker_killed_costs_nothing(ward, whole, dask, start, tree, tmp_path):
+    process = start("segment-dir", ward, "out", "--cluster", dask.address, cwd=tmp_path)
+    while len(list((tmp_path / "out").glob("masks/**/*.png"))) < 5:
+        assert process.poll() is None
+        time.sleep(0.02)
+    dask.worker_processes()[0].kill()
+    assert process.wait(120) == 3
+    check_same(tmp_path / "out", whole, tree)
+
+
+def test_a_client_killed_goes_on_where_it_was(ward, whole, dask, start, run, tree, tmp_path):
+    process = start("segment-dir", ward, "out", "--cluster", dask.address, cwd=tmp_path)
+    while len(list((tmp_path / "out").glob("masks/**/*.png"))) < 5:
+        assert process.poll() is None
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    ended = run("segment-dir", ward, "out", "--cluster", dask.address, cwd=tmp_path)
+    assert "of them in an earlier run" in ended.out
+    check_same(tmp_path / "out", whole, tree)
+
+
+def test_what_a_cluster_began_one_machine_ends(ward, whole, dask, start, run, tree, tmp_path):
+    process = start("segment-dir", ward, "out", "--cluster", dask.address, cwd=tmp_path)
+    while len(list((tmp_path / "out").glob("masks/**/*.png"))) < 5:
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 75
+    assert run("segment-dir", ward, "out", cwd=tmp_path).status == 3
+    check_same(tmp_path / "out", whole, tree)
+
+
+def test_parts_on_a_cluster(ward, whole, dask, run, tree, tmp_path):
+    for part in ("1/2", "2/2"):
+        options = ("--cluster", dask.address, "--part", part)
+        assert run("segment-dir", ward, "out", *options, cwd=tmp_path).status in (0, 3)
+    assert run("merge", "out", cwd=tmp_path).status == 3
+    check_same(tmp_path / "out", whole, tree)
+
+
+def test_a_scan_that_takes_its_workers_with_it_fails_and_the_rest_is_done(scans, run, tmp_path):
+    """A picture too large for the workers' memory: their nannies kill them, again and again."""
+    shutil.copytree(scans / "benign", tmp_path / "ward")
+    huge = np.random.default_rng(0).integers(0, 255, (9000, 9000), np.uint8)
+    Image.fromarray(huge).save(tmp_path / "ward" / "huge.png", compress_level=1)
+    cluster = Dask(tmp_path)
+    try:
+        cluster.add_workers(2, memory="900MB")
+        ended = run("segment-dir", "ward", "out", "--cluster", cluster.address, cwd=tmp_path)
+    finally:
+        cluster.close()
+    found = {row["scan"]: row for row in rows(tmp_path / "out")}
+    assert ended.status == 3
+    assert found.pop("huge.png")["reason"].startswith("its worker was killed again and again")
+    assert {row["status"] for row in found.values()} == {"ok", "skipped"}
+
+
+def test_being_stopped_while_no_worker_answers(ward, start, tmp_path):
+    cluster = Dask(tmp_path)
+    try:
+        process = start("segment-dir", ward, "out", "--cluster", cluster.address, cwd=tmp_path)
+        while not (tmp_path / "out/.busicli/journal.jsonl").is_file():
+            assert process.poll() is None
+            time.sleep(0.02)
+        time.sleep(1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 75
+    finally:
+        cluster.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--cluster", "somewhere"), "--cluster is somewhere"),
+        (("--workers", 3), "--workers: only for --cluster slurm"),
+        (("--cluster", "tcp://h:1", "--walltime", "1:00:00"), "--walltime: only for --cluster"),
+    ],
+)
+def test_options_that_do_not_go_together_are_wrong_usage(ward, call, options, sentence):
+    ended = call("segment-dir", ward, "out", *options)
+    assert ended.status == 2
+    assert sentence in ended.err
+
+
+def test_a_scheduler_that_is_not_there_is_one_sentence(ward, call):
+    ended = call("segment-dir", ward, "out", "--cluster", "tcp://127.0.0.1:9")
+    assert ended.status == 1
+    assert "no Dask scheduler answers at tcp://127.0.0.1:9" in ended.err
+
+
+def test_without_dask_the_extra_is_named(ward, call, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    ended = call("segment-dir", ward, "out", "--cluster", "tcp://127.0.0.1:9")
+    assert ended.status == 1
+    assert "pip install 'busicli[cluster]'" in ended.err
