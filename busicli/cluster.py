@@ -52,7 +52,7 @@ def connected(request: ClusterRequest) -> Iterator[Any]:
     distributed = _imported("distributed")
     if request.where not in BATCH_SYSTEMS:
         try:
-            client = distributed.Client(request.where, timeout=_SECONDS, set_as_default=False)
+            client = distributed.Client(request.where, timeout=_SECONDS)
         except (OSError, ValueError) as error:
             raise BusicliError(
                 f"no Dask scheduler answers at {request.where}; start one with dask scheduler, "
@@ -73,7 +73,7 @@ def connected(request: ClusterRequest) -> Iterator[Any]:
         ) as cluster,
     ):
         cluster.scale(jobs=request.workers)
-        with distributed.Client(cluster, set_as_default=False) as client:
+        with distributed.Client(cluster) as client:
             yield client
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
+from busicli.errors import InputError
+
 _log = logging.getLogger(__name__)
 
 
@@ -19,6 +21,27 @@ def load_keras() -> ModuleType:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads it while it loads
     with _captured_stderr():
         return importlib.import_module("keras")
+
+
+def share_among_devices(batch_size: int) -> None:
+    """From here on, let Keras share each batch among all accelerators, which hold a model each.
+
+    Raises InputError on backends for which Keras does not do that, and where the batches cannot be
+    shared evenly.
+    """
+    keras = load_keras()
+    if keras.backend.backend() != "jax":
+        raise InputError(
+            f"Keras shares batches among devices on JAX, not on {keras.backend.backend()}; "
+            "set KERAS_BACKEND=jax, or leave out --devices."
+        )
+    devices = keras.distribution.list_devices()
+    if batch_size % len(devices):
+        raise InputError(
+            f"batches of {batch_size} cannot be shared among {len(devices)} devices; "
+            f"take a --batch-size that is a multiple of {len(devices)}."
+        )
+    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
 
 
 @contextmanager

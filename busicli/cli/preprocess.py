@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from busicli.cli.options import Jobs, Seed
+from busicli.cli.options import (
+    Cluster,
+    Jobs,
+    Seed,
+    Walltime,
+    WorkerCores,
+    WorkerMemory,
+    Workers,
+    cluster_of,
+)
 from busicli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,6 +49,11 @@ def preprocess(
     ] = "stretch",
     seed: Seed = 0,
     jobs: Jobs = -1,
+    cluster: Cluster = None,
+    workers: Workers = None,
+    worker_cores: WorkerCores = None,
+    worker_memory: WorkerMemory = None,
+    walltime: Walltime = None,
 ) -> None:
     """Prepare data sets for training: resize, group near copies, split, store."""
     if not datasets and not table:
@@ -63,6 +77,7 @@ def preprocess(
         split=SplitSettings(by="image" if split_by == "image" else "group", seed=seed),
         split_from=split_from,
         jobs=jobs,
+        cluster=cluster_of(cluster, workers, worker_cores, worker_memory, walltime),
     )
     _show(prepare(request, tracked("preparing scans")), out)
 

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from busicli.cli.options import Data, Plugin, Runs, Seed
+from busicli.cli.options import (
+    Cluster,
+    Data,
+    Plugin,
+    Runs,
+    Seed,
+    Walltime,
+    WorkerCores,
+    WorkerMemory,
+    Workers,
+    cluster_of,
+)
 from busicli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -69,11 +80,21 @@ def train(
         ),
     ] = None,
     seed: Seed = 0,
+    devices: Annotated[
+        str, typer.Option(help="one, or all: each batch shared by every accelerator (JAX).")
+    ] = "one",
+    cluster: Cluster = None,
+    workers: Workers = None,
+    worker_cores: WorkerCores = None,
+    worker_memory: WorkerMemory = None,
+    walltime: Walltime = None,
     runs: Runs = Path("runs"),
     plugin: Plugin = None,
 ) -> None:
     """Train a model on prepared data; checkpointed every epoch, the best epoch kept."""
     _check(on, folds, fold)
+    if devices not in ("one", "all"):
+        raise UsageError(f"--devices is {devices}; it must be one or all.")
     # imported here: SciPy and matplotlib would double the time of --help
     from busicli.settings import TrainSettings
     from busicli.workflows.fit import fit, fit_fold
@@ -102,14 +123,24 @@ def train(
         chosen_by=chosen_by,
         init=init,
         plugins=tuple(plugin or ()),
+        devices="all" if devices == "all" else "one",
         resume=resume,
     )
+    on_cluster = cluster_of(cluster, workers, worker_cores, worker_memory, walltime)
+    if on_cluster and folds is None:
+        raise UsageError("--cluster trains folds side by side; give --folds too.")
     shown = _Shown(epochs)
     if folds is None:
         print(f"Run {request.runs / request.name}: {model}, {epochs} epochs")
         _show(fit(request, shown.batch, shown.epoch))
         return
-    for number in fold or range(1, folds + 1):
+    numbers = fold or range(1, folds + 1)
+    if on_cluster:
+        from busicli.workflows.fit_cluster import fit_folds_on
+
+        for outcome in fit_folds_on(on_cluster, request, [(number, folds) for number in numbers]):
+            print(f"Weights in {outcome}", flush=True)
+    for number in () if on_cluster else numbers:
         print(f"Run {request.runs / request.name}, fold {number} of {folds}: {model}", flush=True)
         outcome = fit_fold(request, (number, folds), shown.batch, shown.epoch)
         print(f"Weights in {outcome}")

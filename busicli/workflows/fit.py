@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from busicli.dataset.store import PreparedData, PreparedScans, open_data
 from busicli.errors import InputError
 from busicli.files import folder_lock
-from busicli.framework import load_keras
+from busicli.framework import load_keras, share_among_devices
 from busicli.metrics import dice
 from busicli.postprocess import lesion_mask
 from busicli.records import Case, Mask
@@ -113,6 +113,8 @@ def _fit_locked(
     from busicli.train.loop import Listeners, Plan, compile_model, train_model
 
     settings = request.settings
+    if request.devices == "all":
+        share_among_devices(settings.batch_size)
     keras.utils.set_random_seed(settings.seed)
     train, val = scans_of(request, data)
     architecture = find(request.model, request.plugins)

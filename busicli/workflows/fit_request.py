@@ -34,6 +34,8 @@ class FitRequest:
     init: str | None = None
     """Weights to begin from."""
     plugins: tuple[Path, ...] = ()
+    devices: Literal["one", "all"] = "one"
+    """`all` shares each batch among every accelerator."""
     resume: bool = False
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from busicli.cluster import ClusterRequest, connected, in_order_on
 from busicli.dataset.prepare_case import CasePreparation, PreparedCase
 from busicli.dataset.sources import read_folder, read_table
 from busicli.dataset.store import (
@@ -62,6 +63,8 @@ class PrepareRequest:
     split_from: Path | None = None
     """A table that names each scan's split, such as another data folder's cases.csv."""
     jobs: int = -1
+    cluster: ClusterRequest | None = None
+    """Where to work instead of on this machine."""
 
 
 def prepare(request: PrepareRequest, track: Track) -> Summary:
@@ -70,8 +73,7 @@ def prepare(request: PrepareRequest, track: Track) -> Summary:
     size = request.preprocess.size_px
     with whole_folder(request.out, marker=MARKER) as folder:
         scratch = folder / "scratch"
-        preparation = CasePreparation(request.preprocess)
-        results = in_parallel(preparation, sources, jobs=request.jobs)
+        results = _prepared(request, sources)
         read = _store_scratch(track(results, len(sources)), scratch, (len(sources), size, size))
         arrays = _load_scratch(scratch)
         cases = assign(read, request.split, request.split_from)
@@ -81,6 +83,30 @@ def prepare(request: PrepareRequest, track: Track) -> Summary:
             file.unlink()
         scratch.rmdir()
     return _summary(cases, size)
+
+
+def _prepared(
+    request: PrepareRequest, sources: Sequence[SourceCase]
+) -> Iterator[PreparedCase | Failed]:
+    """Every case in order, prepared on this machine's cores or on a cluster's workers."""
+    preparation = CasePreparation(request.preprocess)
+    if request.cluster is None:
+        yield from in_parallel(preparation, sources, jobs=request.jobs)
+        return
+    with connected(request.cluster) as client:
+        results = in_order_on(client, preparation, map(_absolute, sources), _lost, lambda: False)
+        for source, result in zip(sources, results, strict=True):
+            yield result if isinstance(result, Failed) else replace(result, source=source)
+
+
+def _absolute(source: SourceCase) -> SourceCase:
+    """Workers have their own current folder."""
+    masks = tuple(Path.cwd() / path for path in source.masks)
+    return replace(source, scan=Path.cwd() / source.scan, masks=masks)
+
+
+def _lost(source: SourceCase) -> Failed:
+    return Failed(str(source.scan), "its worker was killed again and again")
 
 
 def _find_cases(request: PrepareRequest) -> list[SourceCase]:
@@ -101,7 +127,7 @@ def _find_cases(request: PrepareRequest) -> list[SourceCase]:
     faults += [Failed(case, "stands twice") for (_, case), n in counts.items() if n > 1]
     if faults:
         # the unreadable ones are looked for too: all faults are told at once
-        results = in_parallel(CasePreparation(request.preprocess), cases, jobs=request.jobs)
+        results = _prepared(request, cases)
         raise FaultyDataError([*faults, *(r for r in results if isinstance(r, Failed))])
     with_split = sum(bool(case.split) for case in cases)
     if with_split not in (0, len(cases)):

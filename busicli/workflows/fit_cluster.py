@@ -1,0 +1,41 @@
+"""Folds trained side by side on the workers of a cluster."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from busicli.cluster import ClusterRequest, connected, in_order_on
+from busicli.errors import BusicliError
+from busicli.workflows.fit import fit_fold
+from busicli.workflows.fit_request import FitRequest
+
+
+def fit_folds_on(
+    cluster: ClusterRequest, request: FitRequest, folds: Sequence[tuple[int, int]]
+) -> Iterator[Path]:
+    """Train each fold on a worker of its own and give its weights' folder, in the folds' order.
+
+    Every worker must see the data and the runs under the same paths. A fold whose worker is lost
+    begins anew on another, from its last checkpoint.
+    """
+    sent = replace(
+        request,
+        data=request.data.resolve(),
+        runs=request.runs.resolve(),
+        plugins=tuple(path.resolve() for path in request.plugins),
+        resume=True,
+    )
+    with connected(cluster) as client:
+        yield from in_order_on(client, partial(_fit, sent), folds, _lost, lambda: False)
+
+
+def _fit(request: FitRequest, fold: tuple[int, int]) -> Path:
+    return fit_fold(request, fold, lambda epoch, batch, batches: None, lambda history: None)
+
+
+def _lost(fold: tuple[int, int]) -> Path:
+    raise BusicliError(
+        f"the workers that trained fold {fold[0]} were killed again and again; give them more "
+        "memory and run again to go on."
+    )
