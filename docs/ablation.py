@@ -23,7 +23,7 @@ WORK = Path("ablation")
 FOLDS = ("1", "2")
 RECIPE = ("--epochs", "12", "--precision", "bfloat16")
 SIZE = ("--size", "128")
-BASE = "the recipe, from random numbers"
+BASE = "the recipe"
 BUSI, BUSBRA = "Dataset_BUSI_with_GT", "BUSBRA"
 COLUMNS = (
     *("variant", "BUSI", "BUS-BRA", "difference", "95 % interval"),
@@ -60,18 +60,17 @@ def option(text: str) -> tuple[str, str]:
 
 CHANGES = (
     *("rotation_deg", "shift_fraction", "scale", "stretch"),
-    *("gamma", "contrast", "brightness", "noise", "blur_px"),
+    *("gamma", "contrast", "brightness", "noise", "blur_px", "gain"),
 )
-STRONGER = dict(zip(CHANGES, (20, 0.15, 0.4, 0.25, 0.7, 0.4, 0.15, 0.04, 1), strict=True))
+MILDER = dict(zip(CHANGES, (12, 0.08, 0.25, 0.12, 0.4, 0.25, 0.1, 0.02, 0.7, 0), strict=True))
 
 VARIANTS = (
     Variant(BASE),
-    Variant("begun from simulated scans", ("--init", "phantoms")),
     Variant("no augmentation", ("--no-augment",)),
     Variant("flips alone", tuple(p for c in CHANGES for p in setting(f"augmentation.{c}=0"))),
     Variant(
-        "stronger augmentation",
-        tuple(p for c, v in STRONGER.items() for p in setting(f"augmentation.{c}={v}")),
+        "milder augmentation",
+        tuple(p for c, v in MILDER.items() for p in setting(f"augmentation.{c}={v}")),
     ),
     Variant("tissue beside lesions as normal", setting("augmentation.beside=0.15")),
     Variant("cross-entropy alone", setting("dice_weight=0")),
@@ -87,7 +86,10 @@ VARIANTS = (
     Variant("attention gates", option("gates=true")),
     Variant("decoder to half resolution", option("finest=0")),
     Variant("outputs interpolated, not sub-pixel", option("sub_pixel=false")),
-    Variant("half the width", option("widths=[12,32,64,96,128]")),
+    Variant("no normalisation by the scan alone", option("instance_levels=0")),
+    Variant("four levels normalised by the scan", option("instance_levels=4")),
+    Variant("two thirds of the width", option("widths=[12,32,64,96,128]")),
+    Variant("a third wider", option("widths=[24,64,128,192,256]")),
     Variant("batches of 16", ("--batch-size", "16")),
     Variant("a third of the learning rate", ("--learning-rate", "0.001")),
     Variant("mirrored when scored", score=("--tta",), same_weights=True),

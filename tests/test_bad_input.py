@@ -245,3 +245,11 @@ def test_debug_shows_the_traceback_that_is_kept_back_otherwise(run, tmp_path):
     loud = run("--debug", "preprocess", "nowhere", cwd=tmp_path)
     assert loud.status == 1
     assert "Traceback" in loud.err
+
+
+@pytest.mark.parametrize("places", [("s3://bucket/scans", "out"), (".", "gs://bucket/out")])
+def test_object_storage_is_told_to_be_mounted(call, tmp_path, places):
+    ended = call("segment-dir", *places)
+    assert ended.status == 1
+    assert "mount that storage, or copy the scans" in said(ended)
+    assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,5 @@
 
 CARD_SHA256: dict[str, str] = {
     "improved-unet": "8f899b1d557ab2c8a30c230ad74c6a8d70d62ad30c685c8f6d65c5f1ed79c119",
-    "phantoms": "5f7c8f83ba438826c5f3c6eaeef31c4b82f878f4969c8420889097a19c850b1c",
 }
 """SHA-256 of each shipped card, so that a changed card is refused."""

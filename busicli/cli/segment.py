@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +23,7 @@ from busicli.cli.options import (
     cluster_of,
     spacing_of,
 )
-from busicli.errors import UsageError
+from busicli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from busicli.dicom.results import Kind
@@ -120,6 +121,11 @@ def segment_dir(
     ):
         if value not in known:
             raise UsageError(f"{option} is {value}; it must be {' or '.join(known)}.")
+    for name in (scans, str(out)):
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", name):
+            raise InputError(
+                f"{name} is an address, not a folder; mount that storage, or copy the scans."
+            )
     # imported here: SciPy would double the time of --help
     from busicli.cli.signals import noted_signals
     from busicli.parts import parsed_part
