@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ class Architecture:
     """
 
     name: str
-    """What users write after `--model`: lower-case letters, digits and hyphens."""
+    """What users write after `--model`, as `is_name` allows."""
     summary: str
     """One line for the listing."""
     source: str
@@ -53,3 +54,13 @@ class Architecture:
                 f"the data are {size_px} x {size_px} px but the model {self.name} needs multiples "
                 f"of {self.size_multiple}; run preprocess again with such a --size."
             )
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can name an architecture: words of lower-case letters and digits, the first
+    with a letter in front, joined by single hyphens.
+
+    >>> [is_name(text) for text in ("improved-unet", "Unet", "my net", "2net", "net-", "")]
+    [True, False, False, False, False, False]
+    """
+    return re.fullmatch("[a-z][a-z0-9]*(-[a-z0-9]+)*", text) is not None

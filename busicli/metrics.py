@@ -3,6 +3,9 @@
 NaN means undefined, never zero: callers say how many scans an average leaves out.
 """
 
+from collections.abc import Sequence
+from dataclasses import fields
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion
@@ -145,6 +148,12 @@ def pixel_counts(
         soft_intersection=float(probability.sum(dtype=np.float64, where=reference)),
         soft_sum=mass + true,
     )
+
+
+def total_counts(counts: Sequence[PixelCounts]) -> PixelCounts:
+    """The sums over several sums, as of scans that differ in size; all 0 for none."""
+    names = [field.name for field in fields(PixelCounts)]
+    return PixelCounts(**{name: sum(getattr(each, name) for each in counts) for name in names})
 
 
 def pooled_scores(counts: PixelCounts) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 import os
 import unicodedata
+from collections.abc import Sequence
 from pathlib import PurePath
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -32,3 +33,13 @@ def safe_cell(text: str) -> str:
     "'=1+1.png"
     """
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def first_few(names: Sequence[str], most: int = 3) -> str:
+    """Names as a sentence lists them: the first few, and how many more there are.
+
+    >>> first_few(["a", "b"]), first_few(["a", "b", "c", "d"], most=2), first_few([])
+    ('a, b', 'a, b and 2 more', '')
+    """
+    left = len(names) - most
+    return ", ".join(names[:most]) + (f" and {left:,} more" if left > 0 else "")

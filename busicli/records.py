@@ -215,6 +215,19 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PairedDifference:
+    """Two results on the same scans: their means, and the second less the first."""
+
+    first: float
+    """NaN, as every figure here, where no scan has both values."""
+    second: float
+    difference: Interval
+    p_value: float
+    """Two-sided; 1 where the two are alike."""
+    groups: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """Counts of a finished preparation, for showing."""
 

@@ -72,6 +72,14 @@ def from_files(files: Iterable[Path]) -> list[Plugin]:
     return plugins
 
 
+def of_file(file: Path) -> Architecture:
+    """The architecture that a single file declares, whatever else is installed.
+
+    Raises InputError where there is no such file or it is broken.
+    """
+    return Plugin(name=file.name, origin=str(file), file=file).load()
+
+
 def find(name: str, files: Sequence[Path] = ()) -> Architecture:
     """The architecture of that name; importing no other plugin but the files given.
 

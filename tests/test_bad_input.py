@@ -154,16 +154,18 @@ def test_prepared_data_that_were_changed_are_refused(call, study, tmp_path, spoi
 
 
 @pytest.mark.parametrize(
-    ("options", "prepared"),
+    ("options", "said_of_data"),
     [(("--size", 48), "48 (stretch)"), (("--size", 64, "--aspect", "keep"), "64 (keep)")],
 )
 def test_data_that_are_too_small_or_of_another_aspect_do_not_go_with_the_weights(
-    call, study, scans, options, prepared
+    call, study, scans, options, said_of_data
 ):
     call("preprocess", scans, *options, "--jobs", 1)
     ended = call("eval", "--weights", study.weights)
     assert ended.status == 1
-    assert f"take scans of 64 px (stretch) but the data are prepared at {prepared}" in said(ended)
+    assert f"take scans of 64 px (stretch) but the data are prepared at {said_of_data}" in said(
+        ended
+    )
     assert "--size 64" in said(ended)
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from busicli import bootstrap
-from busicli.bootstrap import mean_interval
+from busicli.bootstrap import mean_interval, paired_difference, sign_flip_p_value
 from busicli.errors import InputError
 
 NAN = float("nan")
@@ -120,3 +120,77 @@ def test_the_order_of_scans_does_not_matter(scored, random):
     first = interval(*zip(*scored, strict=True), resamples=50)
     second = interval(*zip(*shuffled, strict=True), resamples=50)
     assert repr(first) == repr(second)  # sums of eighths are exact; NaN equals itself as text
+
+
+# --- paired differences
+
+
+def p_value(differences, groups=None, **options):
+    own = range(len(differences)) if groups is None else groups
+    return sign_flip_p_value(np.array(differences, float), np.array(own, int), **options)
+
+
+def test_no_difference_has_no_p_value_and_differences_of_0_have_1():
+    assert math.isnan(p_value([]))
+    assert math.isnan(p_value([NAN, NAN]))
+    assert p_value([0.0, 0.0, NAN]) == 1
+
+
+def test_few_groups_are_flipped_in_every_way():
+    # Four gains of one size: all up or all down are 2 of 16 choices.
+    assert p_value([0.1] * 4) == 2 / 16
+    # 3 and 1: |3 + 1| is reached by 2 of 4; 1, 1 and -1: |1| is reached by every choice.
+    assert p_value([3, 1]) == 2 / 4
+    assert p_value([1, 1, -1]) == 1
+
+
+def test_whole_groups_are_flipped():
+    # Ten scans of one patient are one coin: the p-value is 1, not 2 of 1024.
+    assert p_value([0.1] * 10, [7] * 10) == 1
+    assert p_value([0.1] * 10) == 2 / 1024
+    assert p_value([0.2, -0.2, 0.1], [1, 1, 2]) == 1  # group 1 cancels out, one coin is left
+
+
+def test_many_groups_are_flipped_at_random_and_the_observed_choice_counts():
+    assert p_value([0.1] * 60, flips=99) == 1 / 100
+    found = p_value(np.repeat([1.0, -1.0], [32, 18]))
+    # 32 or more, or 18 or fewer, of 50 coins: 0.0649 by the binomial
+    assert found == pytest.approx(0.0649, abs=0.01)
+    assert found == p_value(np.repeat([1.0, -1.0], [32, 18]))
+
+
+def test_random_flips_are_drawn_a_block_at_a_time(monkeypatch):
+    monkeypatch.setattr(bootstrap, "_DRAWS_AT_ONCE", 500)
+    assert p_value(np.repeat([1.0, -1.0], [32, 18])) == pytest.approx(0.0649, abs=0.01)
+
+
+def test_p_values_are_uniform_where_nothing_differs():
+    # Of 400 made-up comparisons 5 % should lie below 0.05: 20 +- 3 * 4.4.
+    generator = np.random.default_rng(1)
+    found = [p_value(generator.normal(size=10)) for _ in range(400)]
+    assert 7 <= sum(value <= 0.05 for value in found) <= 33
+
+
+def test_fewer_than_one_flip_is_refused():
+    with pytest.raises(InputError, match="flips is 0"):
+        p_value([0.1], flips=0)
+
+
+def test_a_paired_difference_leaves_out_scans_that_either_lacks():
+    first, second = np.array([0.5, NAN, 0.25, 1]), np.array([0.75, 1, 0.75, NAN])
+    found = paired_difference(first, second, np.array([1, 2, 3, 4]))
+    assert (found.first, found.second) == (0.375, 0.75)
+    assert (found.difference.mean, found.difference.scans, found.groups) == (0.375, 2, 2)
+    assert (found.difference.low, found.difference.high) == (0.25, 0.5)
+    assert found.p_value == 0.5
+
+
+def test_a_paired_difference_of_nothing_is_undefined():
+    found = paired_difference(np.zeros(0), np.zeros(0), np.zeros(0, int))
+    assert all(math.isnan(value) for value in (found.first, found.second, found.p_value))
+    assert (found.groups, found.difference.scans) == (0, 0)
+
+
+def test_results_on_other_scans_are_refused():
+    with pytest.raises(InputError, match=r"\(1,\).*\(2,\)"):
+        paired_difference(np.zeros(2), np.zeros(1), np.zeros(2, int))

@@ -134,7 +134,8 @@ def test_the_lesion_table_describes_the_masks(study):
         rows = list(csv.DictReader(file))
     assert ",".join(rows[0]) == (
         "scan,frame,lesion,area_px,bbox,centroid,long_axis_px,short_axis_px,orientation_deg,"
-        "circularity,solidity,mean_probability,touches_border"
+        "circularity,solidity,mean_probability,touches_border,"
+        "long_axis_mm,short_axis_mm,area_mm2,width_mm,height_mm,wider_than_tall_ratio,depth_mm"
     )
     for mask_row in manifest(study.out):
         own = [row for row in rows if row["scan"] == mask_row["scan"]]
@@ -220,7 +221,7 @@ def test_a_broken_scan_is_a_failed_row_and_the_rest_is_done(ward):
     reasons = {name: row["reason"] for name, row in rows.items() if row["status"] == "failed"}
     assert reasons == {
         "broken.png": "is damaged or cut short; copy it anew from its source",
-        "empty.png": "is no picture; PNG, JPEG, BMP or TIFF is needed",
+        "empty.png": "is no scan; PNG, JPEG, BMP, TIFF or DICOM ultrasound is needed",
     }
     skipped = {name for name, row in rows.items() if row["status"] == "skipped"}
     assert skipped == {"notes.txt", "plain_mask.png"}
@@ -294,8 +295,8 @@ def test_a_scan_alone_gives_what_it_gives_in_a_batch(segment, study, scans, tmp_
     assert (row["lesions"], row["sha256"]) == (same["lesions"], same["sha256"])
 
 
-def test_no_overlays_writes_none(segment, scans, tmp_path):
-    segment(copied(scans, tmp_path / "few", 3), "out", "--no-overlays")
+def test_what_is_not_wanted_is_not_written(segment, scans, tmp_path):
+    segment(copied(scans, tmp_path / "few", 3), "out", "--no-overlays", "--no-report")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         ".busicli",
         "lesions.csv",
@@ -303,6 +304,20 @@ def test_no_overlays_writes_none(segment, scans, tmp_path):
         "masks",
         "run.json",
     ]
+
+
+def test_the_page_and_its_pictures_are_written_with_the_rest(study):
+    masks = [path.relative_to(study.out / "masks") for path in study.out.glob("masks/**/*.png")]
+    assert all((study.out / "thumbnails" / f"{path}.jpg").is_file() for path in masks)
+    assert (study.out / "report.html").is_file()
+
+
+def test_a_lost_thumbnail_is_made_anew(segment, scans, tmp_path):
+    segment(copied(scans, tmp_path / "few", 3, 4), "out")
+    (lost,) = (tmp_path / "out").glob("thumbnails/*03*.jpg")
+    lost.unlink()
+    assert "(1 of them in an earlier run)" in segment("few", "out").out
+    assert lost.is_file()
 
 
 def test_json_prints_the_manifest_and_nothing_else(segment, scans, tmp_path):

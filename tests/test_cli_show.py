@@ -61,7 +61,7 @@ def test_one_frame_of_a_cine(call, phantom, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "data", "sentence"),
-    [("nothing.png", None, "cannot be read"), ("text.png", b"no picture", "is no picture")],
+    [("nothing.png", None, "cannot be read"), ("text.png", b"no picture", "is no scan")],
 )
 def test_what_cannot_be_shown_is_one_sentence(call, tmp_path, name, data, sentence):
     if data is not None:

@@ -14,6 +14,7 @@ from busicli.images import (
     decode_scan,
     encode_mask,
     encode_overlay,
+    find_mask,
     scan_stem_of_mask,
 )
 from busicli.records import Image
@@ -147,7 +148,7 @@ def test_several_frames_are_refused_where_one_is_needed():
     [b"", b"\x00", b"no picture at all", b"%PDF-1.7\n", stored(Pillow.new("L", (4, 4)), "GIF")],
 )
 def test_other_bytes_are_no_picture(data):
-    with pytest.raises(NotAPictureError, match=r"PNG, JPEG, BMP, TIFF or DICOM"):
+    with pytest.raises(NotAPictureError, match=r"PNG, JPEG, BMP or TIFF"):
         decode_scan(data)
 
 
@@ -228,6 +229,54 @@ def test_many_values_are_lesion_above_half_of_the_highest():
     ramp = np.arange(0, 256, 5, dtype=np.uint8)[None]  # 0, 5 .. 255: half is 127.5
     mask = decode_mask(stored(Pillow.fromarray(ramp)))
     assert mask.tolist() == (ramp >= 130).tolist()
+
+
+def test_labels_without_a_gap_are_labels_however_many():
+    labels = np.arange(40, dtype=np.uint8).reshape(5, 8)
+    for stored_labels in (labels, labels.astype(np.uint16)):
+        found = find_mask(stored(Pillow.fromarray(stored_labels)))
+        assert found.mask.tolist() == (labels > 0).tolist()
+        assert not found.cut
+
+
+def test_every_grey_of_eight_bits_is_no_label():
+    ramp = np.arange(256, dtype=np.uint8).reshape(8, 32)
+    found = find_mask(stored(Pillow.fromarray(ramp)))
+    assert found.mask.tolist() == (ramp >= 128).tolist()
+    assert found.cut
+
+
+def npy(array):
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=True)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float32])
+def test_an_array_of_a_mask_is_read(dtype):
+    truth = np.array([[0, 1, 0], [0, 1, 1]], bool)
+    assert find_mask(npy(truth.astype(dtype))).mask.tolist() == truth.tolist()
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (npy(np.zeros((2, 3, 1))), r"shape \(2, 3, 1\)"),
+        (npy(np.zeros((0, 3))), "shape"),
+        (npy(np.array([["a"]])), "type <U1"),
+        (npy(np.array([[{}]], object)), "no array of numbers"),
+        (npy(np.zeros((9, 9)))[:-1], "no array of numbers"),
+        (npy(np.array([[np.nan, 1]])), "no numbers"),
+    ],
+)
+def test_an_array_that_is_no_mask_says_why(data, words):
+    with pytest.raises(InputError, match=words):
+        find_mask(data)
+
+
+def test_a_large_array_is_refused():
+    with pytest.raises(InputError, match="12 pixels"):
+        find_mask(npy(np.zeros((3, 4), bool)), max_pixels=11)
 
 
 def test_a_jpeg_mask_keeps_its_lesion():

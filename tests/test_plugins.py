@@ -1,18 +1,16 @@
 """What every architecture promises, asked of each one that is installed."""
 
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 
-from busicli.architecture import Architecture
-from busicli.predict import KerasEngine, operations
+from busicli.predict import KerasEngine, operations, uncounted
 from busicli.registry import find, installed
+from busicli.testing import CHECKS, NotTriedError, Subject, title
 from busicli.weights import build_model
 
-SIZE = 256
 QUICK: dict[str, dict[str, Any]] = {
     "unet": {"filters": 4},
     "improved-unet": {"widths": [8, 8, 16, 16, 16], "blocks": [0, 1, 1, 1, 1]},
@@ -20,131 +18,36 @@ QUICK: dict[str, dict[str, Any]] = {
 """Smaller than the defaults, so that the tests are quick; a plugin without a row takes its own."""
 
 
-@dataclass(frozen=True)
-class Subject:
-    """One plugin at a size that is quick to run."""
-
-    name: str
-    architecture: Architecture = field(repr=False)
-
-    @property
-    def size_px(self) -> int:
-        """The first size from 33 on that the plugin takes: no power of two, where it can help."""
-        multiple = self.architecture.size_multiple
-        return multiple * -(-33 // multiple)
-
-
-@cache
-def built(name: str, seed: int = 0):
-    """A network with random numbers everywhere, as after training, also where it begins with 0."""
-    subject = Subject(name, find(name))
-    model = build_model(subject.architecture, subject.size_px, QUICK.get(name, {}))
-    rng = np.random.default_rng(seed)
-    for variable in model.trainable_variables:
-        spread = rng.normal(0, 0.1, variable.shape).astype(np.float32)
-        variable.assign(variable.numpy() + spread)
-    return model
-
-
 @cache
 def full_size(name: str):
-    return build_model(find(name), SIZE, {})
+    return build_model(find(name), 256, {})
 
 
-@pytest.fixture(params=sorted({plugin.name for plugin in installed()}))
+@pytest.fixture(
+    scope="module",
+    params=sorted({plugin.name for plugin in installed()}),
+)
 def subject(request) -> Subject:
-    return Subject(request.param, find(request.param))
+    return Subject.of(request.param, options=QUICK.get(request.param))
 
 
-def scans(size: int) -> np.ndarray:
-    """Black, white, grey, noise, and half and half: float32 in [0, 1]."""
-    rng = np.random.default_rng(0)
-    noise = rng.random((2, size, size, 3), np.float32)
-    plain = np.stack([np.full((size, size, 3), value, np.float32) for value in (0, 1, 0.5)])
-    halves = np.zeros((1, size, size, 3), np.float32)
-    halves[:, : size // 2] = 1
-    return np.concatenate([plain, noise, halves])
-
-
-def answers(name: str, images: np.ndarray) -> np.ndarray:
-    return np.asarray(built(name).predict_on_batch(images))
-
-
-def test_it_says_who_it_is(subject):
-    architecture = subject.architecture
-    assert architecture.name == subject.name
-    assert set(subject.name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
-    assert architecture.summary.strip()
-    assert "\n" not in architecture.summary
-    assert architecture.source.strip()
-
-
-def test_it_maps_scans_to_probabilities_of_their_size(subject):
-    images = scans(subject.size_px)
-    found = answers(subject.name, images)
-    assert found.shape == (*images.shape[:3], 1)
-    assert found.dtype == np.float32
-    assert found.min() >= 0
-    assert found.max() <= 1
-
-
-def test_no_scan_makes_it_answer_with_what_is_no_number(subject):
-    assert np.isfinite(answers(subject.name, scans(subject.size_px))).all()
-
-
-def test_its_answer_depends_on_the_scan(subject):
-    found = answers(subject.name, scans(subject.size_px))
-    assert np.abs(found[3] - found[4]).max() > 1e-4
-
-
-def test_a_scan_alone_gets_the_answer_that_it_gets_among_others(subject):
-    images = scans(subject.size_px)
-    together = answers(subject.name, images)
-    alone = np.concatenate([answers(subject.name, images[i : i + 1]) for i in range(len(images))])
-    np.testing.assert_allclose(alone, together, atol=1e-4)
+@pytest.mark.parametrize("check", CHECKS, ids=title)
+def test_it_keeps_what_architectures_promise(subject, check):
+    try:
+        assert check(subject)
+    except NotTriedError as reason:
+        pytest.skip(str(reason))
 
 
 def test_the_engine_answers_as_the_network_does_in_any_number(subject):
-    images = (scans(subject.size_px) * 255).astype(np.uint8)
-    expected = answers(subject.name, images / np.float32(255))[..., 0]
-    engine = KerasEngine(built(subject.name), batch=4)
+    images = (subject.scans * 255).astype(np.uint8)
+    expected = np.asarray(subject.network.predict_on_batch(images / np.float32(255)))[..., 0]
+    engine = KerasEngine(subject.network, batch=4)
     for count in (0, 1, 4, 6):
         found = engine.probabilities(images[:count])
         assert found.shape == (count, *images.shape[1:3])
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, expected[:count], atol=1e-4)
-
-
-def test_every_number_of_it_learns(subject):
-    import keras
-
-    model = build_model(subject.architecture, subject.size_px, QUICK.get(subject.name, {}))
-    model.set_weights(built(subject.name).get_weights())
-    before = [v.numpy().copy() for v in model.trainable_variables]
-    images = scans(subject.size_px)
-    model.compile(keras.optimizers.Adam(0.01), loss="binary_crossentropy", run_eagerly=True)
-    model.train_on_batch(images, (images.mean(axis=3, keepdims=True) > 0.5).astype(np.float32))
-    still = [
-        variable.path
-        for value, variable in zip(before, model.trainable_variables, strict=True)
-        if (variable.numpy() == value).all()
-    ]
-    assert still == []
-
-
-def test_its_defaults_build_at_the_size_of_prepared_data(subject):
-    model = full_size(subject.name)
-    assert model.input_shape == (None, SIZE, SIZE, 3)
-    assert model.output_shape == (None, SIZE, SIZE, 1)
-    assert model.output.dtype == "float32"
-    assert operations(model) > 0
-
-
-def test_its_options_are_those_that_build_takes(subject):
-    for name, default in subject.architecture.options.items():
-        subject.architecture.build(
-            (SIZE, SIZE, 3), **{**QUICK.get(subject.name, {}), name: default}
-        )
 
 
 def test_unet_is_that_of_the_seed_work():
@@ -164,6 +67,31 @@ def test_operations_are_twice_the_multiply_adds():
     at_256 = 9 * (3 * 2 + 2 * 2 + 4 * 2 + 2 * 2) + 2
     at_64 = 9 * (2 * 4 + 4 * 4) + 4 * 4 * 2
     assert operations(model) == 2 * (256 * at_256 + 64 * at_64)
+
+
+def test_operations_count_a_layer_as_often_as_it_is_used_and_both_kernels_of_a_separable_one():
+    from keras import Input, Model, layers
+
+    scan = Input((8, 8, 3))
+    twice = layers.Conv2D(3, 3, padding="same")
+    separable = layers.SeparableConv2D(5, 3, strides=2, padding="same")
+    model = Model(scan, separable(twice(twice(scan))))
+    # 3 x 3 from 3 to 3 channels at 64 places, twice; 3 x 3 of 3 channels and 3 to 5 at 16 places
+    assert operations(model) == 2 * (2 * 64 * 9 * 3 * 3 + 16 * (9 * 3 + 3 * 5))
+    assert uncounted(model) == []
+
+
+def test_weights_at_work_inside_a_layer_are_named_where_they_are_not_counted():
+    from keras import Input, Model, layers
+
+    x = Input((4, 8))
+    attention = layers.MultiHeadAttention(2, 4, use_bias=False, name="attention")
+    dense = layers.Dense(3, name="dense")
+    model = Model(x, dense(attention(x, x)))
+    assert operations(model) == 2 * 4 * 8 * 3  # the dense layer's, at four places
+    assert sorted(uncounted(model)) == [
+        f"attention/{part}/kernel" for part in ("attention_output", "key", "query", "value")
+    ]
 
 
 def test_improved_unet_is_at_least_twenty_times_cheaper_than_unet():

@@ -47,8 +47,9 @@ for one in "$busi" "$busbra"; do
 done
 
 train improved-unet $real $recipe --on all --chosen-by rebuild/eval/folds
-python weights/ship.py rebuild/runs/improved-unet improved-unet --cv rebuild/eval/folds \
+python weights/ship.py rebuild/runs/improved-unet improved-unet \
     "mirrored too=rebuild/eval/folds-mirrored" \
     "trained on $(basename "$busi") alone=rebuild/eval/only-$(basename "$busi")" \
-    "trained on $(basename "$busbra") alone=rebuild/eval/only-$(basename "$busbra")"
+    "trained on $(basename "$busbra") alone=rebuild/eval/only-$(basename "$busbra")" \
+    --cv rebuild/eval/folds
 python weights/describe.py improved-unet

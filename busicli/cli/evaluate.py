@@ -1,7 +1,7 @@
 """`busicli eval`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -9,14 +9,17 @@ from busicli.cli.options import Data, Json, Plugin, Runs, Tta, WeightsSha256
 from busicli.errors import UsageError
 
 if TYPE_CHECKING:
-    from busicli.workflows.evaluate import EvaluateOutcome
+    from busicli.records import Split
 
-TABLE_COLUMNS = 96
-"""Figures must not be cut where there is no terminal, or a narrow one."""
+OF_MASKS = ("predictions", "reference", "scans", "split", "out", "as_json")
+OF_COMPARE = ("compare", "out", "as_json")
 
 
 def evaluate(
-    split: Annotated[str, typer.Option(help="train, val, test or all.")] = "test",
+    context: typer.Context,
+    split: Annotated[
+        str | None, typer.Option(help="train, val, test or all; default: test.")
+    ] = None,
     folds: Annotated[
         int | None,
         typer.Option(min=2, help="Score the networks of train --folds, each on its own fold."),
@@ -29,8 +32,24 @@ def evaluate(
         str | None,
         typer.Option(metavar="W", help="Folder or shipped name; default: the last trained here."),
     ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Score these masks, by any tool; needs --reference."),
+    ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="True masks of the same names, or prepared data."),
+    ] = None,
+    scans: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Scans to show with --predictions."),
+    ] = None,
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="A B", help="Test B against A: two folders that eval wrote."),
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder to write to; default: eval/NAME-SPLIT.")
+        Path | None, typer.Option(help="Folder to write to; default: one below eval/.")
     ] = None,
     tta: Tta = False,
     as_json: Json = False,
@@ -38,10 +57,20 @@ def evaluate(
     runs: Runs = Path("runs"),
     plugin: Plugin = None,
 ) -> None:
-    """Score weights on a split: the literature's pooled figures and honest ones per image."""
+    """Score weights on a split, or masks by any tool: pooled figures and honest ones per image."""
+    if compare is not None:
+        _check_options(context, "--compare", OF_COMPARE)
+        _compare(compare, out, as_json=as_json)
+        return
+    if predictions is not None or reference is not None or scans is not None:
+        _check_options(context, "--predictions", OF_MASKS)
+        if predictions is None or reference is None:
+            raise UsageError("--predictions and --reference go together, a folder each.")
+        _evaluate_masks(predictions, reference, scans, _split(split), out, as_json=as_json)
+        return
     # imported here: SciPy and matplotlib would double the time of --help
     from busicli.cli.progress import tracked
-    from busicli.records import SPLITS
+    from busicli.cli.scores import show
     from busicli.workflows.evaluate import EvaluateRequest
     from busicli.workflows.evaluate import evaluate as run
     from busicli.workflows.evaluate_folds import EvaluateFoldsRequest, evaluate_folds
@@ -60,16 +89,11 @@ def evaluate(
             plugins=tuple(plugin or ()),
             mirror=tta,
         )
-        outcome = evaluate_folds(of_folds, tracked("scoring scans"))
-        _show_json(outcome) if as_json else _show(outcome)
+        show(evaluate_folds(of_folds, tracked("scoring scans")), as_json=as_json)
         return
-    whole: tuple[Literal["train", "val", "test", "all"], ...] = (*SPLITS, "all")
-    known = next((s for s in whole if s == split), None)
-    if known is None:
-        raise UsageError(f"--split is {split}; it must be train, val, test or all.")
     request = EvaluateRequest(
         data=data,
-        split=known,
+        split=_split(split) or "test",
         runs=runs,
         weights=weights,
         weights_sha256=weights_sha256,
@@ -77,8 +101,53 @@ def evaluate(
         plugins=tuple(plugin or ()),
         mirror=tta,
     )
-    outcome = run(request, tracked("scoring scans"))
-    _show_json(outcome) if as_json else _show(outcome)
+    show(run(request, tracked("scoring scans")), as_json=as_json)
+
+
+def _evaluate_masks(
+    predictions: Path,
+    reference: Path,
+    scans: Path | None,
+    split: "Split | Literal['all'] | None",
+    out: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    from busicli.cli.progress import tracked
+    from busicli.cli.scores import show
+    from busicli.workflows.evaluate_masks import EvaluateMasksRequest, evaluate_masks
+
+    request = EvaluateMasksRequest(
+        predictions=predictions, reference=reference, split=split, scans=scans, out=out
+    )
+    show(evaluate_masks(request, tracked("scoring masks")), as_json=as_json)
+
+
+def _compare(folders: tuple[Path, Path], out: Path | None, *, as_json: bool) -> None:
+    from busicli.cli.compared import show
+    from busicli.workflows.compare import CompareRequest, compare
+
+    show(compare(CompareRequest(a=folders[0], b=folders[1], out=out)), as_json=as_json)
+
+
+def _check_options(context: typer.Context, mode: str, belonging: tuple[str, ...]) -> None:
+    """UsageError where the command line holds options that say nothing of this kind of scoring."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    given = [name for name, source in sources.items() if source and source.name != "DEFAULT"]
+    options = {option.name: option.opts[0] for option in context.command.params}
+    foreign = [options[name] for name in given if name not in belonging]
+    if foreign:
+        raise UsageError(f"{mode} does not go with {', '.join(foreign)}; leave one of them out.")
+
+
+def _split(split: str | None) -> "Split | Literal['all'] | None":
+    from busicli.records import SPLITS
+
+    whole: tuple[Split | Literal["all"], ...] = (*SPLITS, "all")
+    known = next((name for name in whole if name == split), None)
+    if split is not None and known is None:
+        raise UsageError(f"--split is {split}; it must be train, val, test or all.")
+    return known
 
 
 def _numbers(folds: int | None, fold: list[int] | None) -> tuple[int, ...]:
@@ -91,100 +160,3 @@ def _numbers(folds: int | None, fold: list[int] | None) -> tuple[int, ...]:
             "each is scored with what the others chose."
         )
     return numbers
-
-
-def _show_json(outcome: "EvaluateOutcome") -> None:
-    import json
-
-    print(json.dumps(outcome.metrics))
-
-
-def _show(outcome: "EvaluateOutcome") -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    metrics = outcome.metrics
-    console = Console(width=max(Console().width, TABLE_COLUMNS))
-    print(f"Weights {metrics['weights']['name']}: {metrics['weights']['chosen']}.")
-    pooled = Table(title=f"Pooled over pixels, as in the literature: {_what(metrics)}")
-    for name in metrics["pooled"]:
-        pooled.add_column(name, justify="right")
-    pooled.add_row(*("-" if v is None else f"{v:.4f}" for v in metrics["pooled"].values()))
-    console.print(pooled)
-    trusted = Table(title="Per image at each scan's own size: what to trust", box=SIMPLE_HEAD)
-    columns = ("", "scans", "Dice", "95 % interval", "IoU", "HD95", "missed", "false")
-    for name in columns:
-        trusted.add_column(name, justify="right" if name else "left", no_wrap=True)
-    rows = {"all": metrics["per_image"], **metrics["by_class"]}
-    if len(metrics["by_dataset"]) > 1:
-        rows |= metrics["by_dataset"]
-    if any(metrics["seen"].values()):
-        rows["unseen"] = metrics["unseen"]
-    for name, summary in rows.items():
-        trusted.add_row(name, *_cells(summary))
-    console.print(trusted)
-    _show_notes(metrics)
-    print(f"Written to {outcome.out}: metrics.json, per_image.csv, examples.png, report.html")
-
-
-def _cells(summary: dict[str, Any]) -> tuple[str, ...]:
-    return (
-        str(summary["scans"]),
-        _mean(summary["dice"], ".3f"),
-        _range(summary["dice"]),
-        _mean(summary["iou"], ".3f"),
-        _mean(summary["hd95_px"], ".1f"),
-        f"{summary['missed_lesions']} of {summary['lesions']}" if summary["lesions"] else "-",
-        _of_normals(summary) if summary["normals"] else "-",
-    )
-
-
-def _of_normals(summary: dict[str, Any]) -> str:
-    return f"{summary['normals_with_false_mask']} of {summary['normals']}"
-
-
-def _show_notes(metrics: dict[str, Any]) -> None:
-    overall = metrics["per_image"]
-    everywhere = overall["dice_empty_is_1"]
-    print(
-        f"Dice, IoU and HD95 (px) are over the {overall['scans_with_lesion']} scans with a lesion, "
-        f"HD95 without the {overall['hd95_left_out']} whose mask came out empty.\n"
-        f"Over all {overall['scans']} scans, two empty masks counting as 1, Dice is "
-        f"{_mean(everywhere, '.3f')} ({_range(everywhere)}).\n"
-        "Missed: lesions covered by less than a tenth. False: normal scans with a mask."
-    )
-    _show_confidence(metrics["confidence"])
-    same, near = metrics["seen"]["same"], metrics["seen"]["near copy"]
-    if "by_fold" in metrics:
-        print("Every scan was scored by a network that had not seen it, nor a scan of its group.")
-    elif same or near:
-        print(f"Seen in training: {same} of these scans, and near copies of {near} more.")
-    else:
-        print("The weights have seen none of these scans in training, nor a near copy of one.")
-
-
-def _what(metrics: dict[str, Any]) -> str:
-    if "by_fold" in metrics:
-        return str(metrics["split"])
-    return "all scans" if metrics["split"] == "all" else f"{metrics['split']} split"
-
-
-def _show_confidence(trust: dict[str, Any]) -> None:
-    if trust["auc"] is None:
-        return
-    print(
-        f"Review asked for {trust['flagged']} scans, which finds {trust['bad_flagged']} of the "
-        f"{trust['bad_masks']} bad masks (Dice below 0.7, missed or false); "
-        f"confidence tells them apart with an area under the ROC curve of {trust['auc']:.3f}."
-    )
-
-
-def _mean(interval: dict[str, Any], form: str) -> str:
-    return "-" if interval["mean"] is None else format(interval["mean"], form)
-
-
-def _range(interval: dict[str, Any]) -> str:
-    if interval["low"] is None:
-        return "-"
-    return f"{interval['low']:.3f} to {interval['high']:.3f}"

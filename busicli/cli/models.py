@@ -1,14 +1,19 @@
 """`busicli models`."""
 
 import json
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from busicli.cli.options import Json, Plugin
+from busicli.cli.options import Json, Option, Plugin, key_value
+from busicli.errors import BusicliError
+
+if TYPE_CHECKING:
+    from busicli.testing import CheckResult
 
 app = typer.Typer(
-    help="List the model architectures, or show one.",
+    help="List the model architectures, show one, check one, or begin a new one.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -37,6 +42,69 @@ def show_model(name: str, as_json: Json = False, plugin: Plugin = None) -> None:
         return
     rows = [{"": key, name: _text(value)} for key, value in found.items() if key != "name"]
     _table(name, ("", name), rows, header=False)
+
+
+@app.command("check")
+def check_model(
+    name: str, option: Option = None, as_json: Json = False, plugin: Plugin = None
+) -> None:
+    """Check that an architecture keeps what architectures promise; 1 if it does not."""
+    # imported here: NumPy and SciPy would double the time of --help
+    from contextlib import closing
+
+    from busicli.cli.progress import bar
+    from busicli.testing import CHECKS, check_architecture
+
+    options = dict(map(key_value, option or ()))
+    results = []
+    with closing(bar("Checks", len(CHECKS), "none" if as_json else "auto", unit="check")) as shown:
+        for result in check_architecture(name, plugins=tuple(plugin or ()), options=options):
+            results.append(result)
+            shown.update(1)
+    _show_results(name, results, as_json)
+    if failed := [result.name for result in results if result.passed is False]:
+        raise BusicliError(
+            f"the model {name} fails {len(failed)} of {len(results)} checks: {', '.join(failed)}; "
+            "mend its plugin and check it again."
+        )
+
+
+@app.command("new")
+def new_model(
+    name: Annotated[str, typer.Argument(help="Lower-case letters, digits and hyphens.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder to make; default: NAME.")
+    ] = None,
+) -> None:
+    """Begin an architecture of your own: its plugin file, its test and its project file."""
+    from busicli.workflows.new_plugin import new_plugin  # imported here: --help must stay fast
+
+    folder = out or Path(name)
+    files = new_plugin(name, folder)
+    print(f"Written to {folder}: {', '.join(files)}")
+    print(f"Look for Decide in {files[0]}, and make it yours. Then:")
+    print(f"  busicli models check {name} --plugin {folder / files[0]}")
+    print(f"  pip install -e {folder}")
+    print(f"  busicli train --model {name}")
+
+
+def _show_results(name: str, results: "list[CheckResult]", as_json: bool) -> None:
+    if as_json:
+        from dataclasses import asdict
+
+        print(json.dumps([asdict(result) for result in results]))
+        return
+    words = {True: "passed", False: "failed", None: "not tried"}
+    rows = [
+        {
+            "check": result.name,
+            "": words[result.passed],
+            "what was seen": result.detail,
+            "s": f"{result.seconds:.1f}",
+        }
+        for result in results
+    ]
+    _table(f"Checks of {name}", ("check", "", "what was seen", "s"), rows)
 
 
 def _text(value: Any) -> str:

@@ -1,7 +1,8 @@
 """Options that several commands share, declared once."""
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +16,10 @@ Data = Annotated[Path, typer.Option("--data", help="Folder that preprocess wrote
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of training runs.")]
 Jobs = Annotated[
     int, typer.Option("--jobs", "-j", min=-1, help="Workers; -1 uses every core, 1 starts none.")
+]
+Option = Annotated[
+    list[str] | None,
+    typer.Option(metavar="KEY=VALUE", help="Option of the model, as filters=16; repeatable."),
 ]
 Plugin = Annotated[
     list[Path] | None,
@@ -55,6 +60,17 @@ PixelSpacing = Annotated[
         help="Millimetres between rows and columns of pictures; DICOM scans say themselves.",
     ),
 ]
+
+
+def key_value(text: str) -> tuple[str, Any]:
+    """The name and the value of KEY=VALUE, a value that is JSON read as such; else UsageError."""
+    key, sign, value = text.partition("=")
+    if not sign:
+        raise UsageError(f"{text} was given where KEY=VALUE was needed, as filters=16.")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
 
 
 def spacing_of(text: str | None) -> "Spacing | None":

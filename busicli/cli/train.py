@@ -1,6 +1,5 @@
 """`busicli train`."""
 
-import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ import typer
 from busicli.cli.options import (
     Cluster,
     Data,
+    Option,
     Plugin,
     Runs,
     Seed,
@@ -19,6 +19,7 @@ from busicli.cli.options import (
     WorkerMemory,
     Workers,
     cluster_of,
+    key_value,
 )
 from busicli.errors import InputError, UsageError
 
@@ -68,10 +69,7 @@ def train(
         str, typer.Option(help="float32, or bfloat16 where the processor has it.")
     ] = "float32",
     augment: Annotated[bool, typer.Option(help="Change training scans at random.")] = True,
-    option: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="Option of the model, as filters=16; repeatable."),
-    ] = None,
+    option: Option = None,
     setting: Annotated[
         list[str] | None,
         typer.Option(
@@ -108,7 +106,7 @@ def train(
             precision=precision,  # type: ignore[arg-type]  # checked by the settings themselves
             augment=augment,
             seed=seed,
-        ).changed(dict(map(_pair, setting or ())))
+        ).changed(dict(map(key_value, setting or ())))
     except InputError as error:  # here they come from the command line alone
         raise UsageError(str(error)) from error
     request = FitRequest(
@@ -117,7 +115,7 @@ def train(
         name=name or _run_name(runs, model, resume),
         model=model,
         settings=settings,
-        options=dict(map(_pair, option or ())),
+        options=dict(map(key_value, option or ())),
         on="all" if on == "all" else "train",
         datasets=tuple(from_ or ()),
         chosen_by=chosen_by,
@@ -196,16 +194,6 @@ def _run_name(runs: Path, model: str, resume: bool) -> str:
     if newest is None:
         raise UsageError(f"there is no run in {runs} to go on with; leave out --resume.")
     return newest.name
-
-
-def _pair(text: str) -> tuple[str, Any]:
-    key, sign, value = text.partition("=")
-    if not sign:
-        raise UsageError(f"{text} was given where KEY=VALUE was needed, as filters=16.")
-    try:
-        return key, json.loads(value)
-    except ValueError:
-        return key, value
 
 
 def _show(outcome: "FitOutcome") -> None:

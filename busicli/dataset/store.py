@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.lib.format import write_array_header_1_0
@@ -141,6 +141,15 @@ class PreparedData:
             folder=self.folder,
             preprocess=self.preprocess,
         )
+
+    def chosen(self, split: Split | Literal["all"]) -> PreparedScans:
+        """One split, or every scan; InputError where that is none."""
+        scans = self.load(split) if split != "all" else self.gather(self.cases)
+        if not scans.cases:
+            raise InputError(
+                f"the data in {self.folder} hold no scan for {split}; score another --split."
+            )
+        return scans
 
     def folds(self, count: int) -> NDArray[np.int64]:
         """The fold of each of `cases`, from 1: whole groups, classes and data sets shared out."""

@@ -1,7 +1,7 @@
 """Running a network over scans: engines, their exported graphs, and what a network costs."""
 
 from busicli.predict.choose import EngineName, EngineRequest, PrecisionName, choose_engine
-from busicli.predict.cost import operations
+from busicli.predict.cost import operations, uncounted
 from busicli.predict.engines import (
     Engine,
     KerasEngine,
@@ -19,4 +19,5 @@ __all__ = [
     "PrecisionName",
     "choose_engine",
     "operations",
+    "uncounted",
 ]

@@ -1,24 +1,44 @@
 """What a network costs."""
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import keras
+
+KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
 def operations(model: "keras.Model") -> int:
     """Floating-point operations a scan, 2 x multiply-adds of convolutions and dense layers.
 
     Normalisation, activation and resampling are left out, as is usual. A transposed convolution
-    applies its kernel once an input pixel, any other once an output pixel.
+    applies its kernel once an input pixel, any other once an output pixel. A layer that is used
+    several times counts as often.
     """
-    total = 0
-    for layer in model._flatten_layers(include_self=False):
-        kernel = getattr(layer, "kernel", None)
-        if kernel is None or not layer._inbound_nodes:
-            continue
-        transposed = "Transpose" in type(layer).__name__
-        shape = (layer.input if transposed else layer.output).shape[1:-1]
-        total += 2 * math.prod(kernel.shape) * math.prod(shape)
-    return total
+    layers = model._flatten_layers(include_self=False)
+    return sum(
+        2 * math.prod(kernel.shape) * places
+        for layer in layers
+        for kernel, places in _applied(layer)
+    )
+
+
+def uncounted(model: "keras.Model") -> list[str]:
+    """Paths of the weights of two or more axes that `operations` does not see at work.
+
+    Such are kernels inside layers of a plugin's own, and attention's.
+    """
+    layers = model._flatten_layers(include_self=False)
+    counted = {id(kernel) for layer in layers for kernel, _ in _applied(layer)}
+    return [v.path for v in model.trainable_variables if len(v.shape) > 1 and id(v) not in counted]
+
+
+def _applied(layer: Any) -> Iterator[tuple[Any, int]]:
+    """A layer's kernels, each with the number of places it is applied to, once a use."""
+    transposed = "Transpose" in type(layer).__name__
+    kernels = [kernel for name in KERNELS if (kernel := getattr(layer, name, None)) is not None]
+    for use in layer._inbound_nodes:
+        places = math.prod((use.input_tensors if transposed else use.output_tensors)[0].shape[1:-1])
+        yield from ((kernel, places) for kernel in kernels)

@@ -14,6 +14,7 @@ Cells = Mapping[str, str]
 _BAD, _GOOD, _UNDEFINED = range(3)
 _CLASS_TAG = "class "
 _TAGS = (
+    ("absent", "No usable prediction"),
     ("bad", f"Dice below {GOOD_DICE}"),
     ("missed", "Missed lesion"),
     ("false", "False mask"),
@@ -92,6 +93,8 @@ def _facts(metrics: Row) -> list[tuple[str, str]]:
     overall = metrics.get("per_image") or {}
     facts = {
         "Weights": (metrics.get("weights") or {}).get("name", ""),
+        "Predictions": metrics.get("predictions", ""),
+        "Reference": metrics.get("reference", ""),
         "Split": metrics.get("split", ""),
         "Dice": _interval(overall.get("dice") or {}),
         "Missed lesions": _share(overall, "missed_lesions", "lesions"),
@@ -118,6 +121,7 @@ def _tags(cells: Cells) -> list[str]:
     has_lesion = float(cells.get("reference_area_px") or 0) > 0
     empty = float(cells.get("predicted_area_px") or 0) == 0
     holds = {
+        "absent": bool(cells.get("prediction")),
         "bad": scored_urgency(cells)[0] == _BAD,
         "missed": float(cells.get("missed_lesions") or 0) > 0,
         "false": not has_lesion and not empty,
@@ -129,7 +133,8 @@ def _tags(cells: Cells) -> list[str]:
 
 
 def _badge(cells: Cells) -> Badge | None:
-    words = {"missed": "missed lesion", "false": "false mask"}
+    absent = f"prediction: {cells.get('prediction')}"
+    words = {"absent": absent, "missed": "missed lesion", "false": "false mask"}
     tags = _tags(cells)
     for tag, text in words.items():
         if tag in tags:

@@ -2,16 +2,24 @@
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
 from busicli.errors import InputError
 from busicli.names import safe_cell
+from busicli.records import ImageScore
 
 Row = dict[str, Any]
 Cells = dict[str, str]
 """A row of a table by column, as text."""
+_PARSERS: dict[Any, Callable[[str], Any]] = {
+    str: str,
+    int: int,
+    float: lambda text: float(text or "nan"),
+    bool: lambda text: text == "True",
+}
 
 
 def run_rows(out: Path) -> Iterator[tuple[Row, list[Cells]]]:
@@ -30,6 +38,20 @@ def run_rows(out: Path) -> Iterator[tuple[Row, list[Cells]]]:
         yield row, own
     if next(lesions, None) is not None:
         raise _not_of_one_run(out)
+
+
+def read_scores(out: Path) -> list[ImageScore]:
+    """The rows of `per_image.csv` in a folder that `eval` wrote; other columns are passed over.
+
+    Raises InputError where there is none, or where it is damaged.
+    """
+    path = out / "per_image.csv"
+    if not path.is_file():
+        raise InputError(f"{out} holds no per_image.csv; name a folder that busicli eval wrote.")
+    try:
+        return [_score(cells) for cells in table_rows(path)]
+    except (KeyError, ValueError) as error:
+        raise _damaged(path) from error
 
 
 def table_rows(path: Path) -> Iterator[Cells]:
@@ -61,6 +83,16 @@ def document(path: Path) -> Row:
     if not isinstance(found, dict):
         raise _damaged(path)
     return found
+
+
+def _score(cells: Cells) -> ImageScore:
+    """A row of scores; a column that came later, and has a default, may be missing."""
+    values: dict[str, Any] = {}
+    for field in fields(ImageScore):
+        column = "class" if field.name == "label" else field.name
+        if column in cells or field.default is MISSING:
+            values[field.name] = _PARSERS[field.type](cells[column])
+    return ImageScore(**values)
 
 
 def _manifest(path: Path) -> Iterator[Row]:

@@ -3,7 +3,7 @@
 import csv
 import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -48,6 +48,18 @@ def summarise(scores: Sequence[ImageScore]) -> Summary:
     }
 
 
+def figures_of(scores: Sequence[ImageScore], pooled: Mapping[str, float]) -> Summary:
+    """What is said of any masks: pooled, per image, and by kind of scan. None for undefined."""
+    return {
+        "pooled": {name: None if math.isnan(value) else value for name, value in pooled.items()},
+        "per_image": summarise(scores),
+        "by_class": by(scores, lambda score: score.label),
+        "by_dataset": by(scores, lambda score: score.dataset),
+        "by_size": by(scores, size_class),
+        "by_device": by(scores, lambda score: score.device),
+    }
+
+
 def trust(scores: Sequence[ImageScore]) -> Summary:
     """Whether confidence finds the masks that need a person: bad ones are of Dice below 0.7, missed
     lesions and false masks among them.
@@ -85,14 +97,18 @@ def size_class(score: ImageScore) -> str:
     return next(name for limit, name in SIZE_CLASSES if share < limit)
 
 
-def per_image_csv(scores: Sequence[ImageScore]) -> bytes:
-    """One row a scan; an undefined figure is an empty cell."""
+def per_image_csv(scores: Sequence[ImageScore], faults: Sequence[str] | None = None) -> bytes:
+    """One row a scan; an undefined figure is an empty cell.
+
+    `faults`, one a scan, make a last column `prediction`: what was wrong with it, or nothing.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    columns = [f.name for f in fields(ImageScore)]
-    writer.writerow(["class" if name == "label" else name for name in columns])
-    for score in scores:
-        writer.writerow([_cell(value) for value in asdict(score).values()])
+    columns = ["class" if f.name == "label" else f.name for f in fields(ImageScore)]
+    writer.writerow(columns if faults is None else [*columns, "prediction"])
+    for number, score in enumerate(scores):
+        own = () if faults is None else (faults[number],)
+        writer.writerow([_cell(value) for value in (*asdict(score).values(), *own)])
     return text.getvalue().encode()
 
 

@@ -1,8 +1,7 @@
 """Scoring weights on one split of prepared data, honestly: at each scan's own size, per image."""
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,23 +11,23 @@ from numpy.typing import NDArray
 from busicli.confidence import confidence
 from busicli.dataset.store import PreparedData, PreparedScans, open_data
 from busicli.errors import InputError
-from busicli.files import sha256_file, write_whole
+from busicli.files import sha256_file
 from busicli.metrics import image_score, pixel_counts, pooled_scores
 from busicli.postprocess import lesion_mask
 from busicli.predict import Engine, KerasEngine, MirroredEngine
 from busicli.records import Case, ImageScore, Probability, Split
-from busicli.results.scores import by, per_image_csv, size_class, summarise, trust
+from busicli.results.scores import figures_of, per_image_csv, summarise, trust
 from busicli.settings import Choices
 from busicli.similarity import hash_distances
 from busicli.weights import CARD, Card, load_model, locate, read_card
-from busicli.workflows.report import REPORT, write_report
 from busicli.workflows.run_folder import newest_run
-from busicli.workflows.scored_pictures import (
-    comparison,
-    examples_of,
-    native_mask,
-    remove_comparisons,
-    write_comparisons,
+from busicli.workflows.scored_pictures import comparison, examples_of, native_mask
+from busicli.workflows.scores_folder import (
+    EvaluateOutcome,
+    Scored,
+    Track,
+    write_page,
+    write_results,
 )
 
 DEFAULT_WEIGHTS = "improved-unet"
@@ -58,38 +57,14 @@ class EvaluateRequest:
     """Average each scan's map with that of its mirror image."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluateOutcome:
-    """What was found, and where it stands."""
-
-    metrics: dict[str, Any]
-    out: Path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scored:
-    """One scan's scores, and its picture with both outlines as JPEG."""
-
-    score: ImageScore
-    picture: bytes = field(repr=False)
-
-
-Track = Callable[[Iterator[Scored], int], Iterable[Scored]]
-
-
-def evaluate(request: EvaluateRequest, track: Track) -> EvaluateOutcome:
+def evaluate(request: EvaluateRequest, track: Track[Scored]) -> EvaluateOutcome:
     """Score every scan of the split and write what `write_results` does."""
     data = open_data(request.data)
     name, why = _chosen_weights(request, data)
     folder, pinned = locate(name)
     card = read_card(folder, pinned_sha256=request.weights_sha256 or pinned)
     _check_fit(card, data)
-    scans = data.gather(data.cases) if request.split == "all" else data.load(request.split)
-    scans = scans.shrunk(card.preprocess.size_px)
-    if not scans.cases:
-        raise InputError(
-            f"the data in {data.folder} hold no scan for {request.split}; score another --split."
-        )
+    scans = data.chosen(request.split).shrunk(card.preprocess.size_px)
     engine: Engine = KerasEngine(load_model(folder, card, plugins=request.plugins))
     maps = (MirroredEngine(engine) if request.mirror else engine).probabilities(scans.images)
     seen = _seen(scans.cases, card)
@@ -104,33 +79,13 @@ def evaluate(request: EvaluateRequest, track: Track) -> EvaluateOutcome:
         "protocol": PROTOCOL,
         "postprocess": asdict(card.postprocess),
         "mirrored": request.mirror,
-        **figures_of(scores, maps, scans),
+        **figures_of_maps(scores, maps, scans),
     }
     out = request.out or Path("eval") / f"{card.name}-{request.split}"
     examples = examples_of(scans, maps, scores, [card.postprocess] * len(maps))
-    write_results(out, metrics, scores, examples)
-    write_page(out, scored)
+    write_results(out, metrics, per_image_csv(scores), examples)
+    write_page(out, [each.picture for each in scored])
     return EvaluateOutcome(metrics=metrics, out=out)
-
-
-def write_results(
-    out: Path, metrics: Mapping[str, Any], scores: Sequence[ImageScore], examples: bytes
-) -> None:
-    """`metrics.json`, `per_image.csv` and `examples.png`, each whole.
-
-    The pictures and the page of an earlier evaluation go first: they show other scores.
-    """
-    (out / REPORT).unlink(missing_ok=True)
-    remove_comparisons(out)
-    write_whole(out / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
-    write_whole(out / "per_image.csv", per_image_csv(scores))
-    write_whole(out / "examples.png", examples)
-
-
-def write_page(out: Path, scored: Sequence[Scored]) -> None:
-    """`report.html` with its `thumbnails/`, once the tables stand there."""
-    write_comparisons(out, [each.picture for each in scored])
-    write_report(out)
 
 
 def _chosen_weights(request: EvaluateRequest, data: PreparedData) -> tuple[str, str]:
@@ -195,19 +150,14 @@ def score_scan(
     return Scored(score=replace(score, confidence=trusted, review=review), picture=picture)
 
 
-def figures_of(
+def figures_of_maps(
     scores: Sequence[ImageScore], maps: NDArray[np.float32], scans: PreparedScans
 ) -> dict[str, Any]:
     """Everything that is said about some scans: pooled, per image, by kind, of confidence."""
     unseen = [score for score in scores if not score.seen]
     pooled = pooled_scores(pixel_counts(maps, np.asarray(scans.masks[:]) > 0))
     return {
-        "pooled": {name: None if np.isnan(v) else v for name, v in pooled.items()},
-        "per_image": summarise(scores),
-        "by_class": by(scores, lambda score: score.label),
-        "by_dataset": by(scores, lambda score: score.dataset),
-        "by_size": by(scores, size_class),
-        "by_device": by(scores, lambda score: score.device),
+        **figures_of(scores, pooled),
         "confidence": trust(scores),
         "seen": {
             "same": sum(score.seen == "same" for score in scores),

@@ -11,18 +11,18 @@ from busicli.dataset.store import PreparedData, PreparedScans, open_data
 from busicli.errors import InputError
 from busicli.predict import Engine, KerasEngine, MirroredEngine
 from busicli.results.choices import write_choices
-from busicli.results.scores import summarise
+from busicli.results.scores import per_image_csv, summarise
 from busicli.weights import CARD, Card, load_model, read_card
-from busicli.workflows.evaluate import (
+from busicli.workflows.evaluate import figures_of_maps, score_scan
+from busicli.workflows.run_folder import left_out, newest_run
+from busicli.workflows.scored_pictures import examples_of
+from busicli.workflows.scores_folder import (
     EvaluateOutcome,
+    Scored,
     Track,
-    figures_of,
-    score_scan,
     write_page,
     write_results,
 )
-from busicli.workflows.run_folder import left_out, newest_run
-from busicli.workflows.scored_pictures import examples_of
 
 PROTOCOL = {
     "folds": "each scan by the network trained on the other folds; near copies and scans of one "
@@ -51,7 +51,7 @@ class EvaluateFoldsRequest:
     mirror: bool = False
 
 
-def evaluate_folds(request: EvaluateFoldsRequest, track: Track) -> EvaluateOutcome:
+def evaluate_folds(request: EvaluateFoldsRequest, track: Track[Scored]) -> EvaluateOutcome:
     """Score every scan of the data; writes `choices.json` beside what `evaluate` writes.
 
     `choices.json` holds what all folds together would choose, for weights trained on every scan.
@@ -91,7 +91,7 @@ def evaluate_folds(request: EvaluateFoldsRequest, track: Track) -> EvaluateOutco
         "mirrored": request.mirror,
         "chosen_for_fold": {number: asdict(choices) for number, choices in chosen.items()},
         "chosen_for_all": asdict(for_all),
-        **figures_of(scores, maps, scans),
+        **figures_of_maps(scores, maps, scans),
         "by_fold": {
             number: summarise([s for s, f in zip(scores, folds, strict=True) if f == number])
             for number in numbers
@@ -99,9 +99,9 @@ def evaluate_folds(request: EvaluateFoldsRequest, track: Track) -> EvaluateOutco
     }
     out = request.out or Path("eval") / f"{folder.name}-folds"
     examples = examples_of(scans, maps, scores, [choices.postprocess for choices in own])
-    write_results(out, metrics, scores, examples)
+    write_results(out, metrics, per_image_csv(scores), examples)
     write_choices(out, for_all)
-    write_page(out, scored)
+    write_page(out, [each.picture for each in scored])
     return EvaluateOutcome(metrics=metrics, out=out)
 
 

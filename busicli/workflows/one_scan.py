@@ -169,7 +169,12 @@ def decoded(
     if is_dicom(data):
         scan = open_dicom(data, max_pixels=max_pixels)
         return tuple(scan.frames()), scan.scale, scan
-    frames = tuple(decode_frames(data, max_pixels=max_pixels))
+    try:
+        frames = tuple(decode_frames(data, max_pixels=max_pixels))
+    except NotAPictureError as error:
+        raise NotAPictureError(
+            "is no scan; PNG, JPEG, BMP, TIFF or DICOM ultrasound is needed."
+        ) from error
     if spacing is None:
         return frames, Scale(origin="none: the picture's spacing was not given"), None
     rows, columns = map(int, np.max([frame.shape[:2] for frame in frames], axis=0))

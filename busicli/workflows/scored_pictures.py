@@ -59,16 +59,26 @@ def examples_of(
     scores: Sequence[ImageScore],
     settings: Sequence[PostprocessSettings],
 ) -> bytes:
-    """From the best scan to the worst in even steps, so that nobody picks the pretty ones."""
-    values = np.array([1.0 if np.isnan(score.dice) else score.dice for score in scores])
-    order = np.argsort(-values, kind="stable")
-    picked = order[np.linspace(0, len(order) - 1, min(EXAMPLES, len(order))).round().astype(int)]
+    """A few scans at the network's size, as `picked` picks them."""
     rows = []
-    for index in picked:
+    for index in picked(scores):
         case = scans.cases[index]
-        dice = "both empty" if np.isnan(scores[index].dice) else f"Dice {scores[index].dice:.2f}"
         native = native_mask(case, maps[index], settings[index], scans.preprocess)
         mask = network_mask(native, scans.preprocess)
         images, masks = scans.images[index : index + 1], scans.masks[index : index + 1]
-        rows.append((f"{case.case}\n{dice}", images[0], masks[0], mask))
+        rows.append((caption(scores[index]), images[0], masks[0], mask))
     return examples_figure(rows)
+
+
+def picked(scores: Sequence[ImageScore]) -> list[int]:
+    """From the best scan to the worst in even steps, so that nobody picks the pretty ones."""
+    values = np.array([1.0 if np.isnan(score.dice) else score.dice for score in scores])
+    order = np.argsort(-values, kind="stable")
+    places = np.linspace(0, len(order) - 1, min(EXAMPLES, len(order))).round().astype(int)
+    return [int(index) for index in order[places]]
+
+
+def caption(score: ImageScore) -> str:
+    """Which scan it is, and how well it was done."""
+    dice = "both empty" if np.isnan(score.dice) else f"Dice {score.dice:.2f}"
+    return f"{score.case}\n{dice}"

@@ -1,0 +1,22 @@
+"""What busicli asks of every architecture, for the authors of plugins.
+
+`ArchitectureContract` gives a test file a test a check; `check_architecture` gives results. Both
+take the plugin's name or its file. Nothing here imports Keras before a network is built.
+"""
+
+from busicli.testing.contract import ArchitectureContract
+from busicli.testing.outcome import CheckError, CheckResult, NotTriedError
+from busicli.testing.run import CHECKS, check_architecture, title
+from busicli.testing.subject import Check, Subject
+
+__all__ = [
+    "CHECKS",
+    "ArchitectureContract",
+    "Check",
+    "CheckError",
+    "CheckResult",
+    "NotTriedError",
+    "Subject",
+    "check_architecture",
+    "title",
+]

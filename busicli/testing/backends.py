@@ -1,0 +1,86 @@
+"""Checks under the backends of Keras that are installed, each in a process of its own."""
+
+import json
+import subprocess
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from busicli.framework import load_keras
+from busicli.testing.outcome import CheckError, NotTriedError, need
+from busicli.testing.process import last_line, run_python
+from busicli.testing.stored import fill, store
+from busicli.testing.subject import Subject, difference, plain_answers
+
+ALIKE = 1e-3
+"""By how much one backend's answer may differ from another's."""
+
+
+def on_tensorflow(subject: Subject) -> str:
+    """It builds, answers and learns on TensorFlow."""
+    return _on("tensorflow", subject)
+
+
+def on_jax(subject: Subject) -> str:
+    """It builds, answers and learns on JAX."""
+    return _on("jax", subject)
+
+
+def on_torch(subject: Subject) -> str:
+    """It builds, answers and learns on PyTorch."""
+    return _on("torch", subject)
+
+
+def _on(backend: str, subject: Subject) -> str:
+    if load_keras().backend.backend() == backend:
+        return "in use here: the other checks ran on it"
+    if find_spec(backend) is None:
+        raise NotTriedError(f"{backend} is not installed.")
+    return on_another(backend, subject)
+
+
+def on_another(backend: str, subject: Subject) -> str:
+    """Build, fill, ask and train it in a process whose Keras runs on that backend.
+
+    Filled with the same numbers it must give the answers that it gives here.
+    """
+    model = subject.as_trained()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        store(folder, subject, model)
+        fill(folder, model)
+        np.save(folder / "scans.npy", subject.scans)
+        request = {
+            "is_file": isinstance(subject.asked, Path),
+            "asked": str(subject.asked),
+            "plugins": [str(file) for file in subject.plugins],
+            "options": subject.options,
+        }
+        (folder / "request.json").write_text(json.dumps(request))
+        _run(backend, folder)
+        failed = (folder / "failed.txt").read_text(encoding="utf-8")
+        need(not failed, f"with KERAS_BACKEND={backend}, {failed}")
+        found = np.load(folder / "answers.npy")
+    change = difference(found, plain_answers(model, subject.scans))
+    need(
+        change <= ALIKE,
+        f"on {backend} its answers differ by {change:.2g}, and {ALIKE:g} was allowed; "
+        "use layers and operations of Keras alone.",
+    )
+    return f"differences up to {change:.1g}"
+
+
+def _run(backend: str, folder: Path) -> None:
+    try:
+        ended = run_python(["-m", "busicli.testing.alone", str(folder)], {"KERAS_BACKEND": backend})
+    except subprocess.TimeoutExpired as error:
+        raise CheckError(
+            f"on {backend} it had not ended after {error.timeout:.0f} s; check smaller options."
+        ) from error
+    need(
+        ended.returncode == 0,
+        f"on {backend} it ended with status {ended.returncode} ({last_line(ended.stderr)}); "
+        f"see it by KERAS_BACKEND={backend} busicli --debug models check.",
+    )

@@ -1,0 +1,51 @@
+"""The checks as tests, for the test file of a plugin's author."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+from busicli.testing.outcome import NotTriedError
+from busicli.testing.run import CHECKS
+from busicli.testing.subject import Check, Subject
+
+
+class ArchitectureContract:
+    """What busicli asks of every architecture; pytest runs a test a check of each subclass.
+
+        class TestMyNet(ArchitectureContract):
+            architecture = Path(__file__).with_name("my_net.py")
+
+    A test that a subclass sets to None is left out.
+    """
+
+    architecture: ClassVar[str | Path]
+    """The plugin's name, or its file."""
+    plugins: ClassVar[Sequence[Path]] = ()
+    """Files among which the name is looked for, beside what is installed."""
+    options: ClassVar[Mapping[str, Any]] = {}
+    """For a smaller network, where the plugin's own would be slow to check."""
+
+    @classmethod
+    @cache
+    def subject(cls) -> Subject:
+        """The plugin, whose networks are made once for all tests."""
+        return Subject.of(cls.architecture, cls.plugins, cls.options)
+
+
+def _test_of(check: Check) -> Callable[[ArchitectureContract], None]:
+    def test(contract: ArchitectureContract) -> None:
+        try:
+            check(contract.subject())
+        except NotTriedError as reason:
+            import pytest  # only here: busicli itself does without
+
+            pytest.skip(str(reason))
+
+    test.__name__ = f"test_{check.__name__}"
+    test.__doc__ = check.__doc__
+    return test
+
+
+for _check in CHECKS:
+    setattr(ArchitectureContract, f"test_{_check.__name__}", _test_of(_check))

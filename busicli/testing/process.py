@@ -1,0 +1,33 @@
+"""Python processes of their own: what has been loaded here must not count there."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+
+LIMIT_S = 1800
+
+
+def run_python(
+    arguments: Sequence[str], environment: Mapping[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """Python with these arguments, which finds the modules that this process finds.
+
+    Raises subprocess.TimeoutExpired after half an hour.
+    """
+    paths = os.pathsep.join(path for path in sys.path if path)
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env={**os.environ, "PYTHONPATH": paths, **(environment or {})},
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=LIMIT_S,
+        check=False,
+    )
+
+
+def last_line(text: str) -> str:
+    """The last line that says something, or a word for none."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "nothing"

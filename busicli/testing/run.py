@@ -1,0 +1,100 @@
+"""Running the checks: each ends as a result, whatever the plugin does."""
+
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from busicli.errors import InputError
+from busicli.testing.answered import (
+    alone_as_among_others,
+    depends_on_the_scan,
+    finite,
+    half_precision,
+    one_set_of_weights,
+    output,
+    sizes,
+)
+from busicli.testing.backends import on_jax, on_tensorflow, on_torch
+from busicli.testing.declared import cost, declaration, import_cost
+from busicli.testing.learnt import gradients, learning
+from busicli.testing.outcome import CheckError, CheckResult, NotTriedError
+from busicli.testing.stored import export, saving
+from busicli.testing.subject import Check, Subject
+
+CHECKS: tuple[Check, ...] = (
+    declaration,
+    import_cost,
+    sizes,
+    one_set_of_weights,
+    half_precision,
+    output,
+    finite,
+    depends_on_the_scan,
+    alone_as_among_others,
+    saving,
+    export,
+    learning,
+    gradients,
+    on_tensorflow,
+    on_jax,
+    on_torch,
+    cost,
+)
+"""Every check, in the order in which what is simpler comes first."""
+WITHOUT_NETWORK = (declaration, import_cost)
+_log = logging.getLogger(__name__)
+
+
+def check_architecture(
+    architecture: str | Path,
+    *,
+    plugins: Sequence[Path] = (),
+    options: Mapping[str, Any] | None = None,
+) -> Iterator[CheckResult]:
+    """Check a plugin by its name, or by its file; a result a check, as each ends.
+
+    `plugins` are files among which a name is looked for too. `options` make a network smaller, so
+    that the checks are quick; what it costs is counted with the plugin's own. Raises InputError
+    where there is no such plugin, where it cannot be loaded, and for options that it lacks.
+    """
+    yield from results(Subject.of(architecture, plugins, options), CHECKS)
+
+
+def results(subject: Subject, checks: Sequence[Check]) -> Iterator[CheckResult]:
+    """Run some checks in turn. A network that cannot be built at every size is not asked more."""
+    builds = True
+    for check in checks:
+        if builds or check in WITHOUT_NETWORK:
+            result = _tried(check, subject)
+        else:
+            detail = "not tried until it builds at every size."
+            result = CheckResult(name=title(check), passed=None, detail=detail, seconds=0.0)
+        yield result
+        builds &= check is not sizes or bool(result.passed)
+
+
+def title(check: Check) -> str:
+    """What tables call a check."""
+    return check.__name__.replace("_", " ")
+
+
+def _tried(check: Check, subject: Subject) -> CheckResult:
+    started = time.monotonic()
+    passed: bool | None = False
+    try:
+        passed, detail = True, check(subject)
+    except NotTriedError as reason:
+        passed, detail = None, str(reason)
+    except (CheckError, InputError) as error:
+        detail = str(error)
+    except Exception as error:  # a stranger's code may raise anything
+        _log.debug("%s", title(check), exc_info=True)
+        reason_line = str(error).strip().partition("\n")[0]
+        detail = (
+            f"{type(error).__name__} came up: {reason_line or 'without a reason'}; "
+            "busicli --debug models check shows where."
+        )
+    seconds = time.monotonic() - started
+    return CheckResult(name=title(check), passed=passed, detail=detail, seconds=seconds)

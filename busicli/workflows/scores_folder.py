@@ -1,0 +1,57 @@
+"""The folder that an evaluation leaves, whatever was scored."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from busicli.files import write_whole
+from busicli.records import ImageScore
+from busicli.workflows.report import REPORT, write_report
+from busicli.workflows.scored_pictures import remove_comparisons, write_comparisons
+
+T = TypeVar("T")
+EXAMPLES = "examples.png"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateOutcome:
+    """What was found, and where it stands."""
+
+    metrics: dict[str, Any]
+    out: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """One scan's scores, and its picture with both outlines as JPEG."""
+
+    score: ImageScore
+    picture: bytes = field(repr=False)
+
+
+Track = Callable[[Iterator[T], int], Iterable[T]]
+"""Passes results through and shows how many of how many have come."""
+
+
+def write_results(
+    out: Path, metrics: Mapping[str, Any], table: bytes, examples: bytes | None
+) -> None:
+    """`metrics.json`, `per_image.csv` and, where there are pictures, `examples.png`, each whole.
+
+    The pictures and the page of an earlier evaluation go first: they show other scores.
+    """
+    (out / REPORT).unlink(missing_ok=True)
+    (out / EXAMPLES).unlink(missing_ok=True)
+    remove_comparisons(out)
+    write_whole(out / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
+    write_whole(out / "per_image.csv", table)
+    if examples is not None:
+        write_whole(out / EXAMPLES, examples)
+
+
+def write_page(out: Path, pictures: Sequence[bytes]) -> None:
+    """`report.html` with its `thumbnails/`, once the tables stand there."""
+    write_comparisons(out, pictures)
+    write_report(out)
