@@ -35,7 +35,9 @@ OFF = AugmentSettings(
     contrast=0,
     brightness=0,
     noise=0,
+    grain_px=1,
     blur_px=0,
+    gain=0,
     beside=0,
 )
 

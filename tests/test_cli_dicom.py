@@ -10,7 +10,7 @@ from PIL import Image
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
-PLANTED = ("PLANTED", PATIENT_ID, "4711", "19700102")
+PLANTED = ("PLANTED", PATIENT_ID, "19700102")
 WEIGHTS = ("--weights", "improved-unet")
 
 
@@ -30,7 +30,7 @@ def ward(tmp_path_factory, phantom) -> Path:
     outside = region((0, 0, rows, columns - 1), 0.01, 0.01)
     cine = np.stack([phantom, phantom[:, ::-1]])
     files = {
-        "IM0001": ultrasound(phantom, regions=[whole], PatientComments="PLANTED 4711"),
+        "IM0001": ultrasound(phantom, regions=[whole], PatientComments="PLANTED"),
         "cropped.dcm": ultrasound(phantom, regions=[outside]),
         "cine.dcm": ultrasound(cine, regions=[whole], PatientBirthDate=PATIENT),
         "cut.dcm": ultrasound(phantom)[:2000],

@@ -12,7 +12,7 @@ from busicli.names import first_few
 if TYPE_CHECKING:
     from busicli.workflows.scores_folder import EvaluateOutcome
 
-TABLE_COLUMNS = 96
+TABLE_COLUMNS = 112
 """Figures must not be cut where there is no terminal, or a narrow one."""
 
 
