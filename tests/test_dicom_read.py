@@ -1,5 +1,7 @@
 import contextlib
 import io
+import shutil
+import subprocess
 import time
 import warnings
 import zlib
@@ -134,6 +136,35 @@ def test_lossless_jpeg_of_another_program_is_read():
     ).all()
 
 
+@pytest.mark.skipif(not shutil.which("dcmcjpeg"), reason="needs dcmcjpeg: Debian package dcmtk")
+@pytest.mark.parametrize("process", ["+e1", *(f"+el +sv {n}" for n in range(1, 8))])
+@pytest.mark.parametrize("pixels", [GREYS, COLOURS, np.stack([COLOURS, COLOURS[::-1]])])
+def test_lossless_jpeg_changes_nothing(pixels, process, tmp_path):
+    plain = ultrasound(pixels)
+    assert np.array_equal(frames(of_dcmtk(plain, process, tmp_path)), frames(plain))
+
+
+@pytest.mark.skipif(not shutil.which("dcmcjpeg"), reason="needs dcmcjpeg: Debian package dcmtk")
+def test_lossless_jpeg_of_ybr_becomes_rgb(tmp_path):
+    luma = np.dstack([GREYS, np.full_like(GREYS, 128), np.full_like(GREYS, 128)])
+    plain = ultrasound(luma, photometric="YBR_FULL")
+    assert (grey_of(of_dcmtk(plain, "+e1", tmp_path)) == GREYS).all()
+
+
+@pytest.mark.skipif(not shutil.which("dcmcjpeg"), reason="needs dcmcjpeg: Debian package dcmtk")
+def test_lossless_jpeg_of_16_bits_is_refused_by_name(tmp_path):
+    wide = ultrasound(GREYS.astype(np.uint16) << 4)
+    with pytest.raises(InputError, match="more than 8 bits"):
+        frames(of_dcmtk(wide, "+e1", tmp_path))
+
+
+def of_dcmtk(data: bytes, process: str, folder: Path) -> bytes:
+    (folder / "plain.dcm").write_bytes(data)
+    arguments = [*process.split(), folder / "plain.dcm", folder / "lossless.dcm"]
+    subprocess.run(["dcmcjpeg", *map(str, arguments)], check=True)
+    return (folder / "lossless.dcm").read_bytes()
+
+
 def test_a_deflated_object_is_read():
     deflated = ultrasound(GREYS, syntax=DeflatedExplicitVRLittleEndian)
     assert (grey_of(deflated) == GREYS).all()
@@ -231,7 +262,7 @@ def test_a_stream_larger_than_the_header_says_is_not_decoded(syntax):
     file = io.BytesIO()
     picture.save(file, "JPEG" if syntax == JPEGBaseline8Bit else "JPEG2000")
     data = ultrasound(GREYS, syntax=syntax, PixelData=encapsulate([file.getvalue()]))
-    with pytest.raises(InputError, match="pictures of 4000 x 5000 pixels where its header says 40"):
+    with pytest.raises(InputError, match=r"of 4000 x 5000 x 1 .* header says 40"):
         open_dicom(data, max_pixels=MAX_PIXELS)
 
 
@@ -272,7 +303,7 @@ _WHOLE = (
     ultrasound(COLOURS, syntax=JPEG2000),
     compressed(ultrasound(COLOURS), RLELossless),
     compressed(ultrasound(COLOURS), JPEGLSLossless),
-    (FOLDER / "SC_rgb_jpeg_gdcm.dcm").read_bytes(),
+    as_ultrasound("SC_rgb_jpeg_gdcm.dcm"),
 )
 
 
@@ -289,10 +320,19 @@ def test_nothing_of_a_patient_is_warned_of(caplog):
 def test_a_stream_says_its_size(form):
     file = io.BytesIO()
     Pillow.new("RGB", (70, 50)).save(file, form)
-    assert picture_size(file.getvalue()) == (50, 70)
+    assert picture_size(file.getvalue()) == (50, 70, 3)
+
+
+def test_a_boxed_stream_that_contradicts_its_box_has_no_size():
+    file = io.BytesIO()
+    Pillow.new("RGB", (70, 50)).save(file, "JPEG2000")
+    box = file.getvalue().index(b"ihdr") + 4
+    lying = bytearray(file.getvalue())
+    lying[box : box + 4] = (51).to_bytes(4, "big")
+    assert picture_size(bytes(lying)) is None
 
 
 @given(st.binary(max_size=200), st.sampled_from([b"", b"\xff\xd8", b"\xff\x4f\xff\x51"]))
 def test_any_bytes_have_a_size_or_none(tail, start):
     found = picture_size(start + tail)
-    assert found is None or len(found) == 2
+    assert found is None or len(found) == 3

@@ -8,26 +8,30 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 """Markers that no length follows."""
 
+Size = tuple[int, int, int]
+"""Rows, columns and samples a pixel."""
 
-def picture_size(stream: bytes) -> tuple[int, int] | None:
-    """Rows and columns of a JPEG, JPEG-LS or JPEG 2000 stream; None where none are found.
 
-    >>> picture_size(bytes.fromhex("ffd8 ffc0 0011 08 0102 0304"))
-    (258, 772)
+def picture_size(stream: bytes) -> Size | None:
+    """What a JPEG, JPEG-LS or JPEG 2000 stream says of itself; None where that is not found.
+
+    >>> picture_size(bytes.fromhex("ffd8 ffc0 0011 08 0102 0304 03"))
+    (258, 772, 3)
     >>> picture_size(b"no picture") is None
     True
     """
     if stream.startswith(_START):
         return _size_jpeg(stream)
-    start = stream.find(_START_2000) if stream.startswith(_BOXES_2000) else 0
-    if start >= 0 and stream.startswith(_START_2000, start):
-        return _size_2000(stream[start + 4 :])
+    if stream.startswith(_BOXES_2000):
+        return _size_boxed(stream)
+    if stream.startswith(_START_2000):
+        return _size_2000(stream)
     return None
 
 
-def _size_jpeg(stream: bytes) -> tuple[int, int] | None:
+def _size_jpeg(stream: bytes) -> Size | None:
     place = len(_START)
-    while place + 9 <= len(stream):
+    while place + 10 <= len(stream):
         if stream[place] != 0xFF:
             return None
         marker = stream[place + 1]
@@ -36,18 +40,42 @@ def _size_jpeg(stream: bytes) -> tuple[int, int] | None:
         elif marker in _ALONE:
             place += 2
         elif marker in _FRAMES:
-            return _number(stream, place + 5, 2), _number(stream, place + 7, 2)
+            return _number(stream, place + 5, 2), _number(stream, place + 7, 2), stream[place + 9]
         else:
             place += 2 + _number(stream, place + 2, 2)
     return None
 
 
-def _size_2000(size_marker: bytes) -> tuple[int, int] | None:
-    """From the SIZ marker's content: ISO 15444-1 A.5.1."""
-    if len(size_marker) < 20:
+def _size_2000(codestream: bytes) -> Size | None:
+    """From the SIZ marker, which comes first: ISO 15444-1 A.5.1."""
+    siz = codestream[len(_START_2000) :]
+    if not codestream.startswith(_START_2000) or len(siz) < 38:
         return None
-    right, bottom, left, top = (_number(size_marker, 4 + 4 * i, 4) for i in range(4))
-    return bottom - top, right - left
+    right, bottom, left, top = (_number(siz, 4 + 4 * i, 4) for i in range(4))
+    return bottom - top, right - left, _number(siz, 36, 2)
+
+
+def _size_boxed(stream: bytes) -> Size | None:
+    """Of the codestream in its box, not of bytes in another that look alike; None where the header
+    box before it says otherwise: decoders differ in which they believe. ISO 15444-1 I.5.
+    """
+    said = None
+    place = 0
+    while place + 8 <= len(stream):
+        length, kind, begin = _number(stream, place, 4), stream[place + 4 : place + 8], place + 8
+        if length == 1:
+            length, begin = _number(stream, begin, 8), begin + 8
+        end = place + length if length else len(stream)
+        if kind == b"jp2c":
+            found = _size_2000(stream[begin:end])
+            return found if found == said else None
+        if kind == b"jp2h" and stream[begin + 4 : begin + 8] == b"ihdr":  # always its first
+            rows, columns = (_number(stream, begin + 8 + 4 * i, 4) for i in range(2))
+            said = rows, columns, _number(stream, begin + 16, 2)
+        if end < begin:
+            return None
+        place = end
+    return None
 
 
 def _number(stream: bytes, place: int, length: int) -> int:

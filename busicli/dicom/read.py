@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from busicli.dicom import lossless
 from busicli.dicom.codestream import picture_size
 from busicli.dicom.regions import scale_of
 from busicli.errors import InputError
@@ -37,8 +38,8 @@ _DIRECTORY = "1.2.840.10008.1.3.10"
 _DECODERS = {
     "1.2.840.10008.1.2.4.50": "pillow",  # JPEG baseline
     "1.2.840.10008.1.2.4.51": "pillow",  # JPEG extended
-    "1.2.840.10008.1.2.4.57": "gdcm",  # JPEG lossless
-    "1.2.840.10008.1.2.4.70": "gdcm",  # JPEG lossless, first-order prediction
+    "1.2.840.10008.1.2.4.57": lossless.NAME,
+    "1.2.840.10008.1.2.4.70": lossless.NAME,
     "1.2.840.10008.1.2.4.80": "pyjpegls",  # JPEG-LS
     "1.2.840.10008.1.2.4.81": "pyjpegls",
     "1.2.840.10008.1.2.4.90": "pillow",  # JPEG 2000
@@ -163,8 +164,10 @@ def _check_codestreams(header: "Dataset") -> None:
     syntax = header.file_meta.TransferSyntaxUID
     if syntax not in _DECODERS:
         return
-    size = int(header.Rows), int(header.Columns)
-    depth = int(header.SamplesPerPixel) * -(-int(header.BitsAllocated) // 8)
+    size = int(header.Rows), int(header.Columns), int(header.SamplesPerPixel)
+    depth = size[2] * -(-int(header.BitsAllocated) // 8)
+    if _DECODERS[syntax] == lossless.NAME and depth > size[2]:
+        raise InputError("is lossless JPEG of more than 8 bits, which is not read; decompress it.")
     for frame in generate_frames(header.PixelData, number_of_frames=frame_count(header)):
         if syntax == _RUN_LENGTHS:
             if len(frame) > 1024 + 2 * size[0] * size[1] * depth:
@@ -175,8 +178,8 @@ def _check_codestreams(header: "Dataset") -> None:
             raise InputError(_UNREADABLE)
         if found != size:
             raise InputError(
-                f"holds pictures of {found[0]} x {found[1]} pixels where its header says "
-                f"{size[0]} x {size[1]}; export it anew."
+                f"holds pictures of {found[0]} x {found[1]} x {found[2]} (rows, columns, samples) "
+                f"where its header says {size[0]} x {size[1]} x {size[2]}; export it anew."
             )
 
 
@@ -184,6 +187,8 @@ def _decoded(header: "Dataset") -> Iterator[Image]:
     from pydicom.pixels.utils import iter_pixels
 
     plugin = _DECODERS.get(header.file_meta.TransferSyntaxUID, "")
+    if plugin == lossless.NAME:
+        lossless.register()
     count = 0
     for values in iter_pixels(header, decoding_plugin=plugin):
         count += 1
