@@ -2,6 +2,7 @@
 
 import io
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,13 @@ class NotAPictureError(InputError):
 Pillow.MAX_IMAGE_PIXELS = (
     None  # the check below comes first, and refuses with a sentence of its own
 )
+_BYTES_A_PIXEL = 8
+_BYTES_BESIDE = 64 * 2**20
+"""No format spends more bytes on a pixel, nor more on all that is no pixel."""
+_SMALLEST_FRAME = 256 * 256
+"""Pixels that each of several frames counts as at least: the network's own picture of it is about
+so large, however small it is.
+"""
 _FEW_VALUES = 16
 _NPY = b"\x93NUMPY"
 """How a file of one NumPy array begins."""
@@ -43,6 +51,26 @@ def scan_stem_of_mask(path: Path) -> str | None:
     """The stem of the scan that a mask's name belongs to (`x_mask.png`, `x_mask_1.png`: x)."""
     match = _MASK_NAME.match(path.stem)
     return match["scan"] if match else None
+
+
+def read_scan(path: Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
+    """A file's bytes.
+
+    Raises NotAPictureError, before anything is read, where it is no regular file (a pipe may never
+    end) or larger than a scan of `max_pixels` pixels could be (a film or an archive beside the
+    scans); OSError where it cannot be read.
+    """
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise NotAPictureError("is a pipe, socket or device; a regular file is needed.")
+    most = _BYTES_A_PIXEL * max_pixels + _BYTES_BESIDE
+    with path.open("rb") as file:
+        data = file.read(most + 1) if found.st_size <= most else b""
+    if max(found.st_size, len(data)) > most:
+        raise NotAPictureError(
+            f"has {found.st_size:,} bytes, more than a scan of {max_pixels:,} pixels can need."
+        )
+    return data
 
 
 def decode_scan(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image:
@@ -142,7 +170,7 @@ def _pictures(data: bytes, max_pixels: int) -> Iterator[Pillow.Image]:
     with _opened(data) as picture:
         with _decoding():
             frames = getattr(picture, "n_frames", 1)
-        check_pixels(picture.width * picture.height * frames, max_pixels)
+        check_pixels(picture.width * picture.height, max_pixels, frames=frames)
         pixels = 0
         for number in range(frames):  # a later frame may be larger than the first
             with _decoding():
@@ -176,11 +204,17 @@ def _decoding() -> Iterator[None]:
         raise InputError("is damaged or cut short; copy it anew from its source.") from error
 
 
-def check_pixels(pixels: int, max_pixels: int) -> None:
-    """InputError where so many pixels, of all frames together, are not to be decoded."""
-    if pixels > max_pixels:
+def check_pixels(pixels: int, max_pixels: int, *, frames: int = 1) -> None:
+    """InputError where `frames` of so many pixels each are not to be decoded."""
+    if pixels * frames > max_pixels:
         raise InputError(
-            f"has {pixels:,} pixels; at most {max_pixels:,} are decoded: raise --max-pixels."
+            f"has {pixels * frames:,} pixels; at most {max_pixels:,} are decoded: "
+            "raise --max-pixels."
+        )
+    most = max(max_pixels, MAX_PIXELS) // _SMALLEST_FRAME
+    if frames > most:
+        raise InputError(
+            f"has {frames:,} frames; at most {most:,} are decoded: raise --max-pixels."
         )
 
 
@@ -193,6 +227,10 @@ def _rgb(picture: Pillow.Image) -> Image:
 
 def _to_uint8(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     """16-bit greys scaled by 255 / 65535; floats in [0, 1] by 255; others by their own range."""
+    if values.dtype == np.uint16:  # by a table: floats of a large scan would fill the memory
+        table: NDArray[np.uint8] = np.round(np.arange(65536) * (255 / 65535)).astype(np.uint8)
+        greys: NDArray[np.uint8] = table[values]
+        return greys
     floats = values.astype(np.float64)
     if not np.isfinite(floats).all():
         raise InputError("holds values that are no numbers; store it with finite greys.")
@@ -203,7 +241,7 @@ def _to_uint8(values: NDArray[np.generic]) -> NDArray[np.uint8]:
         floats *= 255
     else:
         floats = (floats - low) * (255 / (high - low or 1))
-    return np.round(floats).astype(np.uint8)
+    return np.round(floats, out=floats).astype(np.uint8)
 
 
 def _mask_values(picture: Pillow.Image) -> NDArray[np.generic]:

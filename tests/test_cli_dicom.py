@@ -52,7 +52,7 @@ def done(ward, run) -> tuple[Path, object]:
     return out, run("segment-dir", ward, out, *WEIGHTS, *kinds, cwd=ward.parent)
 
 
-def rows(out: Path) -> dict[str, dict]:
+def manifest_rows(out: Path) -> dict[str, dict]:
     lines = (out / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
     return {row["scan"]: row for row in map(json.loads, lines)}
 
@@ -76,7 +76,7 @@ def everything(folder: Path, *, but: str = "") -> bytes:
 def test_every_file_has_its_row(done):
     out, ended = done
     assert ended.status == 3
-    assert {name: row["status"] for name, row in rows(out).items()} == {
+    assert {name: row["status"] for name, row in manifest_rows(out).items()} == {
         "IM0001": "ok",
         "cine.dcm": "ok",
         "cropped.dcm": "ok",
@@ -86,10 +86,10 @@ def test_every_file_has_its_row(done):
         "other.dcm": "skipped",
         "picture.png": "ok",
     }
-    assert rows(out)["other.dcm"]["reason"] == (
+    assert manifest_rows(out)["other.dcm"]["reason"] == (
         "a DICOM object, no ultrasound scan: CT Image Storage"
     )
-    assert "no StudyInstanceUID" in rows(out)["no-study.dcm"]["reason"]
+    assert "no StudyInstanceUID" in manifest_rows(out)["no-study.dcm"]["reason"]
 
 
 def test_a_scan_that_failed_left_nothing(done):
@@ -109,7 +109,7 @@ def test_each_frame_has_its_mask(done, phantom):
 
 def test_where_millimetres_come_from_is_said(done):
     out, _ = done
-    found = {name: row.get("millimetres") for name, row in rows(out).items()}
+    found = {name: row.get("millimetres") for name, row in manifest_rows(out).items()}
     assert found["IM0001"] == "ultrasound regions of the file"
     assert found["cropped.dcm"] == "none: an ultrasound region reaches out of the picture"
     assert found["nobody.dcm"] == "none: the file describes no ultrasound region"
@@ -131,7 +131,9 @@ def test_millimetres_stand_beside_pixels_or_nothing_does(done):
 
 def test_dicom_results_stand_beside_the_others(done):
     out, _ = done
-    found = {name: [o["path"] for o in row.get("dicom", ())] for name, row in rows(out).items()}
+    found = {
+        name: [o["path"] for o in row.get("dicom", ())] for name, row in manifest_rows(out).items()
+    }
     assert found["IM0001"] == [f"dicom/IM0001.{kind}.dcm" for kind in ("seg", "sr", "sc")]
     assert found["cine.dcm"] == [
         "dicom/cine.dcm.sr.dcm",
@@ -141,8 +143,8 @@ def test_dicom_results_stand_beside_the_others(done):
     assert found["picture.png"] == []
     for path in (path for paths in found.values() for path in paths):
         dcmread(out / path)
-    assert rows(out)["cine.dcm"]["dicom_left_out"] == "a cine has no segmentation object"
-    assert rows(out)["picture.png"]["dicom_left_out"] == "the scan is no DICOM object"
+    assert manifest_rows(out)["cine.dcm"]["dicom_left_out"] == "a cine has no segmentation object"
+    assert manifest_rows(out)["picture.png"]["dicom_left_out"] == "the scan is no DICOM object"
 
 
 def test_the_segmentation_is_the_mask(done):
@@ -174,9 +176,30 @@ def test_deidentified_a_patient_stands_nowhere(ward, run):
     assert [text for text in PLANTED if text.encode() in told] == []
 
 
+def test_deidentified_pictures_show_nothing_beside_the_ultrasound(tmp_path, phantom, run):
+    rows, columns = phantom.shape
+    named = np.vstack([np.full((20, columns), 255, np.uint8), phantom])  # as a name burned in
+    below = region((20, 0, rows + 19, columns - 1), 0.01, 0.005)
+    scans, out = tmp_path / "scans", tmp_path / "out"
+    scans.mkdir()
+    (scans / "described").write_bytes(ultrasound(named, regions=[below]))
+    (scans / "undescribed").write_bytes(ultrasound(named))
+    (scans / "clean").write_bytes(ultrasound(named, BurnedInAnnotation="NO"))
+    ended = run("segment-dir", scans, out, *WEIGHTS, "--dicom", "sc", "--deidentify", cwd=tmp_path)
+    assert ended.status == 0
+    capture = dcmread(out / "dicom/described.sc.dcm").pixel_array
+    assert not capture[:20].any()
+    assert capture[20:].any()
+    assert not np.asarray(Image.open(out / "overlays/described.png").convert("L"))[:20].any()
+    found = manifest_rows(out)
+    assert [kind["kind"] for kind in found["clean"]["dicom"]] == ["sc"]
+    assert found["undescribed"]["dicom"] == []
+    assert "no ultrasound region is described" in found["undescribed"]["dicom_left_out"]
+
+
 def test_identifiers_are_told_to_those_who_ask(ward, call):
     call("segment-dir", ward, "out", *WEIGHTS, "--keep-identifiers")
-    found = rows(Path("out"))
+    found = manifest_rows(Path("out"))
     assert found["IM0001"]["identifiers"]["patient_id"] == PATIENT_ID
     assert found["nobody.dcm"]["identifiers"]["patient_id"] == ""
     assert "identifiers" not in found["picture.png"]
@@ -206,7 +229,7 @@ def test_a_cine_of_too_many_pixels_is_refused_before_it_is_decoded(call, tmp_pat
     (tmp_path / "scans" / "long.dcm").write_bytes(ultrasound(phantom, NumberOfFrames=5000))
     ended = call("segment-dir", "scans", "out", *WEIGHTS)
     assert ended.status == 3
-    reason = rows(Path("out"))["long.dcm"]["reason"]
+    reason = manifest_rows(Path("out"))["long.dcm"]["reason"]
     assert reason.startswith(f"has {5000 * rows_ * columns:,} pixels")
 
 
@@ -234,7 +257,7 @@ def test_a_scan_from_pydicoms_own_files_comes_out_whole(call, tmp_path):
     (folder / name).write_bytes(data)
     ended = call("segment-dir", folder, "out", "--dicom", "seg,sr")
     assert ended.status == 0
-    assert len(rows(Path("out"))[name]["masks"]) == 30
+    assert len(manifest_rows(Path("out"))[name]["masks"]) == 30
     header = dcmread(io.BytesIO(data))
     report = dcmread(Path("out/dicom") / f"{name}.sr.dcm")
     assert report.StudyInstanceUID == header.StudyInstanceUID

@@ -89,6 +89,9 @@ def ward(tmp_path_factory, scans, study, run):
     (source / "notes.txt").write_text("no scan")
     (source / "broken.png").write_bytes(phantoms[8].read_bytes()[:5000])
     (source / "empty.png").touch()
+    os.mkfifo(source / "pipe")
+    with (source / "film.mp4").open("wb") as film:
+        film.truncate(2**40)  # a hole: it takes no room
     for name, phantom in zip(NAMES_OF_ALL_KINDS, phantoms[9:], strict=False):
         shutil.copy(phantom, os.fsencode(source) + b"/" + name)
     ended = run("segment-dir", "ward", "out", "--weights", study.weights, cwd=folder)
@@ -224,13 +227,13 @@ def test_a_broken_scan_is_a_failed_row_and_the_rest_is_done(ward):
         "empty.png": "is no scan; PNG, JPEG, BMP, TIFF or DICOM ultrasound is needed",
     }
     skipped = {name for name, row in rows.items() if row["status"] == "skipped"}
-    assert skipped == {"notes.txt", "plain_mask.png"}
+    assert skipped == {"notes.txt", "plain_mask.png", "film.mp4", "pipe"}
     assert ended.out.startswith("12 scans segmented, lesions in ")
-    assert "; 2 failed, 2 files skipped; " in ended.out
+    assert "; 2 failed, 4 files skipped; " in ended.out
     assert "  failed: broken.png: is damaged or cut short" in ended.out
     record = json.loads((out / "run.json").read_text())
     assert record["exit_status"] == 3
-    assert record["counts"] == {"ok": 12, "failed": 2, "skipped": 2, "inputs": 16, "pending": 0}
+    assert record["counts"] == {"ok": 12, "failed": 2, "skipped": 4, "inputs": 18, "pending": 0}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import io
+import os
 
 import numpy as np
 import pytest
@@ -9,12 +10,14 @@ from PIL import Image as Pillow
 from busicli.errors import InputError
 from busicli.images import (
     NotAPictureError,
+    check_pixels,
     decode_frames,
     decode_mask,
     decode_scan,
     encode_mask,
     encode_overlay,
     find_mask,
+    read_scan,
     scan_stem_of_mask,
 )
 from busicli.records import Image
@@ -215,6 +218,27 @@ def test_a_later_frame_larger_than_the_first_counts_with_its_own_size():
     data = multi_frame(Pillow.new("L", (4, 3)), Pillow.new("L", (40, 30)))
     with pytest.raises(InputError, match="1,212 pixels"):
         list(decode_frames(data, max_pixels=1000))
+
+
+def test_so_many_frames_are_refused_however_small_they_are():
+    # 100,000,000 / 65,536 = 1,525: each is enlarged for the network
+    check_pixels(1, 100_000_000, frames=1525)
+    with pytest.raises(InputError, match="1,526 frames; at most 1,525"):
+        check_pixels(1, 100_000_000, frames=1526)
+
+
+def test_a_file_too_large_for_any_scan_is_not_read(tmp_path):
+    film = tmp_path / "film"
+    with film.open("wb") as file:
+        file.truncate(2**40)  # a hole: it takes no room
+    with pytest.raises(NotAPictureError, match="1,099,511,627,776 bytes"):
+        read_scan(film)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(NotAPictureError, match="pipe"):
+        read_scan(tmp_path / "pipe.png")
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32])

@@ -79,7 +79,11 @@ def segment_dir(
         ),
     ] = None,
     deidentify: Annotated[
-        bool, typer.Option("--deidentify", help="Leave the patient out of those objects.")
+        bool,
+        typer.Option(
+            "--deidentify",
+            help="Leave the patient out of those objects, and of pictures what is beside a region.",
+        ),
     ] = False,
     keep_identifiers: Annotated[
         bool,

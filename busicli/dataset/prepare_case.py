@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from busicli.errors import InputError
 from busicli.files import sha256_bytes
-from busicli.images import MAX_PIXELS, decode_mask, decode_scan, encode_bitmap
+from busicli.images import MAX_PIXELS, decode_mask, decode_scan, encode_bitmap, read_scan
 from busicli.preprocess import network_image, network_mask
 from busicli.records import Failed, Image, Mask, ScanPrint, SourceCase
 from busicli.settings import PreprocessSettings
@@ -47,7 +47,7 @@ class CasePreparation:
         faults: list[Failed] = []
         data, scan, masks = b"", None, []
         with _noted(source.scan, faults):
-            data = source.scan.read_bytes()
+            data = read_scan(source.scan, max_pixels=self.max_pixels)
             scan = decode_scan(data, max_pixels=self.max_pixels)
         for path in source.masks:
             with _noted(path, faults):
@@ -91,7 +91,7 @@ def _noted(path: Path, faults: list[Failed]) -> Iterator[None]:
 
 
 def _mask_like(scan: Image | None, path: Path, max_pixels: int) -> Mask:
-    mask = decode_mask(path.read_bytes(), max_pixels=max_pixels)
+    mask = decode_mask(read_scan(path, max_pixels=max_pixels), max_pixels=max_pixels)
     if scan is not None and mask.shape != scan.shape[:2]:
         raise InputError(
             f"is {mask.shape[0]} x {mask.shape[1]} px but its scan is "

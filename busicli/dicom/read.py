@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from busicli.dicom import lossless
 from busicli.dicom.codestream import picture_size
-from busicli.dicom.regions import scale_of
+from busicli.dicom.regions import Box, boxes_of, scale_of
 from busicli.errors import InputError
 from busicli.images import check_pixels
 from busicli.records import Image, Scale
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 PREAMBLE = 128
 MAX_INFLATED = 64 * 2**20
 """Bytes that a deflated file may hold; its header cannot be read without inflating it."""
+MAX_BITS = 16
 ULTRASOUND = "US"
 """The modality: secondary captures of ultrasound carry it too."""
 _ULTRASOUND_CLASSES = (
@@ -63,6 +64,10 @@ class DicomScan:
     header: "Dataset"
     """With its pixels still as they are stored."""
     scale: Scale
+    boxes: tuple[Box, ...]
+    """Where the header says that ultrasound is."""
+    says_no_text: bool
+    """Whether the header says that nothing is burned into the pixels."""
 
     def frames(self) -> Iterator[Image]:
         """Each frame as (rows, columns, 3) uint8 RGB, in order; InputError where one is damaged."""
@@ -87,7 +92,12 @@ def open_dicom(data: bytes, *, max_pixels: int) -> DicomScan:
         _check_kind(header)
         _check_pixel_description(header, max_pixels)
         _check_codestreams(header)
-        return DicomScan(header=header, scale=scale_of(header))
+        return DicomScan(
+            header=header,
+            scale=scale_of(header),
+            boxes=boxes_of(header),
+            says_no_text=header.get("BurnedInAnnotation") == "NO",
+        )
 
 
 def frame_count(header: "Dataset") -> int:
@@ -136,7 +146,10 @@ def _check_pixel_description(header: "Dataset", max_pixels: int) -> None:
     frames = frame_count(header)
     if min(rows, columns, frames) < 1:
         raise InputError(f"says that it has {rows} rows, {columns} columns and {frames} frames.")
-    check_pixels(rows * columns * frames, max_pixels)
+    check_pixels(rows * columns, max_pixels, frames=frames)
+    bits = int(header.BitsStored)
+    if not 1 <= bits <= MAX_BITS:
+        raise InputError(f"has {bits} bits a sample; 1 to {MAX_BITS} are read.")
     syntax = header.file_meta.get("TransferSyntaxUID")
     if syntax is None:
         raise InputError("does not say how its pixels are stored (no transfer syntax).")
@@ -214,7 +227,11 @@ def _rgb(values: NDArray[Any], header: "Dataset") -> Image:
 
 
 def _grey(values: NDArray[Any], header: "Dataset") -> NDArray[np.uint8]:
-    """Through the header's rescaling and window, as a viewer shows it, to 8 bits."""
+    """Through the header's rescaling and window, as a viewer shows it, to 8 bits.
+
+    Worked out for every value that can occur instead of for every pixel: a large scan's floats
+    would need eight times its memory.
+    """
     from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 
     bits, signed = int(header.BitsStored), bool(header.PixelRepresentation)
@@ -222,8 +239,11 @@ def _grey(values: NDArray[Any], header: "Dataset") -> NDArray[np.uint8]:
     slope = float(header.get("RescaleSlope", 1))
     intercept = float(header.get("RescaleIntercept", 0))
     ends = low * slope + intercept, high * slope + intercept
-    shown = apply_voi_lut(apply_modality_lut(values, header), header)
-    return _stretched(shown, min(ends), max(ends))
+    every = np.arange(low, high + 1, dtype=values.dtype)
+    shown = apply_voi_lut(apply_modality_lut(every, header), header)
+    return _stretched(shown, min(ends), max(ends))[
+        np.clip(values.astype(np.int32), low, high) - low
+    ]
 
 
 def _stretched(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:

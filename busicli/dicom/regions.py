@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 TWO_DIMENSIONAL, TISSUE, CENTIMETRES = 1, 1, 3
+Box = tuple[int, int, int, int]
+"""First row, first column, and behind the last row and column."""
 PLAUSIBLE_MM = (0.005, 1.0)
 """No ultrasound scan of a breast has smaller or larger pixels."""
 _TOLERANCE = 0.01
@@ -43,7 +45,17 @@ def scale_of(header: "Dataset") -> Scale:
     return Scale(origin="ultrasound regions of the file", regions=regions)
 
 
-def _box(item: "Dataset") -> tuple[int, int, int, int] | None:
+def boxes_of(header: "Dataset") -> tuple[Box, ...]:
+    """Where ultrasound is, by the header: every region of it, tissue or curve; none where one of
+    them reaches out of the picture. What a scanner writes of a patient stands beside them.
+    """
+    boxes = [_box(item) for item in header.get("SequenceOfUltrasoundRegions") or []]
+    size = int(header.Rows), int(header.Columns)
+    whole = tuple(box for box in boxes if box and _is_inside(box, size))
+    return whole if len(whole) == len(boxes) else ()
+
+
+def _box(item: "Dataset") -> Box | None:
     names = ("MinY0", "MinX0", "MaxY1", "MaxX1")
     corners = [item.get(f"RegionLocation{name}") for name in names]
     if not all(isinstance(corner, int) for corner in corners):
@@ -52,7 +64,7 @@ def _box(item: "Dataset") -> tuple[int, int, int, int] | None:
     return top, left, last_row + 1, last_column + 1
 
 
-def _is_inside(box: tuple[int, int, int, int], size: tuple[int, int]) -> bool:
+def _is_inside(box: Box, size: tuple[int, int]) -> bool:
     top, left, bottom, right = box
     return 0 <= top < bottom <= size[0] and 0 <= left < right <= size[1]
 

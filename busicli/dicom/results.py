@@ -34,6 +34,14 @@ class Maker:
     version: str
     """Of busicli."""
     deidentified: bool
+    variant: str = ""
+    """What else a result depends on: another one gets other identifiers."""
+
+    @property
+    def seed(self) -> tuple[str, ...]:
+        """All that decides a result beside the scan."""
+        private = "deidentified" if self.deidentified else ""
+        return MAKER, self.version, self.weights_sha256, self.variant, private
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +100,7 @@ def report(source: "Dataset", findings: Sequence[Finding], frames: int, maker: M
     observer = hd.sr.ObserverContext(
         observer_type=codes.DCM.Device,
         observer_identifying_attributes=hd.sr.DeviceObserverIdentifyingAttributes(
-            uid=generate_uid(entropy_srcs=[MAKER, maker.version, maker.weights_sha256]),
+            uid=generate_uid(entropy_srcs=list(maker.seed)),
             name=MAKER,
             manufacturer_name=MAKER,
             model_name=maker.weights,
@@ -141,7 +149,7 @@ def capture(source: "Dataset", painted: Image, frame: int, maker: Maker) -> "Dat
 def _identity(source: "Dataset", kind: Kind, number: int, maker: Maker) -> dict[str, Any]:
     from pydicom.uid import generate_uid
 
-    seed = [kind, MAKER, maker.version, maker.weights_sha256]
+    seed = [kind, *maker.seed]
     return {
         "series_instance_uid": generate_uid(entropy_srcs=[*seed, source.StudyInstanceUID]),
         "series_number": SERIES_NUMBERS[kind],
@@ -251,7 +259,7 @@ def _tracked(source: "Dataset", frame: int, lesion: int, maker: Maker) -> Any:
     import highdicom as hd
     from pydicom.uid import generate_uid
 
-    parts = [MAKER, maker.version, maker.weights_sha256, source.SOPInstanceUID]
+    parts = [*maker.seed, source.SOPInstanceUID]
     name = f"frame {frame} lesion {lesion}" if lesion else "no lesion"
     return hd.sr.TrackingIdentifier(uid=generate_uid(entropy_srcs=[*parts, name]), identifier=name)
 

@@ -101,6 +101,10 @@ class OpenVinoEngine:
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(streams):
             self._idle.put(graph.create_infer_request())
+        # OpenVINO's binding makes tables of its own on first use, letting go of Python's lock while
+        # it holds C++'s: two threads that use it first at once wait for each other for ever.
+        size = int(graph.inputs[0].shape[1])
+        self.probabilities(np.zeros((1, size, size, 3), np.uint8))
 
     def probabilities(self, images: Images) -> NDArray[np.float32]:
         """(N, size, size, 3) uint8 to (N, size, size) float32, on all streams that are idle."""

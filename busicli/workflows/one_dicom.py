@@ -6,7 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from busicli.dicom.read import DicomScan, reading
+from busicli.dicom.regions import Box
 from busicli.dicom.results import Finding, Kind, Maker, capture, report, segmentation
 from busicli.dicom.source import source_of
 from busicli.errors import InputError
@@ -56,6 +59,40 @@ def check_wanted(scan: DicomScan, steps: DicomSteps) -> None:
         source_of(scan.header, deidentified=steps.maker.deidentified)
 
 
+def shown_frames(
+    scan: DicomScan, frames: tuple[Image, ...], steps: DicomSteps
+) -> tuple[Image, ...]:
+    """The frames as pictures for people may show them: deidentified, black where the header says
+    that no ultrasound is, for there the scanner writes whose scan it is.
+    """
+    if not (steps.maker.deidentified and scan.boxes):
+        return frames
+    return tuple(_only_boxes(frame, scan.boxes) for frame in frames)
+
+
+def _only_boxes(frame: Image, boxes: Sequence[Box]) -> Image:
+    shown = np.zeros_like(frame)
+    for top, left, bottom, right in boxes:
+        shown[top:bottom, left:right] = frame[top:bottom, left:right]
+    return shown
+
+
+def left_out(scan: DicomScan | None, frames: int, steps: DicomSteps) -> str:
+    """Why an object that was asked for is not there; empty where all are."""
+    if scan is None:
+        return "the scan is no DICOM object"
+    why = []
+    if frames > 1 and "seg" in steps.kinds:
+        why.append("a cine has no segmentation object")
+    if "sc" in steps.kinds and not _may_capture(scan, steps):
+        why.append("a capture may show whose scan it is, for no ultrasound region is described")
+    return "; ".join(why)
+
+
+def _may_capture(scan: DicomScan, steps: DicomSteps) -> bool:
+    return not steps.maker.deidentified or bool(scan.boxes) or scan.says_no_text
+
+
 def dicom_results(
     scan: DicomScan,
     frames: Sequence[Image],
@@ -63,10 +100,10 @@ def dicom_results(
     found: Sequence[Sequence[tuple[Lesion, LesionMm | None]]],
     steps: DicomSteps,
 ) -> Iterator[Result]:
-    """The objects asked for; a segmentation only of a scan of one frame.
+    """The objects asked for, but those that `left_out` names.
 
-    `masks` and `found` go with the frames. Raises InputError where the scan's header holds what no
-    object may take over.
+    `frames` are those of `shown_frames`; `masks` and `found` go with them. Raises InputError where
+    the scan's header holds what no object may take over.
     """
     if not steps.kinds:
         return
@@ -89,7 +126,7 @@ def dicom_results(
             ]
             made = report(source, findings, len(frames), maker)
             yield Result(kind="sr", frame=0, data=_written(made))
-        if "sc" in steps.kinds:
+        if "sc" in steps.kinds and _may_capture(scan, steps):
             for number, (frame, mask) in enumerate(zip(frames, masks, strict=True), start=1):
                 made = capture(source, painted(frame, outline(mask)), number, maker)
                 yield Result(kind="sc", frame=number, data=_written(made))

@@ -19,6 +19,7 @@ from busicli.images import (
     encode_mask,
     encode_overlay,
     encode_probability,
+    read_scan,
 )
 from busicli.interpret import interpret
 from busicli.layout import Layout
@@ -28,7 +29,15 @@ from busicli.preprocess import network_image
 from busicli.records import Image, Lesion, LesionMm, Mask, Probability, Region, Scale, Spacing
 from busicli.report.thumbnail import encode_thumbnail
 from busicli.settings import Choices, ConfidenceSettings, PreprocessSettings
-from busicli.workflows.one_dicom import DicomSteps, Result, check_wanted, dicom_results, identifiers
+from busicli.workflows.one_dicom import (
+    DicomSteps,
+    Result,
+    check_wanted,
+    dicom_results,
+    identifiers,
+    left_out,
+    shown_frames,
+)
 from busicli.worklist import Work
 
 Row = dict[str, Any]
@@ -59,6 +68,8 @@ class Opened:
     work: Work
     sha256: str
     frames: tuple[Image, ...]
+    shown: tuple[Image, ...]
+    """The frames as overlays and other pictures may show them."""
     inputs: NDArray[np.uint8] = field(repr=False)
     """(frames, size, size, 3)."""
     scale: Scale
@@ -84,7 +95,7 @@ def open_scan(work: Work, steps: Steps, earlier: Row | None) -> Opened | Row:
         status = "skipped" if work.skip else "failed"
         return _row(work, status, work.skip or work.fault)
     try:
-        data = work.path.read_bytes()
+        data = read_scan(work.path, max_pixels=steps.max_pixels)
         sha256 = sha256_bytes(data)
         if earlier is not None and _unchanged(earlier, work, sha256, steps):
             return earlier
@@ -104,6 +115,7 @@ def open_scan(work: Work, steps: Steps, earlier: Row | None) -> Opened | Row:
         work=work,
         sha256=sha256,
         frames=frames,
+        shown=frames if dicom is None else shown_frames(dicom, frames, steps.dicom),
         inputs=inputs,
         scale=scale,
         dicom=dicom,
@@ -154,7 +166,7 @@ def finish_scan(
         row["dicom"] = [
             {"kind": r.kind, "frame": r.frame, "path": _below(path, steps)} for path, r in written
         ]
-        row["dicom_left_out"] = _left_out(opened, steps)
+        row["dicom_left_out"] = left_out(opened.dicom, len(frames), steps.dicom)
     seconds = opened.seconds + network_seconds + time.monotonic() - started
     return {**row, **whose, "milliseconds": round(1000 * seconds, 1)}
 
@@ -183,7 +195,7 @@ def decoded(
 
 
 def _frame(opened: Opened, index: int, probability: Probability, steps: Steps) -> _Frame:
-    scan = opened.frames[index]
+    scan = opened.shown[index]
     settings = steps.preprocess, steps.chosen
     said = interpret(probability, scan.shape[:2], settings, opened.scale)
     place = opened.work.relative, index + 1, len(opened.frames)
@@ -204,7 +216,7 @@ def _dicom_files(
         return
     masks = [frame.mask for frame in frames]
     found = [frame.found for frame in frames]
-    for result in dicom_results(opened.dicom, opened.frames, masks, found, steps.dicom):
+    for result in dicom_results(opened.dicom, opened.shown, masks, found, steps.dicom):
         place = opened.work.relative, result.frame, len(frames)
         yield steps.layout.dicom(*place, result.kind), result
 
@@ -214,14 +226,6 @@ def _whose(opened: Opened, steps: Steps) -> Row:
     if opened.dicom is None or not steps.dicom.keep_identifiers:
         return {}
     return {"identifiers": identifiers(opened.dicom)}
-
-
-def _left_out(opened: Opened, steps: Steps) -> str:
-    """Why an object that was asked for is not there; empty where all are."""
-    if opened.dicom is None:
-        return "the scan is no DICOM object"
-    cine = len(opened.frames) > 1 and "seg" in steps.dicom.kinds
-    return "a cine has no segmentation object" if cine else ""
 
 
 def _millimetres(scale: Scale, frames: Sequence[_Frame]) -> str:

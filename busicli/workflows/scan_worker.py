@@ -81,6 +81,7 @@ def _dicom_steps(request: SegmentRequest, card: Card, card_sha256: str) -> Dicom
         weights_sha256=card_sha256,
         version=versions()["busicli"],
         deidentified=request.deidentify,
+        variant="mirrored too" if request.mirror else "",
     )
     return DicomSteps(kinds=request.dicom, maker=maker, keep_identifiers=request.keep_identifiers)
 

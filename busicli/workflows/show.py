@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from busicli.errors import InputError
-from busicli.images import MAX_PIXELS, painted
+from busicli.images import MAX_PIXELS, painted, read_scan
 from busicli.interpret import interpret
 from busicli.outline import outline
 from busicli.predict import EngineRequest, choose_engine
@@ -53,7 +53,7 @@ def show(request: ShowRequest) -> ShowOutcome:
     folder, pinned = locate(request.weights)
     card = read_card(folder, pinned_sha256=request.weights_sha256 or pinned)
     try:
-        data = request.scan.read_bytes()
+        data = read_scan(request.scan, max_pixels=request.max_pixels)
         frames, scale, _ = decoded(data, spacing=request.spacing, max_pixels=request.max_pixels)
     except OSError as error:
         raise InputError(f"{request.scan} cannot be read: {error.strerror}.") from error
