@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 TIMED = ("run.json", "manifest.jsonl", "report.html")
-PARTS = 4
+PARTS = 10
 
 
 def rows(out: Path) -> list[dict]:
@@ -54,7 +54,7 @@ def test_merged_the_parts_are_the_whole_byte_for_byte(parts, whole, call, tree, 
     out = copied(parts, tmp_path)
     ended = call("merge", out)
     assert ended.status == 3  # a scan failed
-    assert "4 parts: 24 scans segmented, 1 failed" in ended.out
+    assert f"{PARTS} parts: 24 scans segmented, 1 failed" in ended.out
     merged, expected = tree(out), tree(whole)
     names = {name for name in expected if not name.startswith(".busicli/")}
     assert {name for name in merged if not name.startswith(".busicli/")} == names
@@ -82,19 +82,19 @@ def test_missing_parts_are_named(parts, call, tmp_path):
         (out / f".busicli/part-000{number}/part.json").unlink()
     ended = call("merge", out)
     assert ended.status == 1
-    assert "lacks 2 of 4 parts (2, 4)" in ended.err
+    assert f"lacks 2 of {PARTS} parts (2, 4)" in ended.err
     assert not (out / "manifest.jsonl").exists()
 
 
 def test_another_number_of_parts_is_refused(parts, ward, call):
     ended = call("segment-dir", ward, parts, "--part", "1/5")
     assert ended.status == 1
-    assert "is written in 4 parts, not 5" in ended.err
+    assert f"is written in {PARTS} parts, not 5" in ended.err
 
 
 def test_a_whole_run_and_parts_do_not_share_a_folder(parts, whole, ward, call):
     assert "holds a run in parts" in call("segment-dir", ward, parts).err
-    assert "was not in parts" in call("segment-dir", ward, whole, "--part", "1/4").err
+    assert "was not in parts" in call("segment-dir", ward, whole, "--part", f"1/{PARTS}").err
 
 
 def test_a_folder_without_parts_is_not_merged(whole, call):
@@ -105,7 +105,7 @@ def test_a_folder_without_parts_is_not_merged(whole, call):
 
 def test_parts_of_other_settings_do_not_fit(parts, ward, call, tmp_path):
     out = copied(parts, tmp_path)
-    call("segment-dir", ward, out, "--part", "3/4", "--no-overlays")
+    call("segment-dir", ward, out, "--part", f"3/{PARTS}", "--no-overlays")
     ended = call("merge", out)
     assert ended.status == 1
     assert "parts 1 and 3" in ended.err
@@ -116,7 +116,7 @@ def test_parts_that_saw_other_scans_do_not_fit(parts, ward, call, tmp_path):
     out, more = copied(parts, tmp_path), tmp_path / "more"
     shutil.copytree(ward, more)
     shutil.copy(more / "benign" / "phantom-01.png", more / "new.png")
-    call("segment-dir", more, out, "--part", "2/4")
+    call("segment-dir", more, out, "--part", f"2/{PARTS}")
     ended = call("merge", out)
     assert ended.status == 1
     assert "parts 1 and 2" in ended.err
@@ -132,7 +132,7 @@ def test_a_part_that_was_stopped_names_the_scan_it_stopped_at(parts, ward, call,
     assert ended.status == 1
     assert "part 2" in ended.err
     assert "benign/phantom-07.png the first" in ended.err
-    assert call("segment-dir", ward, out, "--part", "2/4").status in (0, 3)
+    assert call("segment-dir", ward, out, "--part", f"2/{PARTS}").status in (0, 3)
     assert call("merge", out).status == 3
 
 

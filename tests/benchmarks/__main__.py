@@ -49,7 +49,7 @@ def measure(dataset: Path, scratch: Path, *, memory: bool) -> dict[str, object]:
     """
     every = [path for path in sorted(dataset.rglob("*.png")) if "_mask" not in path.stem]
     scans = every[:: max(1, len(every) // SCANS)][:SCANS]
-    folder = _linked(scans, len(scans), scratch / "scans")
+    folder = linked(scans, len(scans), scratch / "scans")
     start = start_up(scans[0], scratch)
     done = jobs(folder, len(scans), scratch)
     prepared = preparing(dataset, scratch)
@@ -82,9 +82,7 @@ def measure(dataset: Path, scratch: Path, *, memory: bool) -> dict[str, object]:
 
 def _memory(scans: list[Path], scratch: Path) -> dict[str, object]:
     few, many = (
-        spent(
-            ["segment-dir", _linked(scans, count, scratch / f"{count}"), scratch / f"out-{count}"]
-        )
+        spent(["segment-dir", linked(scans, count, scratch / f"{count}"), scratch / f"out-{count}"])
         for count in (500, 5000)
     )
     return {
@@ -94,7 +92,7 @@ def _memory(scans: list[Path], scratch: Path) -> dict[str, object]:
     }
 
 
-def _linked(scans: list[Path], count: int, folder: Path) -> Path:
+def linked(scans: list[Path], count: int, folder: Path) -> Path:
     """A folder of `count` links to the scans, some to the same."""
     folder.mkdir()
     for number in range(count):
