@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 NUMBERS = "model.safetensors"
 CARD = "card.json"
+DEFAULT_WEIGHTS = "improved-unet"
+"""Those that ship and are taken where none are named."""
 SHIPPED = "busicli.shipped"
 """The package that the top-level folder `weights/` becomes."""
 

@@ -19,7 +19,7 @@ from busicli.records import Case, ImageScore, Probability, Split
 from busicli.results.scores import figures_of, per_image_csv, summarise, trust
 from busicli.settings import Choices
 from busicli.similarity import hash_distances
-from busicli.weights import CARD, Card, load_model, locate, read_card
+from busicli.weights import CARD, DEFAULT_WEIGHTS, Card, load_model, locate, read_card
 from busicli.workflows.run_folder import newest_run
 from busicli.workflows.scored_pictures import comparison, examples_of, native_mask
 from busicli.workflows.scores_folder import (
@@ -30,7 +30,6 @@ from busicli.workflows.scores_folder import (
     write_results,
 )
 
-DEFAULT_WEIGHTS = "improved-unet"
 NEAR_COPY_BITS = 10
 """Differing bits of 64 up to which two perceptual hashes count as near copies: on BUSI it finds
 86 % of the pairs that grouping finds from the pixels, and 2 % of scans have one too many."""

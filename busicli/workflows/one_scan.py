@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from busicli.dicom.read import DicomScan, NotUltrasoundError, is_dicom, open_dicom
+from busicli.dicom.read import DicomScan, NotUltrasoundError
 from busicli.errors import InputError
 from busicli.files import sha256_bytes, sha256_file, write_whole
 from busicli.images import (
     SUFFIXES,
     NotAPictureError,
-    decode_frames,
     encode_mask,
     encode_overlay,
     encode_probability,
@@ -26,8 +25,9 @@ from busicli.layout import Layout
 from busicli.names import written_name
 from busicli.outline import outline
 from busicli.preprocess import network_image
-from busicli.records import Image, Lesion, LesionMm, Mask, Probability, Region, Scale, Spacing
+from busicli.records import Image, Lesion, LesionMm, Mask, Probability, Scale, Spacing
 from busicli.report.thumbnail import encode_thumbnail
+from busicli.scan_file import decode_file
 from busicli.settings import Choices, ConfidenceSettings, PreprocessSettings
 from busicli.workflows.one_dicom import (
     DicomSteps,
@@ -99,7 +99,8 @@ def open_scan(work: Work, steps: Steps, earlier: Row | None) -> Opened | Row:
         sha256 = sha256_bytes(data)
         if earlier is not None and _unchanged(earlier, work, sha256, steps):
             return earlier
-        frames, scale, dicom = decoded(data, spacing=steps.spacing, max_pixels=steps.max_pixels)
+        found = decode_file(data, spacing=steps.spacing, max_pixels=steps.max_pixels)
+        frames, dicom = found.frames, found.dicom
         if dicom is not None:
             check_wanted(dicom, steps.dicom)
     except (NotAPictureError, NotUltrasoundError) as error:
@@ -117,7 +118,7 @@ def open_scan(work: Work, steps: Steps, earlier: Row | None) -> Opened | Row:
         frames=frames,
         shown=frames if dicom is None else shown_frames(dicom, frames, steps.dicom),
         inputs=inputs,
-        scale=scale,
+        scale=found.scale,
         dicom=dicom,
         seconds=time.monotonic() - started,
     )
@@ -169,29 +170,6 @@ def finish_scan(
         row["dicom_left_out"] = left_out(opened.dicom, len(frames), steps.dicom)
     seconds = opened.seconds + network_seconds + time.monotonic() - started
     return {**row, **whose, "milliseconds": round(1000 * seconds, 1)}
-
-
-def decoded(
-    data: bytes, *, spacing: Spacing | None, max_pixels: int
-) -> tuple[tuple[Image, ...], Scale, DicomScan | None]:
-    """A file's frames, how their pixels become millimetres, and the DICOM object if it is one.
-
-    `spacing` is for pictures. Raises NotAPictureError, NotUltrasoundError or InputError.
-    """
-    if is_dicom(data):
-        scan = open_dicom(data, max_pixels=max_pixels)
-        return tuple(scan.frames()), scan.scale, scan
-    try:
-        frames = tuple(decode_frames(data, max_pixels=max_pixels))
-    except NotAPictureError as error:
-        raise NotAPictureError(
-            "is no scan; PNG, JPEG, BMP, TIFF or DICOM ultrasound is needed."
-        ) from error
-    if spacing is None:
-        return frames, Scale(origin="none: the picture's spacing was not given"), None
-    rows, columns = map(int, np.max([frame.shape[:2] for frame in frames], axis=0))
-    whole = Region(box=(0, 0, rows, columns), spacing=spacing, begins_at_skin=False)
-    return frames, Scale(origin="--pixel-spacing", regions=(whole,)), None
 
 
 def _frame(opened: Opened, index: int, probability: Probability, steps: Steps) -> _Frame:

@@ -11,9 +11,9 @@ from busicli.images import MAX_PIXELS
 from busicli.parts import Part
 from busicli.predict import EngineName, PrecisionName
 from busicli.records import Spacing
+from busicli.weights import DEFAULT_WEIGHTS
 
 Row = dict[str, Any]
-DEFAULT_WEIGHTS = "improved-unet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,17 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from busicli.api import load_weights, read_file, segment
 from busicli.errors import InputError
-from busicli.images import MAX_PIXELS, painted, read_scan
-from busicli.interpret import interpret
+from busicli.images import MAX_PIXELS, painted
 from busicli.outline import outline
-from busicli.predict import EngineRequest, choose_engine
-from busicli.preprocess import network_image
 from busicli.records import Image, Lesion, LesionMm, Spacing
-from busicli.settings import Choices
-from busicli.weights import locate, read_card
-from busicli.workflows.one_scan import decoded
-from busicli.workflows.segment_request import DEFAULT_WEIGHTS
+from busicli.weights import DEFAULT_WEIGHTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,30 +45,19 @@ def show(request: ShowRequest) -> ShowOutcome:
 
     Raises InputError where the file is no scan, or has no such frame.
     """
-    folder, pinned = locate(request.weights)
-    card = read_card(folder, pinned_sha256=request.weights_sha256 or pinned)
-    try:
-        data = read_scan(request.scan, max_pixels=request.max_pixels)
-        frames, scale, _ = decoded(data, spacing=request.spacing, max_pixels=request.max_pixels)
-    except OSError as error:
-        raise InputError(f"{request.scan} cannot be read: {error.strerror}.") from error
-    except InputError as error:
-        raise InputError(f"{request.scan} {error}") from error
-    if request.frame > len(frames):
+    weights = load_weights(request.weights, sha256=request.weights_sha256, plugins=request.plugins)
+    found = read_file(request.scan, spacing=request.spacing, max_pixels=request.max_pixels)
+    if request.frame > len(found.frames):
         raise InputError(
-            f"{request.scan} has {len(frames)} frames; there is no frame {request.frame}."
+            f"{request.scan} has {len(found.frames)} frames; there is no frame {request.frame}."
         )
-    scan = frames[request.frame - 1]
-    engine, _ = choose_engine(EngineRequest(streams=1), folder, card, request.plugins)
-    probability = engine.probabilities(network_image(scan, card.preprocess)[None])[0]
-    chosen = Choices(postprocess=card.postprocess, confidence=card.confidence)
-    said = interpret(probability, scan.shape[:2], (card.preprocess, chosen), scale)
-    trusted, trust = said.confidence, card.confidence
+    scan = found.frames[request.frame - 1]
+    said = segment(scan, weights, spacing=found.scale)
     return ShowOutcome(
         picture=painted(scan, outline(said.mask)),
-        frames=len(frames),
-        found=said.found,
-        confidence=trusted,
-        review=trust is not None and trusted is not None and trusted < trust.review_below,
-        millimetres=scale.origin,
+        frames=len(found.frames),
+        found=tuple(zip(said.lesions, said.lesions_mm, strict=True)),
+        confidence=said.confidence,
+        review=said.review,
+        millimetres=found.scale.origin,
     )

@@ -1,0 +1,164 @@
+"""What other programs call: the layer that the commands use, with arrays in and records out.
+
+>>> from busicli import evaluate
+>>> left, shifted = np.array([[1, 1, 0, 0]], bool), np.array([[0, 1, 1, 0]], bool)
+>>> evaluate(left, shifted).dice
+0.5
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from busicli.errors import InputError
+from busicli.images import MAX_PIXELS, read_scan
+from busicli.interpret import interpret
+from busicli.metrics import image_score
+from busicli.predict import Engine, EngineRequest, choose_engine
+from busicli.predict.choose import EngineName, PrecisionName
+from busicli.preprocess import network_image
+from busicli.records import (
+    Image,
+    ImageScore,
+    Lesion,
+    LesionMm,
+    Mask,
+    Probability,
+    Scale,
+    Spacing,
+)
+from busicli.scan_file import ScanFile, decode_file, scale_of_all
+from busicli.settings import Choices
+from busicli.weights import DEFAULT_WEIGHTS, Card, locate, read_card
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """Weights whose hashes were checked, with an engine that runs them; threads may share them."""
+
+    card: Card = field(repr=False)
+    """How they must be used, what they were trained on, how they scored."""
+    engine: Engine = field(repr=False)
+    note: str = ""
+    """Why the engine is not the first choice; empty where it is."""
+
+    @property
+    def name(self) -> str:
+        """Their own name."""
+        return self.card.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segmentation:
+    """What is said of one frame, at its own size."""
+
+    mask: Mask = field(repr=False)
+    """(rows, columns) bool."""
+    probability: Probability = field(repr=False)
+    """(rows, columns) float32 in [0, 1]."""
+    lesions: tuple[Lesion, ...]
+    """Each lesion of the mask, largest first; lengths in pixels."""
+    lesions_mm: tuple[LesionMm | None, ...]
+    """The same lesions in millimetres; None where those are not certain."""
+    confidence: float | None
+    """That the mask is good, in [0, 1]; None where the weights cannot tell."""
+    review: bool
+    """Whether that is so low that a person should look first."""
+
+
+def load_weights(
+    name_or_folder: str | Path = DEFAULT_WEIGHTS,
+    *,
+    sha256: str | None = None,
+    engine: EngineName = "auto",
+    precision: PrecisionName = "auto",
+    threads: int = 1,
+    plugins: Sequence[Path] = (),
+) -> Weights:
+    """Weights that ship, by name, or those in a folder; hashes are checked before all else.
+
+    `sha256` pins the card of a folder, `plugins` are files that declare its architecture, `threads`
+    is how many will call `segment` at once. Raises InputError where the weights are not there, are
+    refused or need what is not installed.
+    """
+    folder, pinned = locate(str(name_or_folder))
+    card = read_card(folder, pinned_sha256=sha256 or pinned)
+    wanted = EngineRequest(name=engine, precision=precision, streams=threads)
+    found, note = choose_engine(wanted, folder, card, plugins)
+    return Weights(card=card, engine=found, note=note)
+
+
+def read_file(
+    path: str | Path, *, spacing: Spacing | None = None, max_pixels: int = MAX_PIXELS
+) -> ScanFile:
+    """The frames of a PNG, JPEG, BMP, TIFF or DICOM ultrasound file, and what is known of their
+    millimetres.
+
+    `spacing` is for pictures; DICOM objects say themselves. Raises InputError where it holds no
+    scan, is damaged or too large, or cannot be read; no text of the file stands in the message.
+    """
+    try:
+        data = read_scan(Path(path), max_pixels=max_pixels)
+        return decode_file(data, spacing=spacing, max_pixels=max_pixels)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    except InputError as error:
+        raise type(error)(f"{path} {error}") from error
+
+
+def segment(
+    scan: Image | NDArray[np.uint8],
+    weights: Weights,
+    *,
+    spacing: Spacing | Scale | None = None,
+) -> Segmentation:
+    """The lesions of one frame: (rows, columns, 3) uint8 RGB or (rows, columns) uint8 grey.
+
+    The weights' own settings are used throughout, as `busicli segment-dir` does. `spacing` is the
+    pixels' size, or a file's scale (`read_file(...).scale`). The scan is not changed. Raises
+    InputError for arrays of other shapes or types and for an empty one.
+    """
+    image = _checked(scan)
+    rows, columns = image.shape[:2]
+    if isinstance(spacing, Spacing):
+        spacing = scale_of_all((rows, columns), spacing, "given")
+    card = weights.card
+    chosen = Choices(postprocess=card.postprocess, confidence=card.confidence)
+    probability = weights.engine.probabilities(network_image(image, card.preprocess)[None])[0]
+    scale = spacing or Scale(origin="none: it was not given")
+    said = interpret(probability, (rows, columns), (card.preprocess, chosen), scale)
+    trust, trusted = card.confidence, said.confidence
+    return Segmentation(
+        mask=said.mask,
+        probability=said.probability,
+        lesions=tuple(lesion for lesion, _ in said.found),
+        lesions_mm=tuple(millimetres for _, millimetres in said.found),
+        confidence=trusted,
+        review=trust is not None and trusted is not None and trusted < trust.review_below,
+    )
+
+
+def evaluate(predicted: Mask, reference: Mask, *, case: str = "", label: str = "") -> ImageScore:
+    """How a (rows, columns) bool mask compares with its reference of the same shape: Dice, IoU,
+    HD95 in pixels, missed lesions, areas.
+
+    What is undefined is NaN: Dice of two empty masks, HD95 unless both hold a lesion. Raises
+    InputError where the shapes differ or a mask is not boolean.
+    """
+    return image_score(predicted, reference, case=case, dataset="", label=label, group=0)
+
+
+def _checked(scan: NDArray[np.uint8]) -> Image:
+    if scan.dtype != np.uint8 or scan.ndim not in (2, 3) or not scan.size:
+        raise InputError(
+            f"the scan is of shape {scan.shape} and type {scan.dtype}; (rows, columns) or "
+            "(rows, columns, 3) of uint8 are needed."
+        )
+    if scan.ndim == 2:
+        return np.repeat(scan[..., None], 3, axis=2)
+    if scan.shape[2] != 3:
+        raise InputError(f"the scan has {scan.shape[2]} channels; 3 are needed, or none for grey.")
+    return scan

@@ -1,0 +1,107 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from dicom_maker import region, ultrasound
+from PIL import Image
+
+import busicli
+from busicli import InputError, Scale, Spacing, evaluate, load_weights, read_file, segment
+
+LEFT = np.array([[1, 1, 0, 0]], bool)
+SHIFTED = np.array([[0, 1, 1, 0]], bool)
+
+
+@pytest.fixture(scope="module")
+def weights():
+    return load_weights()
+
+
+@pytest.fixture(scope="module")
+def phantom(scans):
+    return next(scans.glob("malignant/*[0-9].png"))
+
+
+def test_a_mask_is_that_of_the_command(weights, phantom, call, tmp_path):
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    (folder / "scan.png").symlink_to(phantom)
+    call("segment-dir", folder, tmp_path / "out")
+    written = np.asarray(Image.open(tmp_path / "out/masks/scan.png")) > 0
+    scan = read_file(phantom)
+    found = segment(scan.frames[0], weights, spacing=scan.scale)
+    assert (found.mask == written).all()
+    assert len(found.lesions) == len(found.lesions_mm) == 1
+    assert found.lesions_mm == (None,)
+    assert 0 <= found.confidence <= 1
+
+
+def test_a_grey_array_is_taken_as_it_is(weights, phantom):
+    colour = read_file(phantom).frames[0]
+    grey = colour[..., 0].copy()
+    assert (segment(grey, weights).probability == segment(colour, weights).probability).all()
+    assert (grey == colour[..., 0]).all()
+
+
+def test_millimetres_follow_a_given_spacing(weights, phantom):
+    scan = read_file(phantom).frames[0]
+    found = segment(scan, weights, spacing=Spacing(row_mm=0.2, column_mm=0.2))
+    (lesion,), (millimetres,) = found.lesions, found.lesions_mm
+    assert millimetres.area_mm2 == pytest.approx(lesion.area_px * 0.04)
+    assert millimetres.depth_mm is None
+
+
+def test_a_dicom_file_brings_its_own_scale(weights, tmp_path):
+    grey = (np.arange(60 * 80).reshape(60, 80) % 251).astype(np.uint8)
+    data = ultrasound(np.stack([grey, grey]), regions=[region((0, 0, 59, 79), 0.01, 0.02)])
+    (tmp_path / "IM0001").write_bytes(data)
+    found = read_file(tmp_path / "IM0001")
+    assert len(found.frames) == 2
+    assert found.scale.regions[0].spacing == Spacing(row_mm=0.1, column_mm=0.2)
+
+
+@pytest.mark.parametrize(
+    ("scan", "sentence"),
+    [
+        (np.zeros((4, 4), float), "type float64"),
+        (np.zeros((0, 4), np.uint8), r"shape \(0, 4\)"),
+        (np.zeros((4, 4, 4), np.uint8), "4 channels"),
+        (np.zeros(4, np.uint8), r"shape \(4,\)"),
+    ],
+)
+def test_other_arrays_are_refused(weights, scan, sentence):
+    with pytest.raises(InputError, match=sentence):
+        segment(scan, weights)
+
+
+def test_a_file_that_is_no_scan_is_named(tmp_path):
+    (tmp_path / "notes.txt").write_text("no scan")
+    with pytest.raises(InputError, match=r"notes\.txt is no scan"):
+        read_file(tmp_path / "notes.txt")
+    with pytest.raises(InputError, match=r"gone\.png cannot be read"):
+        read_file(tmp_path / "gone.png")
+
+
+def test_unknown_weights_are_refused():
+    with pytest.raises(InputError, match="no-such"):
+        load_weights("no-such")
+
+
+def test_masks_are_compared():
+    score = evaluate(LEFT, SHIFTED)
+    assert score.dice == 0.5  # 2 * 1 / (2 + 2)
+    assert np.isnan(evaluate(LEFT & False, LEFT & False).dice)
+
+
+def test_every_public_name_is_there():
+    assert {name for name in busicli.__all__ if not hasattr(busicli, name)} == set()
+    assert Scale(origin="none").regions == ()
+    with pytest.raises(AttributeError, match="no_such"):
+        busicli.no_such  # noqa: B018
+
+
+def test_the_package_alone_imports_nothing_heavy():
+    code = "import busicli, sys; print('numpy' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert said.stdout == "False\n"
