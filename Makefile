@@ -3,12 +3,13 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test lint soak benchmark lock clean
+.PHONY: help setup demo test lint soak benchmark docs lock clean
 help:
 	@echo "make demo       segment the example scans into out/"
 	@echo "make test       linters, types, layers and every test"
 	@echo "make soak       kills, full disks, broken files by the thousand: long"
 	@echo "make benchmark  speed as ratios, into benchmarks/"
+	@echo "make docs       renew the command reference"
 	@echo "make lock       renew requirements.lock"
 
 setup: $(VENV)/.ready
@@ -41,6 +42,9 @@ soak: $(VENV)/.ready
 
 benchmark: $(VENV)/.ready
 	$(BIN)/python -m tests.benchmarks
+
+docs: $(VENV)/.ready
+	$(BIN)/python -m typer busicli.cli.app utils docs --name busicli --output docs/commands.md
 
 lock: $(VENV)/.ready
 	$(BIN)/pip install --quiet --disable-pip-version-check uv
