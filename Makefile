@@ -3,13 +3,14 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test lint soak benchmark docs lock clean
+.PHONY: help setup demo test lint soak benchmark docs wheelhouse lock clean
 help:
 	@echo "make demo       segment the example scans into out/"
 	@echo "make test       linters, types, layers and every test"
 	@echo "make soak       kills, full disks, broken files by the thousand: long"
 	@echo "make benchmark  speed as ratios, into benchmarks/"
 	@echo "make docs       renew the command reference"
+	@echo "make wheelhouse gather all that an installation without a network needs"
 	@echo "make lock       renew requirements.lock"
 
 setup: $(VENV)/.ready
@@ -46,10 +47,20 @@ benchmark: $(VENV)/.ready
 docs: $(VENV)/.ready
 	$(BIN)/python -m typer busicli.cli.app utils docs --name busicli --output docs/commands.md
 
+wheelhouse: $(VENV)/.ready
+	$(BIN)/pip download --quiet --disable-pip-version-check --require-hashes \
+	  -r requirements.lock --dest wheelhouse
+	rm -f wheelhouse/busicli-*
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	  --wheel-dir wheelhouse .
+	@echo "Carry wheelhouse/ behind the firewall; there:"
+	@echo "  python3.11 -m venv busicli"
+	@echo "  busicli/bin/pip install --no-index --find-links wheelhouse busicli"
+
 lock: $(VENV)/.ready
 	$(BIN)/pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.lock
 
 clean:
-	rm -rf $(VENV) out build *.egg-info
+	rm -rf $(VENV) out build wheelhouse *.egg-info

@@ -58,13 +58,14 @@ def not_done(scan, status="failed", reason="is damaged or cut short"):
 
 def write_run(out: Path, rows: Iterable[dict], **record) -> Path:
     """The tables and `run.json` of a run."""
+    rows = list(rows)
     write_tables(out, rows)
     run = {
         "weights": {"name": "tiny", "card_sha256": "0" * 64, "files": {}},
         "confidence": CONFIDENCE,
         "engine": {"name": "openvino", "precision": "float32"},
         "overlays": True,
-        "counts": {"pending": 0},
+        "counts": {"inputs": len(rows), "pending": 0},
         "start": "2026-11-24T02:59:00+00:00",
         "end": "2026-11-24T03:04:00+00:00",
     }

@@ -103,8 +103,23 @@ def test_the_histogram_marks_where_review_begins(tmp_path):
 
 
 def test_a_run_that_was_stopped_says_how_much_is_left(tmp_path):
-    page = write_report(write_run(tmp_path, [done("a.png")], counts={"pending": 1200}))
+    page = write_report(
+        write_run(tmp_path, [done("a.png")], counts={"inputs": 1201, "pending": 1200})
+    )
     assert "1,200 files to go" in data_of(page)["page"]["notes"][0]
+
+
+def test_of_too_many_scans_the_worst_are_shown_and_the_page_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr("busicli.workflows.report.MOST_SHOWN", 2)
+    rows = [
+        done("unsure.png", confidence=0.3),
+        done("sure.png", confidence=0.99),
+        not_done("broken.png"),
+        done("fair.png", confidence=0.7),
+    ]
+    page = write_report(write_run(tmp_path, rows))
+    assert [scan["name"] for scan in data_of(page)["scans"]] == ["unsure.png", "broken.png"]
+    assert "4 files are too many for a page: the 2 " in data_of(page)["page"]["notes"][0]
 
 
 # --- what is said of a scan

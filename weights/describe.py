@@ -77,6 +77,8 @@ def data_sets(card: Card) -> dict[str, int]:
 
 
 def _scores(title: str, metrics: Summary) -> str:
+    if "per_image" not in metrics:
+        return _of_one_data_set(title, metrics)
     kinds = {
         "data set": "by_dataset",
         "class": "by_class",
@@ -90,6 +92,14 @@ def _scores(title: str, metrics: Summary) -> str:
             lines += [f"| *{kind}* |" + " |" * (len(COLUMNS) - 1)]
             lines += [_row(name, {"per_image": found}) for name, found in metrics[key].items()]
     return "\n".join(lines) + "\n\n" + _further(metrics)
+
+
+def _of_one_data_set(title: str, metrics: Summary) -> str:
+    """A network that was trained on one data set, scored on the other alone."""
+    rows = metrics["by_dataset"].items()
+    unseen = [_row(name, {"per_image": found}) for name, found in rows if f" {name} " not in title]
+    of = "The same recipe with as many scans seen; only the data set that it never saw is scored. "
+    return "\n".join([f"## Scores: {title}", of + _protocol(metrics), "", *_header(), *unseen])
 
 
 def _protocol(metrics: Summary) -> str:

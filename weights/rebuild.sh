@@ -9,7 +9,11 @@ set -eu
 busi=$1 busbra=$2
 cores=$(getconf _NPROCESSORS_ONLN)
 real="--data rebuild/data --runs rebuild/runs"
-recipe="--precision bfloat16 --epochs 60"
+recipe="--precision bfloat16"
+epochs=60
+# of one data set alone, so that a network sees about as many scans
+epochs_busi=120
+epochs_busbra=80
 export TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1
 
 # train NAME OPTION...: begins a run, goes on with one that was begun, leaves one that is finished
@@ -32,21 +36,21 @@ score() {
 # shellcheck disable=SC2086
 [ -e rebuild/data/dataset.json ] || busicli preprocess "$busi" "$busbra" --size 192 --out rebuild/data
 seq 5 | xargs -P "$cores" -I{} \
-    busicli train $real $recipe --folds 5 --fold {} --name folds --resume
+    busicli train $real $recipe --epochs $epochs --folds 5 --fold {} --name folds --resume
 score folds --folds 5 --weights rebuild/runs/folds
 score folds-mirrored --folds 5 --weights rebuild/runs/folds --tta
 
-for one in "$busi" "$busbra"; do
-    only=only-$(basename "$one")
-    train "$only" $real $recipe --on all --from "$(basename "$one")" &
-done
+train "only-$(basename "$busi")" $real $recipe --epochs $epochs_busi \
+    --on all --from "$(basename "$busi")" &
+train "only-$(basename "$busbra")" $real $recipe --epochs $epochs_busbra \
+    --on all --from "$(basename "$busbra")" &
 wait
 for one in "$busi" "$busbra"; do
     only=only-$(basename "$one")
     score "$only" --split all --weights "rebuild/runs/$only/weights"
 done
 
-train improved-unet $real $recipe --on all --chosen-by rebuild/eval/folds
+train improved-unet $real $recipe --epochs $epochs --on all --chosen-by rebuild/eval/folds
 python weights/ship.py rebuild/runs/improved-unet improved-unet \
     "mirrored too=rebuild/eval/folds-mirrored" \
     "trained on $(basename "$busi") alone=rebuild/eval/only-$(basename "$busi")" \

@@ -25,6 +25,8 @@ KEPT = (
     *("split", "protocol", "mirrored", "pooled", "per_image"),
     *("by_class", "by_dataset", "by_size", "by_device", "by_fold", "confidence"),
 )
+KEPT_OF_OTHERS = ("split", "protocol", "by_dataset")
+"""Of a network that was trained on one data set alone: the other data set's figures count."""
 CITATIONS = {
     "Dataset_BUSI_with_GT": "Al-Dhabyani W., Gomaa M., Khaled H., Fahmy A., Dataset of breast "
     "ultrasound images, Data in Brief 28 (2020) 104863",
@@ -48,7 +50,7 @@ def ship(run: Path, name: str, crossvalidation: Path | None, others: Mapping[str
         name=name,
         training={**card.training, "citations": cited},
         scores={
-            title: {key: found[key] for key in KEPT if key in found}
+            title: {key: found[key] for key in _kept(title) if key in found}
             for title, found in scores.items()
         },
     )
@@ -57,6 +59,10 @@ def ship(run: Path, name: str, crossvalidation: Path | None, others: Mapping[str
         write_whole(target / file, read_checked(source, card, file))
     write_whole(target / CARD, text)
     _pin(name, sha256_bytes(text))
+
+
+def _kept(title: str) -> tuple[str, ...]:
+    return KEPT_OF_OTHERS if title.endswith(" alone") else KEPT
 
 
 def _metrics(evaluation: Path) -> dict[str, Any]:

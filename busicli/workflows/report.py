@@ -1,8 +1,10 @@
 """The page to look through, made from what a run or an evaluation left in its folder."""
 
+import heapq
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +23,18 @@ THUMBNAILS = "thumbnails"
 MOST_INLINE = 500
 """Pictures that one file may hold: it is then some 10 MB, which a browser still opens at once."""
 
+MOST_SHOWN = 20_000
+"""Scans on a page: a browser takes seconds for more, and nobody looks through them."""
+
 
 def write_report(out: Path, *, inline: bool = False) -> Path:
     """Write `report.html` into a folder of `segment-dir` or `eval`, and return its path.
 
     Pictures are linked beside it; `inline` puts them into the file, which then stands alone. The
-    same results give the same bytes. Raises InputError where the folder holds neither, where its
-    tables are damaged, or where there are more scans (frames count each) than MOST_INLINE to
-    inline.
+    same results give the same bytes. Of more than MOST_SHOWN scans it shows the worst.
+
+    Raises InputError where the folder holds neither, where its tables are damaged, or where there
+    are more scans (frames count each) than MOST_INLINE to inline.
     """
     try:
         page, scans = _found(out, inline=inline)
@@ -73,7 +79,22 @@ def _of_run(out: Path, *, inline: bool) -> tuple[Page, Iterable[Shown]]:
     )
     page = run_page(record, columns_of(out / "lesions.csv"), _card(out, record))
     scans = (run_scan(row, lesions, pictures) for row, lesions in run_rows(out))
-    return page, _with_pictures(out, scans) if inline else scans
+    if inline:
+        return page, _with_pictures(out, scans)
+    count = int(record["counts"]["inputs"])
+    return _worst(page, scans, count) if count > MOST_SHOWN else (page, scans)
+
+
+def _worst(page: Page, scans: Iterable[Shown], count: int) -> tuple[Page, list[Shown]]:
+    """The page of the MOST_SHOWN scans to look at first, in the order of the results."""
+    numbered = enumerate(scans)
+    worst = heapq.nsmallest(MOST_SHOWN, numbered, key=lambda pair: (pair[1].urgency, pair[0]))
+    note = (
+        f"{count:,} files are too many for a page: the {MOST_SHOWN:,} to look at first are here, "
+        "all stand in manifest.jsonl."
+    )
+    shown = [scan for _, scan in sorted(worst, key=itemgetter(0))]
+    return replace(page, notes=(*page.notes, note)), shown
 
 
 def _of_scores(out: Path, *, inline: bool) -> tuple[Page, Iterable[Shown]]:
