@@ -22,8 +22,8 @@ class Dask:
             time.sleep(0.05)
         self.address = json.loads(at.read_text())["address"]
 
-    def add_workers(self, count: int, memory: str = "0") -> None:
-        options = ("--nthreads", "1", "--memory-limit", memory, "--no-dashboard")
+    def add_workers(self, count: int, memory: str = "0", threads: int = 1) -> None:
+        options = ("--nthreads", str(threads), "--memory-limit", memory, "--no-dashboard")
         self._run("worker", self.address, "--nworkers", str(count), *options)
 
     def worker_processes(self) -> list[psutil.Process]:

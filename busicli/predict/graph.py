@@ -65,6 +65,8 @@ def open_graph(
         "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
         "NUM_STREAMS": streams,
         "INFERENCE_NUM_THREADS": streams,
+        # bound to cores, every process would take the first ones, and two would share one core
+        "ENABLE_CPU_PINNING": False,
     }
     compiled = core.compile_model(graph, "CPU", settings)
     return OpenVinoEngine(compiled, precision=precision, streams=streams)

@@ -22,7 +22,7 @@ from busicli.results.tables import manifest_row, write_tables
 from busicli.weights import locate
 from busicli.workflows.report import keep_card, write_report
 from busicli.workflows.scan_worker import ScanWorker, scan_worker
-from busicli.workflows.segment_cluster import rows_on_cluster
+from busicli.workflows.segment_cluster import rows_on_cluster, task_size
 from busicli.workflows.segment_request import Listeners, SegmentOutcome, SegmentRequest
 from busicli.worklist import Work, from_folder, from_list
 
@@ -140,9 +140,8 @@ class _Run:
             return not enough and not listeners.stop_status()
 
         places: list[Place] = []
-        parts = takewhile(
-            goes_on, _parts(works, 1 if self.request.cluster else self.worker.engine.batch)
-        )
+        few = task_size(len(works)) if self.request.cluster else self.worker.engine.batch
+        parts = takewhile(goes_on, _parts(works, few))
         done = self._spread(parts, journal, listeners)
         for rows in takewhile(bool, done):  # the tables end where a worker found itself stopped
             for row in rows:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 from busicli.cluster import connected, in_order_on
@@ -28,7 +29,18 @@ class Sent:
     """Rows that an earlier run left of them."""
 
 
+_MOST, _FEWEST_TASKS = 16, 64
 LOST = "its worker was killed again and again: too little memory, or a fault of a library"
+
+
+def task_size(scans: int) -> int:
+    """Scans that a task holds: several, where there are many, because a scheduler does some
+    hundred tasks a second, and a worker some thirty scans.
+
+    >>> task_size(24), task_size(200), task_size(1_000_000)
+    (1, 3, 16)
+    """
+    return max(1, min(_MOST, scans // _FEWEST_TASKS))
 
 
 def rows_on_cluster(
@@ -65,7 +77,17 @@ def rows_on_cluster(
         for works, earlier in tasks
     )
     with connected(request.cluster) as client:
-        yield from in_order_on(client, do_task, told, lost_rows, stop_status)
+
+        def lost(task: Sent) -> list[Row]:
+            """Of several scans one is to blame: each is tried by itself."""
+            if len(task.works) == 1:
+                return lost_rows(task)
+            pairs = zip(task.works, task.earlier, strict=True)
+            single = (replace(task, works=[work], earlier=[row]) for work, row in pairs)
+            rows = [*chain.from_iterable(in_order_on(client, do_task, single, lost, stop_status))]
+            return rows if len(rows) == len(task.works) else []  # it was stopped
+
+        yield from in_order_on(client, do_task, told, lost, stop_status)
 
 
 def do_task(task: Sent) -> list[Row]:
@@ -81,15 +103,15 @@ def do_task(task: Sent) -> list[Row]:
             f"a worker of the cluster has other versions of {', '.join(differ)}; "
             "install the same ones everywhere."
         )
-    return _loaded(task.request).rows(task.works, task.earlier)
+    worker = _loaded(task.request)
+    pairs = zip(task.works, task.earlier, strict=True)
+    return [row for work, earlier in pairs for row in worker.rows([work], [earlier])]
 
 
 def lost_rows(task: Sent) -> list[Row]:
-    """Failed rows for scans that took several workers with them."""
-    return [
-        {"scan": written_name(work.relative), "status": "failed", "reason": LOST}
-        for work in task.works
-    ]
+    """A failed row for a scan that took several workers with it."""
+    (work,) = task.works
+    return [{"scan": written_name(work.relative), "status": "failed", "reason": LOST}]
 
 
 @lru_cache(maxsize=1)

@@ -1,11 +1,11 @@
 """What more workers bring, and what a scheduler bears; by hand, not in a test.
 
-python -m tests.benchmarks.scale DATASET... [--tasks 1000000]
+python -m tests.benchmarks.scale DATASET... [--scans 1000000]
 
 First every scan of the data sets by one worker of one thread and by two: as parts without a
-server, and on a Dask cluster of this machine. Then so many tasks that do nothing through the same
-scheduler, in the way that `segment-dir --cluster` sends scans. Run it on two cores that do nothing
-else.
+server, and on a Dask cluster of this machine. Then so many scans that take no time through the
+same scheduler, as many a task and as many tasks under way as `segment-dir --cluster` sends. Run it
+on two cores that do nothing else.
 """
 
 import argparse
@@ -22,11 +22,12 @@ from pathlib import Path
 import psutil
 
 from busicli.cluster import ClusterRequest, connected, in_order_on
+from busicli.workflows.segment_cluster import task_size
 from tests.benchmarks.__main__ import ROOT, linked
 from tests.dask_processes import Dask
 
 WORKERS = 2
-STEPS = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
+THREADS, QUARTERS = 32, 4
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
 
 
@@ -34,7 +35,7 @@ def main() -> None:
     """Measure, print, write benchmarks/scale.json."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("datasets", nargs="+", type=Path)
-    parser.add_argument("--tasks", type=int, default=1_000_000)
+    parser.add_argument("--scans", type=int, default=1_000_000)
     given = parser.parse_args()
     scans = [
         path.resolve()
@@ -47,7 +48,7 @@ def main() -> None:
         folder = linked(scans, len(scans), Path(scratch) / "scans")
         figures |= of_parts(folder, Path(scratch))
         figures |= on_dask(folder, Path(scratch))
-        figures |= of_scheduler(given.tasks, Path(scratch))
+        figures |= of_scheduler(given.scans, Path(scratch))
     for name, value in figures.items():
         print(f"{name:46} {value:.4g}")
     out = ROOT / "benchmarks" / "scale.json"
@@ -78,31 +79,36 @@ def on_dask(folder: Path, scratch: Path) -> dict[str, float]:
     return _compared("Dask", walls)
 
 
-def of_scheduler(tasks: int, scratch: Path) -> dict[str, float]:
-    """Tasks a second and memory of a scheduler that is sent nothing but tasks."""
-    found: dict[str, float] = {}
-    with _cluster(scratch / "cluster-tiny", WORKERS) as dask:
+def of_scheduler(scans: int, scratch: Path) -> dict[str, float]:
+    """Tasks a second and memory of a scheduler whose workers need no time for a task.
+
+    They are few, but with as many threads as a larger cluster has, so that as much is under way.
+    """
+    found: dict[str, float] = {"scans a task": task_size(scans)}
+    tasks = -(-scans // task_size(scans))
+    with _cluster(scratch / "cluster-tiny", WORKERS, threads=THREADS) as dask:
         scheduler = psutil.Process(dask.running[0].pid)
         with connected(ClusterRequest(where=dask.address)) as client:
             done = in_order_on(client, abs, iter(range(tasks)), int, lambda: False)
-            started, last = time.perf_counter(), (0, 0.0)
+            started = last = time.perf_counter()
             for count, _ in enumerate(done, start=1):
-                if count in STEPS or count == tasks:
-                    seconds = time.perf_counter() - started
-                    rate = (count - last[0]) / (seconds - last[1])
-                    last = count, seconds
-                    found[f"tiny tasks up to {count:,}, a second"] = rate
-                    megabytes = scheduler.memory_info().rss / 1e6
-                    found[f"scheduler's MB after {count:,}"] = megabytes
+                if count % max(1, tasks // QUARTERS) == 0:
+                    now = time.perf_counter()
+                    share = f"quarter {count // (tasks // QUARTERS)}"
+                    found[f"tasks a second, {share}"] = tasks / QUARTERS / (now - last)
+                    found[f"scheduler's MB, {share}"] = scheduler.memory_info().rss / 1e6
+                    last = now
+            seconds = time.perf_counter() - started
+            found |= {"scans that take no time, a second": scans / seconds, "took, s": seconds}
     return found
 
 
 @contextmanager
-def _cluster(folder: Path, workers: int) -> Iterator[Dask]:
+def _cluster(folder: Path, workers: int, threads: int = 1) -> Iterator[Dask]:
     folder.mkdir()
     dask = Dask(folder)
     try:
-        dask.add_workers(workers)
+        dask.add_workers(workers, threads=threads)
         while len(dask.worker_processes()) < workers:
             time.sleep(0.1)
         time.sleep(3)  # until they have met the scheduler
