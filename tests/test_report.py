@@ -181,9 +181,11 @@ def test_the_frame_that_is_trusted_least_is_shown_first_where_each_has_a_confide
 
 def test_further_facts_of_a_row_are_shown_but_nothing_that_may_name_a_patient(tmp_path):
     row = done("a.png", millimetres="as the header says", identifiers={"PatientID": "Doe^Jane"})
+    row["dicom"] = [{"kind": kind, "frame": 0, "path": f"dicom/{kind}"} for kind in ("seg", "sr")]
     page = write_report(write_run(tmp_path, [row]))
     (scan,) = data_of(page)["scans"]
     assert ["Millimetres", "as the header says"] in scan["facts"]
+    assert ["DICOM results", "seg, sr, below dicom/"] in scan["facts"]
     assert "Doe" not in text_of(page)
     assert "12.3" not in text_of(page)  # milliseconds differ from run to run
 

@@ -180,6 +180,8 @@ def _scan_facts(row: Row, line: str) -> list[tuple[str, str]]:
     facts = [("Found", line)] if line else []
     if row.get("confidence") is not None:
         facts.append(("Confidence", f"{row['confidence']:.2f}"))
+    if kinds := dict.fromkeys(made["kind"] for made in row.get("dicom") or ()):
+        facts.append(("DICOM results", f"{', '.join(kinds)}, below dicom/"))
     for key, value in row.items():
         label, unit = label_and_unit(key)
         plain = isinstance(value, str | int | float)  # what is nested may name a patient
