@@ -176,6 +176,16 @@ def test_deidentified_a_patient_stands_nowhere(ward, run):
     assert [text for text in PLANTED if text.encode() in told] == []
 
 
+def test_a_traceback_names_no_patient(phantom, run, tmp_path):
+    data = ultrasound(phantom, NumberOfFrames=12345678)
+    # no number: a parser's message quotes it
+    (tmp_path / "scan.dcm").write_bytes(data.replace(b"12345678", b"PLANTED8"))
+    ended = run("--debug", "show", "scan.dcm", "--out", "scan.png", cwd=tmp_path)
+    assert ended.status == 1
+    assert "Traceback" in ended.err
+    assert "PLANTED" not in ended.err
+
+
 def test_deidentified_pictures_show_nothing_beside_the_ultrasound(tmp_path, phantom, run):
     rows, columns = phantom.shape
     named = np.vstack([np.full((20, columns), 255, np.uint8), phantom])  # as a name burned in

@@ -72,6 +72,15 @@ def test_the_reference_is_that_of_the_commands(tmp_path):
     assert made.read_text() == REFERENCE.read_text(), "run: make docs"
 
 
+def test_what_the_readme_shows_is_what_is_said(call, scans, tmp_path):
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "examples" / "scans").symlink_to(scans)
+    shown = re.search(r"^\$ (busicli .*)\n((?:.+\n)+?)```", PAGES[0].read_text(), re.MULTILINE)
+    ended = call(*shown[1].split()[1:])
+    seconds = re.compile(r"[\d.]+ s with")
+    assert seconds.sub("T s with", ended.out) == seconds.sub("T s with", shown[2])
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page):
     links = LINK.findall(page.read_text(encoding="utf-8"))

@@ -256,14 +256,14 @@ def reading() -> Iterator[None]:
     """Around all that reads a header or pixels: values are parsed only when they are asked for.
 
     Whatever a parser or decoder raises on hostile bytes becomes one sentence, without a word of
-    the file's own text: it may name a patient.
+    the file's own text: it may name a patient. Nor does a traceback, with --debug, hold one.
     """
     try:
         yield
     except InputError:
         raise
     except Exception as error:
-        raise InputError(_UNREADABLE) from error
+        raise InputError(_UNREADABLE) from RuntimeError(type(error).__name__)
 
 
 def _quieten() -> None:

@@ -2,22 +2,45 @@
 
 import base64
 import os
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
 from busicli.names import written_name
 
-Links = dict[str, str]
-"""A picture's link by its written path below its folder."""
+Links = Callable[[str], str]
+"""A picture's link by its written path below its folder; empty where there is none."""
+
+
+def no_links(_: str) -> str:
+    """Of pictures that are not there or not wanted."""
+    return ""
 
 
 def links_below(out: Path, folder: str) -> Links:
-    """Links, relative to `out`, to every file below one of its folders; none where it is absent.
+    """Links, relative to `out`, to the files below one of its folders.
 
     A written name can stand for two files, as `caf%E9.png` does for itself and for a name with
     that byte; which is meant cannot be told, so neither is linked: no scan must be shown with the
-    picture of another.
+    picture of another. A name without `%` stands for itself: only for others is the folder walked.
     """
+
+    @cache
+    def walked() -> dict[str, list[str]]:
+        return _all_links(out, folder)
+
+    def link(below: str) -> str:
+        if "%" in below:
+            found = walked().get(below, ())
+            return found[0] if len(found) == 1 else ""
+        path = f"{folder}/{below}"
+        return quote(path) if (out / path).is_file() else ""
+
+    return link
+
+
+def _all_links(out: Path, folder: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     root = os.fspath(out / folder)
     for path, _, names in os.walk(root):
@@ -25,7 +48,7 @@ def links_below(out: Path, folder: str) -> Links:
             below = f"{path}/{name}"[len(root) + 1 :]
             link = quote(os.fsencode(f"{folder}/{below}"))
             found.setdefault(written_name(below), []).append(link)
-    return {below: links[0] for below, links in found.items() if len(links) == 1}
+    return found
 
 
 def inlined(out: Path, link: str) -> str:

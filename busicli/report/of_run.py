@@ -195,9 +195,9 @@ def _frame(mask: Row, lesions: Sequence[Cells], pictures: Pictures) -> Frame:
     below = mask["path"].removeprefix("masks/")
     own = [cells for cells in lesions if cells.get("frame") == str(mask["frame"])]
     return Frame(
-        thumbnail=pictures.thumbnails.get(below + ".jpg", ""),
-        overlay=pictures.overlays.get(below, ""),
-        mask=pictures.masks.get(below, ""),
+        thumbnail=pictures.thumbnails(below + ".jpg"),
+        overlay=pictures.overlays(below),
+        mask=pictures.masks(below),
         lesions=tuple(tuple(_measures(cells)) for cells in own),
     )
 

@@ -67,7 +67,7 @@ def scored_scan(index: int, cells: Cells, thumbnails: Links) -> Shown:
         values=values,
         size=(0, float(cells.get("reference_area_px") or 0)),
         facts=tuple(_scan_facts(cells)),
-        frames=(Frame(thumbnail=thumbnails.get(picture_name(index), "")),),
+        frames=(Frame(thumbnail=thumbnails(picture_name(index))),),
     )
 
 

@@ -1,7 +1,6 @@
 """One DICOM scan's results in DICOM's own forms, and what may be told of whose it is."""
 
 import io
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,7 +21,6 @@ from busicli.records import Image, Lesion, LesionMm, Mask
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-log = logging.getLogger(__name__)
 _KEPT = {
     "patient_id": "PatientID",
     "patient_name": "PatientName",
@@ -131,10 +129,9 @@ def dicom_results(
                 made = capture(source, painted(frame, outline(mask)), number, maker)
                 yield Result(kind="sc", frame=number, data=_written(made))
     except Exception as error:  # whatever highdicom objects to in the values of a hostile header
-        log.debug("a DICOM result could not be made", exc_info=True)
-        raise InputError(
+        raise InputError(  # its text may quote the header, and that the patient
             "has a header from which no DICOM result can be made; leave out --dicom."
-        ) from error
+        ) from RuntimeError(type(error).__name__)
 
 
 def identifiers(scan: DicomScan) -> dict[str, str]:

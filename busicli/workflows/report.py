@@ -4,15 +4,14 @@ import heapq
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from busicli.errors import BusicliError, InputError
 from busicli.files import sha256_bytes, whole_text, write_whole
 from busicli.layout import Layout
-from busicli.report.links import Links, inlined, links_below
-from busicli.report.of_run import Pictures, run_page, run_scan
+from busicli.report.links import Links, inlined, links_below, no_links
+from busicli.report.of_run import Pictures, run_page, run_scan, urgency
 from busicli.report.page import page_text
 from busicli.report.shown import Frame, Page, Shown
 from busicli.results.reading import columns_of, document, run_rows, table_rows
@@ -71,30 +70,30 @@ def _of_run(out: Path, *, inline: bool) -> tuple[Page, Iterable[Shown]]:
     if inline:
         _check_few(out, (_pictures(row) for row, _ in run_rows(out)))
     record = document(out / "run.json")
-    overlays = links_below(out, "overlays") if record.get("overlays", True) else {}
+    overlays = links_below(out, "overlays") if record.get("overlays", True) else no_links
     pictures = Pictures(
         thumbnails=links_below(out, THUMBNAILS),
-        overlays={} if inline else overlays,
-        masks={} if inline else links_below(out, "masks"),
+        overlays=no_links if inline else overlays,
+        masks=no_links if inline else links_below(out, "masks"),
     )
     page = run_page(record, columns_of(out / "lesions.csv"), _card(out, record))
-    scans = (run_scan(row, lesions, pictures) for row, lesions in run_rows(out))
-    if inline:
-        return page, _with_pictures(out, scans)
     count = int(record["counts"]["inputs"])
-    return _worst(page, scans, count) if count > MOST_SHOWN else (page, scans)
-
-
-def _worst(page: Page, scans: Iterable[Shown], count: int) -> tuple[Page, list[Shown]]:
-    """The page of the MOST_SHOWN scans to look at first, in the order of the results."""
-    numbered = enumerate(scans)
-    worst = heapq.nsmallest(MOST_SHOWN, numbered, key=lambda pair: (pair[1].urgency, pair[0]))
+    if inline or count <= MOST_SHOWN:
+        scans = (run_scan(row, lesions, pictures) for row, lesions in run_rows(out))
+        return page, _with_pictures(out, scans) if inline else scans
     note = (
         f"{count:,} files are too many for a page: the {MOST_SHOWN:,} to look at first are here, "
         "all stand in manifest.jsonl."
     )
-    shown = [scan for _, scan in sorted(worst, key=itemgetter(0))]
+    kept, rows = _worst(out), enumerate(run_rows(out))
+    shown = (run_scan(*found, pictures) for number, found in rows if number in kept)
     return replace(page, notes=(*page.notes, note)), shown
+
+
+def _worst(out: Path) -> set[int]:
+    """Numbers of the MOST_SHOWN scans to look at first; scans themselves would fill the memory."""
+    urgencies = ((urgency(row), number) for number, (row, _) in enumerate(run_rows(out)))
+    return {number for _, number in heapq.nsmallest(MOST_SHOWN, urgencies)}
 
 
 def _of_scores(out: Path, *, inline: bool) -> tuple[Page, Iterable[Shown]]:
