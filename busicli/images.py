@@ -61,7 +61,7 @@ def read_scan(path: Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
     scans); OSError where it cannot be read.
     """
     found = path.stat()
-    if not stat.S_ISREG(found.st_mode):
+    if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
         raise NotAPictureError("is a pipe, socket or device; a regular file is needed.")
     most = _BYTES_A_PIXEL * max_pixels + _BYTES_BESIDE
     with path.open("rb") as file:

@@ -119,6 +119,8 @@ class _Run:
             status = self._status(stopped)
             rows = map(journal.read, places)
             if part is None:
+                if self.request.cluster and len(places) == len(mine):  # of workers that were lost
+                    remove_leftovers(self.request.out)
                 self._write_whole(rows, len(mine), status)
             else:
                 at_rows = ({"at": at, **row} for at, row in zip(mine, rows, strict=False))
