@@ -3,6 +3,7 @@ import json
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -588,6 +589,31 @@ def test_a_second_job_on_the_same_out_is_refused_and_a_killed_one_lets_go(
     process.wait()
     assert segment(night / "scans", out).status == 0
     assert results(out, tree) == results(night / "whole", tree)
+
+
+def test_a_scan_that_ends_the_process_again_and_again_is_given_up(
+    scans, study, start, run, tmp_path
+):
+    ward, out = copied(scans, tmp_path / "ward", 1, 2, 3), tmp_path / "out"
+    slow = np.random.default_rng(0).integers(0, 255, (5000, 5000), np.uint8)
+    Image.fromarray(slow).save(ward / "phantom-02-slow.png", compress_level=0)
+    given = ("segment-dir", ward, out, "--weights", study.weights)
+    journal = out / ".busicli" / "journal.jsonl"
+    for death in range(1, 4):
+        process = start(*given, cwd=tmp_path)
+        while (
+            not journal.is_file() or journal.read_bytes().count(b'"begun": "phantom-02-s') < death
+        ):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+        process.communicate()
+    ended = run(*given, cwd=tmp_path)
+    assert ended.status == 3
+    rows = {row["scan"]: row for row in manifest(out)}
+    assert rows.pop("phantom-02-slow.png")["reason"].startswith("the program died each time at it")
+    assert {row["status"] for row in rows.values()} == {"ok"}
+    assert run(*given, cwd=tmp_path).status == 0  # a failed scan is tried again
 
 
 def test_a_reader_that_goes_away_ends_the_job_without_blaming_the_folder(begun, night):

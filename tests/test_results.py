@@ -55,6 +55,25 @@ def test_rows_come_back_by_place_and_later_by_scan_the_newest_of_each(tmp_path):
     assert kept(path) == {"a": rows[2], "Müller/乳房\u2028.png": rows[1]}
 
 
+def test_a_scan_that_was_begun_and_left_no_row_was_under_way_at_a_death(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    with open_journal(path, "key") as journal:
+        journal.begin(["a", "b"])
+        journal.append(row("a"))
+        as_killed = path.read_bytes()
+    path.write_bytes(as_killed)
+    with open_journal(path, "key") as journal:
+        assert (journal.deaths("a"), journal.deaths("b")) == (0, 1)
+        journal.begin(["b"])
+        as_killed = path.read_bytes()
+    path.write_bytes(as_killed)
+    with open_journal(path, "key") as journal:
+        assert journal.deaths("b") == 2
+        journal.begin(["b"])
+    with open_journal(path, "key") as journal:  # left in good order, if not done
+        assert not journal.any_deaths()
+
+
 def test_a_run_goes_on_in_the_journal_of_its_key(tmp_path):
     path = tmp_path / "journal.jsonl"
     written(path, row("a"))

@@ -2,14 +2,18 @@
 
 Its first line is the run's key (weights and settings by hash). A later run with the same key takes
 rows over; with another key it starts anew. Rows stay in the file and are read back when asked for,
-so that memory holds a place a scan, however long the rows.
+so that memory holds a place a scan, however long the rows. Scans are noted when they are begun too:
+one that was, and left no row, was under way when the process died.
 """
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import IO, Any
 
 from busicli.files import write_whole
@@ -19,18 +23,56 @@ Place = tuple[int, int]
 """Where a row stands in the journal: its first byte and its bytes."""
 
 
-class Journal:
-    """Rows by place, for reading by several threads at once and appending by one."""
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """What earlier runs left."""
 
-    def __init__(self, file: IO[bytes], earlier: dict[str, Place]) -> None:
+    places: dict[str, Place] = field(default_factory=dict)
+    """Of each scan's newest row."""
+    deaths: Counter[str] = field(default_factory=Counter)
+    """How often a scan was begun since, and left no row."""
+
+
+class Journal:
+    """Rows by place, for reading, beginning and appending by several threads at once."""
+
+    def __init__(self, file: IO[bytes], earlier: _Earlier) -> None:
         """`file` is open for reading and appending, at its end; see `open_journal`."""
         self._file = file
         self._earlier = earlier
         self._end = file.seek(0, os.SEEK_END)
+        self._begun: set[str] = set()
+        self._lock = Lock()
 
     def earlier(self, scan: str) -> Place | None:
         """The newest row that an earlier run left of a scan."""
-        return self._earlier.get(scan)
+        return self._earlier.places.get(scan)
+
+    def deaths(self, scan: str) -> int:
+        """How many processes in a row died while this scan was under way."""
+        return self._earlier.deaths[scan]
+
+    def any_deaths(self) -> bool:
+        """Whether the process before this one died at work."""
+        return bool(self._earlier.deaths)
+
+    def begin(self, scans: Iterable[str]) -> None:
+        """Note that scans are under way; `append` must follow for each, or the process dies."""
+        begun = tuple(scans)
+        with self._lock:
+            self._begun.update(begun)
+            for scan in begun:
+                self._write({"begun": scan})
+
+    def leave(self) -> None:
+        """Note that nothing is under way any more, though not all of it was done."""
+        with self._lock:
+            for scan in self._begun:
+                self._write({"left": scan})
+
+    def has_begun(self, scan: str) -> bool:
+        """Whether this run has."""
+        return scan in self._begun
 
     def read(self, place: Place) -> Row:
         """The row that stands there."""
@@ -40,6 +82,11 @@ class Journal:
 
     def append(self, row: Row) -> Place:
         """Hand a row to the system: from here on it survives the process, however that dies."""
+        with self._lock:
+            self._begun.discard(row["scan"])
+            return self._write(row)
+
+    def _write(self, row: Row) -> Place:
         line = _line(row)
         self._file.write(line)
         self._file.flush()
@@ -54,22 +101,27 @@ def open_journal(path: Path, key: str) -> Iterator[Journal]:
 
     Lines that are no rows are passed over, as is a last one that a crash cut short.
     """
-    earlier = _places(path, key)
+    earlier = _earlier(path, key)
     if earlier is None:
         write_whole(path, _line({"key": key}))
     with path.open("a+b") as file:
         if not _ends_a_line(file):
             file.write(b"\n")
             file.flush()
-        yield Journal(file, earlier or {})
+        journal = Journal(file, earlier or _Earlier())
+        try:
+            yield journal
+        finally:
+            with suppress(OSError):  # of a full disk, which the caller hears of already
+                journal.leave()
         os.fsync(file.fileno())
 
 
-def _places(path: Path, key: str) -> dict[str, Place] | None:
-    """The place of each scan's newest row; None where there is no journal of this key."""
+def _earlier(path: Path, key: str) -> _Earlier | None:
+    """What stands in a journal; None where there is none of this key."""
     if not path.is_file():
         return None
-    places: dict[str, Place] = {}
+    found = _Earlier()
     with path.open("rb") as file:
         first = file.readline()
         if _parsed(first) != {"key": key}:
@@ -78,9 +130,14 @@ def _places(path: Path, key: str) -> dict[str, Place] | None:
         for line in file:
             row = _parsed(line)
             if isinstance(row, dict) and "scan" in row:
-                places[row["scan"]] = start, len(line)
+                found.places[row["scan"]] = start, len(line)
+                found.deaths.pop(row["scan"], None)
+            elif isinstance(row, dict) and "begun" in row:
+                found.deaths[row["begun"]] += 1
+            elif isinstance(row, dict) and "left" in row:
+                found.deaths.pop(row["left"], None)
             start += len(line)
-    return places
+    return found
 
 
 def _ends_a_line(file: IO[bytes]) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import takewhile
+from itertools import chain, islice, takewhile
 from pathlib import Path, PurePosixPath
 
 from busicli.errors import BusicliError, InputError
@@ -29,6 +29,11 @@ from busicli.worklist import Work, from_folder, from_list
 NO_SCAN, SOME_FAILED = 1, 3
 STATUSES = ("ok", "failed", "skipped")
 LISTED_FAILURES = 10
+DEATHS = 3
+"""Processes that may die at a scan, all but the first with nothing beside it, before it is given
+up: one that crashes a decoder or takes all memory would else end every night's job.
+"""
+DIED = "the program died each time at it: too little memory, or a fault of a library"
 
 
 def segment(request: SegmentRequest, listeners: Listeners) -> SegmentOutcome:
@@ -141,33 +146,52 @@ class _Run:
             enough = limit is not None and self.counts["failed"] >= limit
             return not enough and not listeners.stop_status()
 
+        def earlier(works: Sequence[Work]) -> list[Row | None]:
+            found = [journal.earlier(written_name(work.relative)) for work in works]
+            return [journal.read(place) if place else None for place in found]
+
+        def here(works: Sequence[Work]) -> list[Row]:
+            stopped = listeners.stop_status()
+            return [] if stopped else self._rows(works, earlier(works), journal)
+
         places: list[Place] = []
         few = task_size(len(works)) if self.request.cluster else self.worker.engine.batch
         parts = takewhile(goes_on, _parts(works, few))
-        done = self._spread(parts, journal, listeners)
+        if self.request.cluster:
+            tasks = ((some, earlier(some)) for some in parts)
+            done = rows_on_cluster(self.request, self.worker, tasks, listeners.stop_status)
+        else:
+            singly = islice(parts, -(-_suspicious(works, journal) // few))
+            jobs = self.request.jobs
+            done = chain(in_order(here, singly, jobs=1), in_order(here, parts, jobs=jobs))
         for rows in takewhile(bool, done):  # the tables end where a worker found itself stopped
             for row in rows:
                 places.append(self._note(row, journal))
                 listeners.on_row(manifest_row(row))
         return places
 
-    def _spread(
-        self, parts: Iterable[Sequence[Work]], journal: Journal, listeners: Listeners
-    ) -> Iterator[list[Row]]:
-        """The rows of each few scans, in order; none of those that a stop came before."""
-
-        def earlier(works: Sequence[Work]) -> list[Row | None]:
-            places = [journal.earlier(written_name(work.relative)) for work in works]
-            return [journal.read(place) if place else None for place in places]
-
-        def here(works: Sequence[Work]) -> list[Row]:
-            stopped = listeners.stop_status()
-            return [] if stopped else self.worker.rows(works, earlier(works))
-
-        if self.request.cluster is None:
-            return in_order(here, parts, jobs=self.request.jobs)
-        tasks = ((works, earlier(works)) for works in parts)
-        return rows_on_cluster(self.request, self.worker, tasks, listeners.stop_status)
+    def _rows(
+        self, works: Sequence[Work], earlier: Sequence[Row | None], journal: Journal
+    ) -> list[Row]:
+        """The rows of a few scans, begun in the journal, but of those that processes died at."""
+        names = [written_name(work.relative) for work in works]
+        tried = [
+            (work, row)
+            for name, work, row in zip(names, works, earlier, strict=True)
+            if journal.deaths(name) < DEATHS
+        ]
+        journal.begin(
+            written_name(work.relative)
+            for work, row in tried
+            if not (work.skip or work.fault or (row and row["status"] == "ok"))
+        )
+        made = iter(self.worker.rows([work for work, _ in tried], [row for _, row in tried]))
+        return [
+            next(made)
+            if journal.deaths(name) < DEATHS
+            else {"scan": name, "status": "failed", "reason": DIED}
+            for name in names
+        ]
 
     def _note(self, row: Row, journal: Journal) -> Place:
         """Count a row, and keep it in the journal unless it stands there."""
@@ -179,7 +203,8 @@ class _Run:
         self.counts["for review"] += bool(row.get("review"))
         if row["status"] == "failed" and len(self.failed) < LISTED_FAILURES:
             self.failed.append(manifest_row(row))
-        return place if kept and place else journal.append(row)
+        unfinished = journal.has_begun(row["scan"])
+        return place if kept and place and not unfinished else journal.append(row)
 
     def _status(self, stopped: int) -> int:
         if stopped or self.counts["failed"]:
@@ -228,6 +253,16 @@ class _Run:
             weights=self.settings["weights"]["name"],
             failed=tuple(self.failed),
         )
+
+
+def _suspicious(works: Sequence[Work], journal: Journal) -> int:
+    """How many scans to do one by one: up to the last that a process died at. Of several side by
+    side nobody could tell which one it was that killed it.
+    """
+    if not journal.any_deaths():
+        return 0
+    names = enumerate((written_name(work.relative) for work in works), start=1)
+    return max((number for number, name in names if journal.deaths(name)), default=0)
 
 
 def _parts(works: Sequence[Work], size: int) -> Iterator[Sequence[Work]]:
