@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from busicli.dataset.store import PreparedData, PreparedScans, open_data
-from busicli.errors import InputError
 from busicli.files import folder_lock
 from busicli.framework import load_keras, share_among_devices
 from busicli.metrics import dice
@@ -191,8 +190,12 @@ def add_graph(weights: Path, scans: PreparedScans, plugins: Sequence[Path] = ())
             )
             for precision in (PRECISIONS if has_bfloat16() else PRECISIONS[:1])
         }
-    except (InputError, NotImplementedError, RuntimeError) as error:  # ours, the converter's
-        return f"No graph was exported: {error}"
+    except Exception as error:  # the converter raises what it likes; the weights are stored
+        first_line = str(error).strip().partition("\n")[0]
+        return (
+            f"No graph was exported ({type(error).__name__}: {first_line}): these weights run on "
+            "Keras, which is slower."
+        )
     if not is_alike(found["float32"]):
         return f"No graph was exported: its masks are not those of the network: {found['float32']}."
     write_files(weights, replace(card, graph=found), files)
