@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from busicli.dataset.store import PreparedData, PreparedScans, open_data
+from busicli.errors import InputError
 from busicli.files import folder_lock
 from busicli.framework import load_keras, share_among_devices
 from busicli.metrics import dice
@@ -180,8 +181,15 @@ def add_graph(weights: Path, scans: PreparedScans, plugins: Sequence[Path] = ())
     model = load_model(weights, card, plugins=plugins)
     try:
         files = export_graph(model)
-        some = np.stack([scans.images[row] for row in range(len(scans.images))[:COMPARED]])
-        reference = KerasEngine(model).probabilities(some)
+    except Exception as error:  # the converter raises what it likes; the weights are stored
+        first_line = str(error).strip().partition("\n")[0]
+        return (
+            f"No graph was exported ({type(error).__name__}: {first_line}): these weights run on "
+            "Keras, which is slower."
+        )
+    some = np.stack([scans.images[row] for row in range(len(scans.images))[:COMPARED]])
+    reference = KerasEngine(model).probabilities(some)
+    try:
         found: dict[str, dict[str, float]] = {
             precision: agreement(
                 open_graph(files, precision=precision).probabilities(some),
@@ -190,12 +198,8 @@ def add_graph(weights: Path, scans: PreparedScans, plugins: Sequence[Path] = ())
             )
             for precision in (PRECISIONS if has_bfloat16() else PRECISIONS[:1])
         }
-    except Exception as error:  # the converter raises what it likes; the weights are stored
-        first_line = str(error).strip().partition("\n")[0]
-        return (
-            f"No graph was exported ({type(error).__name__}: {first_line}): these weights run on "
-            "Keras, which is slower."
-        )
+    except (InputError, RuntimeError) as error:  # ours, the engine's
+        return f"No graph was kept: {error}"
     if not is_alike(found["float32"]):
         return f"No graph was exported: its masks are not those of the network: {found['float32']}."
     write_files(weights, replace(card, graph=found), files)

@@ -70,14 +70,22 @@ def seconds_of_a_job(folder: Path) -> float:
     return time.monotonic() - started
 
 
+MEASURED = """
+import os, subprocess, sys
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+print(os.waitstatus_to_exitcode(status), usage.ru_maxrss / 1024)
+"""
+"""Begun by a small process: one reports the memory of whoever began it where that is larger, and a
+test that has read two trees of results is."""
+
+
 def peak_mb(command: list[str], cwd: Path) -> tuple[int, float, str]:
     """Exit status, peak memory and stderr of a process."""
-    process = subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    assert process.stderr is not None
-    err = process.stderr.read().decode()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, usage.ru_maxrss / 1024, err
+    small = [sys.executable, "-c", MEASURED, *command]
+    ended = subprocess.run(small, cwd=cwd, capture_output=True, text=True, check=True)
+    status, peak = ended.stdout.split()
+    return int(status), float(peak), ended.stderr
 
 
 def picture(form: str, side: int, seed: int) -> bytes:
