@@ -70,7 +70,7 @@ def component(mask: Mask, lesion: Lesion) -> Mask:
 
 def _lesion(number: int, region: Any, mask: Mask) -> Lesion:
     area = int(region.area)
-    row, column = region.centroid
+    row, column = _centroid(region)
     long_axis, short_axis = _axis(region.axis_major_length), _axis(region.axis_minor_length)
     elongated = long_axis > short_axis * _ELONGATED
     return Lesion(
@@ -86,6 +86,18 @@ def _lesion(number: int, region: Any, mask: Mask) -> Lesion:
         mean_probability=float(region.image_intensity[region.image].mean(dtype=np.float64)),
         touches_border=_touches_border(region.bbox, mask.shape),
     )
+
+
+def _centroid(region: Any) -> tuple[float, float]:
+    """As scikit-image's, to the last bit, without a list of every pixel's place: of a large scan
+    that takes 16 bytes a pixel and more.
+    """
+    counts = (np.count_nonzero(region.image, axis=axis) for axis in (1, 0))
+    row, column = (
+        float((first * count.sum() + np.arange(len(count)) @ count) / count.sum())
+        for first, count in zip(region.bbox[:2], counts, strict=True)
+    )
+    return row, column
 
 
 def _axis(length_between_centres: float) -> float:
