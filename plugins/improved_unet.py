@@ -111,9 +111,9 @@ def _conv(
 
 
 def _batch_norm(x: Tensor, name: str, **options: str) -> Tensor:
-    from keras import layers
+    from busicli.layers import BatchNormalization
 
-    return layers.BatchNormalization(momentum=0.97, name=name, **options)(x)
+    return BatchNormalization(momentum=0.97, name=name, **options)(x)
 
 
 def _half_instance_norm(x: Tensor, name: str) -> Tensor:
@@ -121,11 +121,11 @@ def _half_instance_norm(x: Tensor, name: str) -> Tensor:
 
     Pan et al. (2018), arXiv:1807.09441.
     """
-    from keras import layers
+    from keras import layers, ops
 
-    half = x.shape[-1] // 2
-    own = layers.GroupNormalization(-1, name=f"{name}_norm_one")(x[..., :half])
-    shared = _batch_norm(x[..., half:], f"{name}_norm")
+    own, shared = ops.split(x, 2, axis=-1)  # slices would cost a training step a third
+    own = layers.GroupNormalization(-1, name=f"{name}_norm_one")(own)
+    shared = _batch_norm(shared, f"{name}_norm")
     return layers.Concatenate(name=f"{name}_norm_join")([own, shared])
 
 

@@ -1,6 +1,7 @@
 import csv
 import json
 from hashlib import sha256
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -77,7 +78,7 @@ def test_metrics_json_holds_what_a_paper_needs(study, scored):
     assert set(metrics) == {
         *("weights", "data", "split", "protocol", "postprocess", "pooled", "per_image"),
         *("by_class", "by_dataset", "by_size", "by_device", "confidence", "mirrored"),
-        *("seen", "unseen"),
+        *("seen", "unseen", "areas", "average_precision"),
     }
     assert metrics["split"] == "train"
     card = (study.weights / "card.json").read_bytes()
@@ -208,11 +209,41 @@ def test_unseen_scans_are_said_to_be_unseen(study, call, tmp_path):
     assert "seen none of these scans in training" in ended.out
     assert sorted(path.name for path in (tmp_path / "scores").iterdir()) == [
         "examples.png",
+        "examples.svg",
+        "figures",
         "metrics.json",
         "per_image.csv",
         "report.html",
         "thumbnails",
     ]
+
+
+def test_figures_are_for_print_and_for_screen_and_their_numbers_are_told(scored):
+    out, _, metrics = scored
+    found = sorted(path.name for path in (out / "figures").iterdir())
+    names = ("areas", "dice", "precision_recall")  # these weights tell no confidence
+    assert found == [f"{name}.{kind}" for name in names for kind in ("png", "svg")]
+    for path in (out / "figures").glob("*.png"):
+        assert Image.open(path).width > 1000  # 300 dots an inch
+    for path in (out / "figures").glob("*.svg"):
+        assert ElementTree.parse(path).getroot().tag.endswith("}svg")
+    own = rows(out / "per_image.csv")
+    assert metrics["areas"]["scans"] == sum(
+        int(row["reference_area_px"]) > 0 and int(row["predicted_area_px"]) > 0 for row in own
+    )
+    assert 0 < metrics["average_precision"] <= 1
+
+
+def test_figures_of_an_earlier_evaluation_do_not_stay(study, call, tmp_path):
+    figures = tmp_path / "scores" / "figures"
+    figures.mkdir(parents=True)
+    for name in ("calibration.png", "mine.png"):
+        (figures / name).write_bytes(b"old")
+    ended = call("eval", "--data", study.data, "--weights", study.weights, "--out", "scores")
+    assert ended.status == 0, ended.err
+    assert not (figures / "calibration.png").exists()
+    assert (figures / "mine.png").read_bytes() == b"old"
+    assert (figures / "areas.svg").is_file()
 
 
 def test_scans_that_were_prepared_larger_are_made_smaller(study, scored, call, scans):
@@ -234,7 +265,7 @@ def test_examples_show_scan_true_and_predicted_mask(scored):
 
 def test_the_page_has_a_picture_of_every_scan_with_both_outlines(scored):
     out, ended, _ = scored
-    assert ended.out.endswith("examples.png, report.html\n")
+    assert ended.out.endswith("examples.png, figures, report.html\n")
     found = rows(out / "per_image.csv")
     pictures = sorted((out / "thumbnails").iterdir())
     assert [picture.name for picture in pictures] == [f"{n:06d}.jpg" for n in range(len(found))]
@@ -266,6 +297,9 @@ def test_json_is_one_document_on_stdout_equal_to_the_file(study, call, tmp_path)
 
 def test_two_evaluations_give_the_same_bytes(study, call, scored, tree, tmp_path):
     call("eval", "--data", study.data, "--split", "train", "--weights", study.weights, "--out", "a")
-    names = ("per_image.csv", "examples.png", "thumbnails/000000.jpg")
+    names = (
+        *("per_image.csv", "examples.png", "examples.svg", "thumbnails/000000.jpg"),
+        *("figures/dice.png", "figures/areas.svg"),
+    )
     ours, theirs = tree(tmp_path / "a"), tree(scored[0])
     assert [ours[name] for name in names] == [theirs[name] for name in names]

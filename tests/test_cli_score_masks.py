@@ -352,7 +352,7 @@ def test_without_scans_outlines_stand_on_black_and_there_are_no_examples(score, 
     (tmp_path / "o/examples.png").touch()  # of an earlier evaluation
     ended, _, _ = score()
     assert not (tmp_path / "o/examples.png").exists()
-    assert ended.out.endswith("Written to o: metrics.json, per_image.csv, report.html\n")
+    assert ended.out.endswith("Written to o: metrics.json, per_image.csv, figures, report.html\n")
     red, _, blue = np.moveaxis(np.asarray(Image.open(tmp_path / "o/thumbnails/000000.jpg")), 2, 0)
     assert (blue > 150).any()  # the true outline
     assert (red[:10] < 40).all()

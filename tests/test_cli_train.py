@@ -43,6 +43,7 @@ def test_history_holds_the_six_figures_for_both_splits_of_every_epoch(study):
 
 @pytest.mark.parametrize("name", ["loss", "accuracy", "dice"])
 def test_three_curves_are_drawn(study, name):
+    assert b"<svg" in (study.run / f"{name}.svg").read_bytes()
     picture = Image.open(study.run / f"{name}.png").convert("RGB")
     colours = {colour for _, colour in picture.getcolors(maxcolors=1 << 24)}
     assert {(0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)} <= colours  # training and validation

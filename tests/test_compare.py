@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from busicli.errors import InputError
-from busicli.figures import Effect, comparison_figure
+from busicli.figures.comparison import Effect, comparison_figure
 from busicli.records import ImageScore
 from busicli.results.compared import compare_pairs, hd95_left_out, joined_groups, pair_scores
 from busicli.results.reading import read_scores
@@ -239,9 +239,9 @@ def test_a_folder_of_no_evaluation_is_an_error(call, tmp_path, text):
 def test_names_are_drawn_as_they_are(recwarn):
     points = {"benign": np.array([[0.5, 0.6]])}
     effects = [Effect(name="$a$ 中", scans=1, difference=0.1, low=NAN, high=NAN, p_value=1.0)]
-    png, svg = comparison_figure(("a_$x$", "中" * 50), points, effects)
-    assert png.startswith(b"\x89PNG")
-    assert b"<svg" in svg
+    drawn = comparison_figure(("a_$x$", "中" * 50), points, effects)
+    assert drawn.png.startswith(b"\x89PNG")
+    assert b"<svg" in drawn.svg
     assert not recwarn.list
 
 
@@ -249,8 +249,8 @@ def test_a_class_is_told_in_grey_print_too():
     """Without colour, one point of each class leaves another picture."""
 
     def grey(label):
-        png, _ = comparison_figure(("a", "b"), {label: np.array([[0.3, 0.6]])}, [])
-        found = np.asarray(Image.open(io.BytesIO(png)).convert("L"))
+        drawn = comparison_figure(("a", "b"), {label: np.array([[0.3, 0.6]])}, [])
+        found = np.asarray(Image.open(io.BytesIO(drawn.png)).convert("L"))
         return found[300:900, 100:800] < 230
 
     pictures = [grey(label) for label in ("benign", "malignant", "other")]

@@ -32,8 +32,8 @@ def show(outcome: "EvaluateOutcome", *, as_json: bool) -> None:
     else:
         _tell_of_confidence(metrics["confidence"])
         _tell_of_seen(metrics)
-    written = ("metrics.json", "per_image.csv", "examples.png", "report.html")
-    here = [name for name in written if (outcome.out / name).is_file()]
+    written = ("metrics.json", "per_image.csv", "examples.png", "figures", "report.html")
+    here = [name for name in written if (outcome.out / name).exists()]
     print(f"Written to {outcome.out}: {', '.join(here)}")
 
 

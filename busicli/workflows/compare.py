@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from busicli.bootstrap import FLIPS
-from busicli.figures import Effect, comparison_figure
+from busicli.figures.comparison import Effect, comparison_figure
 from busicli.files import write_whole
 from busicli.names import written_name
 from busicli.results.compared import (
@@ -72,11 +72,10 @@ def compare(request: CompareRequest) -> CompareOutcome:
         **compare_pairs(paired.pairs, groups),
     }
     out = request.out or Path("eval") / f"{a}-and-{b}"
-    picture, drawing = comparison_figure((a, b), _points(paired.pairs), _effects(found))
+    figure = comparison_figure((a, b), _points(paired.pairs), _effects(found))
     write_whole(out / "compare.json", (json.dumps(found, indent=2) + "\n").encode())
     write_whole(out / "compare.csv", compared_csv({kind: found[kind] for kind in KINDS}))
-    write_whole(out / "compare.png", picture)
-    write_whole(out / "compare.svg", drawing)
+    figure.write(out / "compare")
     return CompareOutcome(found=found, out=out)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from busicli.agreement import PrecisionRecall, precision_recall
 from busicli.confidence import confidence
 from busicli.dataset.store import PreparedData, PreparedScans, open_data
 from busicli.errors import InputError
@@ -17,10 +18,11 @@ from busicli.postprocess import lesion_mask
 from busicli.predict import Engine, KerasEngine, MirroredEngine
 from busicli.records import Case, ImageScore, Probability, Split
 from busicli.results.scores import figures_of, per_image_csv, summarise, trust
-from busicli.settings import Choices
+from busicli.settings import Choices, ConfidenceSettings
 from busicli.similarity import hash_distances
 from busicli.weights import CARD, DEFAULT_WEIGHTS, Card, load_model, locate, read_card
 from busicli.workflows.run_folder import newest_run
+from busicli.workflows.score_figures import numbers_of_figures, write_figures
 from busicli.workflows.scored_pictures import comparison, examples_of, native_mask
 from busicli.workflows.scores_folder import (
     EvaluateOutcome,
@@ -71,6 +73,7 @@ def evaluate(request: EvaluateRequest, track: Track[Scored]) -> EvaluateOutcome:
     results = (score_scan(scans, i, maps[i], chosen) for i in range(len(maps)))
     scored = list(track(results, len(maps)))
     scores = [replace(s.score, seen=own) for s, own in zip(scored, seen, strict=True)]
+    pixels = pixel_curve(maps, scans)
     metrics = {
         "weights": {"name": name, "chosen": why, "card_sha256": sha256_file(folder / CARD)},
         "data": {"fingerprint": data.fingerprint, "datasets": data.info["datasets"]},
@@ -78,11 +81,12 @@ def evaluate(request: EvaluateRequest, track: Track[Scored]) -> EvaluateOutcome:
         "protocol": PROTOCOL,
         "postprocess": asdict(card.postprocess),
         "mirrored": request.mirror,
-        **figures_of_maps(scores, maps, scans),
+        **figures_of_maps(scores, maps, scans, pixels),
     }
     out = request.out or Path("eval") / f"{card.name}-{request.split}"
     examples = examples_of(scans, maps, scores, [card.postprocess] * len(maps))
     write_results(out, metrics, per_image_csv(scores), examples)
+    write_figures(out, scores, pixels=pixels, review_below=review_below(card.confidence))
     write_page(out, [each.picture for each in scored])
     return EvaluateOutcome(metrics=metrics, out=out)
 
@@ -149,8 +153,21 @@ def score_scan(
     return Scored(score=replace(score, confidence=trusted, review=review), picture=picture)
 
 
+def pixel_curve(maps: NDArray[np.float32], scans: PreparedScans) -> PrecisionRecall:
+    """Precision and recall of (N, size, size) maps over all pixels, at the network's size."""
+    return precision_recall(maps, (scans.masks[row] > 0 for row in range(len(maps))))
+
+
+def review_below(confidence: ConfidenceSettings | None) -> float:
+    """The confidence below which a person should look; NaN where the weights tell none."""
+    return float("nan") if confidence is None else confidence.review_below
+
+
 def figures_of_maps(
-    scores: Sequence[ImageScore], maps: NDArray[np.float32], scans: PreparedScans
+    scores: Sequence[ImageScore],
+    maps: NDArray[np.float32],
+    scans: PreparedScans,
+    pixels: PrecisionRecall,
 ) -> dict[str, Any]:
     """Everything that is said about some scans: pooled, per image, by kind, of confidence."""
     unseen = [score for score in scores if not score.seen]
@@ -158,6 +175,7 @@ def figures_of_maps(
     return {
         **figures_of(scores, pooled),
         "confidence": trust(scores),
+        **numbers_of_figures(scores, pixels),
         "seen": {
             "same": sum(score.seen == "same" for score in scores),
             "near copy": sum(score.seen == "near copy" for score in scores),

@@ -13,8 +13,9 @@ from busicli.predict import Engine, KerasEngine, MirroredEngine
 from busicli.results.choices import write_choices
 from busicli.results.scores import per_image_csv, summarise
 from busicli.weights import CARD, Card, load_model, read_card
-from busicli.workflows.evaluate import figures_of_maps, score_scan
+from busicli.workflows.evaluate import figures_of_maps, pixel_curve, review_below, score_scan
 from busicli.workflows.run_folder import left_out, newest_run
+from busicli.workflows.score_figures import write_figures
 from busicli.workflows.scored_pictures import examples_of
 from busicli.workflows.scores_folder import (
     EvaluateOutcome,
@@ -73,6 +74,7 @@ def evaluate_folds(request: EvaluateFoldsRequest, track: Track[Scored]) -> Evalu
     results = (score_scan(scans, i, maps[i], own[i]) for i in range(len(maps)))
     scored = list(track(results, len(maps)))
     scores = [each.score for each in scored]
+    pixels = pixel_curve(maps, scans)
     for_all = choose(sweep, np.ones(len(maps), bool))
     card = cards[numbers[0]]
     metrics = {
@@ -91,7 +93,7 @@ def evaluate_folds(request: EvaluateFoldsRequest, track: Track[Scored]) -> Evalu
         "mirrored": request.mirror,
         "chosen_for_fold": {number: asdict(choices) for number, choices in chosen.items()},
         "chosen_for_all": asdict(for_all),
-        **figures_of_maps(scores, maps, scans),
+        **figures_of_maps(scores, maps, scans, pixels),
         "by_fold": {
             number: summarise([s for s, f in zip(scores, folds, strict=True) if f == number])
             for number in numbers
@@ -100,6 +102,7 @@ def evaluate_folds(request: EvaluateFoldsRequest, track: Track[Scored]) -> Evalu
     out = request.out or Path("eval") / f"{folder.name}-folds"
     examples = examples_of(scans, maps, scores, [choices.postprocess for choices in own])
     write_results(out, metrics, per_image_csv(scores), examples)
+    write_figures(out, scores, pixels=pixels, review_below=review_below(for_all.confidence))
     write_choices(out, for_all)
     write_page(out, [each.picture for each in scored])
     return EvaluateOutcome(metrics=metrics, out=out)

@@ -9,12 +9,14 @@ import numpy as np
 
 from busicli.dataset.mask_files import mask_files
 from busicli.errors import InputError
-from busicli.figures import Example, examples_figure
+from busicli.figures.drawing import Drawn
+from busicli.figures.examples import Example, examples_figure
 from busicli.metrics import pooled_scores, total_counts
 from busicli.names import written_name
 from busicli.records import Failed, Split
 from busicli.results.scores import figures_of, per_image_csv
 from busicli.workflows.mask_pairs import backgrounds, find_truth, paired, pairing
+from busicli.workflows.score_figures import numbers_of_figures, write_figures
 from busicli.workflows.score_pair import (
     MaskScored,
     Pair,
@@ -81,9 +83,11 @@ def evaluate_masks(
         },
         "pairing": pairing(pairs, found, done),
         **figures_of(scores, pooled_scores(total_counts([each.counts for each in done]))),
+        **numbers_of_figures(scores),
     }
     table = per_image_csv(scores, [each.fault for each in done])
     write_results(out, metrics, table, _examples(pairs, done))
+    write_figures(out, scores)
     write_page(out, [each.scored.picture for each in done])
     return EvaluateOutcome(metrics=metrics, out=out)
 
@@ -101,7 +105,7 @@ def _all_scored(results: Iterable[MaskScored | Failed], reference: Path) -> list
     return [each for each in found if isinstance(each, MaskScored)]
 
 
-def _examples(pairs: Sequence[Pair], done: Sequence[MaskScored]) -> bytes | None:
+def _examples(pairs: Sequence[Pair], done: Sequence[MaskScored]) -> Drawn | None:
     """A few of the scans that are at hand, read once more; None where none is."""
     shown = [(pair, each) for pair, each in zip(pairs, done, strict=True) if each.shown]
     if not shown:

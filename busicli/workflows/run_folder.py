@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from busicli.errors import InputError
-from busicli.figures import curve_figure
+from busicli.figures.curves import curve_figure
 from busicli.files import write_whole
 from busicli.versions import versions
 
@@ -77,7 +77,7 @@ def write_run(folder: Path, record: Mapping[str, Any]) -> None:
 
 
 def draw_curves(folder: Path, history: "list[Row]") -> None:
-    """`loss.png`, `accuracy.png` and `dice.png` of all epochs so far."""
+    """`loss`, `accuracy` and `dice` of all epochs so far, .png and .svg."""
     epochs = [int(row["epoch"]) for row in history]
     for name, (title, column) in CURVES.items():
         curves = {
@@ -85,4 +85,4 @@ def draw_curves(folder: Path, history: "list[Row]") -> None:
             for curve, prefix in (("training", ""), ("validation", "val_"))
             if prefix + column in history[0]
         }
-        write_whole(folder / f"{name}.png", curve_figure(title, column, epochs, curves))
+        curve_figure(title, column, epochs, curves).write(folder / name)

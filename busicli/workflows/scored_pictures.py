@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from busicli.dataset.store import PreparedScans
-from busicli.figures import examples_figure
+from busicli.figures.drawing import Drawn
+from busicli.figures.examples import examples_figure
 from busicli.files import write_whole
 from busicli.postprocess import lesion_mask
 from busicli.preprocess import native_image, native_probability, network_mask
@@ -58,7 +59,7 @@ def examples_of(
     maps: NDArray[np.float32],
     scores: Sequence[ImageScore],
     settings: Sequence[PostprocessSettings],
-) -> bytes:
+) -> Drawn:
     """A few scans at the network's size, as `picked` picks them."""
     rows = []
     for index in picked(scores):

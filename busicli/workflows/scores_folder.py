@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from busicli.figures.drawing import Drawn
 from busicli.files import write_whole
 from busicli.records import ImageScore
 from busicli.workflows.report import REPORT, write_report
+from busicli.workflows.score_figures import remove_figures
 from busicli.workflows.scored_pictures import remove_comparisons, write_comparisons
 
 T = TypeVar("T")
-EXAMPLES = "examples.png"
+EXAMPLES = "examples"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,19 +38,21 @@ Track = Callable[[Iterator[T], int], Iterable[T]]
 
 
 def write_results(
-    out: Path, metrics: Mapping[str, Any], table: bytes, examples: bytes | None
+    out: Path, metrics: Mapping[str, Any], table: bytes, examples: Drawn | None
 ) -> None:
-    """`metrics.json`, `per_image.csv` and, where there are pictures, `examples.png`, each whole.
+    """`metrics.json`, `per_image.csv` and, where there are pictures, `examples.png` and `.svg`.
 
     The pictures and the page of an earlier evaluation go first: they show other scores.
     """
     (out / REPORT).unlink(missing_ok=True)
-    (out / EXAMPLES).unlink(missing_ok=True)
+    for suffix in ("png", "svg"):
+        (out / f"{EXAMPLES}.{suffix}").unlink(missing_ok=True)
+    remove_figures(out)
     remove_comparisons(out)
     write_whole(out / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
     write_whole(out / "per_image.csv", table)
     if examples is not None:
-        write_whole(out / EXAMPLES, examples)
+        examples.write(out / EXAMPLES)
 
 
 def write_page(out: Path, pictures: Sequence[bytes]) -> None:

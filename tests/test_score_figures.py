@@ -1,0 +1,104 @@
+"""The figures of an evaluation, from its scores alone."""
+
+import dataclasses
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from busicli.agreement import precision_recall
+from busicli.records import ImageScore
+from busicli.workflows.score_figures import numbers_of_figures, write_figures
+
+NAN = float("nan")
+SCORE = ImageScore(
+    case="a",
+    dataset="d",
+    label="benign",
+    group=0,
+    dice=0.8,
+    iou=0.67,
+    hd95_px=3.0,
+    lesions=1,
+    missed_lesions=0,
+    reference_area_px=90,
+    predicted_area_px=110,
+    scan_px=1000,
+    confidence=0.8,
+)
+
+
+def scan(number, **changes):
+    return dataclasses.replace(SCORE, case=f"c{number}", group=number, **changes)
+
+
+@pytest.fixture
+def scores():
+    """Good masks, a poor one, a missed lesion, a false mask and a scan rightly without one."""
+    nothing = {"label": "normal", "reference_area_px": 0, "lesions": 0, "hd95_px": NAN}
+    return [
+        *(scan(n, label="malignant", dice=0.9, confidence=0.9) for n in range(5)),
+        scan(5, dice=0.3, confidence=0.2, predicted_area_px=400),
+        scan(6, dice=0.0, confidence=0.1, predicted_area_px=0, hd95_px=NAN, missed_lesions=1),
+        scan(7, **nothing, dice=0.0, confidence=0.4),
+        scan(8, **nothing, dice=NAN, confidence=0.7, predicted_area_px=0),
+    ]
+
+
+def written(folder):
+    return sorted(path.name for path in (folder / "figures").iterdir())
+
+
+def test_all_figures_in_both_forms(scores, tmp_path):
+    curve = precision_recall(np.full((1, 2, 2), 0.7), np.ones((1, 2, 2), bool))
+    write_figures(tmp_path, scores, pixels=curve, review_below=0.5)
+    names = ("areas", "calibration", "dice", "precision_recall")
+    assert written(tmp_path) == [f"{name}.{kind}" for name in names for kind in ("png", "svg")]
+
+
+def test_without_confidence_and_maps_two_are_left(scores, tmp_path):
+    write_figures(tmp_path, [dataclasses.replace(s, confidence=NAN) for s in scores])
+    assert written(tmp_path) == ["areas.png", "areas.svg", "dice.png", "dice.svg"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 9])
+@pytest.mark.filterwarnings("error")
+def test_few_scans_or_no_lesion_are_drawn_too(scores, tmp_path, count):
+    write_figures(tmp_path / "a", scores[:count])
+    write_figures(tmp_path / "b", scores[7:][:count])
+    assert (tmp_path / "a" / "figures" / "dice.png").is_file()
+    assert (tmp_path / "b" / "figures" / "areas.svg").is_file()
+
+
+def test_the_same_scores_give_the_same_bytes(scores, tmp_path):
+    for name in ("a", "b"):
+        write_figures(tmp_path / name, scores)
+    first, second = ([p.read_bytes() for p in sorted((tmp_path / n).rglob("*.*"))] for n in "ab")
+    assert first == second
+
+
+def test_good_and_bad_masks_are_told_apart_without_colour(scores, tmp_path):
+    """Bad masks are hatched: the picture changes where all are good, in grey print too."""
+    pictures = []
+    for name, dice in (("a", 0.9), ("b", 0.1)):
+        write_figures(tmp_path / name, [dataclasses.replace(s, dice=dice) for s in scores])
+        png = (tmp_path / name / "figures" / "calibration.png").read_bytes()
+        grey = np.asarray(Image.open(io.BytesIO(png)).convert("L")).astype(int)
+        pictures.append(grey[:, grey.shape[1] // 2 :])  # the histogram
+    assert (np.abs(pictures[0] - pictures[1]) > 60).sum() > 1000
+
+
+def test_numbers_are_those_of_the_figures(scores):
+    found = numbers_of_figures(scores)
+    assert found["areas"]["scans"] == 6
+    biases = [100 * 20 / 100] * 5 + [100 * 310 / 245]
+    assert found["areas"]["bias_percent"] == pytest.approx(np.mean(biases))
+    assert 0 < found["calibration_error"] < 1
+    assert "average_precision" not in found
+
+
+def test_nothing_scored_is_undefined_not_zero():
+    assert numbers_of_figures([]) == {
+        "areas": {"scans": 0, "bias_percent": None, "low_percent": None, "high_percent": None}
+    }
