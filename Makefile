@@ -45,7 +45,7 @@ benchmark: $(VENV)/.ready
 	$(BIN)/python -m tests.benchmarks
 
 docs: $(VENV)/.ready
-	$(BIN)/python -m typer busicli.cli.app utils docs --name busicli --output docs/commands.md
+	$(BIN)/python -m typer busicli.cli.app utils docs --name busicli --output docs/reference/commands.md
 
 wheelhouse: $(VENV)/.ready
 	$(BIN)/pip download --quiet --disable-pip-version-check --require-hashes \

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```[a-z]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
-REFERENCE = ROOT / "docs" / "commands.md"
+REFERENCE = ROOT / "docs" / "reference" / "commands.md"
 
 
 def commands_of(page: Path) -> list[list[str]]:
@@ -35,7 +35,7 @@ def test_commands_are_found_at_all():
     assert sum(map(len, WRITTEN.values())) > 15
 
 
-@pytest.mark.parametrize("page", [page for page in WRITTEN if WRITTEN[page]], ids=lambda p: p.name)
+@pytest.mark.parametrize("page", [page for page in WRITTEN if WRITTEN[page]], ids=lambda p: p.stem)
 def test_a_pages_commands_run_in_their_order(page, scans, call, tmp_path):
     """As written, but for one epoch of small scans, and a plugin that is not installed."""
     shutil.copytree(scans, tmp_path / "Dataset_BUSI_with_GT")
@@ -44,7 +44,7 @@ def test_a_pages_commands_run_in_their_order(page, scans, call, tmp_path):
         (tmp_path / name).mkdir()
         for mask in scans.glob("*/*_mask.png"):
             shutil.copy(mask, tmp_path / name / mask.name.replace("_mask", ""))
-    if page.name != "README.md":  # whose commands come before those of the other pages
+    if page != PAGES[0]:  # whose commands come before those of the other pages
         assert call("preprocess", "Dataset_BUSI_with_GT").status == 0
     for words in WRITTEN[page]:
         for given in as_run(words):
@@ -81,7 +81,7 @@ def test_what_the_readme_shows_is_what_is_said(call, scans, tmp_path):
     assert seconds.sub("T s with", ended.out) == seconds.sub("T s with", shown[2])
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_links_lead_somewhere(page):
     links = LINK.findall(page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
@@ -90,6 +90,6 @@ def test_links_lead_somewhere(page):
 def test_the_python_page_runs(scans, tmp_path, monkeypatch):
     (tmp_path / "scan.png").symlink_to(next(scans.glob("malignant/*[0-9].png")))
     monkeypatch.chdir(tmp_path)
-    text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
     for block in re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         exec(block, {})

@@ -105,9 +105,9 @@ def _bottleneck(x: Tensor, width: int, name: str) -> Tensor:
 
 
 def _norm(x: Tensor, name: str) -> Tensor:
-    from keras import layers
+    from busicli.layers import BatchNormalization
 
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm")(x)
+    return BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm")(x)
 
 
 ARCHITECTURE = Architecture(

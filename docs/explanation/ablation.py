@@ -1,8 +1,10 @@
-"""What each part of the recipe is worth: python docs/ablation.py BUSI BUSBRA [VARIANT...].
+"""What each part of the recipe is worth.
+
+    python docs/explanation/ablation.py BUSI BUSBRA [VARIANT...]
 
 Trains and scores every variant below on two of five folds of both data sets, the folds side by side
-on a core each, a few epochs at 128 px, and writes docs/ablation.md. What is done already in
-ablation/ is kept, so that it can be stopped and gone on with; name variants to make only these.
+on a core each, a few epochs at 128 px, and writes ablation.md beside itself. What is done already
+in ablation/ is kept, so that it can be stopped and gone on with; name variants to make only these.
 """
 
 import csv
@@ -29,6 +31,7 @@ COLUMNS = (
     *("variant", "BUSI", "BUS-BRA", "difference", "95 % interval"),
     *("false masks", "empty masks", "fold 1", "fold 2"),
 )
+PLUGIN = "examples/cmunext_plugin/cmunext.py"
 Scores = dict[str, dict[str, str]]
 """Rows of per_image.csv by data set and case."""
 
@@ -92,6 +95,15 @@ VARIANTS = (
     Variant("a third wider", option("widths=[24,64,128,192,256]")),
     Variant("batches of 16", ("--batch-size", "16")),
     Variant("a third of the learning rate", ("--learning-rate", "0.001")),
+    Variant(
+        "the seed work's U-Net, a quarter of its filters",
+        ("--model", "unet", "--option", "filters=16", "--learning-rate", "0.001"),
+    ),
+    Variant(
+        "CMUNeXt-S, examples/cmunext_plugin",
+        ("--model", "cmunext-s", "--plugin", PLUGIN),
+        score=("--plugin", PLUGIN),
+    ),
     Variant("mirrored when scored", score=("--tta",), same_weights=True),
 )
 
@@ -141,7 +153,8 @@ def table() -> str:
     lines = [
         "# What each part of the recipe is worth",
         "",
-        f"Made by `python docs/ablation.py BUSI BUSBRA`: folds 1 and 2 of 5, `{' '.join(RECIPE)}`, "
+        "Made by `python docs/explanation/ablation.py BUSI BUSBRA`: folds 1 and 2 of 5, "
+        f"`{' '.join(RECIPE)}`, "
         "at 128 px where nothing else is said, each scored with what the other fold chose. Fewer "
         "epochs and smaller scans than for the weights that ship: differences count, not the "
         "level. Dice is the mean over scans with a lesion at their own size; the difference is "
