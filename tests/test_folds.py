@@ -221,6 +221,18 @@ def tampered(crossed, tmp_path):
     return make
 
 
+def test_folds_may_each_begin_with_their_own_fold_of_another_training(tampered, prepared, call):
+    """One that begins with another fold's weights has seen the scans it is scored on."""
+    begun = tampered(lambda training: training.update(init="runs/cv/fold-2/weights"))
+    card = begun / "fold-1" / "weights" / "card.json"
+    document = json.loads(card.read_text())
+    for own, status in (("fold-1", 0), ("fold-2", 1)):
+        document["training"]["init"] = f"runs/cv/{own}/weights"
+        card.write_text(json.dumps(document))
+        ended = call("eval", "--folds", 2, "--data", prepared.data, "--weights", begun)
+        assert ended.status == status, ended.err
+
+
 def test_folds_of_two_recipes_are_not_scored_together(tampered, prepared, call):
     weights = tampered(lambda training: training["settings"].update(epochs=9))
     ended = call("eval", "--folds", 2, "--data", prepared.data, "--weights", weights)
