@@ -13,7 +13,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     (N, rows, columns, channels) to the same shape; same weights, same numbers but for rounding, and
     a variance that is remembered unbiased. Keras takes the mean, the variance and the difference
-    one after the other in float32: half of a training step on a processor.
+    one after the other in float32. What it saves, docs/explanation/speed.md tells.
     """
 
     def call(self, inputs: Tensor, training: bool | None = None, mask: Tensor = None) -> Tensor:

@@ -123,7 +123,7 @@ def _half_instance_norm(x: Tensor, name: str) -> Tensor:
     """
     from keras import layers, ops
 
-    own, shared = ops.split(x, 2, axis=-1)  # slices would cost a training step a third
+    own, shared = ops.split(x, 2, axis=-1)  # slices cost a training step a tenth more
     own = layers.GroupNormalization(-1, name=f"{name}_norm_one")(own)
     shared = _batch_norm(shared, f"{name}_norm")
     return layers.Concatenate(name=f"{name}_norm_join")([own, shared])

@@ -221,16 +221,35 @@ def tampered(crossed, tmp_path):
     return make
 
 
-def test_folds_may_each_begin_with_their_own_fold_of_another_training(tampered, prepared, call):
-    """One that begins with another fold's weights has seen the scans it is scored on."""
-    begun = tampered(lambda training: training.update(init="runs/cv/fold-2/weights"))
-    card = begun / "fold-1" / "weights" / "card.json"
-    document = json.loads(card.read_text())
-    for own, status in (("fold-1", 0), ("fold-2", 1)):
-        document["training"]["init"] = f"runs/cv/{own}/weights"
-        card.write_text(json.dumps(document))
-        ended = call("eval", "--folds", 2, "--data", prepared.data, "--weights", begun)
-        assert ended.status == status, ended.err
+def test_folds_go_on_from_their_own_folds_of_another_training(crossed, prepared, call, training):
+    folder = crossed[0]
+    given = ("--data", prepared.data, "--folds", 2)
+    ended = call("train", *given, "--name", "more", "--init", folder / "runs/cv", *training)
+    assert ended.status == 0, ended.err
+    scored = call("eval", *given, "--weights", "runs/more")
+    assert scored.status == 0, scored.err
+    assert "a network that had not seen it" in scored.out
+
+
+def test_no_fold_begins_from_weights_that_have_seen_its_scans(
+    crossed, prepared, call, training, tmp_path
+):
+    given = ("--data", prepared.data, "--folds", 2, "--fold", 1, "--name", "more", *training)
+    ended = call("train", *given, "--init", crossed[0] / "runs/cv/fold-2/weights")
+    assert ended.status == 1
+    assert "scans of fold 1, which is to be scored as unseen" in ended.err
+    assert not (tmp_path / "runs" / "more").exists()
+
+
+def test_the_card_tells_what_the_weights_begun_from_had_seen(crossed, prepared, call, training):
+    """So that a chain of trainings cannot make a scan unseen."""
+    first = crossed[0] / "runs/cv/fold-1/weights"
+    given = ("--data", prepared.data, "--name", "chain")
+    assert call("train", *given, "--init", first, *training).status == 0
+    cards = [json.loads((w / "card.json").read_text()) for w in (first, Path("runs/chain/weights"))]
+    before, after = ({pixels for pixels, _ in card["training_scans"]} for card in cards)
+    assert before < after
+    assert len(after) == len(cards[1]["training_scans"])
 
 
 def test_folds_of_two_recipes_are_not_scored_together(tampered, prepared, call):

@@ -44,7 +44,7 @@ score() {
 seq 5 | xargs -P "$cores" -I{} \
     busicli train $real $recipe --epochs $epochs --folds 5 --fold {} --name folds --resume
 seq 5 | xargs -P "$cores" -I{} \
-    busicli train $real $recipe $fine --init rebuild/runs/folds/fold-{}/weights \
+    busicli train $real $recipe $fine --init rebuild/runs/folds \
     --folds 5 --fold {} --name fine --resume
 score fine --folds 5 --weights rebuild/runs/fine
 score fine-mirrored --folds 5 --weights rebuild/runs/fine --tta

@@ -59,7 +59,10 @@ def train(
         Path | None,
         typer.Option(metavar="EVAL", help="Results of eval --folds: use what was chosen there."),
     ] = None,
-    init: Annotated[str | None, typer.Option(metavar="W", help="Weights to begin from.")] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(metavar="W", help="Weights to begin from; with --folds also a run of folds."),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a stopped run: --name, or the newest.")
     ] = False,

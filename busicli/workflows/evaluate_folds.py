@@ -143,17 +143,15 @@ def _check_alike(cards: Mapping[int, Card]) -> None:
     """Folds of two recipes have no common score."""
     first, *others = cards
     for number in others:
-        if _recipe(cards[number], number) != _recipe(cards[first], first):
+        if _recipe(cards[number]) != _recipe(cards[first]):
             raise InputError(
                 f"folds {first} and {number} were trained in different ways; "
                 "train all of them alike, under a name of their own."
             )
 
 
-def _recipe(card: Card, number: int) -> tuple[object, ...]:
-    """What must be the same in every fold; each may begin with its own fold of another training."""
-    begun_with = (card.training["init"] or "").replace(f"fold-{number}", "fold-")
-    return card.architecture, card.options, card.training["settings"], begun_with
+def _recipe(card: Card) -> tuple[object, ...]:
+    return card.architecture, card.options, card.training["settings"], card.training["init"]
 
 
 def _maps(

@@ -27,12 +27,11 @@ from busicli.weights import (
     build_model,
     fill_model,
     load_model,
-    locate,
     read_card,
-    read_numbers,
     save_weights,
     write_files,
 )
+from busicli.workflows.begun import Begun, seen_scans, weights_begun_from
 from busicli.workflows.fit_request import FitRequest, check_scans, scans_of, trained_on
 from busicli.workflows.run_folder import RUN, check_run, draw_curves, write_run
 
@@ -45,8 +44,6 @@ if TYPE_CHECKING:
 COMPARED = 64
 """Scans on which an exported graph is compared with its network."""
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
-Numbers = tuple[str, dict[str, np.ndarray[Any, Any]]]
-"""The name of some weights, and their arrays by key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +66,12 @@ def fit(request: FitRequest, on_batch: "OnBatch", on_epoch: "OnEpoch") -> FitOut
     architecture.check_size(data.preprocess.size_px)
     architecture.checked_options(dict(request.options))
     check_scans(request, data)
-    begin_with = _numbers(request.init) if request.init else None
+    begun = weights_begun_from(request, data)
     chosen = read_choices(request.chosen_by) if request.chosen_by else Choices()
     folder = request.runs / request.name
     check_run(folder, _record(request, data), resume=request.resume)
     with folder_lock(folder / ".lock"):
-        return _fit_locked(request, data, folder, (begin_with, chosen), (on_batch, on_epoch))
+        return _fit_locked(request, data, folder, (begun, chosen), (on_batch, on_epoch))
 
 
 def fit_fold(
@@ -96,16 +93,11 @@ def fit_fold(
     return folder / "weights"
 
 
-def _numbers(weights: str) -> Numbers:
-    source, pinned = locate(weights)
-    return source.name, read_numbers(source, read_card(source, pinned_sha256=pinned))
-
-
 def _fit_locked(
     request: FitRequest,
     data: PreparedData,
     folder: Path,
-    given: tuple[Numbers | None, Choices],
+    given: tuple[Begun | None, Choices],
     tell: "tuple[OnBatch, OnEpoch]",
 ) -> FitOutcome:
     keras = load_keras()  # here, so that a mistyped command fails before the seconds this takes
@@ -123,8 +115,7 @@ def _fit_locked(
         options, precision = request.options, settings.precision
         model = build_model(architecture, size_px, options, precision=precision)
         if given[0]:
-            name, numbers = given[0]
-            fill_model(model, numbers, name)
+            fill_model(model, given[0].numbers, given[0].name)
         compile_model(model, settings, len(train.images))
         return model
 
@@ -145,7 +136,7 @@ def _fit_locked(
     )
     model, progress = train_model(build, (train, val), plan, folder, listeners)
     history = read_history(folder / "history.csv")
-    card = _card(request, data, given[1], train.cases, progress.best_epoch)
+    card = _card(request, data, given, train.cases, progress.best_epoch)
     if val is not None:
         card = _with_choices(card, model, val, history[progress.best_epoch - 1])
     save_weights(folder / "weights", model, card)
@@ -223,7 +214,7 @@ def _record(request: FitRequest, data: PreparedData) -> dict[str, Any]:
 def _card(
     request: FitRequest,
     data: PreparedData,
-    chosen: Choices,
+    given: tuple[Begun | None, Choices],
     trained: Sequence[Case],
     best_epoch: int,
 ) -> Card:
@@ -232,8 +223,8 @@ def _card(
         architecture=request.model,
         options=find(request.model, request.plugins).checked_options(dict(request.options)),
         preprocess=data.preprocess,
-        postprocess=chosen.postprocess,
-        confidence=chosen.confidence,
+        postprocess=given[1].postprocess,
+        confidence=given[1].confidence,
         training={
             "data": {
                 "datasets": data.info["datasets"],
@@ -250,7 +241,7 @@ def _card(
             "versions": versions(),
         },
         scores={},
-        training_scans=[[case.print.pixels_sha256, case.print.phash] for case in trained],
+        training_scans=seen_scans(given[0], trained),
     )
 
 

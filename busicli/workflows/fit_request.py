@@ -32,7 +32,7 @@ class FitRequest:
     """A cross-validation's results: the post-processing and confidence chosen there are used."""
     options: Mapping[str, Any] = field(default_factory=dict)
     init: str | None = None
-    """Weights to begin from."""
+    """Weights to begin from; of a fold also a cross-validation's folder: its own fold of that."""
     plugins: tuple[Path, ...] = ()
     devices: Literal["one", "all"] = "one"
     """`all` shares each batch among every accelerator."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from busicli.agreement import (
     AreaAgreement,
@@ -46,10 +47,8 @@ def write_figures(
         "dice": _dice(scores),
         "areas": area_figure(_areas_by_class(scores), _areas(scores)),
     }
-    if scores and not any(math.isnan(score.confidence) for score in scores):
-        confidence, good = _trust(scores)
-        told = calibration(confidence, good)
-        drawings["calibration"] = calibration_figure(told, confidence, good, review_below)
+    if told := _trust(scores):
+        drawings["calibration"] = calibration_figure(calibration(*told), *told, review_below)
     if pixels is not None:
         drawings["precision_recall"] = precision_recall_figure(pixels)
     for name, drawing in drawings.items():
@@ -69,8 +68,8 @@ def numbers_of_figures(
             "high_percent": _known(areas.high),
         }
     }
-    if scores and not any(math.isnan(score.confidence) for score in scores):
-        found["calibration_error"] = _known(calibration(*_trust(scores)).error)
+    if told := _trust(scores):
+        found["calibration_error"] = _known(calibration(*told).error)
     if pixels is not None:
         found["average_precision"] = _known(pixels.average_precision)
     return found
@@ -124,8 +123,11 @@ def _areas(scores: Sequence[ImageScore]) -> AreaAgreement:
     )
 
 
-def _trust(scores: Sequence[ImageScore]) -> tuple[Any, Any]:
+def _trust(scores: Sequence[ImageScore]) -> tuple[NDArray[np.float64], NDArray[np.bool_]] | None:
+    """Each mask's confidence and whether it was good; None where one has no confidence."""
     confidence = np.array([score.confidence for score in scores], np.float64)
+    if not confidence.size or np.isnan(confidence).any():
+        return None
     return confidence, np.array([is_good(score.dice) for score in scores], bool)
 
 

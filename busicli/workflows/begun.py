@@ -1,0 +1,77 @@
+"""Weights that a training begins from, and what they had seen."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from busicli.dataset.store import PreparedData
+from busicli.errors import InputError
+from busicli.records import Case
+from busicli.weights import locate, read_card, read_numbers
+from busicli.workflows.fit_request import FitRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """Weights that a training begins from."""
+
+    name: str
+    numbers: dict[str, np.ndarray[Any, Any]] = field(repr=False)
+    training_scans: list[list[str]] = field(repr=False)
+    """What they were trained on, as in their card."""
+
+
+def weights_begun_from(request: FitRequest, data: PreparedData) -> Begun | None:
+    """What `init` asks for; None where it asks for nothing.
+
+    Raises InputError where a fold would begin from weights that have seen its held-out scans.
+    """
+    weights = _name(request)
+    if weights is None:
+        return None
+    source, pinned = locate(weights)
+    card = read_card(source, pinned_sha256=pinned)
+    _check_unseen(request, data, {pixels for pixels, _ in card.training_scans})
+    return Begun(
+        name=source.name,
+        numbers=read_numbers(source, card),
+        training_scans=card.training_scans,
+    )
+
+
+def seen_scans(begun: Begun | None, trained: Sequence[Case]) -> list[list[str]]:
+    """What the finished weights have seen: what these scans are, and what was seen before."""
+    own = [[case.print.pixels_sha256, case.print.phash] for case in trained]
+    known = {pixels for pixels, _ in own}
+    before = begun.training_scans if begun else []
+    return own + [scan for scan in before if scan[0] not in known]
+
+
+def _name(request: FitRequest) -> str | None:
+    """The weights to begin from: a fold's own, where `init` is a cross-validation's folder."""
+    if request.init and request.fold:
+        own = Path(request.init) / f"fold-{request.fold[0]}" / "weights"
+        if own.is_dir():
+            return str(own)
+    return request.init
+
+
+def _check_unseen(request: FitRequest, data: PreparedData, seen: Collection[str]) -> None:
+    """Raise InputError where weights to begin a fold from have seen a scan it is scored on.
+
+    `seen` are the pixels_sha256 of the scans that they were trained on.
+    """
+    if request.fold is None:
+        return
+    number, count = request.fold
+    held = [c for c, k in zip(data.cases, data.folds(count), strict=True) if k == number]
+    known = sum(case.print.pixels_sha256 in seen for case in held)
+    if known:
+        raise InputError(
+            f"the weights to begin from, {_name(request)}, were trained on {known} of "
+            f"the {len(held)} scans of fold {number}, which is to be scored as unseen; begin from "
+            "the folder of a cross-validation with the same folds."
+        )
