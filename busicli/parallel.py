@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Thread
 from typing import TypeVar
 
 from joblib import Parallel, delayed
@@ -54,3 +55,21 @@ def in_order(function: Callable[[T], R], items: Iterable[T], *, jobs: int) -> It
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def in_time(function: Callable[[], R], *, limit_s: float) -> R:
+    """What `function` returns or raises; TimeoutError where that takes longer.
+
+    It goes on in its thread, which nothing can stop, but holds up neither the caller nor the end of
+    the program: for work that a broken disk or decoder may keep for ever, and that changes nothing.
+    """
+    done: Future[R] = Future()
+
+    def work() -> None:
+        try:
+            done.set_result(function())
+        except BaseException as error:
+            done.set_exception(error)
+
+    Thread(target=work, daemon=True).start()
+    return done.result(limit_s)

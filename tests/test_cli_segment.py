@@ -690,3 +690,43 @@ def test_mirrored_scans_get_mirrored_masks(segment, scans, tmp_path):
     there, back = pixels(maps / scan.name), pixels(maps / "mirror.png")[:, ::-1]
     assert np.abs(there.astype(int) - back.astype(int)).max() < 1300  # a fiftieth
     assert json.loads((tmp_path / "out/run.json").read_text())["engine"]["name"].endswith("too")
+
+
+def test_a_dry_run_says_what_would_be_done_and_writes_nothing(segment, scans, tmp_path, tree):
+    source = copied(scans, tmp_path / "scans", 1, 2)
+    (source / "notes.txt").write_text("Mrs. X")
+    (source / "torn.png").write_bytes((source / "phantom-01.png").read_bytes()[:500])
+    planned = segment(source, "out", "--dry-run")
+    assert planned.status == 3
+    assert planned.out.splitlines() == [
+        "2 scans would be segmented, 0 are done already; 1 would fail, 1 files would be skipped.",
+        "  failed: torn.png: is damaged or cut short; copy it anew from its source",
+        "  skipped: notes.txt: is no scan; PNG, JPEG, BMP, TIFF or DICOM ultrasound is needed",
+        "Nothing was written to out.",
+    ]
+    assert not (tmp_path / "out").exists()
+    assert segment(source, "out").status == 3
+    (source / "torn.png").unlink()
+    shutil.copy(next(scans.glob("*/phantom-03.png")), source)
+    before = tree(tmp_path / "out")
+    planned = segment(source, "out", "--dry-run", "--json")
+    assert planned.status == 0
+    assert {row["scan"]: row["status"] for row in map(json.loads, planned.out.splitlines())} == {
+        "notes.txt": "skipped",
+        "phantom-01.png": "done",
+        "phantom-02.png": "done",
+        "phantom-03.png": "to do",
+    }
+    assert tree(tmp_path / "out") == before
+
+
+def test_a_scan_that_takes_too_long_fails_alone(segment, scans, tmp_path):
+    source = copied(scans, tmp_path / "scans", 1)
+    # 100 million pixels of noise are inflated and filtered for a second and more
+    noise = np.random.default_rng(0).integers(0, 256, (10_000, 10_000), np.uint8)
+    Image.fromarray(noise).save(source / "vast.png", compress_level=1)
+    ended = segment(source, "out", "--timeout", "0.3")
+    assert ended.status == 3
+    rows = {row["scan"]: row for row in manifest(tmp_path / "out")}
+    assert rows["phantom-01.png"]["status"] == "ok"
+    assert rows["vast.png"]["reason"] == "was not read and decoded after 0.3 s"

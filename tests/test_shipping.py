@@ -1,12 +1,22 @@
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ("weights/rebuild.sh", "examples/busi_session.sh")
+
+
+def test_the_wheel_holds_every_package():
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    found = {
+        str(file.parent.relative_to(ROOT)).replace("/", ".")
+        for file in (ROOT / "busicli").rglob("__init__.py")
+    }
+    assert set(told) == found | {"busicli.plugins", "busicli.shipped"}
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

@@ -3,33 +3,99 @@
 import logging
 import signal
 import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
 import typer
 
-from busicli.cli import evaluate, merge, models, preprocess, report, segment, show, train
+from busicli.cli import (
+    evaluate,
+    merge,
+    models,
+    preprocess,
+    report,
+    segment,
+    settings,
+    show,
+    train,
+)
+from busicli.cli.command import Command, Program, examples
+from busicli.cli.settings_file import FILE as SETTINGS_FILE
+from busicli.cli.settings_file import option_values
 from busicli.cli.signals import STATUS
-from busicli.errors import BusicliError
+from busicli.errors import BusicliError, UsageError
 from busicli.names import written_name
 
+SWITCHES = ("-q", "--quiet", "-v", "--verbose", "--debug")
+"""Of the program; they may stand anywhere on the command line."""
+USE, MAKE = "Segment scans", "Make and compare weights"
+
 app = typer.Typer(
+    cls=Program,
     name="busicli",
     help="Segment lesions in breast-ultrasound scans, in batches. Not a medical device.",
+    epilog=examples(
+        "busicli segment-dir scans out",
+        "busicli segment-dir --help",
+    ),
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("preprocess")(preprocess.preprocess)
-app.command("train")(train.train)
-app.command("eval")(evaluate.evaluate)
-app.command("segment-dir")(segment.segment_dir)
-app.command("merge")(merge.merge)
-app.command("report")(report.report)
-app.command("show")(show.show)
-app.add_typer(models.app, name="models")
+
+
+def _command(name: str, function: Callable[..., None], panel: str, short: str, *lines: str) -> None:
+    """Add a command with what the program's help says of it and examples for its own."""
+    app.command(
+        name, cls=Command, rich_help_panel=panel, short_help=short, epilog=examples(*lines)
+    )(function)
+
+
+_command(
+    *("segment-dir", segment.segment_dir, USE, "Segment every scan below a folder."),
+    "busicli segment-dir scans out",
+    "busicli segment-dir scans out --dry-run",
+    "find /archive -name '*.dcm' -print0 | busicli segment-dir -0 - out --dicom seg,sr",
+)
+_command(
+    *("report", report.report, USE, "Write the page to look through, worst scans first."),
+    "busicli report out --inline",
+)
+_command(
+    *("show", show.show, USE, "Look at one scan: outlines and measurements."),
+    "busicli show scan.png --out outlines.png",
+)
+_command(
+    *("merge", merge.merge, USE, "Make one whole of a run in parts."),
+    "busicli segment-dir scans out --part 1/2",
+    "busicli segment-dir scans out --part 2/2",
+    "busicli merge out",
+)
+_command(
+    *("preprocess", preprocess.preprocess, MAKE, "Prepare data sets for training."),
+    "busicli preprocess Dataset_BUSI_with_GT",
+    "busicli preprocess BUSI BUSBRA --size 192 --out both",
+)
+_command(
+    *("train", train.train, MAKE, "Train a model on prepared data."),
+    "busicli train --model unet --epochs 50",
+    "busicli train --folds 5 --name cv --setting augmentation.gamma=0.2",
+    "busicli train --resume",
+)
+_command(
+    *("eval", evaluate.evaluate, MAKE, "Score weights, or masks made by any tool."),
+    "busicli eval --split test",
+    "busicli eval --predictions theirs --reference data --split test",
+    "busicli eval --compare eval/one eval/other",
+)
+app.add_typer(models.app, name="models", rich_help_panel=MAKE)
+_command(
+    *("settings", settings.show_settings, "Convenience", "Print every option for a settings file."),
+    "busicli settings > busicli.toml",
+)
 
 
 def _show_version(wanted: bool) -> None:
@@ -42,6 +108,21 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def program(
+    context: typer.Context,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Say nothing but errors, warnings and JSON.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say more: what became of each scan.")
+    ] = False,
+    settings_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--settings",
+            metavar="FILE",
+            help="Values for options of any command; default: busicli.toml, if it is here.",
+        ),
+    ] = None,
     debug: Annotated[
         bool, typer.Option("--debug", help="Show tracebacks and the libraries' own messages.")
     ] = False,
@@ -50,9 +131,16 @@ def program(
     ] = False,
 ) -> None:
     """Segment lesions in breast-ultrasound scans, in batches. Not a medical device."""
-    if debug:
-        logging.basicConfig(level=logging.WARNING)
-        logging.getLogger("busicli").setLevel(logging.DEBUG)
+    if quiet and verbose:
+        raise UsageError("--quiet and --verbose ask for opposites; leave one of them out.")
+    if debug or verbose:
+        logging.basicConfig(level=logging.WARNING, format="%(message)s")
+        logging.getLogger("busicli").setLevel(logging.DEBUG if debug else logging.INFO)
+    path = settings_file or SETTINGS_FILE
+    if settings_file is not None or path.is_file():
+        context.default_map = option_values(context, path)
+        if not quiet:
+            print(f"Settings of {path}.", file=sys.stderr)
 
 
 def main() -> None:
@@ -61,7 +149,7 @@ def main() -> None:
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        app()
+        app(_switches_first(sys.argv[1:]))
     except BusicliError as error:
         if debug:
             raise
@@ -75,6 +163,13 @@ def main() -> None:
             "with the output of the same command after `busicli --debug`."
         )
         sys.exit(1)
+
+
+def _switches_first(words: Sequence[str]) -> list[str]:
+    """The command line with the program's switches before the command, wherever they stood."""
+    end = words.index("--") if "--" in words else len(words)
+    switches = [word for word in words[:end] if word in SWITCHES]
+    return [*switches, *(w for w in words[:end] if w not in SWITCHES), *words[end:]]
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

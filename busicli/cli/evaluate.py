@@ -5,12 +5,24 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from busicli.cli.options import Data, Json, Plugin, Runs, Tta, WeightsSha256
+from busicli.cli.options import (
+    RESULTS,
+    SCANS,
+    WEIGHTS,
+    Data,
+    Json,
+    Plugin,
+    Runs,
+    Tta,
+    WeightsSha256,
+)
 from busicli.errors import UsageError
 
 if TYPE_CHECKING:
     from busicli.records import Split
 
+MASKS = "Masks by any tool"
+"""A heading of the help, beside those that commands share."""
 OF_MASKS = ("predictions", "reference", "scans", "split", "out", "as_json")
 OF_COMPARE = ("compare", "out", "as_json")
 
@@ -18,38 +30,63 @@ OF_COMPARE = ("compare", "out", "as_json")
 def evaluate(
     context: typer.Context,
     split: Annotated[
-        str | None, typer.Option(help="train, val, test or all; default: test.")
+        str | None,
+        typer.Option(help="train, val, test or all; default: test.", rich_help_panel=SCANS),
     ] = None,
     folds: Annotated[
         int | None,
-        typer.Option(min=2, help="Score the networks of train --folds, each on its own fold."),
+        typer.Option(
+            min=2,
+            help="Score the networks of train --folds, each on its own fold.",
+            rich_help_panel=SCANS,
+        ),
     ] = None,
     fold: Annotated[
-        list[int] | None, typer.Option(min=1, help="Only these of --folds, two or more.")
+        list[int] | None,
+        typer.Option(min=1, help="Only these of --folds, two or more.", rich_help_panel=SCANS),
     ] = None,
     data: Data = Path("data"),
     weights: Annotated[
         str | None,
-        typer.Option(metavar="W", help="Folder or shipped name; default: the last trained here."),
+        typer.Option(
+            metavar="W",
+            help="Folder or shipped name; default: the last trained here.",
+            rich_help_panel=WEIGHTS,
+        ),
     ] = None,
     predictions: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Score these masks, by any tool; needs --reference."),
+        typer.Option(
+            metavar="DIR",
+            help="Score these masks, by any tool; needs --reference.",
+            rich_help_panel=MASKS,
+        ),
     ] = None,
     reference: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="True masks of the same names, or prepared data."),
+        typer.Option(
+            metavar="DIR",
+            help="True masks of the same names, or prepared data.",
+            rich_help_panel=MASKS,
+        ),
     ] = None,
     scans: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Scans to show with --predictions."),
+        typer.Option(
+            metavar="DIR", help="Scans to show with --predictions.", rich_help_panel=MASKS
+        ),
     ] = None,
     compare: Annotated[
         tuple[Path, Path] | None,
-        typer.Option(metavar="A B", help="Test B against A: two folders that eval wrote."),
+        typer.Option(
+            metavar="A B",
+            help="Test B against A: two folders that eval wrote.",
+            rich_help_panel=RESULTS,
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder to write to; default: one below eval/.")
+        Path | None,
+        typer.Option(help="Folder to write to; default: one below eval/.", rich_help_panel=RESULTS),
     ] = None,
     tta: Tta = False,
     as_json: Json = False,
@@ -131,9 +168,12 @@ def _compare(folders: tuple[Path, Path], out: Path | None, *, as_json: bool) -> 
 
 
 def _check_options(context: typer.Context, mode: str, belonging: tuple[str, ...]) -> None:
-    """UsageError where the command line holds options that say nothing of this kind of scoring."""
+    """UsageError where the command line holds options that say nothing of this kind of scoring.
+
+    A settings file may hold them: it is for every kind.
+    """
     sources = {name: context.get_parameter_source(name) for name in context.params}
-    given = [name for name, source in sources.items() if source and source.name != "DEFAULT"]
+    given = [name for name, source in sources.items() if source and "DEFAULT" not in source.name]
     options = {option.name: option.opts[0] for option in context.command.params}
     foreign = [options[name] for name in given if name not in belonging]
     if foreign:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from busicli.cli.command import Command
 from busicli.cli.options import Json, Option, Plugin, key_value
 from busicli.errors import BusicliError
 
@@ -16,10 +17,11 @@ app = typer.Typer(
     help="List the model architectures, show one, check one, or begin a new one.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    short_help="List, show, check or begin model architectures.",
 )
 
 
-@app.command("list")
+@app.command("list", cls=Command)
 def list_models(as_json: Json = False, plugin: Plugin = None) -> None:
     """Every registered architecture, with what is wrong where one is broken."""
     from busicli.workflows.catalogue import listing
@@ -31,7 +33,7 @@ def list_models(as_json: Json = False, plugin: Plugin = None) -> None:
     _table("Models", ("name", "summary", "origin"), rows)
 
 
-@app.command("show")
+@app.command("show", cls=Command)
 def show_model(name: str, as_json: Json = False, plugin: Plugin = None) -> None:
     """One architecture: where it comes from, its options, its size and its cost."""
     from busicli.workflows.catalogue import description
@@ -44,7 +46,7 @@ def show_model(name: str, as_json: Json = False, plugin: Plugin = None) -> None:
     _table(name, ("", name), rows, header=False)
 
 
-@app.command("check")
+@app.command("check", cls=Command)
 def check_model(
     name: str, option: Option = None, as_json: Json = False, plugin: Plugin = None
 ) -> None:
@@ -69,7 +71,7 @@ def check_model(
         )
 
 
-@app.command("new")
+@app.command("new", cls=Command)
 def new_model(
     name: Annotated[str, typer.Argument(help="Lower-case letters, digits and hyphens.")],
     out: Annotated[

@@ -12,25 +12,58 @@ if TYPE_CHECKING:
     from busicli.cluster import ClusterRequest
     from busicli.records import Spacing
 
-Data = Annotated[Path, typer.Option("--data", help="Folder that preprocess wrote.")]
-Runs = Annotated[Path, typer.Option("--runs", help="Folder of training runs.")]
+WEIGHTS, SCANS, RESULTS = "Weights and models", "Scans", "Results"
+WHERE = "Where the work is done"
+"""Headings of the help that several commands share."""
+
+Data = Annotated[
+    Path, typer.Option("--data", help="Folder that preprocess wrote.", rich_help_panel=SCANS)
+]
+Runs = Annotated[
+    Path, typer.Option("--runs", help="Folder of training runs.", rich_help_panel=WEIGHTS)
+]
 Jobs = Annotated[
-    int, typer.Option("--jobs", "-j", min=-1, help="Workers; -1 uses every core, 1 starts none.")
+    int,
+    typer.Option(
+        "--jobs",
+        "-j",
+        min=-1,
+        help="Workers; -1 uses every core, 1 starts none.",
+        rich_help_panel=WHERE,
+    ),
 ]
 Option = Annotated[
     list[str] | None,
-    typer.Option(metavar="KEY=VALUE", help="Option of the model, as filters=16; repeatable."),
+    typer.Option(
+        metavar="KEY=VALUE",
+        help="Option of the model, as filters=16; repeatable.",
+        rich_help_panel=WEIGHTS,
+    ),
 ]
 Plugin = Annotated[
     list[Path] | None,
-    typer.Option("--plugin", metavar="FILE", help="Python file with an architecture; repeatable."),
+    typer.Option(
+        "--plugin",
+        metavar="FILE",
+        help="Python file with an architecture; repeatable.",
+        rich_help_panel=WEIGHTS,
+    ),
 ]
 WeightsSha256 = Annotated[
     str | None,
-    typer.Option("--weights-sha256", help="Refuse the weights unless their card has this SHA-256."),
+    typer.Option(
+        "--weights-sha256",
+        help="Refuse the weights unless their card has this SHA-256.",
+        rich_help_panel=WEIGHTS,
+    ),
 ]
 Tta = Annotated[
-    bool, typer.Option("--tta", help="Average with the mirror image's map; twice the time.")
+    bool,
+    typer.Option(
+        "--tta",
+        help="Average with the mirror image's map; twice the time.",
+        rich_help_panel=WEIGHTS,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same result.")]
@@ -39,25 +72,37 @@ Cluster = Annotated[
     typer.Option(
         metavar="WHERE",
         help="Work on a Dask cluster: tcp://HOST:PORT of a scheduler, or slurm, pbs, lsf, sge.",
+        rich_help_panel=WHERE,
     ),
 ]
 Workers = Annotated[
-    int | None, typer.Option(min=1, help="Jobs to ask slurm, pbs, lsf or sge for; default: 1.")
+    int | None,
+    typer.Option(
+        min=1, help="Jobs to ask slurm, pbs, lsf or sge for; default: 1.", rich_help_panel=WHERE
+    ),
 ]
 WorkerCores = Annotated[
-    int | None, typer.Option(min=1, help="Cores of each, a worker on every one; default: 1.")
+    int | None,
+    typer.Option(
+        min=1, help="Cores of each, a worker on every one; default: 1.", rich_help_panel=WHERE
+    ),
 ]
 WorkerMemory = Annotated[
-    str | None, typer.Option(metavar="SIZE", help="Memory of each job; default: 4GiB.")
+    str | None,
+    typer.Option(metavar="SIZE", help="Memory of each job; default: 4GiB.", rich_help_panel=WHERE),
 ]
 Walltime = Annotated[
-    str | None, typer.Option(metavar="H:M:S", help="How long each may run; default: 02:00:00.")
+    str | None,
+    typer.Option(
+        metavar="H:M:S", help="How long each may run; default: 02:00:00.", rich_help_panel=WHERE
+    ),
 ]
 PixelSpacing = Annotated[
     str | None,
     typer.Option(
         metavar="ROW,COLUMN",
         help="Millimetres between rows and columns of pictures; DICOM scans say themselves.",
+        rich_help_panel=SCANS,
     ),
 ]
 

@@ -1,15 +1,21 @@
 """`busicli segment-dir`."""
 
 import json
+import logging
 import os
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from busicli.cli.options import (
+    RESULTS,
+    SCANS,
+    WEIGHTS,
+    WHERE,
     Cluster,
     Jobs,
     PixelSpacing,
@@ -28,8 +34,13 @@ from busicli.errors import InputError, UsageError
 if TYPE_CHECKING:
     from busicli.dicom.results import Kind
     from busicli.parts import Part
-    from busicli.workflows.segment_request import SegmentOutcome
+    from busicli.workflows.segment_request import SegmentOutcome, SegmentRequest
 
+_log = logging.getLogger(__name__)
+DICOM, BROKEN, SHOWN = "DICOM", "When scans are broken", "What is shown"
+"""Headings of the help, beside those that commands share."""
+SOME_FAILED = 3
+LISTED = 10
 TABLES = ("lesions.csv", "manifest.jsonl", "run.json")
 FOLDERS = ("masks", "overlays", "thumbnails", "probabilities", "dicom")
 
@@ -40,35 +51,65 @@ def segment_dir(
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write to.")],
     weights: Annotated[
-        str, typer.Option(metavar="W", help="Folder, or the name of weights that ship.")
+        str,
+        typer.Option(
+            metavar="W", help="Folder, or the name of weights that ship.", rich_help_panel=WEIGHTS
+        ),
     ] = "improved-unet",
-    overlays: Annotated[bool, typer.Option(help="Write outline pictures too.")] = True,
+    overlays: Annotated[
+        bool, typer.Option(help="Write outline pictures too.", rich_help_panel=RESULTS)
+    ] = True,
     save_probabilities: Annotated[
-        bool, typer.Option("--save-probabilities", help="Write each map too, as 16-bit PNG.")
+        bool,
+        typer.Option(
+            "--save-probabilities",
+            help="Write each map too, as 16-bit PNG.",
+            rich_help_panel=RESULTS,
+        ),
     ] = False,
     report: Annotated[
-        bool, typer.Option(help="Write report.html, the page to look through, with thumbnails/.")
+        bool,
+        typer.Option(
+            help="Write report.html, the page to look through, with thumbnails/.",
+            rich_help_panel=RESULTS,
+        ),
     ] = True,
     tta: Tta = False,
     engine: Annotated[
         str,
-        typer.Option(help="auto, openvino (the exported graph on processors) or keras."),
+        typer.Option(
+            help="auto, openvino (the exported graph on processors) or keras.",
+            rich_help_panel=WEIGHTS,
+        ),
     ] = "auto",
     precision: Annotated[
         str,
         typer.Option(
             help="auto, float32 or bfloat16: faster where the processor has it; auto takes it if "
-            "the weights' masks are known to stay the same."
+            "the weights' masks are known to stay the same.",
+            rich_help_panel=WEIGHTS,
         ),
     ] = "auto",
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON line a scan instead of a summary.")
+        bool,
+        typer.Option(
+            "--json", help="Print one JSON line a scan instead of a summary.", rich_help_panel=SHOWN
+        ),
     ] = False,
     nul: Annotated[
-        bool, typer.Option("-0", help="Paths on stdin are separated by NUL, as find -print0 does.")
+        bool,
+        typer.Option(
+            "-0",
+            help="Paths on stdin are separated by NUL, as find -print0 does.",
+            rich_help_panel=SCANS,
+        ),
     ] = False,
     names: Annotated[
-        str, typer.Option(help="keep, or hash: no file name of yours in anything written.")
+        str,
+        typer.Option(
+            help="keep, or hash: no file name of yours in anything written.",
+            rich_help_panel=RESULTS,
+        ),
     ] = "keep",
     pixel_spacing: PixelSpacing = None,
     dicom: Annotated[
@@ -76,6 +117,7 @@ def segment_dir(
         typer.Option(
             metavar="KINDS",
             help="DICOM objects to make of DICOM scans: seg, sr, sc, or several as seg,sr.",
+            rich_help_panel=DICOM,
         ),
     ] = None,
     deidentify: Annotated[
@@ -83,29 +125,68 @@ def segment_dir(
         typer.Option(
             "--deidentify",
             help="Leave the patient out of those objects, and of pictures what is beside a region.",
+            rich_help_panel=DICOM,
         ),
     ] = False,
     keep_identifiers: Annotated[
         bool,
-        typer.Option("--keep-identifiers", help="Write patients and studies into the manifest."),
+        typer.Option(
+            "--keep-identifiers",
+            help="Write patients and studies into the manifest.",
+            rich_help_panel=DICOM,
+        ),
     ] = False,
-    progress: Annotated[str, typer.Option(help="auto, json or none; always on stderr.")] = "auto",
+    progress: Annotated[
+        str, typer.Option(help="auto, json or none; always on stderr.", rich_help_panel=SHOWN)
+    ] = "auto",
     max_pixels: Annotated[
-        int, typer.Option(min=1, help="Larger pictures are refused before they are decoded.")
+        int,
+        typer.Option(
+            min=1,
+            help="Larger pictures are refused before they are decoded.",
+            rich_help_panel=BROKEN,
+        ),
     ] = 100_000_000,
     part: Annotated[
         str | None,
         typer.Option(
             metavar="I/N",
             help="Only this part of the scans, or slurm: its place in a job array; then merge OUT.",
+            rich_help_panel=WHERE,
         ),
     ] = None,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            min=0.1,
+            metavar="S",
+            help="A scan that is not read and decoded after S seconds fails alone.",
+            rich_help_panel=BROKEN,
+        ),
+    ] = 60,
     max_failures: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Stop once N scans have failed; default: never."),
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Stop once N scans have failed; default: never.",
+            rich_help_panel=BROKEN,
+        ),
     ] = None,
     fail_fast: Annotated[
-        bool, typer.Option("--fail-fast", help="Stop at the first scan that fails.")
+        bool,
+        typer.Option(
+            "--fail-fast", help="Stop at the first scan that fails.", rich_help_panel=BROKEN
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Write nothing; say what would be done, what is done already, and what is "
+            "skipped or refused.",
+            rich_help_panel=SHOWN,
+        ),
     ] = False,
     jobs: Jobs = -1,
     cluster: Cluster = None,
@@ -154,11 +235,15 @@ def segment_dir(
         deidentify=deidentify,
         keep_identifiers=keep_identifiers,
         max_pixels=max_pixels,
+        timeout_s=timeout,
         part=parsed_part(part, os.environ) if part is not None else None,
         max_failures=1 if fail_fast else max_failures,
         jobs=os.cpu_count() or 1 if jobs < 1 else jobs,
         cluster=cluster_of(cluster, workers, worker_cores, worker_memory, walltime),
     )
+    if dry_run:
+        _dry_run(request, progress, as_json=as_json)
+        return
     with noted_signals() as stop_status:
         shown = _Shown(progress, as_json)
         try:
@@ -171,6 +256,37 @@ def segment_dir(
     if not as_json:
         _show(outcome, out, request.part)
     raise typer.Exit(outcome.exit_status)
+
+
+def _dry_run(request: "SegmentRequest", form: str, *, as_json: bool) -> None:
+    from busicli.cli.progress import tracked
+    from busicli.workflows.plan import plan
+
+    if request.cluster:
+        raise UsageError("--dry-run looks at the scans from here; leave --cluster out.")
+    planned = plan(request, tracked("looking at scans", form))  # type: ignore[arg-type]  # checked
+    if as_json:
+        for row in planned:
+            print(json.dumps(row, ensure_ascii=False))
+    else:
+        _show_plan(planned, request.out)
+    if any(row["status"] == "failed" for row in planned):
+        raise typer.Exit(SOME_FAILED)
+
+
+def _show_plan(planned: "list[dict[str, str]]", out: Path) -> None:
+    counts = Counter(row["status"] for row in planned)
+    print(
+        f"{counts['to do']} scans would be segmented, {counts['done']} are done already; "
+        f"{counts['failed']} would fail, {counts['skipped']} files would be skipped."
+    )
+    for status in ("failed", "skipped"):
+        rows = [row for row in planned if row["status"] == status]
+        for row in rows[:LISTED]:
+            print(f"  {status}: {row['scan']}: {row['reason']}")
+        if len(rows) > LISTED:
+            print(f"  and {len(rows) - LISTED} more {status}: see --json")
+    print(f"Nothing was written to {out}.")
 
 
 def _kinds(text: str | None) -> "tuple[Kind, ...]":
@@ -202,9 +318,12 @@ class _Shown:
     def start(self, scans: int) -> None:
         from busicli.cli.progress import bar
 
-        self.bar = bar("segmenting", scans, self.form)  # type: ignore[arg-type]
+        # what each scan became is progress enough
+        form = "none" if _log.isEnabledFor(logging.INFO) else self.form
+        self.bar = bar("segmenting", scans, form)  # type: ignore[arg-type]
 
     def row(self, row: dict[str, Any]) -> None:
+        _log.info("%s", _line(row))
         if self.as_json:
             print(json.dumps(row, ensure_ascii=False), flush=True)
         self.bar.update(1)
@@ -212,6 +331,17 @@ class _Shown:
     def close(self) -> None:
         if self.bar is not None:
             self.bar.close()
+
+
+def _line(row: dict[str, Any]) -> str:
+    """What became of a scan."""
+    if row["status"] != "ok":
+        return f"{row['scan']}: {row['status']}: {row['reason']}"
+    trusted = "" if row["confidence"] is None else f", confidence {row['confidence']:.2f}"
+    return (
+        f"{row['scan']}: {row['lesions']} lesion{'' if row['lesions'] == 1 else 's'}{trusted}"
+        f"{', for review' if row['review'] else ''}; {row['milliseconds']:.0f} ms"
+    )
 
 
 def _show(outcome: "SegmentOutcome", out: Path, part: "Part | None") -> None:

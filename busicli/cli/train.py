@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from busicli.cli.options import (
+    SCANS,
+    WEIGHTS,
+    WHERE,
     Cluster,
     Data,
     Option,
@@ -28,61 +31,101 @@ if TYPE_CHECKING:
     from busicli.workflows.fit import FitOutcome
 
 
+RUN, LEARNING = "The run", "How it learns"
+"""Headings of the help, beside those that commands share."""
+
+
 def train(
     data: Data = Path("data"),
-    model: Annotated[str, typer.Option(help="Architecture; see busicli models list.")] = (
-        "improved-unet"
-    ),
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training split.")] = 100,
+    model: Annotated[
+        str, typer.Option(help="Architecture; see busicli models list.", rich_help_panel=WEIGHTS)
+    ] = ("improved-unet"),
+    epochs: Annotated[
+        int, typer.Option(min=1, help="Passes over the training split.", rich_help_panel=LEARNING)
+    ] = 100,
     name: Annotated[
-        str | None, typer.Option(help="Name of the run; default: the model and the UTC time.")
+        str | None,
+        typer.Option(
+            help="Name of the run; default: the model and the UTC time.", rich_help_panel=RUN
+        ),
     ] = None,
     on: Annotated[
         str,
         typer.Option(
             help="train: the training split, the best epoch by validation kept; "
-            "all: every scan, the last epoch kept."
+            "all: every scan, the last epoch kept.",
+            rich_help_panel=SCANS,
         ),
     ] = "train",
     folds: Annotated[
         int | None,
-        typer.Option(min=2, help="Train as many networks, each on all folds of the data but one."),
+        typer.Option(
+            min=2,
+            help="Train as many networks, each on all folds of the data but one.",
+            rich_help_panel=SCANS,
+        ),
     ] = None,
     fold: Annotated[
-        list[int] | None, typer.Option(min=1, help="Only this one of --folds; repeatable.")
+        list[int] | None,
+        typer.Option(min=1, help="Only this one of --folds; repeatable.", rich_help_panel=SCANS),
     ] = None,
     from_: Annotated[
         list[str] | None,
-        typer.Option("--from", metavar="DATASET", help="Only this data set's scans; repeatable."),
+        typer.Option(
+            "--from",
+            metavar="DATASET",
+            help="Only this data set's scans; repeatable.",
+            rich_help_panel=SCANS,
+        ),
     ] = None,
     chosen_by: Annotated[
         Path | None,
-        typer.Option(metavar="EVAL", help="Results of eval --folds: use what was chosen there."),
+        typer.Option(
+            metavar="EVAL",
+            help="Results of eval --folds: use what was chosen there.",
+            rich_help_panel=RUN,
+        ),
     ] = None,
     init: Annotated[
         str | None,
-        typer.Option(metavar="W", help="Weights to begin from; with --folds also a run of folds."),
+        typer.Option(
+            metavar="W",
+            help="Weights to begin from; with --folds also a run of folds.",
+            rich_help_panel=WEIGHTS,
+        ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a stopped run: --name, or the newest.")
+        bool,
+        typer.Option(
+            "--resume", help="Go on with a stopped run: --name, or the newest.", rich_help_panel=RUN
+        ),
     ] = False,
-    batch_size: Annotated[int, typer.Option(min=1)] = 8,
-    learning_rate: Annotated[float, typer.Option(min=0)] = 3e-3,
+    batch_size: Annotated[int, typer.Option(min=1, rich_help_panel=LEARNING)] = 8,
+    learning_rate: Annotated[float, typer.Option(min=0, rich_help_panel=LEARNING)] = 3e-3,
     precision: Annotated[
-        str, typer.Option(help="float32, or bfloat16 where the processor has it.")
+        str,
+        typer.Option(
+            help="float32, or bfloat16 where the processor has it.", rich_help_panel=LEARNING
+        ),
     ] = "float32",
-    augment: Annotated[bool, typer.Option(help="Change training scans at random.")] = True,
+    augment: Annotated[
+        bool, typer.Option(help="Change training scans at random.", rich_help_panel=LEARNING)
+    ] = True,
     option: Option = None,
     setting: Annotated[
         list[str] | None,
         typer.Option(
             metavar="KEY=VALUE",
             help="Any other setting of training, as augmentation.gamma=0.2; repeatable.",
+            rich_help_panel=LEARNING,
         ),
     ] = None,
     seed: Seed = 0,
     devices: Annotated[
-        str, typer.Option(help="one, or all: each batch shared by every accelerator (JAX).")
+        str,
+        typer.Option(
+            help="one, or all: each batch shared by every accelerator (JAX).", rich_help_panel=WHERE
+        ),
     ] = "one",
     cluster: Cluster = None,
     workers: Workers = None,
@@ -178,6 +221,10 @@ class _Shown:
             self.bar.close()
 
     def epoch(self, history: "list[Row]") -> None:
+        from busicli.cli.progress import is_quiet
+
+        if is_quiet():
+            return
         row = history[-1]
         print(
             f"epoch {len(history)} of {self.epochs}: Dice_coef {row['Dice_coef']:.4f} training"

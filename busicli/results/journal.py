@@ -117,6 +117,14 @@ def open_journal(path: Path, key: str) -> Iterator[Journal]:
         os.fsync(file.fileno())
 
 
+@contextmanager
+def look_into_journal(path: Path, key: str) -> Iterator[Journal]:
+    """The journal of this key for reading alone: nothing is made or changed; empty if none is."""
+    earlier = _earlier(path, key)
+    with (path if earlier else Path(os.devnull)).open("rb") as file:
+        yield Journal(file, earlier or _Earlier())
+
+
 def _earlier(path: Path, key: str) -> _Earlier | None:
     """What stands in a journal; None where there is none of this key."""
     if not path.is_file():

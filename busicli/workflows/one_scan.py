@@ -24,6 +24,7 @@ from busicli.interpret import interpret
 from busicli.layout import Layout
 from busicli.names import written_name
 from busicli.outline import outline
+from busicli.parallel import in_time
 from busicli.preprocess import network_image
 from busicli.records import Image, Lesion, LesionMm, Mask, Probability, Scale, Spacing
 from busicli.report.thumbnail import encode_thumbnail
@@ -53,6 +54,7 @@ class Steps:
     chosen: Choices
     """Of the weights' card: how masks are made and trusted."""
     max_pixels: int
+    timeout_s: float
     overlays: bool
     probabilities: bool
     thumbnails: bool
@@ -90,10 +92,17 @@ class _Frame:
 
 def open_scan(work: Work, steps: Steps, earlier: Row | None) -> Opened | Row:
     """The opened scan, or its row at once: skipped, failed, or done in an earlier run."""
-    started = time.monotonic()
     if work.skip or work.fault:
         status = "skipped" if work.skip else "failed"
         return _row(work, status, work.skip or work.fault)
+    try:
+        return in_time(lambda: _open_scan(work, steps, earlier), limit_s=steps.timeout_s)
+    except TimeoutError:
+        return _row(work, "failed", f"was not read and decoded after {steps.timeout_s:g} s")
+
+
+def _open_scan(work: Work, steps: Steps, earlier: Row | None) -> Opened | Row:
+    started = time.monotonic()
     try:
         data = read_scan(work.path, max_pixels=steps.max_pixels)
         sha256 = sha256_bytes(data)

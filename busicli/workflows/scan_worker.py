@@ -1,5 +1,6 @@
 """Scans from file to mask: what each worker of a run does, on this machine or another."""
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,6 +19,8 @@ from busicli.workflows.one_dicom import DicomSteps
 from busicli.workflows.one_scan import Opened, Steps, finish_scan, open_scan
 from busicli.workflows.segment_request import Row, SegmentRequest
 from busicli.worklist import Work
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +68,7 @@ def scan_worker(request: SegmentRequest) -> ScanWorker:
         preprocess=card.preprocess,
         chosen=Choices(postprocess=card.postprocess, confidence=card.confidence),
         max_pixels=request.max_pixels,
+        timeout_s=request.timeout_s,
         overlays=request.overlays,
         probabilities=request.probabilities,
         thumbnails=request.report,
@@ -72,6 +76,7 @@ def scan_worker(request: SegmentRequest) -> ScanWorker:
         dicom=_dicom_steps(request, card, card_sha256),
     )
     settings = _settings(request, card, card_sha256, engine)
+    _log.info("Weights %s, engine %s in %s.", card.name, engine.name, engine.precision)
     return ScanWorker(engine=engine, steps=steps, settings=settings, note=note)
 
 

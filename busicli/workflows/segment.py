@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain, islice, takewhile
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from busicli.errors import BusicliError, InputError
 from busicli.files import folder_lock, remove_leftovers, sha256_bytes, write_whole
@@ -26,6 +27,7 @@ from busicli.workflows.segment_cluster import rows_on_cluster, task_size
 from busicli.workflows.segment_request import Listeners, SegmentOutcome, SegmentRequest
 from busicli.worklist import Work, from_folder, from_list
 
+JOURNAL = "journal.jsonl"
 NO_SCAN, SOME_FAILED = 1, 3
 STATUSES = ("ok", "failed", "skipped")
 LISTED_FAILURES = 10
@@ -41,7 +43,7 @@ def segment(request: SegmentRequest, listeners: Listeners) -> SegmentOutcome:
 
     Raises BusicliError where nothing can be done: weights refused, no scans, OUT locked or full.
     """
-    works = _works(request)
+    works = works_of(request)
     worker = scan_worker(request)
     if worker.note:
         listeners.on_note(worker.note)
@@ -74,7 +76,8 @@ def _held(request: SegmentRequest) -> Iterator[None]:
         yield
 
 
-def _works(request: SegmentRequest) -> list[Work]:
+def works_of(request: SegmentRequest) -> list[Work]:
+    """Every input of a run, also of its other parts; InputError where none is a scan."""
     if isinstance(request.scans, Path):
         works = from_folder(request.scans, request.out)
     else:
@@ -84,6 +87,11 @@ def _works(request: SegmentRequest) -> list[Work]:
     if request.names == "keep":
         return works
     return [_hashed(work) for work in works]
+
+
+def journal_key(settings: dict[str, Any]) -> str:
+    """What a run's journal is known by: its rows hold for these settings alone."""
+    return sha256_bytes(json.dumps(settings, sort_keys=True).encode())
 
 
 def _no_scan(request: SegmentRequest) -> InputError:
@@ -115,10 +123,9 @@ class _Run:
         part = self.request.part
         if part is None:  # another part may be at work on what would seem to be left over
             remove_leftovers(self.request.out)
-        key = sha256_bytes(json.dumps(self.settings, sort_keys=True).encode())
         mine = [at for at, work in enumerate(works) if part is None or part.holds(work.relative)]
         listeners.on_start(len(mine))
-        with open_journal(self.own / "journal.jsonl", key) as journal:
+        with open_journal(self.own / JOURNAL, journal_key(self.settings)) as journal:
             places = self._scans([works[at] for at in mine], journal, listeners)
             stopped = listeners.stop_status() if len(places) < len(mine) else 0
             status = self._status(stopped)

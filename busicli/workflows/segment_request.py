@@ -45,6 +45,8 @@ class SegmentRequest:
     keep_identifiers: bool = False
     """Name patients in the manifest."""
     max_pixels: int = MAX_PIXELS
+    timeout_s: float = 60
+    """How long reading and decoding one scan may take before it fails."""
     part: Part | None = None
     """Only this part of the scans; `busicli.workflows.merge` makes the whole."""
     max_failures: int | None = None

@@ -1,0 +1,46 @@
+"""What a run over scans would do, without doing it: nothing is written."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from busicli.layout import Layout
+from busicli.names import written_name
+from busicli.parallel import in_order
+from busicli.results.journal import Journal, look_into_journal
+from busicli.results.shares import part_folder
+from busicli.workflows.one_scan import Opened, open_scan
+from busicli.workflows.scan_worker import ScanWorker, scan_worker
+from busicli.workflows.segment import DEATHS, DIED, JOURNAL, journal_key, works_of
+from busicli.workflows.segment_request import SegmentRequest
+from busicli.worklist import Work
+
+Plan = list[dict[str, str]]
+"""A row an input: scan, status (to do, done, failed or skipped) and reason."""
+Track = Callable[[Iterator[dict[str, str]], int], Iterable[dict[str, str]]]
+
+
+def plan(request: SegmentRequest, track: Track) -> Plan:
+    """Each input's fate, in the scans' order: all are read and decoded, as the run would.
+
+    Raises BusicliError where the run would end at once: weights refused, no scan found.
+    """
+    part = request.part
+    works = [work for work in works_of(request) if part is None or part.holds(work.relative)]
+    worker = scan_worker(request)
+    own = Layout(request.out).own
+    if part is not None:
+        own = part_folder(own, part.number)
+    with look_into_journal(own / JOURNAL, journal_key(worker.settings)) as journal:
+        rows = in_order(lambda work: _row(work, worker, journal), works, jobs=request.jobs)
+        return list(track(rows, len(works)))
+
+
+def _row(work: Work, worker: ScanWorker, journal: Journal) -> dict[str, str]:
+    name = written_name(work.relative)
+    if journal.deaths(name) >= DEATHS:
+        return {"scan": name, "status": "failed", "reason": DIED}
+    place = journal.earlier(name)
+    opened = open_scan(work, worker.steps, journal.read(place) if place else None)
+    if isinstance(opened, Opened):
+        return {"scan": name, "status": "to do", "reason": ""}
+    status = "done" if opened["status"] == "ok" else opened["status"]
+    return {"scan": name, "status": status, "reason": opened["reason"]}

@@ -1,0 +1,163 @@
+"""busicli.toml, the switches that stand anywhere, and the help."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+from busicli.cli.app import app
+
+
+def command_tree():
+    from typer.main import get_command
+
+    return get_command(app)
+
+
+def leaves(command, names=()):
+    below = getattr(command, "commands", None)
+    if below is None:
+        return [(names, command)]
+    return [leaf for name, one in below.items() for leaf in leaves(one, (*names, name))]
+
+
+LEAVES = leaves(command_tree())
+
+
+def test_the_file_says_what_the_command_line_does_not(call, scans, tmp_path):
+    (tmp_path / "busicli.toml").write_text("[segment-dir]\noverlays = false\njobs = 1\n")
+    ended = call("segment-dir", scans / "benign", "out")
+    assert ended.status == 0, ended.err
+    assert ended.err.startswith("Settings of busicli.toml.\n")
+    assert not (tmp_path / "out" / "overlays").exists()
+    assert call("segment-dir", scans / "benign", "both", "--overlays").status == 0
+    assert (tmp_path / "both" / "overlays").is_dir()
+
+
+def test_another_file_can_be_named(call, tmp_path):
+    (tmp_path / "night.toml").write_text("[models.show]\njson = true\n")
+    ended = call("--settings", "night.toml", "models", "show", "unet")
+    assert json.loads(ended.out)["name"] == "unet"
+    ended = call("--settings", "none.toml", "models", "list")
+    assert ended.status == 2
+    assert "none.toml cannot be read: No such file or directory." in ended.err
+
+
+def test_settings_of_training_may_be_a_table(call, prepared, training, tmp_path):
+    (tmp_path / "busicli.toml").write_text(
+        "[train]\nepochs = 1\n[train.setting]\naugmentation.gamma = 0.125\nsmall_share = 0\n"
+    )
+    options = [*training[2:-2], "--data", prepared.data, "--name", "x"]
+    ended = call("train", *options)
+    assert ended.status == 0, ended.err
+    settings = json.loads((tmp_path / "runs/x/run.json").read_text())["settings"]
+    assert (settings["epochs"], settings["augmentation"]["gamma"]) == (1, 0.125)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[segment-dr]\n", "busicli.toml: [segment-dr] is no command; did you mean segment-dir?"),
+        ("[models.lst]\n", "[models.lst] is no command; did you mean list?"),
+        ("[train]\nepoch = 3\n", "[train] has no option epoch; did you mean epochs?"),
+        ("[train]\nepochs = 0\n", "[train] epochs: Input should be greater than or equal to 1."),
+        ('[train]\nepochs = "x"\n', "[train] epochs: "),
+        ("[train]\nepochs = true\n", "[train] epochs: true: true or false says nothing here."),
+        ("[train]\nresume = 1\n", "[train] resume: 1: true or false is needed."),
+        ("[train]\nfold = 1\n", "[train] fold: 1: a list is needed."),
+        ("[train]\nname = ['a']\n", '[train] name: ["a"]: one value is needed.'),
+        ("train = 1\n", "busicli.toml: train must be a table, as [train]."),
+        ("[train\n", "busicli.toml is no TOML: "),
+    ],
+)
+def test_what_is_wrong_in_the_file_is_said_before_anything_is_done(call, tmp_path, text, said):
+    (tmp_path / "busicli.toml").write_text(text)
+    ended = call("segment-dir", "scans", "out")
+    assert ended.status == 2
+    assert said in ended.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_template_holds_every_option_and_is_taken_as_it_is(call, tmp_path):
+    template = call("settings").out
+    lines = [line.removeprefix("# ") for line in template.splitlines()]
+    values = [line for line in lines if line.startswith("[") or (" = " in line)]
+    said = tomllib.loads("\n".join(values))
+    assert said["segment-dir"]["max-pixels"] == 100_000_000
+    for names, command in LEAVES:
+        for param in command.params:
+            if param.param_type_name == "option":
+                assert f"# {param.opts[0].lstrip('-')} =" in template, (names, param.name)
+    (tmp_path / "busicli.toml").write_text("\n".join(values))
+    assert call("models", "list").status == 0
+
+
+def test_eval_of_masks_is_not_disturbed_by_settings_for_other_kinds(call, tmp_path):
+    (tmp_path / "busicli.toml").write_text("[eval]\ntta = true\n")
+    ended = call("eval", "--predictions", "a", "--reference", "b")
+    assert ended.status == 1  # there are no such folders
+    assert "--tta" not in ended.err
+
+
+@pytest.mark.parametrize("switch", ["--quiet", "-q"])
+def test_quiet_leaves_errors_and_json(call, scans, tmp_path, switch):
+    ended = call("segment-dir", scans / "benign", "out", switch)
+    assert (ended.status, ended.out, ended.err) == (0, "", "")
+    ended = call("segment-dir", switch, "--json", scans / "benign", "out")
+    assert {json.loads(line)["status"] for line in ended.out.splitlines()} == {"ok", "skipped"}
+    ended = call("segment-dir", switch, "nowhere", "out")
+    assert ended.status == 1
+    assert "there is no folder nowhere" in ended.err
+
+
+def test_verbose_says_what_became_of_each_scan(run, scans, tmp_path):
+    source = tmp_path / "scans"
+    source.mkdir()
+    (source / "a.png").symlink_to(scans / "benign" / "phantom-03.png")
+    (source / "b.png").write_bytes(b"")
+    ended = run("segment-dir", source, "out", "--verbose", cwd=tmp_path)
+    assert ended.status == 3
+    lines = ended.err.splitlines()
+    assert lines[0].startswith("Weights improved-unet, engine ")
+    assert lines[1].startswith("a.png: 1 lesion, confidence 0.")
+    assert lines[2].startswith("b.png: failed: ")
+
+
+def test_opposites_are_refused(call):
+    assert call("-q", "-v", "models", "list").status == 2
+
+
+def test_after_two_dashes_a_switch_is_a_name(call, tmp_path):
+    ended = call("segment-dir", "--", "-q", "out")
+    assert "there is no folder -q" in ended.err
+
+
+@pytest.mark.parametrize("command", [one for _, one in LEAVES], ids=lambda one: one.name)
+def test_examples_in_the_help_are_of_the_command(command):
+    for line in (command.epilog or "").splitlines()[3:]:
+        words = shlex.split(line.split("| ")[-1].split(" > ")[0])[1:]
+        named = command_tree().commands[words[0]]
+        named.make_context(words[0], words[1:])  # raises for an option that is none
+
+
+def test_help_lists_commands_and_options_by_purpose(call):
+    out = call("--help").out
+    assert out.index("Segment scans:") < out.index("segment-dir") < out.index("Make and compare")
+    assert "..." not in out.split("COMMAND [ARGS]...")[1]
+    out = call("segment-dir", "--help").out
+    assert out.index("When scans are broken:") < out.index("--timeout") < out.index("Examples:")
+
+
+def test_shells_complete_commands():
+    environment = os.environ | {
+        "_BUSICLI_COMPLETE": "complete_bash",
+        "COMP_WORDS": "busicli se",
+        "COMP_CWORD": "1",
+    }
+    program = [sys.executable, "-c", "from busicli.cli.app import app; app(prog_name='busicli')"]
+    ended = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
+    assert ended.stdout.split() == ["segment-dir", "settings"]
