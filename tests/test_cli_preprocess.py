@@ -362,7 +362,7 @@ def test_a_stopped_run_leaves_nothing_behind(start, scans, tmp_path):
         process.send_signal(signal.SIGTERM)
         err = process.stderr.read()
     assert first.startswith(b"preparing scans: 0 of 24")
-    assert process.returncode == 75
+    assert process.returncode == 75, err
     assert b"Traceback" not in err
     assert list(tmp_path.iterdir()) == []
 

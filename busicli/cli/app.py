@@ -150,6 +150,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         app(_switches_first(sys.argv[1:]))
+    except _TerminatedError:
+        _say("stopped by SIGTERM; run again to go on.")
+        raise
     except BusicliError as error:
         if debug:
             raise
@@ -172,10 +175,16 @@ def _switches_first(words: Sequence[str]) -> list[str]:
     return [*switches, *(w for w in words[:end] if w not in SWITCHES), *words[end:]]
 
 
+class _TerminatedError(SystemExit):
+    """SIGTERM came."""
+
+
 def _terminate(number: int, frame: FrameType | None) -> None:
-    """Unwind, so that scratch files go; whole-file writes make any moment a safe one."""
-    _say("stopped by SIGTERM; run again to go on.")
-    sys.exit(STATUS[signal.SIGTERM])
+    """Unwind, so that scratch files go; whole-file writes make any moment a safe one.
+
+    Nothing is said here: a signal may come inside a write to stderr, which must not begin anew.
+    """
+    raise _TerminatedError(STATUS[signal.SIGTERM])
 
 
 def _say(sentence: str) -> None:
