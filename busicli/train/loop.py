@@ -44,6 +44,15 @@ class Plan:
         return self.settings.size_px(epoch, self.full_px, self.multiple_px)
 
 
+class AveragingAdamW(keras.optimizers.AdamW):
+    """AdamW that averages the weights beside them: Keras puts the average in their place whenever a
+    fit ends, and here an epoch is a fit of its own, which the next must go on from.
+    """
+
+    def finalize_variable_values(self, var_list: list[keras.Variable]) -> None:
+        """Leave the weights as they are; `averaged` exchanges them where the average is wanted."""
+
+
 def compile_model(model: keras.Model, settings: TrainSettings, scans: int) -> None:
     """Give the model its loss, figures and optimizer (built, so that its state can be loaded).
 
@@ -58,7 +67,7 @@ def compile_model(model: keras.Model, settings: TrainSettings, scans: int) -> No
         warmup_target=settings.learning_rate if warmup else None,
         warmup_steps=warmup,
     )
-    optimizer = keras.optimizers.AdamW(
+    optimizer = AveragingAdamW(
         schedule,
         weight_decay=settings.weight_decay,
         global_clipnorm=1.0,
