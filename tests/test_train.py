@@ -13,7 +13,7 @@ from busicli.train.batches import PlainBatches, TrainingBatches
 from busicli.train.checkpoint import Progress, load_state, save_state
 from busicli.train.choose import Sweep, choose, choose_confidence, choose_postprocess
 from busicli.train.history import COLUMNS, read_history, write_history
-from busicli.train.loop import compile_model
+from busicli.train.loop import averaged, compile_model
 from busicli.weights import build_model
 
 PLAIN = TrainSettings(batch_size=4, augment=False)
@@ -166,6 +166,20 @@ def state(model: keras.Model) -> list[np.ndarray]:
     variables = [*model.variables, *model.optimizer.variables]
     kept = [v for v in variables if not v.path.startswith(("pixels", "mean_metric", "loss"))]
     return [v.numpy().copy() for v in kept]
+
+
+def test_an_epoch_goes_on_from_the_weights_and_not_from_their_average():
+    batches = TrainingBatches(textured(), TrainSettings(batch_size=2), 0)  # three
+    by_epochs, by_steps = small_network(seed=1), small_network(seed=1)
+    for _ in range(2):
+        by_epochs.fit(batches, epochs=1, shuffle=False, verbose=0)
+        for index in range(3):
+            by_steps.train_on_batch(*batches[index])
+    for one, other in zip(state(by_epochs), state(by_steps), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+    before = by_epochs.get_weights()
+    averaged(by_epochs).on_test_begin()
+    assert any((a != b).any() for a, b in zip(before, by_epochs.get_weights(), strict=True))
 
 
 @pytest.fixture(scope="module")
