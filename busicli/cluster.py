@@ -106,9 +106,10 @@ def in_order_on(
         top_up()
         while under_way and not stopped():
             try:
-                ended, _ = distributed.wait(
-                    list(under_way), timeout=_POLL_S, return_when="FIRST_COMPLETED"
-                )
+                with _answering():
+                    ended, _ = distributed.wait(
+                        list(under_way), timeout=_POLL_S, return_when="FIRST_COMPLETED"
+                    )
             except TimeoutError:
                 continue
             for future, result in _results(client, ended):
@@ -125,7 +126,9 @@ def in_order_on(
 def _results(client: Any, futures: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
     """Futures that have ended with their results; None for one that took its workers with it."""
     finished = [future for future in futures if future.status == "finished"]
-    yield from zip(finished, client.gather(finished), strict=True)
+    with _answering():
+        results = client.gather(finished)
+    yield from zip(finished, results, strict=True)
     for future in futures:
         if future.status == "finished":
             continue
@@ -141,9 +144,23 @@ def _results(client: Any, futures: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
         )
 
 
+@contextmanager
+def _answering() -> Iterator[None]:
+    """BusicliError where the scheduler goes away inside the block."""
+    comm = _imported("distributed.comm")
+    client = _imported("distributed.client")
+    try:
+        yield
+    except (comm.CommClosedError, client.FuturesCancelledError) as error:
+        raise BusicliError(
+            "the Dask scheduler went away; start it anew and run again to go on."
+        ) from error
+
+
 def _wanted(client: Any) -> int:
     """How many items should be under way; workers come and go."""
-    threads: dict[str, int] = client.nthreads()
+    with _answering():
+        threads: dict[str, int] = client.nthreads()
     return max(1, sum(threads.values())) * _AHEAD
 
 

@@ -64,5 +64,10 @@ def confidence(probability: Probability, mask: Mask, settings: ConfidenceSetting
     A logistic model of `map_features`, fitted on scans that the network had not seen.
     """
     features = map_features(probability, mask)
+    if len(settings.weights) != len(features):
+        raise InputError(
+            f"confidence has {len(settings.weights)} weights for {len(features)} features; "
+            "take weights whose card this version of busicli wrote."
+        )
     score = float(features @ np.array(settings.weights)) + settings.bias
     return float(expit(score))

@@ -1,7 +1,12 @@
 """Where each result of a scan stands under OUT."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+_PICTURES = {"masks": "", "overlays": "", "probabilities": "", "thumbnails": ".jpg"}
+_KINDS = ("seg", "sr", "sc")
+_NUMBER = "[0-9][0-9][0-9][0-9]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,17 @@ class Layout:
         path = picture_path(relative, frame, frames)
         return self.out / "thumbnails" / path.with_name(path.name + ".jpg")
 
+    def standing(self, relative: PurePosixPath) -> Iterator[Path]:
+        """Every file that stands there of a scan, of however many frames."""
+        for folder, suffix in _PICTURES.items():
+            one = picture_path(relative, 1, 1)
+            yield from _there(self.out / folder / one.with_name(one.name + suffix))
+            yield from (self.out / folder / relative).glob(f"{_NUMBER}.png{suffix}")
+        objects = self.out / "dicom" / relative
+        for kind in _KINDS:
+            yield from _there(objects.with_name(f"{relative.name}.{kind}.dcm"))
+            yield from objects.glob(f"{_NUMBER}.{kind}.dcm")
+
     def dicom(self, relative: PurePosixPath, frame: int, frames: int, kind: str) -> Path:
         """`dicom/x.dcm.seg.dcm`; frame 0 is the whole scan, `dicom/x.dcm/0001.sc.dcm` one of
         several frames.
@@ -53,3 +69,8 @@ def picture_path(relative: PurePosixPath, frame: int, frames: int) -> PurePosixP
     if frames > 1:
         return relative / f"{frame:04d}.png"
     return relative if relative.suffix == ".png" else relative.with_name(relative.name + ".png")
+
+
+def _there(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path

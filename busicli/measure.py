@@ -62,7 +62,9 @@ def component(mask: Mask, lesion: Lesion) -> Mask:
     """
     top, left, bottom, right = lesion.bbox
     window = label(mask[top:bottom, left:right], connectivity=2)
-    number = int(np.argmax(np.bincount(window.ravel())[1:] == lesion.area_px)) + 1
+    # of all that lies in the box only its own component reaches every side
+    reach = (set(side.tolist()) for side in (window[0], window[-1], window[:, 0], window[:, -1]))
+    (number,) = set.intersection(*reach) - {0}
     alone = np.zeros_like(mask)
     alone[top:bottom, left:right] = window == number
     return alone

@@ -1,5 +1,6 @@
 """Many independent pieces of work on the cores of one machine."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +13,13 @@ T = TypeVar("T")
 R = TypeVar("R")
 _AHEAD = 3
 """Items a worker that are begun or done before the first of them is asked for."""
+
+
+def cores() -> int:
+    """Cores that this process may use: a batch system or container may lend it fewer than all."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # where the system knows of no such bound
 
 
 def in_parallel(function: Callable[[T], R], items: Iterable[T], *, jobs: int) -> Iterator[R]:

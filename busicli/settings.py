@@ -207,6 +207,14 @@ class AugmentSettings(_Record):
     """Share of scans that show only what lies beside their lesion, where there is room: normal
     scans are rare. At 0.15 it has not been seen to help."""
 
+    def __post_init__(self) -> None:
+        for name in ("shift_fraction", "brightness", "beside"):
+            _check(0 <= getattr(self, name) <= 1, name, getattr(self, name), "in [0, 1]")
+        for name in ("scale", "stretch", "gamma", "contrast", "noise", "blur_px", "gain"):
+            _check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+        _check(0 <= self.rotation_deg <= 180, "rotation_deg", self.rotation_deg, "in [0, 180]")
+        _check(self.grain_px >= 1, "grain_px", self.grain_px, "at least 1")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainSettings(_Record):
@@ -238,6 +246,8 @@ class TrainSettings(_Record):
         _check(self.epochs >= 1, "epochs", self.epochs, "at least 1")
         _check(self.batch_size >= 1, "batch size", self.batch_size, "at least 1")
         _check(self.learning_rate > 0, "learning rate", self.learning_rate, "above 0")
+        _check(self.weight_decay >= 0, "weight_decay", self.weight_decay, "0 or more")
+        _check(self.warmup_epochs >= 0, "warmup_epochs", self.warmup_epochs, "0 or more")
         _check(0 <= self.ema_momentum < 1, "ema_momentum", self.ema_momentum, "in [0, 1)")
         for name in ("entropy_weight", "dice_weight", "presence_weight"):
             _check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")

@@ -730,3 +730,46 @@ def test_a_scan_that_takes_too_long_fails_alone(segment, scans, tmp_path):
     rows = {row["scan"]: row for row in manifest(tmp_path / "out")}
     assert rows["phantom-01.png"]["status"] == "ok"
     assert rows["vast.png"]["reason"] == "was not read and decoded after 0.3 s"
+
+
+def test_a_dry_run_ends_as_the_run_would(segment, tmp_path):
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "notes.txt").write_text("no scan")
+    for options in ((), ("--dry-run",)):
+        ended = segment(tmp_path / "scans", "out", *options)
+        assert (ended.status, "holds no scan" in ended.err) == (1, True)
+
+
+def test_what_an_earlier_run_made_does_not_stand_beside_other_results(segment, scans, tmp_path):
+    source = copied(scans, tmp_path / "scans", 1, 2)
+    assert segment(source, "out").status == 0
+    yesterday = tmp_path / "out" / "masks" / "yesterday.png"
+    shutil.copy(tmp_path / "out" / "masks" / "phantom-01.png", yesterday)  # of another list
+    (source / "phantom-01.png").write_bytes(b"cut short")
+    ended = segment(source, "out", "--no-overlays", "--no-report")
+    assert ended.status == 3
+    out = tmp_path / "out"
+    assert not any(list(out.glob(f"{folder}/*")) for folder in ("overlays", "thumbnails"))
+    assert not (out / "report.html").exists()
+    assert sorted(path.name for path in out.glob("masks/*")) == ["phantom-02.png", "yesterday.png"]
+    assert "Results in out: masks/, lesions.csv" in ended.out
+
+
+def test_what_is_not_ours_is_never_removed(segment, scans, tmp_path):
+    source = copied(scans, tmp_path / "scans", 1)
+    (source / "phantom-01.png").write_bytes(b"cut short")
+    theirs = tmp_path / "out" / "masks" / "phantom-01.png"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_bytes(b"theirs")
+    for _ in range(2):
+        assert segment(source, "out").status == 3
+    assert theirs.read_bytes() == b"theirs"
+
+
+def test_names_are_not_kept_out_of_a_folder_that_holds_some(segment, scans, tmp_path, tree):
+    source = copied(scans, tmp_path / "scans", 1)
+    assert segment(source, "out").status == 0
+    before = tree(tmp_path / "out")
+    ended = segment(source, "out", "--names", "hash")
+    assert (ended.status, "made without --names hash" in ended.err) == (1, True)
+    assert tree(tmp_path / "out") == before

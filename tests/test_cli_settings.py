@@ -131,6 +131,27 @@ def test_opposites_are_refused(call):
     assert call("-q", "-v", "models", "list").status == 2
 
 
+def test_what_only_prints_is_not_silenced(call):
+    assert "[segment-dir]" in call("-q", "settings").out
+    assert "unet" in call("-q", "models", "list").out
+
+
+def test_debug_changes_no_exit_status(call):
+    ended = call("--debug", "eval", "--split", "some")
+    assert ended.status == 2
+    assert "Traceback" in ended.err
+    assert ended.err.endswith("busicli: --split is some; it must be train, val, test or all.\n")
+
+
+def test_what_the_system_does_not_allow_is_no_fault_of_the_program(call):
+    ended = call("models", "new", "x", "--out", "/proc/nowhere")
+    assert ended.status == 1
+    assert ended.err == (
+        "busicli: /proc/nowhere: No such file or directory; make room, or correct or allow the "
+        "path.\n"
+    )
+
+
 def test_after_two_dashes_a_switch_is_a_name(call, tmp_path):
     ended = call("segment-dir", "--", "-q", "out")
     assert "there is no folder -q" in ended.err

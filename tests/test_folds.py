@@ -135,6 +135,8 @@ def test_resume_with_other_settings_is_refused_though_the_folds_are_finished(
         (("--setting", "augmentation.colour=1"), "augmentation.colour"),
         (("--setting", "warmup_epochs=soon"), "warmup_epochs is soon"),
         (("--setting", "epochs"), "KEY=VALUE"),
+        (("--chosen-by", "eval/cv"), "--chosen-by is for --on all"),
+        (("--folds", 2, "--resume"), "no cross-validation in runs"),
     ],
 )
 def test_what_makes_no_sense_is_wrong_usage(call, options, named):
@@ -171,7 +173,7 @@ def test_training_on_one_data_set_leaves_the_others_scans_out(call, scans, train
 
 
 def test_choices_that_are_not_there_are_said_before_anything_is_trained(prepared, call, tmp_path):
-    ended = call("train", "--data", prepared.data, "--chosen-by", tmp_path)
+    ended = call("train", "--data", prepared.data, "--on", "all", "--chosen-by", tmp_path)
     assert (ended.status, "choices.json" in ended.err) == (1, True)
     assert not (tmp_path / "runs").exists()
 
@@ -252,6 +254,24 @@ def test_the_card_tells_what_the_weights_begun_from_had_seen(crossed, prepared, 
     assert len(after) == len(cards[1]["training_scans"])
 
 
+def test_choices_on_scans_that_were_seen_before_are_told(crossed, prepared, call, training):
+    first = crossed[0] / "runs/cv/fold-1/weights"
+    options = ("--data", prepared.data, "--name", "chain", "--init", first, *training)
+    ended = call("train", *options, "--epochs", 1)
+    assert ended.status == 0, ended.err
+    assert "The weights begun from were trained on " in ended.err
+
+
+def test_folds_are_scored_by_what_was_trained_on_and_not_by_what_is_said(tampered, prepared, call):
+    weights = tampered(lambda _: None)
+    first, second = (weights / f"fold-{n}" / "weights" / "card.json" for n in (1, 2))
+    card = json.loads(second.read_text())
+    card["training_scans"] = json.loads(first.read_text())["training_scans"]
+    second.write_text(json.dumps(card))
+    ended = call("eval", "--folds", 2, "--data", prepared.data, "--weights", weights)
+    assert (ended.status, "scans of fold 2" in ended.err) == (1, True), ended.err
+
+
 def test_folds_of_two_recipes_are_not_scored_together(tampered, prepared, call):
     weights = tampered(lambda training: training["settings"].update(epochs=9))
     ended = call("eval", "--folds", 2, "--data", prepared.data, "--weights", weights)
@@ -285,6 +305,7 @@ def test_folds_that_are_missing_or_of_other_data_are_refused(
         (("--folds", 3, "--fold", 1), "two or more"),
         (("--folds", 3, "--fold", 1, "--fold", 4), "of 3"),
         (("--folds", 2, "--weights-sha256", "0"), "--weights-sha256"),
+        (("--folds", 2, "--split", "test"), "--split"),
     ],
 )
 def test_folds_that_cannot_be_scored_are_wrong_usage(call, options, named):

@@ -11,7 +11,7 @@ from scipy import ndimage
 from skimage.measure import label, regionprops
 
 from busicli.errors import InputError
-from busicli.measure import lesions
+from busicli.measure import component, lesions
 from busicli.records import Lesion
 
 masks = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9))
@@ -233,3 +233,13 @@ def test_moving_a_mask_moves_its_lesions_and_changes_nothing_else(mask, down, ri
         assert after.long_axis_px == pytest.approx(before.long_axis_px)
         assert after.circularity == before.circularity
         assert after.solidity == before.solidity
+
+
+def test_a_lesion_inside_anothers_box_is_not_taken_for_it_though_as_large():
+    mask = np.zeros((8, 8), bool)
+    mask[7], mask[:, 7] = True, True  # 15 px, and its box is the whole
+    mask[:3, :5] = True  # 15 px too
+    for lesion in lesions(mask, mask.astype(np.float32)):
+        alone = component(mask, lesion)
+        assert alone.sum() == 15
+        assert alone[7, 7] == (lesion.bbox == (0, 0, 8, 8))

@@ -5,6 +5,7 @@ import math
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import PurePosixPath
 
@@ -72,6 +73,25 @@ def test_a_scan_that_was_begun_and_left_no_row_was_under_way_at_a_death(tmp_path
         journal.begin(["b"])
     with open_journal(path, "key") as journal:  # left in good order, if not done
         assert not journal.any_deaths()
+
+
+@pytest.mark.parametrize(("error", "deaths"), [(MemoryError, 1), (RuntimeError, 1), (OSError, 0)])
+def test_a_fault_at_a_scan_counts_as_a_death_and_a_full_disk_does_not(tmp_path, error, deaths):
+    path = tmp_path / "journal.jsonl"
+    with suppress(error), open_journal(path, "key") as journal:
+        journal.begin(["a"])
+        raise error
+    with open_journal(path, "key") as journal:
+        assert journal.deaths("a") == deaths
+
+
+def test_a_journal_knows_of_what_runs_with_other_keys_made(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    written(path, row("a"), {"scan": "b", "status": "failed"})
+    for key in ("other", "another"):
+        with open_journal(path, key) as journal:
+            assert [journal.has_results(name) for name in "abc"] == [True, False, False]
+            assert journal.earlier("a") is None
 
 
 def test_a_run_goes_on_in_the_journal_of_its_key(tmp_path):

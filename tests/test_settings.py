@@ -73,6 +73,14 @@ def test_settings_cannot_be_changed(kind):
         (TrainSettings, "learning_rate", math.nan),
         (TrainSettings, "ema_momentum", 1.0),
         (TrainSettings, "precision", "float16"),
+        (TrainSettings, "weight_decay", -1.0),
+        (TrainSettings, "warmup_epochs", -5.0),
+        (AugmentSettings, "gamma", -2.0),
+        (AugmentSettings, "scale", -1.0),
+        (AugmentSettings, "shift_fraction", 5.0),
+        (AugmentSettings, "beside", 1.1),
+        (AugmentSettings, "rotation_deg", 181.0),
+        (AugmentSettings, "grain_px", -3.0),
     ],
 )
 def test_a_value_out_of_range_is_refused_with_what_was_needed(kind, name, value):

@@ -3,6 +3,7 @@
 import logging
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
@@ -21,7 +22,7 @@ from busicli.cli import (
     show,
     train,
 )
-from busicli.cli.command import Command, Program, examples
+from busicli.cli.command import Command, PrintingCommand, Program, examples
 from busicli.cli.settings_file import FILE as SETTINGS_FILE
 from busicli.cli.settings_file import option_values
 from busicli.cli.signals import STATUS
@@ -92,10 +93,13 @@ _command(
     "busicli eval --compare eval/one eval/other",
 )
 app.add_typer(models.app, name="models", rich_help_panel=MAKE)
-_command(
-    *("settings", settings.show_settings, "Convenience", "Print every option for a settings file."),
-    "busicli settings > busicli.toml",
-)
+app.command(
+    "settings",
+    cls=PrintingCommand,
+    rich_help_panel="Convenience",
+    short_help="Print every option for a settings file.",
+    epilog=examples("busicli settings > busicli.toml"),
+)(settings.show_settings)
 
 
 def _show_version(wanted: bool) -> None:
@@ -155,9 +159,15 @@ def main() -> None:
         raise
     except BusicliError as error:
         if debug:
-            raise
+            traceback.print_exception(error)
         _say(str(error))
         sys.exit(error.exit_status)
+    except OSError as error:
+        if debug:
+            traceback.print_exception(error)
+        where = f"{error.filename}: " if error.filename else ""
+        _say(f"{where}{error.strerror or error}; make room, or correct or allow the path.")
+        sys.exit(1)
     except Exception as error:  # a fault of ours: still one sentence, with the way to report it
         if debug:
             raise

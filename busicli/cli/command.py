@@ -32,6 +32,14 @@ class Command(TyperCommand):
             return super().invoke(ctx)
 
 
+class PrintingCommand(Command):
+    """One that does nothing but print what was asked for; --quiet does not silence it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it."""
+        return TyperCommand.invoke(self, ctx)
+
+
 class Program(TyperGroup):
     """The program, whose help lists its commands by purpose."""
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MASKS = "Masks by any tool"
 """A heading of the help, beside those that commands share."""
 OF_MASKS = ("predictions", "reference", "scans", "split", "out", "as_json")
+OF_FOLDS = ("folds", "fold", "data", "weights", "runs", "out", "tta", "as_json", "plugin")
 OF_COMPARE = ("compare", "out", "as_json")
 
 
@@ -113,9 +114,8 @@ def evaluate(
     from busicli.workflows.evaluate_folds import EvaluateFoldsRequest, evaluate_folds
 
     if folds is not None or fold:
+        _check_options(context, "--folds", OF_FOLDS)
         only = _numbers(folds, fold)
-        if weights_sha256:
-            raise UsageError("--weights-sha256 pins one set of weights; leave it out with --folds.")
         of_folds = EvaluateFoldsRequest(
             data=data,
             folds=folds or 0,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from busicli.cli.command import Command
+from busicli.cli.command import PrintingCommand
 from busicli.cli.options import Json, Option, Plugin, key_value
 from busicli.errors import BusicliError
 
@@ -21,7 +21,7 @@ app = typer.Typer(
 )
 
 
-@app.command("list", cls=Command)
+@app.command("list", cls=PrintingCommand)
 def list_models(as_json: Json = False, plugin: Plugin = None) -> None:
     """Every registered architecture, with what is wrong where one is broken."""
     from busicli.workflows.catalogue import listing
@@ -33,7 +33,7 @@ def list_models(as_json: Json = False, plugin: Plugin = None) -> None:
     _table("Models", ("name", "summary", "origin"), rows)
 
 
-@app.command("show", cls=Command)
+@app.command("show", cls=PrintingCommand)
 def show_model(name: str, as_json: Json = False, plugin: Plugin = None) -> None:
     """One architecture: where it comes from, its options, its size and its cost."""
     from busicli.workflows.catalogue import description
@@ -46,7 +46,7 @@ def show_model(name: str, as_json: Json = False, plugin: Plugin = None) -> None:
     _table(name, ("", name), rows, header=False)
 
 
-@app.command("check", cls=Command)
+@app.command("check", cls=PrintingCommand)
 def check_model(
     name: str, option: Option = None, as_json: Json = False, plugin: Plugin = None
 ) -> None:
@@ -71,7 +71,7 @@ def check_model(
         )
 
 
-@app.command("new", cls=Command)
+@app.command("new", cls=PrintingCommand)
 def new_model(
     name: Annotated[str, typer.Argument(help="Lower-case letters, digits and hyphens.")],
     out: Annotated[

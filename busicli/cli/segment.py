@@ -33,7 +33,6 @@ from busicli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from busicli.dicom.results import Kind
-    from busicli.parts import Part
     from busicli.workflows.segment_request import SegmentOutcome, SegmentRequest
 
 _log = logging.getLogger(__name__)
@@ -42,7 +41,6 @@ DICOM, BROKEN, SHOWN = "DICOM", "When scans are broken", "What is shown"
 SOME_FAILED = 3
 LISTED = 10
 TABLES = ("lesions.csv", "manifest.jsonl", "run.json")
-FOLDERS = ("masks", "overlays", "thumbnails", "probabilities", "dicom")
 
 
 def segment_dir(
@@ -213,6 +211,7 @@ def segment_dir(
             )
     # imported here: SciPy would double the time of --help
     from busicli.cli.signals import noted_signals
+    from busicli.parallel import cores
     from busicli.parts import parsed_part
     from busicli.workflows.segment import segment
     from busicli.workflows.segment_request import Listeners, SegmentRequest
@@ -238,7 +237,7 @@ def segment_dir(
         timeout_s=timeout,
         part=parsed_part(part, os.environ) if part is not None else None,
         max_failures=1 if fail_fast else max_failures,
-        jobs=os.cpu_count() or 1 if jobs < 1 else jobs,
+        jobs=cores() if jobs < 1 else jobs,
         cluster=cluster_of(cluster, workers, worker_cores, worker_memory, walltime),
     )
     if dry_run:
@@ -254,7 +253,7 @@ def segment_dir(
         finally:
             shown.close()
     if not as_json:
-        _show(outcome, out, request.part)
+        _show(outcome, request)
     raise typer.Exit(outcome.exit_status)
 
 
@@ -318,8 +317,8 @@ class _Shown:
     def start(self, scans: int) -> None:
         from busicli.cli.progress import bar
 
-        # what each scan became is progress enough
-        form = "none" if _log.isEnabledFor(logging.INFO) else self.form
+        told = _log.isEnabledFor(logging.INFO)  # what each scan became is progress enough
+        form = "none" if told and self.form == "auto" else self.form
         self.bar = bar("segmenting", scans, form)  # type: ignore[arg-type]
 
     def row(self, row: dict[str, Any]) -> None:
@@ -344,8 +343,8 @@ def _line(row: dict[str, Any]) -> str:
     )
 
 
-def _show(outcome: "SegmentOutcome", out: Path, part: "Part | None") -> None:
-    counts = outcome.counts
+def _show(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
+    out, part, counts = request.out, request.part, outcome.counts
     done = counts["ok"]
     before = f" ({outcome.kept} of them in an earlier run)" if outcome.kept else ""
     print(
@@ -368,7 +367,14 @@ def _show(outcome: "SegmentOutcome", out: Path, part: "Part | None") -> None:
     if part is not None:
         print(f"This was part {part.number} of {part.of}; once all are done: busicli merge {out}")
         return
-    written = [f"{name}/" for name in FOLDERS if (out / name).is_dir()]
-    page = ("report.html",) if (out / "report.html").is_file() else ()
-    print(f"Results in {out}: {', '.join((*page, *written, *TABLES))}")
+    made = {
+        "report.html": request.report,
+        "masks/": True,
+        "overlays/": request.overlays,
+        "thumbnails/": request.report,
+        "probabilities/": request.probabilities,
+        "dicom/": request.dicom,
+    }
+    written = [name for name, wanted in made.items() if wanted and (out / name).exists()]
+    print(f"Results in {out}: {', '.join((*written, *TABLES))}")
     print("Not a medical device: a person must check every mask.")

@@ -90,7 +90,7 @@ def _checked(context: typer.Context, param: Any, key: str, value: Any) -> Any:
         needed = "true or false is needed" if param.is_flag else "true or false says nothing here"
         raise typer.BadParameter(f"{json.dumps(value, default=str)}: {needed}")
     if key in TABLES and isinstance(value, dict):
-        value = [f"{name}={json.dumps(one)}" for name, one in _flat(value)]
+        value = [f"{name}={json.dumps(one, default=str)}" for name, one in _flat(value)]
     several = param.multiple or param.nargs != 1
     if several != isinstance(value, list):
         needed = "a list is needed" if several else "one value is needed"

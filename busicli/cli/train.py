@@ -137,6 +137,10 @@ def train(
 ) -> None:
     """Train a model on prepared data; checkpointed every epoch, the best epoch kept."""
     _check(on, folds, fold)
+    if chosen_by is not None and on != "all":
+        raise UsageError(
+            "--chosen-by is for --on all; else choices are made on the scans kept out."
+        )
     if devices not in ("one", "all"):
         raise UsageError(f"--devices is {devices}; it must be one or all.")
     # imported here: SciPy and matplotlib would double the time of --help
@@ -158,7 +162,7 @@ def train(
     request = FitRequest(
         data=data,
         runs=runs,
-        name=name or _run_name(runs, model, resume),
+        name=name or _run_name(runs, model, resume, folds),
         model=model,
         settings=settings,
         options=dict(map(key_value, option or ())),
@@ -235,15 +239,16 @@ class _Shown:
         )
 
 
-def _run_name(runs: Path, model: str, resume: bool) -> str:
+def _run_name(runs: Path, model: str, resume: bool, folds: int | None) -> str:
     if not resume:
         return f"{model}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     from busicli.workflows.run_folder import newest_run
 
-    newest = newest_run(runs)
+    newest = newest_run(runs, run="*/fold-*" if folds else "*")
     if newest is None:
-        raise UsageError(f"there is no run in {runs} to go on with; leave out --resume.")
-    return newest.name
+        what = "cross-validation" if folds else "run"
+        raise UsageError(f"there is no {what} in {runs} to go on with; leave out --resume.")
+    return newest.parent.name if folds else newest.name
 
 
 def _show(outcome: "FitOutcome") -> None:

@@ -86,7 +86,7 @@ def segmentation(source: "Dataset", mask: Mask, maker: Maker) -> "Dataset":
         **_identity(source, "seg", 1, maker),
         **_equipment(maker),
     )
-    return _finished(made, source, maker)
+    return _finished(made, maker)
 
 
 def report(source: "Dataset", findings: Sequence[Finding], frames: int, maker: Maker) -> "Dataset":
@@ -121,7 +121,7 @@ def report(source: "Dataset", findings: Sequence[Finding], frames: int, maker: M
         transfer_syntax_uid=_EXPLICIT_LITTLE_ENDIAN,
         **_identity(source, "sr", 1, maker),
     )
-    return _finished(made, source, maker)
+    return _finished(made, maker)
 
 
 def capture(source: "Dataset", painted: Image, frame: int, maker: Maker) -> "Dataset":
@@ -143,7 +143,7 @@ def capture(source: "Dataset", painted: Image, frame: int, maker: Maker) -> "Dat
     made.Laterality = source.get("Laterality", "")
     made.BurnedInAnnotation = "YES"  # what the scanner wrote into its pixels may be anything
     made.DerivationDescription = "Outlines of breast masses, drawn by an algorithm"
-    return _finished(made, source, maker)
+    return _finished(made, maker)
 
 
 def _identity(source: "Dataset", kind: Kind, number: int, maker: Maker) -> dict[str, Any]:
@@ -167,7 +167,7 @@ def _equipment(maker: Maker) -> dict[str, Any]:
     }
 
 
-def _finished(made: "Dataset", source: "Dataset", maker: Maker) -> "Dataset":
+def _finished(made: "Dataset", maker: Maker) -> "Dataset":
     made.SeriesDescription = f"{MAKER} {maker.weights}, to be checked by a person"
     if made.Modality != "SR":
         made.PatientOrientation = ""

@@ -1,9 +1,10 @@
 """The journal of a run: one JSON line a finished scan, appended while running.
 
 Its first line is the run's key (weights and settings by hash). A later run with the same key takes
-rows over; with another key it starts anew. Rows stay in the file and are read back when asked for,
-so that memory holds a place a scan, however long the rows. Scans are noted when they are begun too:
-one that was, and left no row, was under way when the process died.
+rows over; with another key it starts anew, and notes which scans there were results of. Rows stay
+in the file and are read back when asked for, so that memory holds a place a scan, however long the
+rows. Scans are noted when they are begun too: one that was, and left no row, was under way when the
+process died.
 """
 
 import json
@@ -16,6 +17,7 @@ from pathlib import Path
 from threading import Lock
 from typing import IO, Any
 
+from busicli.errors import BusicliError
 from busicli.files import write_whole
 
 Row = dict[str, Any]
@@ -31,6 +33,8 @@ class _Earlier:
     """Of each scan's newest row."""
     deaths: Counter[str] = field(default_factory=Counter)
     """How often a scan was begun since, and left no row."""
+    made: set[str] = field(default_factory=set)
+    """Scans that a run with another key has made results of."""
 
 
 class Journal:
@@ -47,6 +51,11 @@ class Journal:
     def earlier(self, scan: str) -> Place | None:
         """The newest row that an earlier run left of a scan."""
         return self._earlier.places.get(scan)
+
+    def has_results(self, scan: str) -> bool:
+        """Whether an earlier run, of this key or another, has made results of a scan."""
+        place = self.earlier(scan)
+        return scan in self._earlier.made or bool(place and self.read(place)["status"] == "ok")
 
     def deaths(self, scan: str) -> int:
         """How many processes in a row died while this scan was under way."""
@@ -99,22 +108,30 @@ class Journal:
 def open_journal(path: Path, key: str) -> Iterator[Journal]:
     """The journal of this key, begun if there is none; on the disk when the block ends.
 
-    Lines that are no rows are passed over, as is a last one that a crash cut short.
+    Lines that are no rows are passed over, as is a last one that a crash cut short. Where the block
+    ends by a fault (no memory, a library's error), what was under way counts as a death.
     """
     earlier = _earlier(path, key)
     if earlier is None:
-        write_whole(path, _line({"key": key}))
+        earlier = _Earlier(made=_made(path))
+        write_whole(path, b"".join([_line({"key": key}), *map(_made_line, sorted(earlier.made))]))
     with path.open("a+b") as file:
         if not _ends_a_line(file):
             file.write(b"\n")
             file.flush()
-        journal = Journal(file, earlier or _Earlier())
+        journal = Journal(file, earlier)
         try:
             yield journal
-        finally:
-            with suppress(OSError):  # of a full disk, which the caller hears of already
-                journal.leave()
+        except (BusicliError, OSError, KeyboardInterrupt, SystemExit):
+            _leave(journal)
+            raise
+        _leave(journal)
         os.fsync(file.fileno())
+
+
+def _leave(journal: Journal) -> None:
+    with suppress(OSError):  # of a full disk, which the caller hears of already
+        journal.leave()
 
 
 @contextmanager
@@ -144,8 +161,24 @@ def _earlier(path: Path, key: str) -> _Earlier | None:
                 found.deaths[row["begun"]] += 1
             elif isinstance(row, dict) and "left" in row:
                 found.deaths.pop(row["left"], None)
+            elif isinstance(row, dict) and "made" in row:
+                found.made.add(row["made"])
             start += len(line)
     return found
+
+
+def _made(path: Path) -> set[str]:
+    """The scans that a journal of another key holds results of, or knows of."""
+    if not path.is_file():
+        return set()
+    with path.open("rb") as file:
+        rows = [row for row in map(_parsed, file) if isinstance(row, dict)]
+    known = {row["made"] for row in rows if "made" in row}
+    return known | {row["scan"] for row in rows if row.get("status") == "ok" and "scan" in row}
+
+
+def _made_line(scan: str) -> bytes:
+    return _line({"made": scan})
 
 
 def _ends_a_line(file: IO[bytes]) -> bool:

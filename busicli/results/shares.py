@@ -80,6 +80,11 @@ def write_part(folder: Path, record: PartRecord, rows: Iterable[Row]) -> None:
     write_whole(folder / "part.json", (json.dumps(asdict(record), indent=2) + "\n").encode())
 
 
+def remove_part(folder: Path) -> None:
+    """Withdraw a part's record, if there is one: it is under way again, and not to be merged."""
+    (folder / "part.json").unlink(missing_ok=True)
+
+
 def read_part(folder: Path) -> PartRecord | None:
     """How a part ended; None where it has not."""
     try:

@@ -1,5 +1,6 @@
 """The training loop: epoch by epoch, checkpointed after each, the best one kept."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from typing import Any
 import keras
 
 from busicli.dataset.store import PreparedScans
+from busicli.errors import InputError
 from busicli.losses import Objective, PixelScores
 from busicli.settings import TrainSettings
 from busicli.train.batches import PlainBatches, TrainingBatches
@@ -109,6 +111,11 @@ def train_model(
             if epoch:
                 load_state(last, model)
         row = _epoch(model, scans, plan, epoch, listeners.on_batch)
+        if not math.isfinite(row["Loss"]):
+            raise InputError(
+                f"the loss of epoch {epoch + 1} is no number; start a new run with a lower "
+                "--learning-rate, or look at the scans."
+            )
         history.append(row)
         progress = replace(progress, epochs_done=epoch + 1)
         if scans[1] is None:

@@ -50,6 +50,18 @@ def seen_scans(begun: Begun | None, trained: Sequence[Case]) -> list[list[str]]:
     return own + [scan for scan in before if scan[0] not in known]
 
 
+def seen_in_fold(
+    data: PreparedData, fold: tuple[int, int], seen: Collection[str]
+) -> tuple[int, int]:
+    """How many of a fold's scans weights have seen, and how many there are.
+
+    `fold` is its number and how many folds there are, `seen` the pixels_sha256 of trained scans.
+    """
+    number, count = fold
+    held = [c for c, k in zip(data.cases, data.folds(count), strict=True) if k == number]
+    return sum(case.print.pixels_sha256 in seen for case in held), len(held)
+
+
 def _name(request: FitRequest) -> str | None:
     """The weights to begin from: a fold's own, where `init` is a cross-validation's folder."""
     if request.init and request.fold:
@@ -66,12 +78,10 @@ def _check_unseen(request: FitRequest, data: PreparedData, seen: Collection[str]
     """
     if request.fold is None:
         return
-    number, count = request.fold
-    held = [c for c, k in zip(data.cases, data.folds(count), strict=True) if k == number]
-    known = sum(case.print.pixels_sha256 in seen for case in held)
+    known, held = seen_in_fold(data, request.fold, seen)
     if known:
         raise InputError(
             f"the weights to begin from, {_name(request)}, were trained on {known} of "
-            f"the {len(held)} scans of fold {number}, which is to be scored as unseen; begin from "
-            "the folder of a cross-validation with the same folds."
+            f"the {held} scans of fold {request.fold[0]}, which is to be scored as unseen; begin "
+            "from the folder of a cross-validation with the same folds."
         )

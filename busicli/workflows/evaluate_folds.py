@@ -13,7 +13,8 @@ from busicli.predict import Engine, KerasEngine, MirroredEngine
 from busicli.results.choices import write_choices
 from busicli.results.scores import per_image_csv, summarise
 from busicli.weights import CARD, Card, load_model, read_card
-from busicli.workflows.evaluate import figures_of_maps, pixel_curve, review_below, score_scan
+from busicli.workflows.begun import seen_in_fold
+from busicli.workflows.evaluate import figures_of_maps, pixel_curve, score_scan
 from busicli.workflows.run_folder import left_out, newest_run
 from busicli.workflows.score_figures import write_figures
 from busicli.workflows.scored_pictures import examples_of
@@ -102,7 +103,8 @@ def evaluate_folds(request: EvaluateFoldsRequest, track: Track[Scored]) -> Evalu
     out = request.out or Path("eval") / f"{folder.name}-folds"
     examples = examples_of(scans, maps, scores, [choices.postprocess for choices in own])
     write_results(out, metrics, per_image_csv(scores), examples)
-    write_figures(out, scores, pixels=pixels, review_below=review_below(for_all.confidence))
+    # each fold's scans were flagged below a threshold of their own: none is drawn
+    write_figures(out, scores, pixels=pixels, review_below=float("nan"))
     write_choices(out, for_all)
     write_page(out, [each.picture for each in scored])
     return EvaluateOutcome(metrics=metrics, out=out)
@@ -135,6 +137,12 @@ def _card(folder: Path, number: int, count: int, data: PreparedData) -> Card:
         raise InputError(
             f"the weights in {weights} were not trained on this data with fold {number} of "
             f"{count} left out; score them on the data and folds that they belong to."
+        )
+    known, held = seen_in_fold(data, (number, count), {scan for scan, _ in card.training_scans})
+    if known:
+        raise InputError(
+            f"the weights in {weights} were trained on {known} of the {held} scans of fold "
+            f"{number}; score them on the data and folds that they belong to."
         )
     return card
 

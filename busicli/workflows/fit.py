@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from busicli.dataset.store import PreparedData, PreparedScans, open_data
 from busicli.errors import InputError
-from busicli.files import folder_lock
+from busicli.files import folder_lock, sha256_file
 from busicli.framework import load_keras, share_among_devices
 from busicli.metrics import dice
 from busicli.postprocess import lesion_mask
 from busicli.records import Case, Mask
 from busicli.registry import find
-from busicli.results.choices import read_choices
+from busicli.results.choices import CHOICES, read_choices
 from busicli.settings import Choices, Precision
 from busicli.versions import versions
 from busicli.weights import (
@@ -56,7 +56,7 @@ class FitOutcome:
     """The epoch whose weights were kept."""
     card: Card
     note: str = ""
-    """Why there is no exported graph, if there is none."""
+    """What to know: why there is no exported graph, what choices were made on; may be empty."""
 
 
 def fit(request: FitRequest, on_batch: "OnBatch", on_epoch: "OnEpoch") -> FitOutcome:
@@ -146,8 +146,28 @@ def _fit_locked(
         best_epoch=progress.best_epoch,
         card=card,
         # the networks of a cross-validation are scored on Keras alone
-        note="" if request.fold else add_graph(folder / "weights", train, request.plugins),
+        note="" if request.fold else _notes(request, folder, train, val, given[0]),
     )
+
+
+def _notes(
+    request: FitRequest,
+    folder: Path,
+    train: PreparedScans,
+    val: PreparedScans | None,
+    begun: Begun | None,
+) -> str:
+    """Export the graph; why there is none, and whether choices were made on scans seen before."""
+    graph = add_graph(folder / "weights", train, request.plugins)
+    before = {pixels for pixels, _ in begun.training_scans} if begun else set()
+    known = sum(case.print.pixels_sha256 in before for case in val.cases) if val else 0
+    seen = (
+        f"The weights begun from were trained on {known} of the {len(val.cases)} validation scans: "
+        "epoch, threshold and confidence were chosen on scans that were not unseen."
+        if known and val
+        else ""
+    )
+    return "\n".join(filter(None, (graph, seen)))
 
 
 def add_graph(weights: Path, scans: PreparedScans, plugins: Sequence[Path] = ()) -> str:
@@ -199,7 +219,12 @@ def add_graph(weights: Path, scans: PreparedScans, plugins: Sequence[Path] = ())
 
 def _record(request: FitRequest, data: PreparedData) -> dict[str, Any]:
     record = {
-        "model": {"name": request.model, "options": dict(request.options), "init": request.init},
+        "model": {
+            "name": request.model,
+            "options": dict(request.options),
+            "init": request.init,
+            "chosen_by": sha256_file(request.chosen_by / CHOICES) if request.chosen_by else None,
+        },
         "settings": asdict(request.settings),
         "data": {
             "fingerprint": data.fingerprint,

@@ -23,11 +23,18 @@ def fit_folds_on(
         request,
         data=request.data.resolve(),
         runs=request.runs.resolve(),
+        init=_reachable(request.init),
+        chosen_by=request.chosen_by and request.chosen_by.resolve(),
         plugins=tuple(path.resolve() for path in request.plugins),
         resume=True,
     )
     with connected(cluster) as client:
         yield from in_order_on(client, partial(_fit, sent), folds, _lost, lambda: False)
+
+
+def _reachable(init: str | None) -> str | None:
+    """A folder by its whole path; the name of weights that ship as it is."""
+    return str(Path(init).resolve()) if init and Path(init).is_dir() else init
 
 
 def _fit(request: FitRequest, fold: tuple[int, int]) -> Path:

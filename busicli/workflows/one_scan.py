@@ -1,7 +1,7 @@
 """One scan's way through a run: opened and prepared, later finished and written."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ from busicli.workflows.one_dicom import (
 from busicli.worklist import Work
 
 Row = dict[str, Any]
+Changed = Callable[[Work], None]
 _NO_MILLIMETRES = {f.name: None for f in fields(LesionMm)}
 
 
@@ -90,24 +91,31 @@ class _Frame:
     confidence: float | None
 
 
-def open_scan(work: Work, steps: Steps, earlier: Row | None) -> Opened | Row:
-    """The opened scan, or its row at once: skipped, failed, or done in an earlier run."""
+def open_scan(
+    work: Work, steps: Steps, earlier: Row | None, changed: Changed = lambda _: None
+) -> Opened | Row:
+    """The opened scan, or its row at once: skipped, failed, or done in an earlier run.
+
+    `changed` is told of a scan that was done, but is not what it was, before it is decoded.
+    """
     if work.skip or work.fault:
         status = "skipped" if work.skip else "failed"
         return _row(work, status, work.skip or work.fault)
     try:
-        return in_time(lambda: _open_scan(work, steps, earlier), limit_s=steps.timeout_s)
+        return in_time(lambda: _open_scan(work, steps, earlier, changed), limit_s=steps.timeout_s)
     except TimeoutError:
         return _row(work, "failed", f"was not read and decoded after {steps.timeout_s:g} s")
 
 
-def _open_scan(work: Work, steps: Steps, earlier: Row | None) -> Opened | Row:
+def _open_scan(work: Work, steps: Steps, earlier: Row | None, changed: Changed) -> Opened | Row:
     started = time.monotonic()
     try:
         data = read_scan(work.path, max_pixels=steps.max_pixels)
         sha256 = sha256_bytes(data)
         if earlier is not None and _unchanged(earlier, work, sha256, steps):
             return earlier
+        if earlier is not None and earlier["status"] == "ok":
+            changed(work)
         found = decode_file(data, spacing=steps.spacing, max_pixels=steps.max_pixels)
         frames, dicom = found.frames, found.dicom
         if dicom is not None:

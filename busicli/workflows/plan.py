@@ -9,7 +9,15 @@ from busicli.results.journal import Journal, look_into_journal
 from busicli.results.shares import part_folder
 from busicli.workflows.one_scan import Opened, open_scan
 from busicli.workflows.scan_worker import ScanWorker, scan_worker
-from busicli.workflows.segment import DEATHS, DIED, JOURNAL, journal_key, works_of
+from busicli.workflows.segment import (
+    DEATHS,
+    DIED,
+    JOURNAL,
+    check_parts,
+    journal_key,
+    no_scan,
+    works_of,
+)
 from busicli.workflows.segment_request import SegmentRequest
 from busicli.worklist import Work
 
@@ -23,6 +31,7 @@ def plan(request: SegmentRequest, track: Track) -> Plan:
 
     Raises BusicliError where the run would end at once: weights refused, no scan found.
     """
+    check_parts(request)
     part = request.part
     works = [work for work in works_of(request) if part is None or part.holds(work.relative)]
     worker = scan_worker(request)
@@ -31,7 +40,10 @@ def plan(request: SegmentRequest, track: Track) -> Plan:
         own = part_folder(own, part.number)
     with look_into_journal(own / JOURNAL, journal_key(worker.settings)) as journal:
         rows = in_order(lambda work: _row(work, worker, journal), works, jobs=request.jobs)
-        return list(track(rows, len(works)))
+        planned = list(track(rows, len(works)))
+    if part is None and all(row["status"] == "skipped" for row in planned):
+        raise no_scan(request)
+    return planned
 
 
 def _row(work: Work, worker: ScanWorker, journal: Journal) -> dict[str, str]:

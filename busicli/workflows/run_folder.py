@@ -61,6 +61,7 @@ def check_run(folder: Path, now: Mapping[str, Any], *, resume: bool) -> None:
         for part in ("settings", "data", "model")
         for key in now[part]
         if now[part][key] != before[part].get(key)
+        and not (key == "chosen_by" and before[part].get(key) is None)  # scored in the meantime
     )
     if different:
         raise InputError(

@@ -16,7 +16,7 @@ from busicli.settings import Choices
 from busicli.versions import versions
 from busicli.weights import CARD, Card, locate, read_card
 from busicli.workflows.one_dicom import DicomSteps
-from busicli.workflows.one_scan import Opened, Steps, finish_scan, open_scan
+from busicli.workflows.one_scan import Changed, Opened, Steps, finish_scan, open_scan
 from busicli.workflows.segment_request import Row, SegmentRequest
 from busicli.worklist import Work
 
@@ -34,12 +34,18 @@ class ScanWorker:
     note: str
     """Why the engine is not the first choice; empty where it is."""
 
-    def rows(self, works: Sequence[Work], earlier: Sequence[Row | None]) -> list[Row]:
+    def rows(
+        self,
+        works: Sequence[Work],
+        earlier: Sequence[Row | None],
+        changed: Changed = lambda _: None,
+    ) -> list[Row]:
         """A few scans from file to mask, and their rows in order.
 
-        `earlier` are the rows that an earlier run left of them.
+        `earlier` are the rows that an earlier run left of them; `changed` as in `open_scan`.
         """
-        begun = [open_scan(w, self.steps, e) for w, e in zip(works, earlier, strict=True)]
+        pairs = zip(works, earlier, strict=True)
+        begun = [open_scan(work, self.steps, row, changed) for work, row in pairs]
         opened = [item for item in begun if isinstance(item, Opened)]
         if not opened:
             return [item for item in begun if not isinstance(item, Opened)]

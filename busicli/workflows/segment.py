@@ -18,10 +18,17 @@ from busicli.layout import Layout
 from busicli.names import written_name
 from busicli.parallel import in_order
 from busicli.results.journal import Journal, Place, Row, open_journal
-from busicli.results.shares import PartRecord, count_parts, join_parts, part_folder, write_part
+from busicli.results.shares import (
+    PartRecord,
+    count_parts,
+    join_parts,
+    part_folder,
+    remove_part,
+    write_part,
+)
 from busicli.results.tables import manifest_row, write_tables
 from busicli.weights import locate
-from busicli.workflows.report import keep_card, write_report
+from busicli.workflows.report import REPORT, keep_card, write_report
 from busicli.workflows.scan_worker import ScanWorker, scan_worker
 from busicli.workflows.segment_cluster import rows_on_cluster, task_size
 from busicli.workflows.segment_request import Listeners, SegmentOutcome, SegmentRequest
@@ -49,6 +56,7 @@ def segment(request: SegmentRequest, listeners: Listeners) -> SegmentOutcome:
         listeners.on_note(worker.note)
     try:
         with _held(request):
+            _check_names(request)
             keep_card(request.out, locate(request.weights)[0])
             outcome = _Run(request, worker).all(works, listeners)
     except BrokenPipeError:  # whoever read the rows went away: no fault of the folder
@@ -59,7 +67,7 @@ def segment(request: SegmentRequest, listeners: Listeners) -> SegmentOutcome:
             "make room or allow writing, and run again to go on."
         ) from error
     if outcome.exit_status == NO_SCAN:
-        raise _no_scan(request)
+        raise no_scan(request)
     return outcome
 
 
@@ -70,10 +78,34 @@ def _held(request: SegmentRequest) -> Iterator[None]:
     if request.part is not None:
         join_parts(own, request.part)
         own = part_folder(own, request.part.number)
-    elif count_parts(own) is not None:
-        raise BusicliError(f"{request.out} holds a run in parts; take --part or another folder.")
+    else:
+        check_parts(request)
     with folder_lock(own):
+        remove_part(own)  # what a part left when it last ended no longer holds
         yield
+
+
+def check_parts(request: SegmentRequest) -> None:
+    """Raise BusicliError where a whole run is asked for in a folder that holds one in parts."""
+    if request.part is None and count_parts(Layout(request.out).own) is not None:
+        raise BusicliError(f"{request.out} holds a run in parts; take --part or another folder.")
+
+
+def _check_names(request: SegmentRequest) -> None:
+    """Raise BusicliError where names are to be kept out of a folder that holds some already."""
+    record = request.out / "run.json"
+    if not record.is_file():
+        return
+    before = json.loads(record.read_bytes())
+    option = ""
+    if request.names == "hash" and before.get("names") == "keep":
+        option = "--names hash"
+    elif request.deidentify and not before.get("deidentify"):
+        option = "--deidentify"
+    if option:
+        raise BusicliError(
+            f"{request.out} holds results that were made without {option}; name another folder."
+        )
 
 
 def works_of(request: SegmentRequest) -> list[Work]:
@@ -83,7 +115,7 @@ def works_of(request: SegmentRequest) -> list[Work]:
     else:
         works = from_list(request.scans)
     if all(work.skip for work in works):
-        raise _no_scan(request)
+        raise no_scan(request)
     if request.names == "keep":
         return works
     return [_hashed(work) for work in works]
@@ -94,7 +126,8 @@ def journal_key(settings: dict[str, Any]) -> str:
     return sha256_bytes(json.dumps(settings, sort_keys=True).encode())
 
 
-def _no_scan(request: SegmentRequest) -> InputError:
+def no_scan(request: SegmentRequest) -> InputError:
+    """What to raise where nothing that was found is a scan."""
     came = "the list" if isinstance(request.scans, tuple) else str(request.scans)
     return InputError(f"{came} holds no scan; give PNG, JPEG, BMP, TIFF or DICOM files.")
 
@@ -173,6 +206,7 @@ class _Run:
             done = chain(in_order(here, singly, jobs=1), in_order(here, parts, jobs=jobs))
         for rows in takewhile(bool, done):  # the tables end where a worker found itself stopped
             for row in rows:
+                self._remove_stale(works[len(places)], row, journal)
                 places.append(self._note(row, journal))
                 listeners.on_row(manifest_row(row))
         return places
@@ -192,13 +226,47 @@ class _Run:
             for work, row in tried
             if not (work.skip or work.fault or (row and row["status"] == "ok"))
         )
-        made = iter(self.worker.rows([work for work, _ in tried], [row for _, row in tried]))
+        made = iter(
+            self.worker.rows(
+                [work for work, _ in tried],
+                [row for _, row in tried],
+                lambda work: journal.begin([written_name(work.relative)]),
+            )
+        )
         return [
             next(made)
             if journal.deaths(name) < DEATHS
             else {"scan": name, "status": "failed", "reason": DIED}
             for name in names
         ]
+
+    def _remove_stale(self, work: Work, row: Row, journal: Journal) -> None:
+        """Remove what an earlier run made of a scan and this one did not: it would stand beside a
+        row that says otherwise.
+        """
+        if not journal.has_results(row["scan"]):
+            return
+        layout, wanted = Layout(self.request.out), set(self._files(work, row))
+        for path in layout.standing(work.relative):
+            if path not in wanted:
+                path.unlink(missing_ok=True)
+
+    def _files(self, work: Work, row: Row) -> Iterator[Path]:
+        """What this run has made of a scan."""
+        if row["status"] != "ok":
+            return
+        layout, request = Layout(self.request.out), self.request
+        kinds = (
+            (True, layout.mask),
+            (request.overlays, layout.overlay),
+            (request.probabilities, layout.probability),
+            (request.report, layout.thumbnail),
+        )
+        frames = len(row["masks"])
+        for number in range(1, frames + 1):
+            yield from (w(work.relative, number, frames) for wanted, w in kinds if wanted)
+        for made in row.get("dicom", ()):
+            yield layout.dicom(work.relative, made["frame"], frames, made["kind"])
 
     def _note(self, row: Row, journal: Journal) -> Place:
         """Count a row, and keep it in the journal unless it stands there."""
@@ -227,11 +295,14 @@ class _Run:
             "counts": self._counts(inputs),
             "start": self.started.isoformat(timespec="seconds"),
             "end": datetime.now(UTC).isoformat(timespec="seconds"),
+            "timeout_s": self.request.timeout_s,
             "exit_status": status,
         }
         write_whole(out / "run.json", (json.dumps(record, indent=2) + "\n").encode())
         if self.request.report:
             write_report(out)
+        else:
+            (out / REPORT).unlink(missing_ok=True)  # of an earlier run
 
     def _part_record(self, works: Sequence[Work], mine: Sequence[int], done: int) -> PartRecord:
         names = (f"{written_name(work.relative)}\n".encode() for work in works)

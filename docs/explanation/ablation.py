@@ -26,7 +26,8 @@ FOLDS = ("1", "2")
 RECIPE = ("--epochs", "12", "--precision", "bfloat16")
 SIZE = ("--size", "128")
 BASE = "the recipe"
-BUSI, BUSBRA = "Dataset_BUSI_with_GT", "BUSBRA"
+BUSI, BUSBRA = (Path(argument).name for argument in (*sys.argv[1:3], "", "")[:2])
+"""Data sets are called as their folders."""
 COLUMNS = (
     *("variant", "BUSI", "BUS-BRA", "difference", "95 % interval"),
     *("false masks", "empty masks", "fold 1", "fold 2"),
@@ -140,11 +141,12 @@ def busicli(*commands: Sequence[str]) -> None:
     """The program itself, side by side on a core each; ends where one fails."""
     one_each = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
     environment = os.environ | (one_each if len(commands) > 1 else {})
-    program = [sys.executable, "-m", "busicli"]
+    program = [sys.executable, "-m", "busicli", "--settings", os.devnull]
     running = [subprocess.Popen([*program, *c], env=environment) for c in commands]
     statuses = [process.wait() for process in running]
-    if any(statuses):
-        sys.exit(f"busicli {' '.join(commands[0])} failed.")
+    for command, status in zip(commands, statuses, strict=True):
+        if status:
+            sys.exit(f"busicli {' '.join(command)} failed.")
 
 
 def table() -> str:
