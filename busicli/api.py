@@ -9,6 +9,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +85,14 @@ def load_weights(
     is how many will call `segment` at once. Raises InputError where the weights are not there, are
     refused or need what is not installed.
     """
+    if threads < 1:
+        raise InputError(f"threads is {threads}; it must be at least 1.")
+    for name, value, known in (
+        ("engine", engine, get_args(EngineName)),
+        ("precision", precision, get_args(PrecisionName)),
+    ):
+        if value not in known:
+            raise InputError(f"{name} is {value}; it must be {' or '.join(known)}.")
     folder, pinned = locate(str(name_or_folder))
     card = read_card(folder, pinned_sha256=sha256 or pinned)
     wanted = EngineRequest(name=engine, precision=precision, streams=threads)

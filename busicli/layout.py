@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 _PICTURES = {"masks": "", "overlays": "", "probabilities": "", "thumbnails": ".jpg"}
+_OURS = (*_PICTURES, "dicom", "lesions.csv", "manifest.jsonl", "run.json", "report.html")
 _KINDS = ("seg", "sr", "sc")
 _NUMBER = "[0-9][0-9][0-9][0-9]"
 
@@ -19,6 +20,15 @@ class Layout:
     def own(self) -> Path:
         """Where busicli keeps what is not for users: journal and lock."""
         return self.out / ".busicli"
+
+    def foreign(self) -> str:
+        """The first of our results' names that stands here without our own folder; or nothing.
+
+        They are someone else's, as true masks of a data set, and not to be written over.
+        """
+        if self.own.is_dir():
+            return ""
+        return next((name for name in _OURS if (self.out / name).exists()), "")
 
     def mask(self, relative: PurePosixPath, frame: int, frames: int) -> Path:
         """`masks/x.png` for `x.png`, `masks/x.jpg.png` for others, a folder for several frames."""

@@ -1,11 +1,14 @@
 """The plain values that move between steps. Paths are only carried here, never opened."""
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from busicli.errors import InputError
 
 Image = NDArray[np.uint8]
 """A scan: (rows, columns, 3) uint8, RGB."""
@@ -114,6 +117,11 @@ class Spacing:
     row_mm: float
     """From one row to the next."""
     column_mm: float
+
+    def __post_init__(self) -> None:
+        for value in (self.row_mm, self.column_mm):
+            if not 0 < value < math.inf:
+                raise InputError(f"the spacing is {value} mm; it must be above 0.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,14 @@ def from_folder(scans: Path, out: Path) -> list[Work]:
     is no folder, or is `out`.
     """
     if not scans.is_dir():
+        if scans.is_file():
+            raise InputError(f"{scans} is a file; give its folder, or look at it by busicli show.")
         raise InputError(f"there is no folder {scans}; give the folder that holds the scans.")
+    if Layout(scans).own.is_dir():
+        raise InputError(
+            f"{scans} holds results of busicli, whose masks would be taken for scans; "
+            "give the folder that holds the scans."
+        )
     out = out.resolve()
     if out == scans.resolve():
         raise InputError(

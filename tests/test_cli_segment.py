@@ -729,7 +729,9 @@ def test_a_scan_that_takes_too_long_fails_alone(segment, scans, tmp_path):
     assert ended.status == 3
     rows = {row["scan"]: row for row in manifest(tmp_path / "out")}
     assert rows["phantom-01.png"]["status"] == "ok"
-    assert rows["vast.png"]["reason"] == "was not read and decoded after 0.3 s"
+    assert rows["vast.png"]["reason"] == (
+        "was not decoded after 0.3 s; look at its drive, or raise --timeout"
+    )
 
 
 def test_a_dry_run_ends_as_the_run_would(segment, tmp_path):
@@ -755,15 +757,42 @@ def test_what_an_earlier_run_made_does_not_stand_beside_other_results(segment, s
     assert "Results in out: masks/, lesions.csv" in ended.out
 
 
-def test_what_is_not_ours_is_never_removed(segment, scans, tmp_path):
-    source = copied(scans, tmp_path / "scans", 1)
-    (source / "phantom-01.png").write_bytes(b"cut short")
-    theirs = tmp_path / "out" / "masks" / "phantom-01.png"
-    theirs.parent.mkdir(parents=True)
-    theirs.write_bytes(b"theirs")
-    for _ in range(2):
-        assert segment(source, "out").status == 3
-    assert theirs.read_bytes() == b"theirs"
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_what_is_not_ours_is_never_written_over(segment, scans, tmp_path, tree, options):
+    """A data set's true masks, say, beside its scans."""
+    source = copied(scans, tmp_path / "set" / "images", 1)
+    (tmp_path / "set" / "masks").mkdir()
+    (tmp_path / "set" / "masks" / "phantom-01.png").write_bytes(b"theirs")
+    before = tree(tmp_path)
+    ended = segment(source, "set", *options)
+    assert ended.status == 1
+    assert "set holds masks that busicli did not make; name another folder." in ended.err
+    assert tree(tmp_path) == before
+
+
+def test_results_are_not_taken_for_scans(segment, scans, tmp_path):
+    assert segment(copied(scans, tmp_path / "scans", 1), "out").status == 0
+    ended = segment("out", "again")
+    assert (ended.status, "out holds results of busicli" in ended.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--deidentify", "--keep-identifiers"), "--deidentify and --keep-identifiers"),
+        (("--fail-fast", "--max-failures", 3), "--fail-fast and --max-failures"),
+        (("-0",), "-0 is for paths on stdin"),
+        (("--timeout", "inf"), "--timeout"),
+    ],
+)
+def test_what_does_not_go_together_is_wrong_usage(segment, tmp_path, options, said):
+    ended = segment(tmp_path, "out", *options)
+    assert (ended.status, said in ended.err) == (2, True)
+
+
+def test_a_plugin_file_that_is_not_there_is_told_though_none_is_needed(call, scans, tmp_path):
+    ended = call("segment-dir", copied(scans, tmp_path / "s", 1), "out", "--plugin", "nope.py")
+    assert (ended.status, "there is no plugin file nope.py" in ended.err) == (1, True)
 
 
 def test_names_are_not_kept_out_of_a_folder_that_holds_some(segment, scans, tmp_path, tree):

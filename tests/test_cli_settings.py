@@ -109,6 +109,11 @@ def test_quiet_leaves_errors_and_json(call, scans, tmp_path, switch):
     assert (ended.status, ended.out, ended.err) == (0, "", "")
     ended = call("segment-dir", switch, "--json", scans / "benign", "out")
     assert {json.loads(line)["status"] for line in ended.out.splitlines()} == {"ok", "skipped"}
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "torn.png").write_bytes(b"torn")
+    ended = call("segment-dir", switch, "bad", "failed")
+    assert (ended.status, ended.out) == (3, "")
+    assert ended.err.startswith("busicli: 1 scans failed, first torn.png: is no scan; ")
     ended = call("segment-dir", switch, "nowhere", "out")
     assert ended.status == 1
     assert "there is no folder nowhere" in ended.err

@@ -74,6 +74,7 @@ def test_run_json_tells_how_the_run_was_made(study):
         "name": "improved-unet",
         "options": {"widths": [8, 16, 16], "blocks": [0, 1, 0], "instance_levels": 0},
         "init": None,
+        "chosen_by": None,
     }
     assert record["settings"]["epochs"] == 2
     assert record["settings"]["batch_size"] == 2
@@ -162,7 +163,7 @@ def test_resume_with_other_settings_is_refused(study, call, training, tree, chan
         *("--runs", study.folder / "runs", *training, *changed),
     )
     assert ended.status == 1
-    assert f"begun with another {named};" in ended.err
+    assert f"begun with another {named}" in ended.err
     assert tree(study.run) == before
 
 
@@ -172,7 +173,7 @@ def test_resume_on_other_data_is_refused(study, call, scans, training):
         *("train", "--resume", "--name", "tiny", "--runs", study.folder / "runs", *training)
     )
     assert ended.status == 1
-    assert "another fingerprint;" in ended.err
+    assert "another fingerprint" in ended.err
 
 
 def test_an_existing_run_is_never_written_over(study, call, training, tree):
@@ -252,3 +253,18 @@ def test_a_stopped_run_says_so_by_its_status_and_can_be_gone_on_with(
     assert len(history(folder)) >= 1
     assert (folder / "checkpoints" / "last.safetensors").is_file()
     assert not (folder / "weights").exists()
+
+
+def test_a_run_goes_on_with_the_settings_it_was_begun_with(study, call, tree):
+    before = tree(study.run)
+    ended = call("train", "--resume", "--runs", study.folder / "runs", "--data", study.data)
+    assert ended.status == 0, ended.err
+    assert "improved-unet, 2 epochs" in ended.out
+    assert f"eval --split test --data {study.data} --runs {study.folder / 'runs'}" in ended.out
+    changed = {name for name, data in tree(study.run).items() if data != before[name]}
+    assert not any(name.startswith("checkpoints/") for name in changed)
+
+
+def test_a_name_is_no_path(call, study, tmp_path):
+    ended = call("train", "--data", study.data, "--name", "../elsewhere")
+    assert (ended.status, "leave out slashes" in ended.err) == (2, True)

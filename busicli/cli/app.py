@@ -203,5 +203,5 @@ def _say(sentence: str) -> None:
     from rich.text import Text
 
     lines = [written_name(line) for line in sentence.split("\n")]
-    text = Text("busicli: ", style="bold red").append("\n".join(lines), style="default")
+    text = Text.assemble(("busicli: ", "bold red"), "\n".join(lines))
     Console(stderr=True, soft_wrap=True, highlight=False).print(text)

@@ -157,6 +157,7 @@ def segment_dir(
         float,
         typer.Option(
             min=0.1,
+            max=86_400,
             metavar="S",
             help="A scan that is not read and decoded after S seconds fails alone.",
             rich_help_panel=BROKEN,
@@ -204,6 +205,12 @@ def segment_dir(
     ):
         if value not in known:
             raise UsageError(f"{option} is {value}; it must be {' or '.join(known)}.")
+    _check_together(
+        ("--deidentify", deidentify, "--keep-identifiers", keep_identifiers),
+        ("--fail-fast", fail_fast, "--max-failures", max_failures is not None),
+    )
+    if nul and scans != "-":
+        raise UsageError("-0 is for paths on stdin; give - as SCANS, or leave it out.")
     for name in (scans, str(out)):
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", name):
             raise InputError(
@@ -252,9 +259,23 @@ def segment_dir(
             outcome = segment(request, listeners)
         finally:
             shown.close()
+    from busicli.cli.progress import is_quiet
+
+    if is_quiet() and outcome.failed:  # an error is an error: whoever asked for silence must know
+        first = outcome.failed[0]
+        _note(
+            f"busicli: {outcome.counts['failed']} scans failed, first {first['scan']}: "
+            f"{first['reason']}; manifest.jsonl in {out} names all."
+        )
     if not as_json:
         _show(outcome, request)
     raise typer.Exit(outcome.exit_status)
+
+
+def _check_together(*pairs: tuple[str, bool, str, bool]) -> None:
+    for one, has_one, other, has_other in pairs:
+        if has_one and has_other:
+            raise UsageError(f"{one} and {other} do not go together; leave one of them out.")
 
 
 def _dry_run(request: "SegmentRequest", form: str, *, as_json: bool) -> None:
@@ -353,16 +374,20 @@ def _show(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
         f"{outcome.seconds:.1f} s with {outcome.weights}."
     )
     if outcome.for_review:
-        print(
-            f"{outcome.for_review} need a person's eye first: their rows in manifest.jsonl say "
-            '"review": true.'
-        )
+        rows = "their rows in manifest.jsonl say" if part is None else "once merged their rows say"
+        print(f'{outcome.for_review} need a person\'s eye first: {rows} "review": true.')
     for row in outcome.failed:
         print(f"  failed: {row['scan']}: {row['reason']}")
     if more := counts["failed"] - len(outcome.failed):
         print(f"  and {more} more: see manifest.jsonl")
     left = outcome.inputs - sum(counts.values())
-    if left:
+    limit = request.max_failures
+    if left and limit is not None and counts["failed"] >= limit:
+        print(
+            f"Stopped with {left} files to go, for scans failed; what was under way was finished. "
+            "Mend or remove those that failed, or raise the limit, and run again."
+        )
+    elif left:
         print(f"Stopped with {left} files to go; run the same command again to go on.")
     if part is not None:
         print(f"This was part {part.number} of {part.of}; once all are done: busicli merge {out}")
@@ -376,5 +401,7 @@ def _show(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
         "dicom/": request.dicom,
     }
     written = [name for name, wanted in made.items() if wanted and (out / name).exists()]
+    if request.dicom and not (out / "dicom").exists():
+        print("No DICOM object was made: no scan is one, or manifest.jsonl says why not.")
     print(f"Results in {out}: {', '.join((*written, *TABLES))}")
     print("Not a medical device: a person must check every mask.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from busicli.cli.options import PixelSpacing, Plugin, WeightsSha256, spacing_of
+from busicli.cli.options import WEIGHTS, PixelSpacing, Plugin, WeightsSha256, spacing_of
 from busicli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,13 +24,20 @@ def show(
     ] = None,
     frame: Annotated[int, typer.Option(min=1, help="Which frame of several.")] = 1,
     weights: Annotated[
-        str, typer.Option(metavar="W", help="Folder, or the name of weights that ship.")
+        str,
+        typer.Option(
+            metavar="W", help="Folder, or the name of weights that ship.", rich_help_panel=WEIGHTS
+        ),
     ] = "improved-unet",
     pixel_spacing: PixelSpacing = None,
     weights_sha256: WeightsSha256 = None,
     plugin: Plugin = None,
 ) -> None:
     """Look at one scan: its outlines as a picture, and what was measured."""
+    if out is not None and out.suffix.lower() != ".png":
+        raise UsageError(f"--out is {out}; the picture is a PNG: give a name that ends in .png.")
+    if out is not None and out.exists() and (out.is_dir() or out.samefile(scan)):
+        raise UsageError(f"--out is {out}, a folder or the scan itself; give another name.")
     if out is None and not _shows_pictures():
         raise UsageError("this terminal shows no pictures; give --out PICTURE.png.")
     # imported here: SciPy would double the time of --help

@@ -29,6 +29,7 @@ from busicli.errors import InputError, UsageError
 if TYPE_CHECKING:
     from busicli.train.history import Row
     from busicli.workflows.fit import FitOutcome
+    from busicli.workflows.fit_request import FitRequest
 
 
 RUN, LEARNING = "The run", "How it learns"
@@ -36,6 +37,7 @@ RUN, LEARNING = "The run", "How it learns"
 
 
 def train(
+    context: typer.Context,
     data: Data = Path("data"),
     model: Annotated[
         str, typer.Option(help="Architecture; see busicli models list.", rich_help_panel=WEIGHTS)
@@ -97,7 +99,9 @@ def train(
     resume: Annotated[
         bool,
         typer.Option(
-            "--resume", help="Go on with a stopped run: --name, or the newest.", rich_help_panel=RUN
+            "--resume",
+            help="Go on with a stopped run, --name or the newest, with its own settings.",
+            rich_help_panel=RUN,
         ),
     ] = False,
     batch_size: Annotated[int, typer.Option(min=1, rich_help_panel=LEARNING)] = 8,
@@ -137,6 +141,8 @@ def train(
 ) -> None:
     """Train a model on prepared data; checkpointed every epoch, the best epoch kept."""
     _check(on, folds, fold)
+    if name is not None and (Path(name).name != name or name in ("", ".", "..")):
+        raise UsageError(f"--name is {name}; it names a folder below {runs}: leave out slashes.")
     if chosen_by is not None and on != "all":
         raise UsageError(
             "--chosen-by is for --on all; else choices are made on the scans kept out."
@@ -147,25 +153,38 @@ def train(
     from busicli.settings import TrainSettings
     from busicli.workflows.fit import fit, fit_fold
     from busicli.workflows.fit_request import FitRequest
+    from busicli.workflows.run_folder import begun_with
 
+    run = name or _run_name(runs, model, resume, folds)
+    begun = begun_with(runs / run) if resume else None
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    given = {name for name, source in sources.items() if source and source.name != "DEFAULT"}
+    values: dict[str, Any] = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "precision": precision,
+        "augment": augment,
+        "seed": seed,
+    }
     try:
-        settings = TrainSettings(
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            precision=precision,  # type: ignore[arg-type]  # checked by the settings themselves
-            augment=augment,
-            seed=seed,
-        ).changed(dict(map(key_value, setting or ())))
+        settings = TrainSettings.from_dict(begun["settings"]) if begun else TrainSettings()
+        settings = settings.changed({n: value for n, value in values.items() if n in given})
+        settings = settings.changed(dict(map(key_value, setting or ())))
     except InputError as error:  # here they come from the command line alone
         raise UsageError(str(error)) from error
+    options = dict(map(key_value, option or ()))
+    if begun:  # what is not said again stays as it was
+        model = model if "model" in given else begun["model"]["name"]
+        options = options if option else begun["model"]["options"]
+        init = init if "init" in given else begun["model"]["init"]
     request = FitRequest(
         data=data,
         runs=runs,
-        name=name or _run_name(runs, model, resume, folds),
+        name=run,
         model=model,
         settings=settings,
-        options=dict(map(key_value, option or ())),
+        options=options,
         on="all" if on == "all" else "train",
         datasets=tuple(from_ or ()),
         chosen_by=chosen_by,
@@ -177,10 +196,11 @@ def train(
     on_cluster = cluster_of(cluster, workers, worker_cores, worker_memory, walltime)
     if on_cluster and folds is None:
         raise UsageError("--cluster trains folds side by side; give --folds too.")
+    epochs = settings.epochs
     shown = _Shown(epochs)
     if folds is None:
         print(f"Run {request.runs / request.name}: {model}, {epochs} epochs")
-        _show(fit(request, shown.batch, shown.epoch))
+        _show(fit(request, shown.batch, shown.epoch), _elsewhere(request))
         return
     numbers = fold or range(1, folds + 1)
     if on_cluster:
@@ -192,7 +212,10 @@ def train(
         print(f"Run {request.runs / request.name}, fold {number} of {folds}: {model}", flush=True)
         outcome = fit_fold(request, (number, folds), shown.batch, shown.epoch)
         print(f"Weights in {outcome}")
-    print(f"Score them with: busicli eval --folds {folds} --weights {request.runs / request.name}")
+    print(
+        f"Score them with: busicli eval --folds {folds} --weights {request.runs / request.name}"
+        + _elsewhere(request, runs=False)
+    )
 
 
 def _check(on: str, folds: int | None, fold: list[int] | None) -> None:
@@ -251,7 +274,13 @@ def _run_name(runs: Path, model: str, resume: bool, folds: int | None) -> str:
     return newest.parent.name if folds else newest.name
 
 
-def _show(outcome: "FitOutcome") -> None:
+def _elsewhere(request: "FitRequest", *, runs: bool = True) -> str:
+    """The options by which eval finds data and runs that are not where it looks by itself."""
+    places = {"data": request.data, "runs": request.runs if runs else Path("runs")}
+    return "".join(f" --{name} {path}" for name, path in places.items() if path != Path(name))
+
+
+def _show(outcome: "FitOutcome", elsewhere: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -274,6 +303,6 @@ def _show(outcome: "FitOutcome") -> None:
         print(outcome.note, file=sys.stderr)
     print(f"Curves in {outcome.folder}, weights in {outcome.folder / 'weights'};")
     if "val_Loss" in last:
-        print("score them with: busicli eval --split test")
+        print(f"score them with: busicli eval --split test{elsewhere}")
     else:
         print("score them on scans that they were not trained on.")

@@ -121,7 +121,15 @@ def _pictures(folder: Path) -> list[Path]:
 def _table_rows(table: Path) -> list[dict[str, str]]:
     columns, rows = _read_csv(table)
     if "scan" not in columns:
-        raise InputError(f"{table} has no column scan; its columns are: {', '.join(_COLUMNS)}.")
+        raise InputError(
+            f"{table} has no column scan but {', '.join(columns) or 'none'}; "
+            f"it may have {', '.join(_COLUMNS)}."
+        )
+    if unknown := [column for column in columns if column not in _COLUMNS]:
+        raise InputError(
+            f"{table} has a column {unknown[0]}, which says nothing here; "
+            f"rename it or leave it out: known are {', '.join(_COLUMNS)}."
+        )
     return [{column: (row.get(column) or "").strip() for column in _COLUMNS} for row in rows]
 
 
@@ -154,6 +162,8 @@ def _row_faults(case: SourceCase, row: dict[str, str]) -> list[str]:
     reasons = [f"names {path.name}, which is no file" for path in _absent(case)]
     if case.label not in ("", *CLASSES):
         reasons.append(f"has the class {case.label}; known are {', '.join(CLASSES)}")
+    if case.label in CLASSES and case.label != "normal" and not case.masks:
+        reasons.append(f"is {case.label} but names no mask; name it, or leave the class empty")
     if case.split not in ("", *SPLITS):
         reasons.append(f"has the split {case.split}; known are {', '.join(SPLITS)}")
     return reasons

@@ -128,11 +128,11 @@ def _check_kind(header: "Dataset") -> None:
 
     kind = UID(str(header.file_meta.get("MediaStorageSOPClassUID", "")))
     if kind == _DIRECTORY:
-        raise NotUltrasoundError("a DICOM directory, no scan.")
+        raise NotUltrasoundError("is a DICOM directory, no scan.")
     kind = UID(str(header.get("SOPClassUID", kind)))
     if kind not in _ULTRASOUND_CLASSES and header.get("Modality") != ULTRASOUND:
         known = kind.name if kind.name != str(kind) else "unknown kind"  # never a file's own text
-        raise NotUltrasoundError(f"a DICOM object, no ultrasound scan: {known}.")
+        raise NotUltrasoundError(f"is a DICOM object, no ultrasound scan: {known}.")
 
 
 def _check_pixel_description(header: "Dataset", max_pixels: int) -> None:

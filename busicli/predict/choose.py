@@ -17,6 +17,7 @@ from busicli.predict.graph import (
     is_alike,
     open_graph,
 )
+from busicli.registry import of_file
 from busicli.settings import Precision
 from busicli.weights import Card, load_model, read_checked
 
@@ -44,6 +45,8 @@ def choose_engine(
 
     Raises InputError where what was asked for by name cannot be had.
     """
+    for file in plugins:  # also where no network is built from one
+        of_file(file)
     lacking = _lacking(card)
     if request.name == "openvino" and lacking:
         raise InputError(f"the engine openvino cannot be used: {lacking}; take --engine keras.")

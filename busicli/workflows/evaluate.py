@@ -28,6 +28,7 @@ from busicli.workflows.scores_folder import (
     EvaluateOutcome,
     Scored,
     Track,
+    check_folder,
     write_page,
     write_results,
 )
@@ -60,6 +61,8 @@ class EvaluateRequest:
 
 def evaluate(request: EvaluateRequest, track: Track[Scored]) -> EvaluateOutcome:
     """Score every scan of the split and write what `write_results` does."""
+    if request.out is not None:
+        check_folder(request.out)
     data = open_data(request.data)
     name, why = _chosen_weights(request, data)
     folder, pinned = locate(name)

@@ -22,6 +22,7 @@ from busicli.workflows.scores_folder import (
     EvaluateOutcome,
     Scored,
     Track,
+    check_folder,
     write_page,
     write_results,
 )
@@ -58,6 +59,8 @@ def evaluate_folds(request: EvaluateFoldsRequest, track: Track[Scored]) -> Evalu
 
     `choices.json` holds what all folds together would choose, for weights trained on every scan.
     """
+    if request.out is not None:
+        check_folder(request.out)
     from busicli.train.choose import Sweep, choose  # SciPy's optimizers are slow to load
 
     data = open_data(request.data)

@@ -26,7 +26,13 @@ from busicli.workflows.score_pair import (
     true_mask,
 )
 from busicli.workflows.scored_pictures import caption, picked
-from busicli.workflows.scores_folder import EvaluateOutcome, Track, write_page, write_results
+from busicli.workflows.scores_folder import (
+    EvaluateOutcome,
+    Track,
+    check_folder,
+    write_page,
+    write_results,
+)
 
 PAIRED = (
     "by path below each folder, without suffix, _mask and the folder of a class; a prediction that "
@@ -66,6 +72,8 @@ def evaluate_masks(
 
     Raises InputError, and writes nothing, where a true mask cannot be used: all such are named.
     """
+    if request.out is not None:
+        check_folder(request.out)
     out = request.out or Path("eval") / request.predictions.resolve().name
     truth = find_truth(request.reference, request.split, besides=out)
     found = mask_files(request.predictions, besides=out)

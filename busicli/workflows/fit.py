@@ -120,8 +120,7 @@ def _fit_locked(
         return model
 
     if not (folder / RUN).is_file():
-        if given[0]:
-            build(data.preprocess.size_px)  # numbers that do not fit are told before a run begins
+        build(data.preprocess.size_px)  # what cannot be built is told before a run begins
         write_run(folder, _record(request, data))
 
     def after_epoch(history: "list[Row]") -> None:

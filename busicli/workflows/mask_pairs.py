@@ -14,7 +14,7 @@ from busicli.dataset.references import (
     references_of,
 )
 from busicli.dataset.store import PreparedScans, open_data
-from busicli.errors import UsageError
+from busicli.errors import InputError, UsageError
 from busicli.names import written_name
 from busicli.preprocess import native_image
 from busicli.records import Image, Split
@@ -58,6 +58,11 @@ def backgrounds(truth: Truth, scans: Path | None, *, besides: Path) -> list[Back
 def paired(truth: Truth, found: MaskFiles, scans: Sequence[Background]) -> list[Pair]:
     """Each reference with its prediction's files, in the references' order."""
     names = _matched(truth, found.masks)
+    if not any(names):
+        raise InputError(
+            f"no prediction is named as one of the {len(truth.references)} references; "
+            "check both folders."
+        )
     return [
         Pair(reference=reference, predicted=found.masks[name] if name else (), background=scan)
         for reference, name, scan in zip(truth.references, names, scans, strict=True)

@@ -104,7 +104,11 @@ def open_scan(
     try:
         return in_time(lambda: _open_scan(work, steps, earlier, changed), limit_s=steps.timeout_s)
     except TimeoutError:
-        return _row(work, "failed", f"was not read and decoded after {steps.timeout_s:g} s")
+        return _row(
+            work,
+            "failed",
+            f"was not decoded after {steps.timeout_s:g} s; look at its drive, or raise --timeout",
+        )
 
 
 def _open_scan(work: Work, steps: Steps, earlier: Row | None, changed: Changed) -> Opened | Row:

@@ -13,7 +13,7 @@ from busicli.workflows.segment import (
     DEATHS,
     DIED,
     JOURNAL,
-    check_parts,
+    check_out,
     journal_key,
     no_scan,
     works_of,
@@ -31,7 +31,7 @@ def plan(request: SegmentRequest, track: Track) -> Plan:
 
     Raises BusicliError where the run would end at once: weights refused, no scan found.
     """
-    check_parts(request)
+    check_out(request)
     part = request.part
     works = [work for work in works_of(request) if part is None or part.holds(work.relative)]
     worker = scan_worker(request)

@@ -57,7 +57,9 @@ def check_run(folder: Path, now: Mapping[str, Any], *, resume: bool) -> None:
         raise InputError(f"there is no run {folder} to go on with; leave out --resume.")
     before = json.loads(record.read_text(encoding="utf-8"))
     different = sorted(
-        key
+        f"{key} ({before[part].get(key)}, now {now[part][key]})"
+        if isinstance(now[part][key], int | float | str | None)
+        else key
         for part in ("settings", "data", "model")
         for key in now[part]
         if now[part][key] != before[part].get(key)
@@ -68,6 +70,12 @@ def check_run(folder: Path, now: Mapping[str, Any], *, resume: bool) -> None:
             f"the run {folder} was begun with another {', '.join(different)}; "
             "go on with the same, or start a new run under another --name."
         )
+
+
+def begun_with(folder: Path) -> dict[str, Any] | None:
+    """What a run, or a cross-validation's first fold, was begun with; None where none was."""
+    records = sorted((*folder.glob(RUN), *folder.glob(f"fold-*/{RUN}")))
+    return json.loads(records[0].read_text(encoding="utf-8")) if records else None
 
 
 def write_run(folder: Path, record: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from busicli.errors import InputError
 from busicli.figures.drawing import Drawn
 from busicli.files import write_whole
 from busicli.records import ImageScore
@@ -15,6 +16,7 @@ from busicli.workflows.scored_pictures import remove_comparisons, write_comparis
 
 T = TypeVar("T")
 EXAMPLES = "examples"
+METRICS = "metrics.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,14 @@ Track = Callable[[Iterator[T], int], Iterable[T]]
 """Passes results through and shows how many of how many have come."""
 
 
+def check_folder(out: Path) -> None:
+    """Raise InputError where `out` holds something, and no earlier evaluation."""
+    if out.is_dir() and any(out.iterdir()) and not (out / METRICS).is_file():
+        raise InputError(
+            f"{out} holds files but no {METRICS}, so eval did not make it; name another folder."
+        )
+
+
 def write_results(
     out: Path, metrics: Mapping[str, Any], table: bytes, examples: Drawn | None
 ) -> None:
@@ -44,12 +54,13 @@ def write_results(
 
     The pictures and the page of an earlier evaluation go first: they show other scores.
     """
+    check_folder(out)
     (out / REPORT).unlink(missing_ok=True)
     for suffix in ("png", "svg"):
         (out / f"{EXAMPLES}.{suffix}").unlink(missing_ok=True)
     remove_figures(out)
     remove_comparisons(out)
-    write_whole(out / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
+    write_whole(out / METRICS, (json.dumps(metrics, indent=2) + "\n").encode())
     write_whole(out / "per_image.csv", table)
     if examples is not None:
         examples.write(out / EXAMPLES)

@@ -75,18 +75,23 @@ def segment(request: SegmentRequest, listeners: Listeners) -> SegmentOutcome:
 def _held(request: SegmentRequest) -> Iterator[None]:
     """OUT, or this part's share of it, for this run alone."""
     own = Layout(request.out).own
+    check_out(request)
     if request.part is not None:
         join_parts(own, request.part)
         own = part_folder(own, request.part.number)
-    else:
-        check_parts(request)
     with folder_lock(own):
         remove_part(own)  # what a part left when it last ended no longer holds
         yield
 
 
-def check_parts(request: SegmentRequest) -> None:
-    """Raise BusicliError where a whole run is asked for in a folder that holds one in parts."""
+def check_out(request: SegmentRequest) -> None:
+    """Raise BusicliError where a whole run is asked for in a folder that holds one in parts, or
+    any in one that holds what another program or a person made under the names of our results.
+    """
+    if foreign := Layout(request.out).foreign():
+        raise BusicliError(
+            f"{request.out} holds {foreign} that busicli did not make; name another folder."
+        )
     if request.part is None and count_parts(Layout(request.out).own) is not None:
         raise BusicliError(f"{request.out} holds a run in parts; take --part or another folder.")
 
@@ -295,7 +300,6 @@ class _Run:
             "counts": self._counts(inputs),
             "start": self.started.isoformat(timespec="seconds"),
             "end": datetime.now(UTC).isoformat(timespec="seconds"),
-            "timeout_s": self.request.timeout_s,
             "exit_status": status,
         }
         write_whole(out / "run.json", (json.dumps(record, indent=2) + "\n").encode())
