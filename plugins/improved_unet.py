@@ -1,4 +1,4 @@
-"""A residual U-Net that answers coarse to fine, some fifty times cheaper than the seed work's.
+"""A residual U-Net that answers coarse to fine, some forty times cheaper than the seed work's.
 
 What differs from `unet`, and why:
 - each scan is standardised inside the network: gain and dynamic range differ between scanners;

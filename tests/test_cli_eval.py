@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 from hashlib import sha256
 from xml.etree import ElementTree
 
@@ -237,6 +238,7 @@ def test_figures_are_for_print_and_for_screen_and_their_numbers_are_told(scored)
 def test_figures_of_an_earlier_evaluation_do_not_stay(study, call, tmp_path):
     figures = tmp_path / "scores" / "figures"
     figures.mkdir(parents=True)
+    figures.with_name("metrics.json").touch()
     for name in ("calibration.png", "mine.png"):
         (figures / name).write_bytes(b"old")
     ended = call("eval", "--data", study.data, "--weights", study.weights, "--out", "scores")
@@ -276,10 +278,18 @@ def test_the_page_has_a_picture_of_every_scan_with_both_outlines(scored):
         assert (red > blue + 100).any() == (int(row["predicted_area_px"]) > 0)
 
 
+def test_results_are_not_written_beside_what_is_not_theirs(study, call, scans, tmp_path, tree):
+    shutil.copytree(scans / "normal", tmp_path / "scans")
+    before = tree(tmp_path)
+    ended = call("eval", "--data", study.data, "--weights", study.weights, "--out", "scans")
+    assert (ended.status, "eval did not make it" in ended.err) == (1, True)
+    assert tree(tmp_path) == before
+
+
 def test_pictures_of_an_earlier_evaluation_do_not_stay(study, call, tmp_path):
     mine = tmp_path / "scores" / "thumbnails" / "my own.jpg"
     mine.parent.mkdir(parents=True)
-    for path in (mine, mine.with_name("000007.jpg")):
+    for path in (mine.parents[1] / "metrics.json", mine, mine.with_name("000007.jpg")):
         path.touch()
     call("eval", "--data", study.data, "--weights", study.weights, "--out", "scores")
     assert sorted(path.name for path in mine.parent.iterdir()) == ["000000.jpg", "my own.jpg"]

@@ -127,12 +127,20 @@ def test_what_does_not_pair_is_named_and_counts_as_a_miss(score, tmp_path):
 
 
 def test_only_the_first_few_names_are_said(score, tmp_path):
-    for case in "abcdef":
+    for case in "abcdefg":
         put(tmp_path / f"ref/{case}.png", TRUE)
-    (tmp_path / "pred").mkdir()
+    put(tmp_path / "pred/g.png", TRUE)
     ended, _, _ = score()
     assert ended.status == 0
     assert "counted as empty masks: 6 (a, b, c and 3 more)." in ended.out
+
+
+def test_a_folder_without_any_prediction_is_a_wrong_path(score, tmp_path):
+    put(tmp_path / "ref/a.png", TRUE)
+    (tmp_path / "pred").mkdir()
+    ended = score()[0]
+    assert ended.status == 1
+    assert "no prediction is named as one of the 1 references" in ended.err
 
 
 def test_names_pair_without_suffix_mask_and_class(score, tmp_path):
@@ -349,7 +357,8 @@ def test_without_scans_outlines_stand_on_black_and_there_are_no_examples(score, 
     put(tmp_path / "ref/a.png", large)
     put(tmp_path / "pred/a.png", np.zeros_like(large))
     (tmp_path / "o").mkdir()
-    (tmp_path / "o/examples.png").touch()  # of an earlier evaluation
+    for name in ("metrics.json", "examples.png"):  # of an earlier evaluation
+        (tmp_path / "o" / name).touch()
     ended, _, _ = score()
     assert not (tmp_path / "o/examples.png").exists()
     assert ended.out.endswith("Written to o: metrics.json, per_image.csv, figures, report.html\n")
@@ -360,8 +369,9 @@ def test_without_scans_outlines_stand_on_black_and_there_are_no_examples(score, 
 
 
 def test_the_page_marks_what_had_no_usable_prediction(score, tmp_path):
-    put(tmp_path / "ref/a.png", TRUE)
-    (tmp_path / "pred").mkdir()
+    for case in "ab":
+        put(tmp_path / f"ref/{case}.png", TRUE)
+    put(tmp_path / "pred/b.png", TRUE)
     score()
     text = (tmp_path / "o/report.html").read_text()
     assert '"text":"prediction: missing"' in text

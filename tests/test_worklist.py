@@ -58,7 +58,7 @@ def test_an_empty_folder_holds_no_work(tmp_path):
 @pytest.mark.parametrize("kind", ["gone", "file"])
 def test_scans_that_are_no_folder_are_refused(tmp_path, kind):
     empty_files(tmp_path, "file")
-    with pytest.raises(InputError, match="there is no folder|is a file; give its folder"):
+    with pytest.raises(InputError, match=r"there is no folder|is a file; give its folder"):
         from_folder(tmp_path / kind, tmp_path / "out")
 
 

@@ -72,11 +72,11 @@ def evaluate_masks(
 
     Raises InputError, and writes nothing, where a true mask cannot be used: all such are named.
     """
-    if request.out is not None:
-        check_folder(request.out)
     out = request.out or Path("eval") / request.predictions.resolve().name
     truth = find_truth(request.reference, request.split, besides=out)
     found = mask_files(request.predictions, besides=out)
+    if request.out is not None:
+        check_folder(request.out)
     pairs = paired(truth, found, backgrounds(truth, request.scans, besides=out))
     done = _all_scored(track(map(score_pair, pairs), len(pairs)), request.reference)
     scores = [each.scored.score for each in done]
