@@ -1,3 +1,4 @@
+import math
 import subprocess
 import sys
 
@@ -81,6 +82,21 @@ def test_a_file_that_is_no_scan_is_named(tmp_path):
         read_file(tmp_path / "notes.txt")
     with pytest.raises(InputError, match=r"gone\.png cannot be read"):
         read_file(tmp_path / "gone.png")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [({"threads": 0}, "threads is 0"), ({"engine": "x"}, "engine is x"), ({"precision": "x"}, "x")],
+)
+def test_weights_are_loaded_as_asked_or_not_at_all(given, said):
+    with pytest.raises(InputError, match=said):
+        load_weights(**given)
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf])
+def test_a_spacing_that_none_can_have_is_refused(value):
+    with pytest.raises(InputError, match=r"the spacing is .* mm; it must be above 0"):
+        Spacing(row_mm=value, column_mm=0.1)
 
 
 def test_unknown_weights_are_refused():

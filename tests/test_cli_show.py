@@ -105,3 +105,13 @@ def test_in_a_terminal_that_draws_the_picture_is_drawn(phantom, sixel):
     _, status = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(status) == (0 if sixel else 2)
     assert (b"\x1bPq" in shown or b"\x1bP0" in shown) == sixel
+
+
+@pytest.mark.parametrize("name", ["scan.png", ".", "look.jpg"])
+def test_nothing_else_is_overwritten_by_the_picture(call, phantom, tmp_path, name):
+    scan = tmp_path / "scan.png"
+    scan.write_bytes(phantom.read_bytes())
+    ended = call("show", scan, "--out", name)
+    assert (ended.status, "--out is" in ended.err) == (2, True)
+    assert scan.read_bytes() == phantom.read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["scan.png"]

@@ -219,6 +219,19 @@ def test_a_table_without_scans_says_which_columns_there_are(tmp_path, lines):
         read_table(write_table(tmp_path, *lines), "mine")
 
 
+def test_a_misspelt_column_is_not_passed_over(tmp_path):
+    with pytest.raises(InputError, match="has a column patient, which says nothing here"):
+        read_table(write_table(tmp_path, "scan,masks,patient", "x.png,,7"), "mine")
+
+
+def test_a_lesion_without_a_mask_is_refused(tmp_path):
+    (tmp_path / "x.png").touch()
+    _, faults = read_table(write_table(tmp_path, "scan,masks,class", "x.png,,benign"), "mine")
+    assert [fault.reason for fault in faults] == [
+        "is benign but names no mask; name it, or leave the class empty"
+    ]
+
+
 def test_a_table_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(InputError, match="there is no table"):
         read_table(tmp_path / "gone.csv", "mine")
