@@ -82,10 +82,11 @@ def _spacing(item: "Dataset") -> Spacing | None:
     row, column = (item.get(f"PhysicalDelta{axis}") for axis in "YX")
     if not all(isinstance(delta, float) and math.isfinite(delta) for delta in (row, column)):
         return None
-    spacing = Spacing(row_mm=10 * row, column_mm=10 * column)
+    row_mm, column_mm = 10 * row, 10 * column
     low, high = PLAUSIBLE_MM
-    plausible = low <= spacing.row_mm <= high and low <= spacing.column_mm <= high
-    return spacing if plausible else None
+    if not (low <= row_mm <= high and low <= column_mm <= high):
+        return None
+    return Spacing(row_mm=row_mm, column_mm=column_mm)
 
 
 def _is_contradicted(header: "Dataset", regions: Sequence[Region]) -> bool:
