@@ -757,6 +757,19 @@ def test_what_an_earlier_run_made_does_not_stand_beside_other_results(segment, s
     assert "Results in out: masks/, lesions.csv" in ended.out
 
 
+def test_a_clash_of_names_removes_nothing_of_the_scan_that_has_the_name(segment, scans, tmp_path):
+    source = tmp_path / "scans"
+    source.mkdir()
+    phantom = next(scans.glob("*/phantom-01.png"))
+    shutil.copy(phantom, source / "a.jpg.png")
+    assert segment(source, "out").status == 0
+    Image.open(phantom).save(source / "a.jpg")  # its mask is a.jpg.png too
+    assert segment(source, "out").status == 3
+    rows = {row["scan"]: row["status"] for row in manifest(tmp_path / "out")}
+    assert rows == {"a.jpg": "ok", "a.jpg.png": "failed"}
+    assert (tmp_path / "out" / "masks" / "a.jpg.png").is_file()
+
+
 @pytest.mark.parametrize("options", [(), ("--dry-run",)])
 def test_what_is_not_ours_is_never_written_over(segment, scans, tmp_path, tree, options):
     """A data set's true masks, say, beside its scans."""

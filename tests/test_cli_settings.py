@@ -162,9 +162,20 @@ def test_after_two_dashes_a_switch_is_a_name(call, tmp_path):
     assert "there is no folder -q" in ended.err
 
 
+def shown(command) -> list[str]:
+    lines = (command.epilog or "").splitlines()
+    return [line.strip() for line in lines if line.startswith("    ")]
+
+
+def test_commands_that_work_show_examples():
+    assert {names[0] for names, command in LEAVES if shown(command)} == {
+        *("segment-dir", "report", "show", "merge", "preprocess", "train", "eval", "settings"),
+    }
+
+
 @pytest.mark.parametrize("command", [one for _, one in LEAVES], ids=lambda one: one.name)
 def test_examples_in_the_help_are_of_the_command(command):
-    for line in (command.epilog or "").splitlines()[3:]:
+    for line in shown(command):
         words = shlex.split(line.split("| ")[-1].split(" > ")[0])[1:]
         named = command_tree().commands[words[0]]
         named.make_context(words[0], words[1:])  # raises for an option that is none

@@ -54,7 +54,8 @@ def describe(name: str) -> str:
         "## Limits",
         LIMITS,
         "## Make it again",
-        "`sh weights/rebuild.sh BUSI BUSBRA` prepares, trains, scores and ships; "
+        "`sh weights/rebuild.sh BUSI BUSBRA` prepares, trains, scores and ships. These weights were "
+        "trained before a fault of training was mended (CHANGELOG.md): made again, others come. "
         f"`python weights/describe.py {name}` writes this page from `card.json`.",
     ]
     return "\n\n".join(parts) + "\n"

@@ -5,8 +5,11 @@ from typing import Any
 from typer.core import TyperCommand, TyperGroup
 
 
-class Command(TyperCommand):
-    """A command whose help lists its options by purpose: by their `rich_help_panel`."""
+class PrintingCommand(TyperCommand):
+    """A command whose help lists its options by purpose: by their `rich_help_panel`.
+
+    One that does nothing but print what was asked for; --quiet does not silence it.
+    """
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write arguments, then each group of options in the order of their first."""
@@ -22,6 +25,10 @@ class Command(TyperCommand):
             with formatter.section(title):
                 formatter.write_dl(records)
 
+
+class Command(PrintingCommand):
+    """One that works, and says how it went unless --quiet is given."""
+
     def invoke(self, ctx: Any) -> Any:
         """Run it; after --quiet nothing is said but errors, warnings and JSON."""
         if not ctx.find_root().params.get("quiet"):
@@ -30,14 +37,6 @@ class Command(TyperCommand):
 
         with quietly(all_of_stdout=not ctx.params.get("as_json")):
             return super().invoke(ctx)
-
-
-class PrintingCommand(Command):
-    """One that does nothing but print what was asked for; --quiet does not silence it."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run it."""
-        return TyperCommand.invoke(self, ctx)
 
 
 class Program(TyperGroup):

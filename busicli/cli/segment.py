@@ -1,13 +1,11 @@
 """`busicli segment-dir`."""
 
 import json
-import logging
 import os
 import re
 import sys
-from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -33,14 +31,10 @@ from busicli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from busicli.dicom.results import Kind
-    from busicli.workflows.segment_request import SegmentOutcome, SegmentRequest
+    from busicli.workflows.segment_request import SegmentRequest
 
-_log = logging.getLogger(__name__)
 DICOM, BROKEN, SHOWN = "DICOM", "When scans are broken", "What is shown"
 """Headings of the help, beside those that commands share."""
-SOME_FAILED = 3
-LISTED = 10
-TABLES = ("lesions.csv", "manifest.jsonl", "run.json")
 
 
 def segment_dir(
@@ -217,6 +211,8 @@ def segment_dir(
                 f"{name} is an address, not a folder; mount that storage, or copy the scans."
             )
     # imported here: SciPy would double the time of --help
+    from busicli.cli.progress import is_quiet
+    from busicli.cli.segmented import Shown, show
     from busicli.cli.signals import noted_signals
     from busicli.parallel import cores
     from busicli.parts import parsed_part
@@ -251,7 +247,7 @@ def segment_dir(
         _dry_run(request, progress, as_json=as_json)
         return
     with noted_signals() as stop_status:
-        shown = _Shown(progress, as_json)
+        shown = Shown(progress, as_json)
         try:
             listeners = Listeners(
                 on_note=_note, on_start=shown.start, on_row=shown.row, stop_status=stop_status
@@ -259,8 +255,6 @@ def segment_dir(
             outcome = segment(request, listeners)
         finally:
             shown.close()
-    from busicli.cli.progress import is_quiet
-
     if is_quiet() and outcome.failed:  # an error is an error: whoever asked for silence must know
         first = outcome.failed[0]
         _note(
@@ -268,7 +262,7 @@ def segment_dir(
             f"{first['reason']}; manifest.jsonl in {out} names all."
         )
     if not as_json:
-        _show(outcome, request)
+        show(outcome, request)
     raise typer.Exit(outcome.exit_status)
 
 
@@ -280,7 +274,9 @@ def _check_together(*pairs: tuple[str, bool, str, bool]) -> None:
 
 def _dry_run(request: "SegmentRequest", form: str, *, as_json: bool) -> None:
     from busicli.cli.progress import tracked
+    from busicli.cli.segmented import show_plan
     from busicli.workflows.plan import plan
+    from busicli.workflows.segment import SOME_FAILED
 
     if request.cluster:
         raise UsageError("--dry-run looks at the scans from here; leave --cluster out.")
@@ -289,24 +285,9 @@ def _dry_run(request: "SegmentRequest", form: str, *, as_json: bool) -> None:
         for row in planned:
             print(json.dumps(row, ensure_ascii=False))
     else:
-        _show_plan(planned, request.out)
+        show_plan(planned, request.out)
     if any(row["status"] == "failed" for row in planned):
         raise typer.Exit(SOME_FAILED)
-
-
-def _show_plan(planned: "list[dict[str, str]]", out: Path) -> None:
-    counts = Counter(row["status"] for row in planned)
-    print(
-        f"{counts['to do']} scans would be segmented, {counts['done']} are done already; "
-        f"{counts['failed']} would fail, {counts['skipped']} files would be skipped."
-    )
-    for status in ("failed", "skipped"):
-        rows = [row for row in planned if row["status"] == status]
-        for row in rows[:LISTED]:
-            print(f"  {status}: {row['scan']}: {row['reason']}")
-        if len(rows) > LISTED:
-            print(f"  and {len(rows) - LISTED} more {status}: see --json")
-    print(f"Nothing was written to {out}.")
 
 
 def _kinds(text: str | None) -> "tuple[Kind, ...]":
@@ -326,82 +307,3 @@ def _listed(nul: bool) -> tuple[Path, ...]:
     """Paths from stdin as the bytes they are; empty lines are left out."""
     parts = sys.stdin.buffer.read().split(b"\0" if nul else b"\n")
     return tuple(Path(os.fsdecode(part)) for part in parts if part)
-
-
-class _Shown:
-    """What is seen while scans are done: a bar on stderr, JSON lines on stdout if asked for."""
-
-    def __init__(self, form: str, as_json: bool) -> None:
-        self.form, self.as_json = form, as_json
-        self.bar: Any = None
-
-    def start(self, scans: int) -> None:
-        from busicli.cli.progress import bar
-
-        told = _log.isEnabledFor(logging.INFO)  # what each scan became is progress enough
-        form = "none" if told and self.form == "auto" else self.form
-        self.bar = bar("segmenting", scans, form)  # type: ignore[arg-type]
-
-    def row(self, row: dict[str, Any]) -> None:
-        _log.info("%s", _line(row))
-        if self.as_json:
-            print(json.dumps(row, ensure_ascii=False), flush=True)
-        self.bar.update(1)
-
-    def close(self) -> None:
-        if self.bar is not None:
-            self.bar.close()
-
-
-def _line(row: dict[str, Any]) -> str:
-    """What became of a scan."""
-    if row["status"] != "ok":
-        return f"{row['scan']}: {row['status']}: {row['reason']}"
-    trusted = "" if row["confidence"] is None else f", confidence {row['confidence']:.2f}"
-    return (
-        f"{row['scan']}: {row['lesions']} lesion{'' if row['lesions'] == 1 else 's'}{trusted}"
-        f"{', for review' if row['review'] else ''}; {row['milliseconds']:.0f} ms"
-    )
-
-
-def _show(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
-    out, part, counts = request.out, request.part, outcome.counts
-    done = counts["ok"]
-    before = f" ({outcome.kept} of them in an earlier run)" if outcome.kept else ""
-    print(
-        f"{done} scans segmented{before}, lesions in {outcome.with_lesions}; "
-        f"{counts['failed']} failed, {counts['skipped']} files skipped; "
-        f"{outcome.seconds:.1f} s with {outcome.weights}."
-    )
-    if outcome.for_review:
-        rows = "their rows in manifest.jsonl say" if part is None else "once merged their rows say"
-        print(f'{outcome.for_review} need a person\'s eye first: {rows} "review": true.')
-    for row in outcome.failed:
-        print(f"  failed: {row['scan']}: {row['reason']}")
-    if more := counts["failed"] - len(outcome.failed):
-        print(f"  and {more} more: see manifest.jsonl")
-    left = outcome.inputs - sum(counts.values())
-    limit = request.max_failures
-    if left and limit is not None and counts["failed"] >= limit:
-        print(
-            f"Stopped with {left} files to go, for scans failed; what was under way was finished. "
-            "Mend or remove those that failed, or raise the limit, and run again."
-        )
-    elif left:
-        print(f"Stopped with {left} files to go; run the same command again to go on.")
-    if part is not None:
-        print(f"This was part {part.number} of {part.of}; once all are done: busicli merge {out}")
-        return
-    made = {
-        "report.html": request.report,
-        "masks/": True,
-        "overlays/": request.overlays,
-        "thumbnails/": request.report,
-        "probabilities/": request.probabilities,
-        "dicom/": request.dicom,
-    }
-    written = [name for name, wanted in made.items() if wanted and (out / name).exists()]
-    if request.dicom and not (out / "dicom").exists():
-        print("No DICOM object was made: no scan is one, or manifest.jsonl says why not.")
-    print(f"Results in {out}: {', '.join((*written, *TABLES))}")
-    print("Not a medical device: a person must check every mask.")

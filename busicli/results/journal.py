@@ -169,12 +169,14 @@ def _earlier(path: Path, key: str) -> _Earlier | None:
 
 def _made(path: Path) -> set[str]:
     """The scans that a journal of another key holds results of, or knows of."""
-    if not path.is_file():
-        return set()
-    with path.open("rb") as file:
-        rows = [row for row in map(_parsed, file) if isinstance(row, dict)]
-    known = {row["made"] for row in rows if "made" in row}
-    return known | {row["scan"] for row in rows if row.get("status") == "ok" and "scan" in row}
+    found = set()
+    with (path if path.is_file() else Path(os.devnull)).open("rb") as file:
+        for row in map(_parsed, file):  # one by one: rows may be long and many
+            if isinstance(row, dict) and "made" in row:
+                found.add(row["made"])
+            elif isinstance(row, dict) and row.get("status") == "ok":
+                found.add(row["scan"])
+    return found
 
 
 def _made_line(scan: str) -> bytes:

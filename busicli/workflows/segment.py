@@ -80,7 +80,8 @@ def _held(request: SegmentRequest) -> Iterator[None]:
         join_parts(own, request.part)
         own = part_folder(own, request.part.number)
     with folder_lock(own):
-        remove_part(own)  # what a part left when it last ended no longer holds
+        if request.part is not None:
+            remove_part(own)  # what it left when it last ended no longer holds
         yield
 
 
@@ -247,9 +248,9 @@ class _Run:
 
     def _remove_stale(self, work: Work, row: Row, journal: Journal) -> None:
         """Remove what an earlier run made of a scan and this one did not: it would stand beside a
-        row that says otherwise.
+        row that says otherwise. Of a scan whose mask's name another scan has, nothing is its own.
         """
-        if not journal.has_results(row["scan"]):
+        if work.fault or not journal.has_results(row["scan"]):
             return
         layout, wanted = Layout(self.request.out), set(self._files(work, row))
         for path in layout.standing(work.relative):
