@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from busicli.errors import InputError
+from busicli.grey import as_rgb
 from busicli.images import MAX_PIXELS, read_scan
 from busicli.interpret import interpret
 from busicli.metrics import image_score
@@ -167,7 +168,7 @@ def _checked(scan: NDArray[np.uint8]) -> Image:
             "(rows, columns, 3) of uint8 are needed."
         )
     if scan.ndim == 2:
-        return np.repeat(scan[..., None], 3, axis=2)
+        return as_rgb(scan)
     if scan.shape[2] != 3:
         raise InputError(f"the scan has {scan.shape[2]} channels; 3 are needed, or none for grey.")
     return scan

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from scipy import ndimage
 
+from busicli.grey import as_rgb, grey_channel, resized
 from busicli.records import Image
 from busicli.settings import AugmentSettings
 
@@ -77,20 +78,13 @@ def apply_change(
     channel, a third of the work.
     """
     if change.beside and (window := _beside(mask)):
-        picture = Pillow.fromarray(image[window])
-        image = np.asarray(picture.resize(mask.shape[::-1], Pillow.Resampling.BILINEAR))
-        mask = np.zeros_like(mask)
-    grey = bool((image[..., :1] == image).all())
-    channels = image[..., :1] if grey else image
-    moved = np.stack(
-        [_move(channels[..., c], change, smooth=True) for c in range(channels.shape[2])]
-    )
-    toned = _tone(moved, change)
-    changed = np.moveaxis(toned, 0, 2)
-    return (
-        np.repeat(changed, 3, axis=2) if grey else changed,
-        _move(mask, change, smooth=False),
-    )
+        rows, columns = mask.shape
+        image, mask = resized(image[window], (rows, columns)), np.zeros_like(mask)
+    grey = grey_channel(image)
+    channels = np.moveaxis(image, 2, 0) if grey is None else [grey]
+    toned = _tone(np.stack([_move(c, change, smooth=True) for c in channels]), change)
+    changed = np.moveaxis(toned, 0, 2) if grey is None else as_rgb(toned[0])
+    return changed, _move(mask, change, smooth=False)
 
 
 def _beside(mask: NDArray[np.uint8]) -> tuple[slice, slice] | None:

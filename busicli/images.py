@@ -15,6 +15,7 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 
 from busicli.errors import InputError
+from busicli.grey import as_rgb, grey_channel
 from busicli.records import Image, Mask, Probability
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
@@ -150,9 +151,10 @@ def encode_overlay(scan: Image, outline: Mask) -> bytes:
     A grey scan becomes a palette picture, a seventh of the encoding time of RGB; its brightest
     grey, 255, is shown as 254 to make room for the colour.
     """
-    if not _is_grey(scan):
+    grey = grey_channel(scan)
+    if grey is None:
         return _png(Pillow.fromarray(painted(scan, outline)), level=1)
-    indices = np.minimum(scan[..., 0], 254)
+    indices = np.minimum(grey, 254)
     indices[outline] = 255
     picture = Pillow.fromarray(indices)
     picture.putpalette(bytes(np.repeat(np.arange(255, dtype=np.uint8), 3)) + bytes(YELLOW))
@@ -220,9 +222,12 @@ def check_pixels(pixels: int, max_pixels: int, *, frames: int = 1) -> None:
 
 def _rgb(picture: Pillow.Image) -> Image:
     if picture.mode.startswith(_WIDE):
-        grey = _to_uint8(np.asarray(picture))
-        return np.repeat(grey[..., None], 3, axis=2)
-    return np.asarray(picture.convert("RGB"))
+        return as_rgb(_to_uint8(np.asarray(picture)))
+    if picture.mode == "L":
+        return as_rgb(np.asarray(picture))
+    colours = np.asarray(picture.convert("RGB"))
+    grey = grey_channel(colours)
+    return colours if grey is None else as_rgb(grey.copy())
 
 
 def _to_uint8(values: NDArray[np.generic]) -> NDArray[np.uint8]:
@@ -282,11 +287,6 @@ def _count_of_different(values: NDArray[Any]) -> int:
     if values.dtype == np.uint8:  # half the time of sorting them
         return int(np.count_nonzero(np.bincount(values.ravel(), minlength=256)))
     return len(np.unique(values))
-
-
-def _is_grey(scan: Image) -> bool:
-    first = scan[..., 0]
-    return np.array_equal(first, scan[..., 1]) and np.array_equal(first, scan[..., 2])
 
 
 def _png(picture: Pillow.Image, *, level: int) -> bytes:

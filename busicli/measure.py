@@ -7,8 +7,12 @@ import numpy as np
 from scipy.spatial import ConvexHull
 from skimage.measure import label, regionprops
 
+from busicli.box import Box, bounding_box
 from busicli.errors import InputError
 from busicli.records import Lesion, Mask, Probability
+
+Sides = tuple[int, int, int, int]
+"""Top, left, bottom, right; the last two exclusive."""
 
 # Second moment of a pixel's own unit square, times the 16 of the ellipse's squared full axis.
 _PIXEL_AXIS_SQUARED = 16 / 12
@@ -46,11 +50,16 @@ def lesions(mask: Mask, probability: Probability) -> tuple[Lesion, ...]:
             f"the mask is {mask.shape} but the probability map is {probability.shape}; "
             "resize the map to the mask first."
         )
-    if not mask.any():
+    box = bounding_box(mask)
+    if box is None:
         return ()
-    regions = regionprops(label(mask, connectivity=2), intensity_image=probability)
+    # scikit-image goes over the whole picture several times: it gets the lesions' part of it
+    regions = regionprops(label(mask[box], connectivity=2), intensity_image=probability[box])
     ordered = sorted(regions, key=lambda region: (-region.area, region.bbox))
-    return tuple(_lesion(number, region, mask) for number, region in enumerate(ordered, start=1))
+    return tuple(
+        _lesion(number, region, _moved(region.bbox, box), mask.shape)
+        for number, region in enumerate(ordered, start=1)
+    )
 
 
 def component(mask: Mask, lesion: Lesion) -> Mask:
@@ -70,15 +79,22 @@ def component(mask: Mask, lesion: Lesion) -> Mask:
     return alone
 
 
-def _lesion(number: int, region: Any, mask: Mask) -> Lesion:
+def _moved(bbox: Sides, box: Box) -> Sides:
+    """A component's sides within the mask from those within a box of it."""
+    down, across = box[0].start, box[1].start
+    top, left, bottom, right = bbox
+    return top + down, left + across, bottom + down, right + across
+
+
+def _lesion(number: int, region: Any, bbox: Sides, shape: tuple[int, ...]) -> Lesion:
     area = int(region.area)
-    row, column = _centroid(region)
+    row, column = _centroid(region.image, bbox[:2])
     long_axis, short_axis = _axis(region.axis_major_length), _axis(region.axis_minor_length)
     elongated = long_axis > short_axis * _ELONGATED
     return Lesion(
         lesion=number,
         area_px=area,
-        bbox=region.bbox,
+        bbox=bbox,
         centroid=(float(row), float(column)),
         long_axis_px=long_axis,
         short_axis_px=short_axis,
@@ -86,18 +102,18 @@ def _lesion(number: int, region: Any, mask: Mask) -> Lesion:
         circularity=_circularity(area, float(region.perimeter_crofton)),
         solidity=min(1.0, area / _hull_area_px(region.image)),
         mean_probability=float(region.image_intensity[region.image].mean(dtype=np.float64)),
-        touches_border=_touches_border(region.bbox, mask.shape),
+        touches_border=_touches_border(bbox, shape),
     )
 
 
-def _centroid(region: Any) -> tuple[float, float]:
+def _centroid(component: Mask, corner: tuple[int, int]) -> tuple[float, float]:
     """As scikit-image's, to the last bit, without a list of every pixel's place: of a large scan
     that takes 16 bytes a pixel and more.
     """
-    counts = (np.count_nonzero(region.image, axis=axis) for axis in (1, 0))
+    counts = (np.count_nonzero(component, axis=axis) for axis in (1, 0))
     row, column = (
         float((first * count.sum() + np.arange(len(count)) @ count) / count.sum())
-        for first, count in zip(region.bbox[:2], counts, strict=True)
+        for first, count in zip(corner, counts, strict=True)
     )
     return row, column
 
@@ -143,6 +159,6 @@ def _hull_area_px(component: Mask) -> int:
     return int((np.floor(last + _TINY) - np.ceil(first - _TINY) + 1).sum())
 
 
-def _touches_border(bbox: tuple[int, int, int, int], shape: tuple[int, ...]) -> bool:
+def _touches_border(bbox: Sides, shape: tuple[int, ...]) -> bool:
     top, left, bottom, right = bbox
     return top == 0 or left == 0 or bottom == shape[0] or right == shape[1]

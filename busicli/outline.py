@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 from skimage.measure import approximate_polygon, find_contours
 
+from busicli.box import bounding_box
 from busicli.records import Mask
 
 _LOOSE_PX = 0.3
@@ -23,15 +24,9 @@ def outline(mask: Mask) -> Mask:
            [0, 1, 0]])
     """
     line = np.zeros_like(mask)
-    if not mask.any():
-        return line
-    width = max(1, round(max(mask.shape) / PIXELS_A_LINE))
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    window = (
-        slice(max(0, rows[0] - width), rows[-1] + 1 + width),
-        slice(max(0, columns[0] - width), columns[-1] + 1 + width),
-    )
-    line[window] = binary_dilation(mask[window], iterations=width) & ~mask[window]
+    width = max(1, round(max(mask.shape, default=0) / PIXELS_A_LINE))
+    if box := bounding_box(mask, width):
+        line[box] = binary_dilation(mask[box], iterations=width) & ~mask[box]
     return line
 
 

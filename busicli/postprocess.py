@@ -4,12 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import label
 
+from busicli.box import bounding_box
 from busicli.errors import InputError
 from busicli.records import Mask, Probability
 from busicli.settings import PostprocessSettings
 
 Labels = NDArray[np.integer]
-Window = tuple[slice, slice]
 
 _CELLS = 32
 """Cells a side of a map; `busicli.losses` teaches networks the same."""
@@ -42,12 +42,12 @@ def lesion_mask(probability: Probability, settings: PostprocessSettings) -> Mask
     if settings.min_presence and presence(probability) < settings.min_presence:
         return np.zeros(probability.shape, bool)
     mask = probability >= settings.threshold
-    window = _bounding_box(mask)
-    if window is None:
+    box = bounding_box(mask)
+    if box is None:
         return mask
-    components = label(mask[window], connectivity=2)
-    kept = _kept(components, probability[window], mask.size, settings)
-    mask[window] = _fill_holes(kept[components], mask.size, settings.max_hole_fraction)
+    components = label(mask[box], connectivity=2)
+    kept = _kept(components, probability[box], mask.size, settings)
+    mask[box] = _fill_holes(kept[components], mask.size, settings.max_hole_fraction)
     return mask
 
 
@@ -76,15 +76,6 @@ def _check_map(probability: Probability) -> None:
             "the probability map holds NaN; it must hold probabilities in [0, 1]: "
             "check the weights and the scan."
         )
-
-
-def _bounding_box(mask: Mask) -> Window | None:
-    """The smallest window around all of the mask, None where it is empty."""
-    rows = np.flatnonzero(mask.any(axis=1))
-    if not rows.size:
-        return None
-    columns = np.flatnonzero(mask.any(axis=0))
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def _kept(

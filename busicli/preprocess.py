@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
+from busicli.grey import resized
 from busicli.records import Image, Mask, Probability
 from busicli.settings import PreprocessSettings
 
@@ -14,9 +15,8 @@ def network_image(scan: Image, settings: PreprocessSettings) -> Image:
     Pillow's resampling is used: a seventh of scikit-image's time with the same filter.
     """
     rows, columns = _place(scan.shape[:2], settings)
-    size = (columns.stop - columns.start, rows.stop - rows.start)
-    resized = np.asarray(Pillow.fromarray(scan).resize(size, Pillow.Resampling.BILINEAR))
-    return _in_square(resized, (rows, columns), settings)
+    shape = (rows.stop - rows.start, columns.stop - columns.start)
+    return _in_square(resized(scan, shape), (rows, columns), settings)
 
 
 def network_mask(mask: Mask, settings: PreprocessSettings) -> NDArray[np.uint8]:
@@ -24,8 +24,8 @@ def network_mask(mask: Mask, settings: PreprocessSettings) -> NDArray[np.uint8]:
     rows, columns = _place(mask.shape, settings)
     size = (columns.stop - columns.start, rows.stop - rows.start)
     grey = Pillow.fromarray(mask.astype(np.uint8) * np.uint8(255))
-    resized = (np.asarray(grey.resize(size, Pillow.Resampling.BOX)) >= 128).astype(np.uint8)
-    return _in_square(resized, (rows, columns), settings)
+    small = (np.asarray(grey.resize(size, Pillow.Resampling.BOX)) >= 128).astype(np.uint8)
+    return _in_square(small, (rows, columns), settings)
 
 
 def network_values(images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -40,8 +40,8 @@ def native_probability(
     picture = Pillow.fromarray(
         np.ascontiguousarray(probability[_place(shape, settings)], np.float32)
     )
-    resized = picture.resize((shape[1], shape[0]), Pillow.Resampling.BILINEAR)
-    native: Probability = np.clip(np.asarray(resized), 0.0, 1.0)
+    enlarged = picture.resize((shape[1], shape[0]), Pillow.Resampling.BILINEAR)
+    native: Probability = np.clip(np.asarray(enlarged), 0.0, 1.0)
     return native
 
 
@@ -50,8 +50,7 @@ def native_image(picture: Image, shape: tuple[int, int], settings: PreprocessSet
 
     `shape` is (rows, columns) of the result, in the proportions of the scan.
     """
-    own = Pillow.fromarray(np.ascontiguousarray(picture[_place(shape, settings)]))
-    return np.asarray(own.resize((shape[1], shape[0]), Pillow.Resampling.BILINEAR))
+    return resized(picture[_place(shape, settings)], shape)
 
 
 def _place(shape: tuple[int, ...], settings: PreprocessSettings) -> tuple[slice, slice]:

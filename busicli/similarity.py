@@ -12,6 +12,7 @@ from PIL import Image as Pillow
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from busicli.grey import grey_channel
 from busicli.records import Image
 
 THUMBNAIL_PX = 64
@@ -23,7 +24,8 @@ _ROWS_AT_ONCE = 1024
 
 def grey_picture(scan: Image) -> NDArray[np.uint8]:
     """The (rows, columns, 3) scan as (rows, columns) uint8 luminance: what follows takes it."""
-    return np.asarray(Pillow.fromarray(scan).convert("L"))
+    grey = grey_channel(scan)
+    return np.asarray(Pillow.fromarray(scan).convert("L")) if grey is None else grey
 
 
 def perceptual_hash(grey: NDArray[np.uint8]) -> str:

@@ -17,6 +17,7 @@ from busicli.dicom import lossless
 from busicli.dicom.codestream import picture_size
 from busicli.dicom.regions import Box, boxes_of, scale_of
 from busicli.errors import InputError
+from busicli.grey import as_rgb
 from busicli.images import check_pixels
 from busicli.records import Image, Scale
 
@@ -223,7 +224,7 @@ def _rgb(values: NDArray[Any], header: "Dataset") -> Image:
         stored = int(header.BitsStored)
         return values.astype(np.uint8) if stored == 8 else _stretched(values, 0, 2**stored - 1)
     grey = _grey(values, header)
-    return np.repeat((255 - grey if kind == "MONOCHROME1" else grey)[..., None], 3, axis=2)
+    return as_rgb(255 - grey if kind == "MONOCHROME1" else grey)
 
 
 def _grey(values: NDArray[Any], header: "Dataset") -> NDArray[np.uint8]:

@@ -4,6 +4,8 @@ import numpy as np
 from PIL import Image as Pillow
 from scipy.ndimage import binary_dilation
 
+from busicli.box import bounding_box
+from busicli.grey import resized
 from busicli.images import encode_small
 from busicli.outline import outline
 from busicli.records import Image, Mask
@@ -64,19 +66,15 @@ def _line(mask: Mask, shape: tuple[int, int]) -> Mask:
 
 def _shrunk(scan: Image, shape: tuple[int, int]) -> Image:
     """A copy of the scan at another size, low-pass filtered where it shrinks."""
-    picture = Pillow.fromarray(scan)
-    return np.array(picture.resize(shape[::-1], Pillow.Resampling.BILINEAR, reducing_gap=1.0))
+    return np.array(resized(scan, shape, reducing_gap=1.0), order="C")
 
 
 def _shrunk_mask(mask: Mask, shape: tuple[int, int]) -> Mask:
     """Lesion where half the area is, and wherever else a lesion would vanish."""
-    if not mask.any():
-        return np.zeros(shape, bool)
     grey = Pillow.fromarray(mask.astype(np.uint8) * np.uint8(255))
     covered = np.asarray(grey.resize(shape[::-1], Pillow.Resampling.BOX))
     small: Mask = covered >= 128
-    rows, columns = (np.flatnonzero(covered.any(axis=axis)) for axis in (1, 0))
-    window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    near = binary_dilation(small[window], _NEIGHBOURS)
-    small[window] |= (covered[window] > 0) & ~near
+    if box := bounding_box(covered > 0):
+        near = binary_dilation(small[box], _NEIGHBOURS)
+        small[box] |= (covered[box] > 0) & ~near
     return small
