@@ -81,6 +81,30 @@ def test_wrong_usage_ends_with_2_and_writes_nothing(call, tmp_path, command):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (("train", "--epochs", "0"), "--epochs is 0; it must be at least 1; see busicli train "),
+        (("preprocess", "--size", "9999", "."), "--size is 9999; it must be at most 4096; see "),
+        (("preprocess", "--jobs", "many", "."), "--jobs is many; it must be a whole number; see "),
+        (("segment-dir", "a", "b", "--timeout", "x"), "--timeout is x; it must be a number; see "),
+        (("eval", "--split", "some"), "--split is some; it must be train, val, test or all; see "),
+        (("segment-dir", "scans"), "OUT is missing; see busicli segment-dir --help."),
+        (("segment-dir", "a", "b", "c"), "c is more than is taken; see busicli segment-dir "),
+        (
+            ("segment", "a", "b"),
+            "no such command segment (did you mean segment-dir?); see busicli ",
+        ),
+        (("train", "--epoch", "2"), "there is no option --epoch (did you mean --epochs?); see "),
+        (("train", "--epochs"), "option --epochs requires an argument; see busicli"),
+    ],
+)
+def test_a_wrong_command_line_is_told_in_one_sentence(call, command, sentence):
+    ended = call(*command)
+    assert ended.status == 2
+    assert said(ended).startswith(f"busicli: {sentence}")
+
+
 @pytest.mark.parametrize("command", [(), ("models",)])
 def test_a_command_without_its_rest_shows_its_help(call, command):
     ended = call(*command)

@@ -64,12 +64,13 @@ def test_settings_of_training_may_be_a_table(call, prepared, training, tmp_path)
         ("[segment-dr]\n", "busicli.toml: [segment-dr] is no command; did you mean segment-dir?"),
         ("[models.lst]\n", "[models.lst] is no command; did you mean list?"),
         ("[train]\nepoch = 3\n", "[train] has no option epoch; did you mean epochs?"),
-        ("[train]\nepochs = 0\n", "[train] epochs: Input should be greater than or equal to 1."),
-        ('[train]\nepochs = "x"\n', "[train] epochs: "),
-        ("[train]\nepochs = true\n", "[train] epochs: true: true or false says nothing here."),
-        ("[train]\nresume = 1\n", "[train] resume: 1: true or false is needed."),
-        ("[train]\nfold = 1\n", "[train] fold: 1: a list is needed."),
-        ("[train]\nname = ['a']\n", '[train] name: ["a"]: one value is needed.'),
+        ("[train]\nepochs = 0\n", "[train] epochs is 0; it must be at least 1."),
+        ('[train]\nepochs = "x"\n', "[train] epochs is x; it must be a whole number."),
+        ('[train]\non = "some"\n', "[train] on is some; it must be train or all."),
+        ("[train]\nepochs = true\n", "[train] epochs is true; it must be no true or false."),
+        ("[train]\nresume = 1\n", "[train] resume is 1; it must be true or false."),
+        ("[train]\nfold = 1\n", "[train] fold is 1; it must be a list."),
+        ("[train]\nname = ['a']\n", '[train] name is ["a"]; it must be one value.'),
         ("train = 1\n", "busicli.toml: train must be a table, as [train]."),
         ("[train\n", "busicli.toml is no TOML: "),
     ],
@@ -142,10 +143,10 @@ def test_what_only_prints_is_not_silenced(call):
 
 
 def test_debug_changes_no_exit_status(call):
-    ended = call("--debug", "eval", "--split", "some")
+    ended = call("--debug", "eval", "--fold", "1")
     assert ended.status == 2
     assert "Traceback" in ended.err
-    assert ended.err.endswith("busicli: --split is some; it must be train, val, test or all.\n")
+    assert ended.err.endswith("busicli: --fold needs --folds, how many there are.\n")
 
 
 def test_what_the_system_does_not_allow_is_no_fault_of_the_program(call):
@@ -189,12 +190,31 @@ def test_help_lists_commands_and_options_by_purpose(call):
     assert out.index("When scans are broken:") < out.index("--timeout") < out.index("Examples:")
 
 
-def test_shells_complete_commands():
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        (["busicli", "se"], ["segment-dir", "settings"]),
+        (["busicli", "segment-dir", "--engine", "o"], ["openvino"]),
+        (["busicli", "preprocess", "--as"], ["--aspect"]),
+    ],
+)
+def test_shells_complete_commands_options_and_values(words, completed):
     environment = os.environ | {
         "_BUSICLI_COMPLETE": "complete_bash",
-        "COMP_WORDS": "busicli se",
-        "COMP_CWORD": "1",
+        "COMP_WORDS": " ".join(words),
+        "COMP_CWORD": str(len(words) - 1),
     }
     program = [sys.executable, "-c", "from busicli.cli.app import app; app(prog_name='busicli')"]
     ended = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
-    assert ended.stdout.split() == ["segment-dir", "settings"]
+    assert ended.stdout.split() == completed
+
+
+def test_a_switch_of_the_file_is_undone_on_the_line(call, scans, tmp_path):
+    (tmp_path / "busicli.toml").write_text(
+        "[segment-dir]\njson = true\nsave-probabilities = true\n"
+    )
+    common = ("segment-dir", scans / "benign")
+    assert call(*common, "out").out.startswith("{")
+    assert (tmp_path / "out" / "probabilities").is_dir()
+    assert not call(*common, "other", "--no-json", "--no-save-probabilities").out.startswith("{")
+    assert not (tmp_path / "other" / "probabilities").exists()

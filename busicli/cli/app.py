@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from busicli.cli import (
     evaluate,
@@ -26,6 +27,7 @@ from busicli.cli.command import Command, PrintingCommand, Program, examples
 from busicli.cli.settings_file import FILE as SETTINGS_FILE
 from busicli.cli.settings_file import option_values
 from busicli.cli.signals import STATUS
+from busicli.cli.usage import sentence
 from busicli.errors import BusicliError, UsageError
 from busicli.names import written_name
 
@@ -153,10 +155,16 @@ def main() -> None:
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        app(_switches_first(sys.argv[1:]))
+        sys.exit(app(_switches_first(sys.argv[1:]), standalone_mode=False))
     except _TerminatedError:
         _say("stopped by SIGTERM; run again to go on.")
         raise
+    except TyperException as error:
+        if error.message.startswith("Usage: "):  # nothing was given: the help itself
+            print(error.message, file=sys.stderr)
+        else:
+            _say(sentence(error))
+        sys.exit(error.exit_code)
     except BusicliError as error:
         if debug:
             traceback.print_exception(error)

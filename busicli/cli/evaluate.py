@@ -1,7 +1,7 @@
 """`busicli eval`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -18,9 +18,8 @@ from busicli.cli.options import (
 )
 from busicli.errors import UsageError
 
-if TYPE_CHECKING:
-    from busicli.records import Split
-
+Chosen = Literal["train", "val", "test", "all"]
+"""Scans of the data."""
 MASKS = "Masks by any tool"
 """A heading of the help, beside those that commands share."""
 OF_MASKS = ("predictions", "reference", "scans", "split", "out", "as_json")
@@ -31,8 +30,8 @@ OF_COMPARE = ("compare", "out", "as_json")
 def evaluate(
     context: typer.Context,
     split: Annotated[
-        str | None,
-        typer.Option(help="train, val, test or all; default: test.", rich_help_panel=SCANS),
+        Chosen | None,
+        typer.Option(help="Which scans; default: test.", rich_help_panel=SCANS),
     ] = None,
     folds: Annotated[
         int | None,
@@ -104,7 +103,7 @@ def evaluate(
         _check_options(context, "--predictions", OF_MASKS)
         if predictions is None or reference is None:
             raise UsageError("--predictions and --reference go together, a folder each.")
-        _evaluate_masks(predictions, reference, scans, _split(split), out, as_json=as_json)
+        _evaluate_masks(predictions, reference, scans, split, out, as_json=as_json)
         return
     # imported here: SciPy and matplotlib would double the time of --help
     from busicli.cli.progress import tracked
@@ -130,7 +129,7 @@ def evaluate(
         return
     request = EvaluateRequest(
         data=data,
-        split=_split(split) or "test",
+        split=split or "test",
         runs=runs,
         weights=weights,
         weights_sha256=weights_sha256,
@@ -145,7 +144,7 @@ def _evaluate_masks(
     predictions: Path,
     reference: Path,
     scans: Path | None,
-    split: "Split | Literal['all'] | None",
+    split: Chosen | None,
     out: Path | None,
     *,
     as_json: bool,
@@ -178,16 +177,6 @@ def _check_options(context: typer.Context, mode: str, belonging: tuple[str, ...]
     foreign = [options[name] for name in given if name not in belonging]
     if foreign:
         raise UsageError(f"{mode} does not go with {', '.join(foreign)}; leave one of them out.")
-
-
-def _split(split: str | None) -> "Split | Literal['all'] | None":
-    from busicli.records import SPLITS
-
-    whole: tuple[Split | Literal["all"], ...] = (*SPLITS, "all")
-    known = next((name for name in whole if name == split), None)
-    if split is not None and known is None:
-        raise UsageError(f"--split is {split}; it must be train, val, test or all.")
-    return known
 
 
 def _numbers(folds: int | None, fold: list[int] | None) -> tuple[int, ...]:

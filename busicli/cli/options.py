@@ -60,12 +60,12 @@ WeightsSha256 = Annotated[
 Tta = Annotated[
     bool,
     typer.Option(
-        "--tta",
+        "--tta/--no-tta",
         help="Average with the mirror image's map; twice the time.",
         rich_help_panel=WEIGHTS,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Json = Annotated[bool, typer.Option("--json/--no-json", help="Print JSON instead of tables.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same result.")]
 Cluster = Annotated[
     str | None,

@@ -1,7 +1,7 @@
 """`busicli preprocess`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -34,7 +34,7 @@ def preprocess(
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("data"),
     split_by: Annotated[
-        str,
+        Literal["group", "image"],
         typer.Option(help="group keeps near copies and patients together; image is plain random."),
     ] = "group",
     split_from: Annotated[
@@ -45,7 +45,8 @@ def preprocess(
         int, typer.Option(min=16, max=4096, help="Rows and columns of the network's input, px.")
     ] = 256,
     aspect: Annotated[
-        str, typer.Option(help="stretch scans to the square, or keep their proportions.")
+        Literal["stretch", "keep"],
+        typer.Option(help="stretch scans to the square, or keep their proportions."),
     ] = "stretch",
     seed: Seed = 0,
     jobs: Jobs = -1,
@@ -58,10 +59,6 @@ def preprocess(
     """Prepare data sets for training: resize, group near copies, split, store."""
     if not datasets and not table:
         raise UsageError("no data set was given; name a folder, or a table with --table.")
-    if split_by not in ("group", "image"):
-        raise UsageError(f"--split-by is {split_by}; it must be group or image.")
-    if aspect not in ("stretch", "keep"):
-        raise UsageError(f"--aspect is {aspect}; it must be stretch or keep.")
     # imported here: SciPy and matplotlib would double the time of --help
     from busicli.cli.progress import tracked
     from busicli.settings import PreprocessSettings, SplitSettings
@@ -71,10 +68,8 @@ def preprocess(
         folders=tuple(datasets or ()),
         tables=tuple(table or ()),
         out=out,
-        preprocess=PreprocessSettings(
-            size_px=size, aspect="keep" if aspect == "keep" else "stretch"
-        ),
-        split=SplitSettings(by="image" if split_by == "image" else "group", seed=seed),
+        preprocess=PreprocessSettings(size_px=size, aspect=aspect),
+        split=SplitSettings(by=split_by, seed=seed),
         split_from=split_from,
         jobs=jobs,
         cluster=cluster_of(cluster, workers, worker_cores, worker_memory, walltime),

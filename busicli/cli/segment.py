@@ -5,7 +5,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -54,7 +54,6 @@ def segment_dir(
     save_probabilities: Annotated[
         bool,
         typer.Option(
-            "--save-probabilities",
             help="Write each map too, as 16-bit PNG.",
             rich_help_panel=RESULTS,
         ),
@@ -68,24 +67,26 @@ def segment_dir(
     ] = True,
     tta: Tta = False,
     engine: Annotated[
-        str,
+        Literal["auto", "openvino", "keras"],
         typer.Option(
-            help="auto, openvino (the exported graph on processors) or keras.",
+            help="What runs the network; openvino: the exported graph, on processors.",
             rich_help_panel=WEIGHTS,
         ),
     ] = "auto",
     precision: Annotated[
-        str,
+        Literal["auto", "float32", "bfloat16"],
         typer.Option(
-            help="auto, float32 or bfloat16: faster where the processor has it; auto takes it if "
-            "the weights' masks are known to stay the same.",
+            help="bfloat16 is faster where the processor has it; auto takes it if the weights' "
+            "masks are known to stay the same.",
             rich_help_panel=WEIGHTS,
         ),
     ] = "auto",
     as_json: Annotated[
         bool,
         typer.Option(
-            "--json", help="Print one JSON line a scan instead of a summary.", rich_help_panel=SHOWN
+            "--json/--no-json",
+            help="Print one JSON line a scan instead of a summary.",
+            rich_help_panel=SHOWN,
         ),
     ] = False,
     nul: Annotated[
@@ -97,9 +98,9 @@ def segment_dir(
         ),
     ] = False,
     names: Annotated[
-        str,
+        Literal["keep", "hash"],
         typer.Option(
-            help="keep, or hash: no file name of yours in anything written.",
+            help="hash: no file name of yours in anything written.",
             rich_help_panel=RESULTS,
         ),
     ] = "keep",
@@ -115,21 +116,20 @@ def segment_dir(
     deidentify: Annotated[
         bool,
         typer.Option(
-            "--deidentify",
             help="Leave the patient out of those objects, and of pictures what is beside a region.",
             rich_help_panel=DICOM,
         ),
     ] = False,
     keep_identifiers: Annotated[
         bool,
-        typer.Option(
-            "--keep-identifiers",
-            help="Write patients and studies into the manifest.",
-            rich_help_panel=DICOM,
-        ),
+        typer.Option(help="Write patients and studies into the manifest.", rich_help_panel=DICOM),
     ] = False,
     progress: Annotated[
-        str, typer.Option(help="auto, json or none; always on stderr.", rich_help_panel=SHOWN)
+        Literal["auto", "json", "none"],
+        typer.Option(
+            help="On stderr; auto: a bar on a terminal, else a line now and then.",
+            rich_help_panel=SHOWN,
+        ),
     ] = "auto",
     max_pixels: Annotated[
         int,
@@ -167,10 +167,7 @@ def segment_dir(
         ),
     ] = None,
     fail_fast: Annotated[
-        bool,
-        typer.Option(
-            "--fail-fast", help="Stop at the first scan that fails.", rich_help_panel=BROKEN
-        ),
+        bool, typer.Option(help="Stop at the first scan that fails.", rich_help_panel=BROKEN)
     ] = False,
     dry_run: Annotated[
         bool,
@@ -191,14 +188,6 @@ def segment_dir(
     plugin: Plugin = None,
 ) -> None:
     """Segment every scan below a folder; run again to go on after an interruption."""
-    for value, option, known in (
-        (names, "--names", ("keep", "hash")),
-        (progress, "--progress", ("auto", "json", "none")),
-        (engine, "--engine", ("auto", "openvino", "keras")),
-        (precision, "--precision", ("auto", "float32", "bfloat16")),
-    ):
-        if value not in known:
-            raise UsageError(f"{option} is {value}; it must be {' or '.join(known)}.")
     _check_together(
         ("--deidentify", deidentify, "--keep-identifiers", keep_identifiers),
         ("--fail-fast", fail_fast, "--max-failures", max_failures is not None),
@@ -229,9 +218,9 @@ def segment_dir(
         probabilities=save_probabilities,
         report=report,
         mirror=tta,
-        engine=engine,  # type: ignore[arg-type]  # checked above
-        precision=precision,  # type: ignore[arg-type]  # checked above
-        names="hash" if names == "hash" else "keep",
+        engine=engine,
+        precision=precision,
+        names=names,
         spacing=spacing_of(pixel_spacing),
         dicom=_kinds(dicom),
         deidentify=deidentify,

@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from busicli.cli.usage import needed
 from busicli.errors import UsageError
 
 FILE = Path("busicli.toml")
@@ -80,23 +81,27 @@ def _of_command(
         try:
             found[param.name] = _checked(own, param, key, value)
         except typer.BadParameter as error:
-            raise UsageError(f"{place} {key}: {error.message.rstrip('.')}.") from error
+            raise UsageError(
+                f"{place} {key} is {_shown(value)}; it must be {needed(error)}."
+            ) from error
     return found
 
 
 def _checked(context: typer.Context, param: Any, key: str, value: Any) -> Any:
     """The value as click takes it from a default map; BadParameter where the option cannot."""
     if param.is_flag != isinstance(value, bool):
-        needed = "true or false is needed" if param.is_flag else "true or false says nothing here"
-        raise typer.BadParameter(f"{json.dumps(value, default=str)}: {needed}")
+        raise typer.BadParameter("true or false" if param.is_flag else "no true or false")
     if key in TABLES and isinstance(value, dict):
         value = [f"{name}={json.dumps(one, default=str)}" for name, one in _flat(value)]
     several = param.multiple or param.nargs != 1
     if several != isinstance(value, list):
-        needed = "a list is needed" if several else "one value is needed"
-        raise typer.BadParameter(f"{json.dumps(value, default=str)}: {needed}")
+        raise typer.BadParameter("a list" if several else "one value")
     param.process_value(context, value)
     return value
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def _flat(table: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:

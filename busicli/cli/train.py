@@ -3,7 +3,7 @@
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -52,7 +52,7 @@ def train(
         ),
     ] = None,
     on: Annotated[
-        str,
+        Literal["train", "all"],
         typer.Option(
             help="train: the training split, the best epoch by validation kept; "
             "all: every scan, the last epoch kept.",
@@ -107,9 +107,9 @@ def train(
     batch_size: Annotated[int, typer.Option(min=1, rich_help_panel=LEARNING)] = 8,
     learning_rate: Annotated[float, typer.Option(min=0, rich_help_panel=LEARNING)] = 3e-3,
     precision: Annotated[
-        str,
+        Literal["float32", "bfloat16"],
         typer.Option(
-            help="float32, or bfloat16 where the processor has it.", rich_help_panel=LEARNING
+            help="bfloat16 is faster where the processor has it.", rich_help_panel=LEARNING
         ),
     ] = "float32",
     augment: Annotated[
@@ -126,9 +126,9 @@ def train(
     ] = None,
     seed: Seed = 0,
     devices: Annotated[
-        str,
+        Literal["one", "all"],
         typer.Option(
-            help="one, or all: each batch shared by every accelerator (JAX).", rich_help_panel=WHERE
+            help="all: each batch shared by every accelerator (JAX).", rich_help_panel=WHERE
         ),
     ] = "one",
     cluster: Cluster = None,
@@ -147,8 +147,6 @@ def train(
         raise UsageError(
             "--chosen-by is for --on all; else choices are made on the scans kept out."
         )
-    if devices not in ("one", "all"):
-        raise UsageError(f"--devices is {devices}; it must be one or all.")
     # imported here: SciPy and matplotlib would double the time of --help
     from busicli.settings import TrainSettings
     from busicli.workflows.fit import fit, fit_fold
@@ -185,12 +183,12 @@ def train(
         model=model,
         settings=settings,
         options=options,
-        on="all" if on == "all" else "train",
+        on=on,
         datasets=tuple(from_ or ()),
         chosen_by=chosen_by,
         init=init,
         plugins=tuple(plugin or ()),
-        devices="all" if devices == "all" else "one",
+        devices=devices,
         resume=resume,
     )
     on_cluster = cluster_of(cluster, workers, worker_cores, worker_memory, walltime)
@@ -219,8 +217,6 @@ def train(
 
 
 def _check(on: str, folds: int | None, fold: list[int] | None) -> None:
-    if on not in ("train", "all"):
-        raise UsageError(f"--on is {on}; it must be train or all.")
     if folds and on == "all":
         raise UsageError("--folds leaves scans out and --on all does not; give one of them.")
     if fold and not folds:
