@@ -699,7 +699,7 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(segment, scans, tm
     planned = segment(source, "out", "--dry-run")
     assert planned.status == 3
     assert planned.out.splitlines() == [
-        "2 scans would be segmented, 0 are done already; 1 would fail, 1 files would be skipped.",
+        "2 scans would be segmented, done already: 0; 1 would fail, 1 file would be skipped.",
         "  failed: torn.png: is damaged or cut short; copy it anew from its source",
         "  skipped: notes.txt: is no scan; PNG, JPEG, BMP, TIFF or DICOM ultrasound is needed",
         "Nothing was written to out.",

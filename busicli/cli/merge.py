@@ -12,13 +12,15 @@ def merge(
     ],
 ) -> None:
     """Make one whole of a run in parts: manifest, tables, report and run.json."""
-    from busicli.workflows.merge import merge as run  # imported here: --help must stay fast
+    # imported here: --help must stay fast
+    from busicli.report.wording import counted
+    from busicli.workflows.merge import merge as run
 
     outcome = run(out)
     counts = outcome.counts
     print(
-        f"{outcome.parts} parts: {counts['ok']} scans segmented, {counts['failed']} failed, "
-        f"{counts['skipped']} files skipped."
+        f"{counted(outcome.parts, 'part')}: {counted(counts['ok'], 'scan')} segmented, "
+        f"{counts['failed']} failed, {counted(counts['skipped'], 'file')} skipped."
     )
     print(f"Whole in {out}: lesions.csv, manifest.jsonl, run.json")
     print("Not a medical device: a person must check every mask.")

@@ -205,6 +205,7 @@ def segment_dir(
     from busicli.cli.signals import noted_signals
     from busicli.parallel import cores
     from busicli.parts import parsed_part
+    from busicli.report.wording import counted
     from busicli.workflows.segment import segment
     from busicli.workflows.segment_request import Listeners, SegmentRequest
 
@@ -247,7 +248,7 @@ def segment_dir(
     if is_quiet() and outcome.failed:  # an error is an error: whoever asked for silence must know
         first = outcome.failed[0]
         _note(
-            f"busicli: {outcome.counts['failed']} scans failed, first {first['scan']}: "
+            f"busicli: {counted(outcome.counts['failed'], 'scan')} failed, first {first['scan']}: "
             f"{first['reason']}; manifest.jsonl in {out} names all."
         )
     if not as_json:

@@ -56,17 +56,20 @@ def _line(row: dict[str, Any]) -> str:
 
 def show(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
     """Print how a run ended and where its results are."""
+    from busicli.report.wording import counted
+
     out, part, counts = request.out, request.part, outcome.counts
     done = counts["ok"]
     before = f" ({outcome.kept} of them in an earlier run)" if outcome.kept else ""
     print(
-        f"{done} scans segmented{before}, lesions in {outcome.with_lesions}; "
-        f"{counts['failed']} failed, {counts['skipped']} files skipped; "
+        f"{counted(done, 'scan')} segmented{before}, lesions in {outcome.with_lesions}; "
+        f"{counts['failed']} failed, {counted(counts['skipped'], 'file')} skipped; "
         f"{outcome.seconds:.1f} s with {outcome.weights}."
     )
     if outcome.for_review:
         rows = "their rows in manifest.jsonl say" if part is None else "once merged their rows say"
-        print(f'{outcome.for_review} need a person\'s eye first: {rows} "review": true.')
+        needs = "needs" if outcome.for_review == 1 else "need"
+        print(f'{outcome.for_review} {needs} a person\'s eye first: {rows} "review": true.')
     for row in outcome.failed:
         print(f"  failed: {row['scan']}: {row['reason']}")
     if more := counts["failed"] - len(outcome.failed):
@@ -75,11 +78,11 @@ def show(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
     limit = request.max_failures
     if left and limit is not None and counts["failed"] >= limit:
         print(
-            f"Stopped with {left} files to go, for scans failed; what was under way was finished. "
-            "Mend or remove those that failed, or raise the limit, and run again."
+            f"Stopped with {counted(left, 'file')} to go, for scans failed; what was under way "
+            "was finished. Mend or remove those that failed, or raise the limit, and run again."
         )
     elif left:
-        print(f"Stopped with {left} files to go; run the same command again to go on.")
+        print(f"Stopped with {counted(left, 'file')} to go; run the same command again to go on.")
     if part is not None:
         print(f"This was part {part.number} of {part.of}; once all are done: busicli merge {out}")
         return
@@ -100,10 +103,12 @@ def show(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
 
 def show_plan(planned: "Plan", out: Path) -> None:
     """Print what a run would do."""
+    from busicli.report.wording import counted
+
     counts = Counter(row["status"] for row in planned)
     print(
-        f"{counts['to do']} scans would be segmented, {counts['done']} are done already; "
-        f"{counts['failed']} would fail, {counts['skipped']} files would be skipped."
+        f"{counted(counts['to do'], 'scan')} would be segmented, done already: {counts['done']}; "
+        f"{counts['failed']} would fail, {counted(counts['skipped'], 'file')} would be skipped."
     )
     for status in ("failed", "skipped"):
         rows = [row for row in planned if row["status"] == status]

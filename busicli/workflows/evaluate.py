@@ -9,21 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from busicli.agreement import PrecisionRecall, precision_recall
-from busicli.confidence import confidence
 from busicli.dataset.store import PreparedData, PreparedScans, open_data
 from busicli.errors import InputError
 from busicli.files import sha256_file
+from busicli.interpret import interpret
 from busicli.metrics import image_score, pixel_counts, pooled_scores
-from busicli.postprocess import lesion_mask
 from busicli.predict import Engine, KerasEngine, MirroredEngine
-from busicli.records import Case, ImageScore, Probability, Split
+from busicli.records import Case, ImageScore, Probability, Scale, Split
 from busicli.results.scores import figures_of, per_image_csv, summarise, trust
 from busicli.settings import Choices, ConfidenceSettings
 from busicli.similarity import hash_distances
 from busicli.weights import CARD, DEFAULT_WEIGHTS, Card, load_model, locate, read_card
 from busicli.workflows.run_folder import newest_run
 from busicli.workflows.score_figures import numbers_of_figures, write_figures
-from busicli.workflows.scored_pictures import comparison, examples_of, native_mask
+from busicli.workflows.scored_pictures import comparison, examples_of
 from busicli.workflows.scores_folder import (
     EvaluateOutcome,
     Scored,
@@ -41,6 +40,7 @@ PROTOCOL = {
     "per_image": "each scan at its own size, threshold and post-processing of the card; "
     "bootstrap 95 % intervals over groups of near copies and patients",
 }
+_NO_SCALE = Scale(origin="none: scores are in pixels")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,10 +136,11 @@ def score_scan(
 ) -> Scored:
     """One scan's scores at its own size, and how far its mask would have been trusted."""
     case = scans.cases[index]
-    predicted = native_mask(case, probability, chosen.postprocess, scans.preprocess)
+    shape, settings = (case.height, case.width), (scans.preprocess, chosen)
+    said = interpret(probability, shape, settings, _NO_SCALE)
     true = scans.native_mask(index)
     score = image_score(
-        predicted,
+        said.mask,
         true,
         case=case.case,
         dataset=case.dataset,
@@ -147,13 +148,11 @@ def score_scan(
         group=case.group,
     )
     score = replace(score, device=case.device)
-    picture = comparison(scans, index, predicted, true)
-    if chosen.confidence is None:
+    picture = comparison(scans, index, said.mask, true)
+    if chosen.confidence is None or said.confidence is None:
         return Scored(score=score, picture=picture)
-    mask = lesion_mask(probability, chosen.postprocess)
-    trusted = confidence(probability, mask, chosen.confidence)
-    review = trusted < chosen.confidence.review_below
-    return Scored(score=replace(score, confidence=trusted, review=review), picture=picture)
+    review = said.confidence < chosen.confidence.review_below
+    return Scored(score=replace(score, confidence=said.confidence, review=review), picture=picture)
 
 
 def pixel_curve(maps: NDArray[np.float32], scans: PreparedScans) -> PrecisionRecall:
