@@ -16,10 +16,11 @@ from PIL import Image
 from busicli.errors import InputError
 from busicli.images import decode_frames
 from busicli.predict import EngineRequest, KerasEngine, choose_engine
-from busicli.predict.graph import agreement, has_bfloat16, is_alike
+from busicli.predict.graph import agreement, has_bfloat16, is_alike, open_graph
 from busicli.preprocess import network_image
 from busicli.settings import PostprocessSettings
 from busicli.weights import load_model, locate, read_card
+from busicli.workflows.export import exported
 
 AUTO, OPENVINO = EngineRequest(), EngineRequest(name="openvino", streams=2)
 BUSI = os.environ.get("BUSICLI_BUSI_DIR", "")
@@ -51,6 +52,21 @@ def test_the_shipped_graph_answers_as_its_network(shipped, maps):
     assert found.shape == expected.shape
     assert found.dtype == np.float32
     assert is_alike(agreement(found, expected, shipped[1].postprocess))
+
+
+def test_weights_trained_on_another_backend_get_their_graph_from_tensorflow(
+    study, images, monkeypatch
+):
+    folder = study.weights
+    card = read_card(folder)
+    model = load_model(folder, card)
+    monkeypatch.setattr("keras.backend.backend", lambda: "jax")
+    monkeypatch.setattr("busicli.workflows.export.export_graph", None)  # not in this process
+    graph = open_graph(exported(folder, model))
+    size = card.preprocess.size_px
+    small = images[:4, :size, :size]
+    found, expected = graph.probabilities(small), KerasEngine(model).probabilities(small)
+    assert np.abs(found - expected).max() < 0.01
 
 
 @pytest.mark.busi

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from busicli.framework import load_keras
+from busicli.process import last_line, run_python
 from busicli.testing.outcome import CheckError, NotTriedError, need
-from busicli.testing.process import last_line, run_python
 from busicli.testing.stored import fill, store
 from busicli.testing.subject import Subject, difference, plain_answers
 

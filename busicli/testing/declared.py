@@ -5,9 +5,9 @@ from pathlib import Path
 
 from busicli.architecture import is_name
 from busicli.predict import operations, uncounted
+from busicli.process import last_line, run_python
 from busicli.settings import PreprocessSettings
 from busicli.testing.outcome import CheckError, need
-from busicli.testing.process import last_line, run_python
 from busicli.testing.subject import Subject
 from busicli.weights import build_model
 

@@ -178,19 +178,19 @@ def add_graph(weights: Path, scans: PreparedScans, plugins: Sequence[Path] = ())
     from busicli.predict import KerasEngine
     from busicli.predict.graph import (
         agreement,
-        export_graph,
         has_bfloat16,
         have_openvino,
         is_alike,
         open_graph,
     )
+    from busicli.workflows.export import exported
 
     if not have_openvino():
         return "No graph was exported: openvino is not installed."
     card = read_card(weights)
     model = load_model(weights, card, plugins=plugins)
     try:
-        files = export_graph(model)
+        files = exported(weights, model, plugins)
     except Exception as error:  # the converter raises what it likes; the weights are stored
         first_line = str(error).strip().partition("\n")[0]
         return (
