@@ -16,6 +16,7 @@ TRAINING = (
     *("--option", "widths=[8,16,16]", "--option", "blocks=[0,1,0]"),
     *("--option", "instance_levels=0"),
     *("--setting", "small_size_px=32"),  # the first epoch is at 32 px, the second at 64
+    *("--setting", "presence_weight=0.1"),  # every term of the loss has its part
 )
 """Small enough for a test, and enough for masks that are neither empty nor full."""
 

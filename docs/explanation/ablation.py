@@ -23,7 +23,8 @@ from busicli.bootstrap import mean_interval
 HERE = Path(__file__).parent
 WORK = Path("ablation")
 FOLDS = ("1", "2")
-RECIPE = ("--epochs", "12", "--precision", "bfloat16")
+RECIPE = ("--epochs", "12", "--precision", "bfloat16", "--setting", "presence_weight=0.1")
+"""As it was when the table was begun; the presence term has been left out since, by what it says."""
 SIZE = ("--size", "128")
 BASE = "the recipe"
 BUSI, BUSBRA = (Path(argument).name for argument in (*sys.argv[1:3], "", "")[:2])
@@ -161,7 +162,8 @@ def table() -> str:
         "epochs and smaller scans than for the weights that ship: differences count, not the "
         "level. Dice is the mean over scans with a lesion at their own size; the difference is "
         "that of the same scans to the recipe, with its bootstrap 95 % interval over groups. A "
-        "difference whose interval holds 0 may be chance; seeds were not repeated.",
+        "difference whose interval holds 0 may be chance; seeds were not repeated. The recipe here "
+        "is that of then: for what this table says of it, the presence term was left out since.",
         "",
         f"| {' | '.join(COLUMNS)} |",
         "|---" * len(COLUMNS) + "|",
