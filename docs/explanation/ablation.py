@@ -24,7 +24,7 @@ HERE = Path(__file__).parent
 WORK = Path("ablation")
 FOLDS = ("1", "2")
 RECIPE = ("--epochs", "12", "--precision", "bfloat16", "--setting", "presence_weight=0.1")
-"""As it was when the table was begun; the presence term has been left out since, by what it says."""
+"""As it was then; the presence term has been left out since, for what the table says of it."""
 SIZE = ("--size", "128")
 BASE = "the recipe"
 BUSI, BUSBRA = (Path(argument).name for argument in (*sys.argv[1:3], "", "")[:2])
