@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import os
 import secrets
 import shutil
@@ -41,6 +42,11 @@ def write_whole(path: Path, data: bytes) -> None:
         file.write(data)
 
 
+def write_json(path: Path, document: object) -> None:
+    """As `write_whole`, a JSON document for people too: indented."""
+    write_whole(path, (json.dumps(document, indent=2) + "\n").encode())
+
+
 @contextmanager
 def whole_text(path: Path) -> Iterator[IO[str]]:
     """As `write_whole`, for text that is written piece by piece: UTF-8, line ends as given."""
@@ -77,8 +83,11 @@ def whole_folder(target: Path, *, marker: str) -> Iterator[Path]:
     """A scratch folder beside `target` that takes its place when the block ends without error.
 
     An older `target` is replaced only if it holds the file `marker`, which says that busicli made
-    it; any other non-empty folder raises BusicliError and is left alone.
+    it; any other non-empty folder, and the current one, raises BusicliError and is left alone.
     """
+    target = target.absolute()
+    if target.resolve() == Path.cwd():
+        raise BusicliError("the current folder cannot be replaced; name one below it.")
     if target.exists() and not (target / marker).is_file() and _holds_anything(target):
         raise BusicliError(
             f"{target} exists and holds no {marker}, so busicli did not make it; "

@@ -30,6 +30,10 @@ class NotAPictureError(InputError):
     """The bytes are of no format that busicli reads."""
 
 
+class TooManyPixelsError(InputError):
+    """There are more pixels or frames than the caller wants decoded."""
+
+
 Pillow.MAX_IMAGE_PIXELS = (
     None  # the check below comes first, and refuses with a sentence of its own
 )
@@ -209,15 +213,12 @@ def _decoding() -> Iterator[None]:
 def check_pixels(pixels: int, max_pixels: int, *, frames: int = 1) -> None:
     """InputError where `frames` of so many pixels each are not to be decoded."""
     if pixels * frames > max_pixels:
-        raise InputError(
-            f"has {pixels * frames:,} pixels; at most {max_pixels:,} are decoded: "
-            "raise --max-pixels."
+        raise TooManyPixelsError(
+            f"has {pixels * frames:,} pixels; at most {max_pixels:,} are decoded."
         )
     most = max(max_pixels, MAX_PIXELS) // _SMALLEST_FRAME
     if frames > most:
-        raise InputError(
-            f"has {frames:,} frames; at most {most:,} are decoded: raise --max-pixels."
-        )
+        raise TooManyPixelsError(f"has {frames:,} frames; at most {most:,} are decoded.")
 
 
 def _rgb(picture: Pillow.Image) -> Image:

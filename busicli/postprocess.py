@@ -12,7 +12,7 @@ from busicli.settings import PostprocessSettings
 Labels = NDArray[np.integer]
 
 _CELLS = 32
-"""Cells a side of a map; `busicli.losses` teaches networks the same."""
+"""Cells a side of a map, as in the presence term of `busicli.losses`."""
 _SURENESS = 8
 """Power of a component's mean probability in its score; its area has power 1."""
 

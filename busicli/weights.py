@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load as parse_numbers
 from safetensors.numpy import save as numbers_to_bytes
@@ -90,11 +91,17 @@ def build_model(
 
 
 def save_weights(folder: Path, model: "keras.Model", card: Card) -> str:
-    """Write numbers, then the card with their hashes; returns the card's SHA-256.
+    """Write numbers, then the card with their hashes; returns the card's SHA-256."""
+    numbers = numbers_to_bytes(numbers_to_store(model))
+    return write_files(folder, replace(card, files={}), {NUMBERS: numbers})
 
-    Kernels are kept in half precision, as numbers that bfloat16 holds too: the file is half as
-    large, an engine that computes in bfloat16 has no rounding of its own to add, and the scores
-    that follow are those of what is stored. Everything else stays float32.
+
+def numbers_to_store(model: "keras.Model") -> dict[str, NDArray[Any]]:
+    """A model's numbers by name, as they are stored.
+
+    Kernels are in half precision, as numbers that bfloat16 holds too: the file is half as large,
+    and an engine that computes in bfloat16 has no rounding of its own to add. Everything else
+    stays float32. A model filled with them answers as what is read back will.
     """
     ops = load_keras().ops
     numbers = {}
@@ -103,7 +110,7 @@ def save_weights(folder: Path, model: "keras.Model", card: Card) -> str:
         value = ops.cast(variable.value, "bfloat16") if kernel else variable.value
         array = ops.convert_to_numpy(ops.cast(value, "float32"))
         numbers[key] = np.array(array, np.float16 if kernel else np.float32, order="C")
-    return write_files(folder, replace(card, files={}), {NUMBERS: numbers_to_bytes(numbers)})
+    return numbers
 
 
 def write_files(folder: Path, card: Card, files: Mapping[str, bytes]) -> str:

@@ -21,7 +21,14 @@ class Work:
     skip: str = ""
     """Why it is no scan, known from its name alone; empty for a scan."""
     fault: str = ""
-    """Why it cannot be done, known before it is opened: a clash of names, a closed folder."""
+    """Why it cannot be done, known before it is opened: a closed folder."""
+    clash: str = ""
+    """The other scan whose mask its own would overwrite, in words; empty where none."""
+
+    @property
+    def not_done(self) -> str:
+        """Why it is not opened at all; empty where it is."""
+        return self.skip or self.fault or self.clash
 
 
 def from_folder(scans: Path, out: Path) -> list[Work]:
@@ -90,7 +97,9 @@ def _skip(path: Path, siblings: set[str]) -> str:
 
 
 def _has_scan(mask: Path, stem: str) -> bool:
-    return any(mask.with_name(stem + suffix).is_file() for suffix in SUFFIXES)
+    # Path.is_file would raise below a folder that cannot be searched
+    places = (mask.with_name(stem + suffix) for suffix in SUFFIXES)
+    return any(os.path.isfile(place) for place in places)  # noqa: PTH113
 
 
 def _with_clashes(found: Iterable[Work]) -> Iterator[Work]:
@@ -104,7 +113,7 @@ def _with_clashes(found: Iterable[Work]) -> Iterator[Work]:
         place += "" if place.endswith(".png") and work.relative.suffix == ".png" else ".png"
         first = taken.setdefault(place, work)
         clash = f"its mask would overwrite that of {written_name(first.relative)}"
-        yield work if first is work else replace(work, fault=clash)
+        yield work if first is work else replace(work, clash=clash)
 
 
 def _closed_folder(error: OSError, scans: Path) -> Work:

@@ -14,6 +14,7 @@ from PIL import Image
 from scipy import ndimage
 
 from busicli.confidence import FEATURES
+from busicli.predict.engines import OpenVinoEngine
 
 TIMED = ("run.json", "manifest.jsonl", "report.html")
 NAMES_OF_ALL_KINDS = (
@@ -815,3 +816,99 @@ def test_names_are_not_kept_out_of_a_folder_that_holds_some(segment, scans, tmp_
     ended = segment(source, "out", "--names", "hash")
     assert (ended.status, "made without --names hash" in ended.err) == (1, True)
     assert tree(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("part", [(), ("--part", "1/2")])
+def test_nor_out_of_one_whose_run_was_killed(start, segment, study, scans, tmp_path, part):
+    source = copied(scans, tmp_path / "scans", 1, 2, 3)
+    slow = np.random.default_rng(0).integers(0, 255, (5000, 5000), np.uint8)
+    for letter in "abc":  # whichever part they fall to
+        Image.fromarray(slow).save(source / f"z-{letter}.png", compress_level=0)
+    out = tmp_path / "out"
+    process = start("segment-dir", source, out, *part, "--weights", study.weights, cwd=tmp_path)
+    journals = out / ".busicli"
+    while not any(b"begun" in path.read_bytes() for path in journals.rglob("journal.jsonl")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    assert not (out / "run.json").exists()
+    ended = segment(source, out, *part, "--names", "hash")
+    assert (ended.status, "made without --names hash" in ended.err) == (1, True)
+    looked = segment(source, out, *part, "--names", "hash", "--dry-run")
+    assert (looked.status, looked.err) == (1, ended.err)
+
+
+def test_a_clash_of_names_names_nobody_where_names_are_hashed(call, study, scans, tmp_path):
+    folder = copied(scans, tmp_path / "clash", 3)
+    (folder / "phantom-03").mkdir()
+    listed = f"{folder}/phantom-03.png\n{folder}/phantom-03\n".encode()
+    given = ("segment-dir", "-", "out", "--names", "hash", "--weights", study.weights)
+    call(*given, stdin=listed)
+    text = (tmp_path / "out" / "manifest.jsonl").read_text()
+    assert len(text.splitlines()) == 2
+    assert "phantom" not in text
+
+
+def test_a_name_that_the_results_cannot_have_fails_alone(segment, scans, tmp_path):
+    source = copied(scans, tmp_path / "scans", 1, 3)
+    long = "x" * 248 + ".png"  # its thumbnail's name is longer than any file system allows
+    (source / long).write_bytes((source / "phantom-01.png").read_bytes())
+    assert segment(source, "out").status == 3
+    rows = {row["scan"]: row for row in manifest(tmp_path / "out")}
+    assert rows.pop(long)["reason"] == "its results cannot be written: File name too long"
+    assert {row["status"] for row in rows.values()} == {"ok"}
+    assert not list(tmp_path.glob("out/*/x*"))
+
+
+def test_a_scan_that_had_several_frames_and_has_one_is_done_in_the_end(segment, scans, tmp_path):
+    source = tmp_path / "scans"
+    source.mkdir()
+    frames = [Image.open(scans / "benign" / f"phantom-0{n}.png").convert("L") for n in (3, 5)]
+    # the content decides what a file is, here a TIFF of two frames
+    frames[0].save(source / "x.png", "TIFF", save_all=True, append_images=frames[1:])
+    assert segment(source, "out").status == 0
+    assert (tmp_path / "out/masks/x.png/0002.png").is_file()
+    frames[0].save(source / "x.png", "PNG")
+    statuses = [segment(source, "out").status for _ in range(2)]
+    assert statuses[-1] == 0
+    assert (tmp_path / "out/masks/x.png").is_file()
+
+
+def test_a_network_that_answers_with_no_number_fails_that_scan_alone(
+    segment, scans, tmp_path, monkeypatch
+):
+    source = copied(scans, tmp_path / "scans", 1, 3)
+    ask = OpenVinoEngine.probabilities
+    asked = []
+
+    def sick(self, images):
+        asked.append(len(images))
+        return ask(self, images) * (np.nan if len(asked) == 2 else 1)  # the first one warms it up
+
+    monkeypatch.setattr(OpenVinoEngine, "probabilities", sick)
+    assert segment(source, "out", "--jobs", 1, "--engine", "openvino").status == 3
+    reasons = {row["scan"]: row["reason"] for row in manifest(tmp_path / "out")}
+    assert "holds NaN" in reasons["phantom-01.png"]
+    assert reasons["phantom-03.png"] == ""
+
+
+def test_only_the_scan_that_kills_is_given_up_on_keras_too(scans, study, start, run, tmp_path):
+    ward, out = copied(scans, tmp_path / "ward", 1, 3, 5), tmp_path / "out"
+    slow = np.random.default_rng(0).integers(0, 255, (5000, 5000), np.uint8)
+    Image.fromarray(slow).save(ward / "phantom-04-slow.png", compress_level=0)
+    given = ("segment-dir", ward, out, "--weights", study.weights, "--engine", "keras")
+    journal = out / ".busicli" / "journal.jsonl"
+    for death in range(1, 4):
+        process = start(*given, cwd=tmp_path)
+        while (
+            not journal.is_file() or journal.read_bytes().count(b'"begun": "phantom-04-s') < death
+        ):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+        process.communicate()
+    assert run(*given, cwd=tmp_path).status == 3
+    statuses = {row["scan"]: row["status"] for row in manifest(out)}
+    assert statuses.pop("phantom-04-slow.png") == "failed"
+    assert set(statuses.values()) == {"ok"}

@@ -14,7 +14,7 @@ from dicom_maker import PATIENT, compressed, region, ultrasound, written
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
@@ -104,6 +104,28 @@ def test_a_window_is_what_a_viewer_shows():
     # PS3.3 C.11.2.1.2: below 50 + 0.5 - 50.5 black, above 50 + 0.5 + 49.5 white
     data = ultrasound(np.array([[0, 50, 100, 200]], np.uint8), WindowCenter=50.5, WindowWidth=101)
     assert grey_of(data).tolist() == [[0, 128, 255, 255]]
+
+
+def table(bits: int, entries: list[int]) -> Dataset:
+    """A look-up table of stored values from 0 up."""
+    made = Dataset()
+    made.LUTDescriptor, made.ModalityLUTType = [len(entries), 0, bits], "US"
+    made.LUTData = np.array(entries, "<u2").tobytes()
+    made["LUTData"].VR = "OW"
+    return made
+
+
+@pytest.mark.parametrize(
+    ("name", "bits"),
+    [
+        *[("VOILUTSequence", bits) for bits in (8, 12, 16)],
+        *[("ModalityLUTSequence", bits) for bits in (8, 16)],  # of 12 pydicom reads none
+    ],
+)
+def test_a_table_is_black_and_white_at_the_ends_of_its_own_bits(name, bits):
+    entries = np.linspace(0, 2**bits - 1, 256).round().astype(int)[::-1].tolist()
+    data = ultrasound(np.array([[0, 128, 255, 0]], np.uint8), **{name: [table(bits, entries)]})
+    assert grey_of(data).tolist() == [[255, 127, 0, 255]]
 
 
 def test_frames_of_a_cine_come_in_order():

@@ -195,3 +195,13 @@ def test_the_lock_goes_with_a_process_that_is_killed(tmp_path):
         holder.kill()
     with folder_lock(tmp_path):
         assert str(os.getpid()) in (tmp_path / "holder").read_text()
+
+
+def test_the_current_folder_is_not_replaced(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for target in (Path(), tmp_path):
+        with (
+            pytest.raises(BusicliError, match="current folder"),
+            whole_folder(target, marker="mark"),
+        ):
+            pass

@@ -61,6 +61,7 @@ def preprocess(
         raise UsageError("no data set was given; name a folder, or a table with --table.")
     # imported here: SciPy and matplotlib would double the time of --help
     from busicli.cli.progress import tracked
+    from busicli.parallel import cores
     from busicli.settings import PreprocessSettings, SplitSettings
     from busicli.workflows.prepare import PrepareRequest, prepare
 
@@ -71,7 +72,7 @@ def preprocess(
         preprocess=PreprocessSettings(size_px=size, aspect=aspect),
         split=SplitSettings(by=split_by, seed=seed),
         split_from=split_from,
-        jobs=jobs,
+        jobs=cores() if jobs < 1 else jobs,
         cluster=cluster_of(cluster, workers, worker_cores, worker_memory, walltime),
     )
     _show(prepare(request, tracked("preparing scans")), out)

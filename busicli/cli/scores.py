@@ -143,6 +143,11 @@ def _tell_of_seen(metrics: dict[str, Any]) -> None:
     same, near = metrics["seen"]["same"], metrics["seen"]["near copy"]
     if "by_fold" in metrics:
         print("Every scan was scored by a network that had not seen it, nor a scan of its group.")
+        if begun := metrics.get("begun_from"):
+            print(
+                f"The networks began from {begun}, which had not seen these pictures; "
+                "near copies of them were not looked for there."
+            )
     elif same or near:
         print(f"Seen in training: {same} of these scans, and near copies of {near} more.")
     else:

@@ -140,13 +140,8 @@ def train(
     plugin: Plugin = None,
 ) -> None:
     """Train a model on prepared data; checkpointed every epoch, the best epoch kept."""
-    _check(on, folds, fold)
     if name is not None and (Path(name).name != name or name in ("", ".", "..")):
         raise UsageError(f"--name is {name}; it names a folder below {runs}: leave out slashes.")
-    if chosen_by is not None and on != "all":
-        raise UsageError(
-            "--chosen-by is for --on all; else choices are made on the scans kept out."
-        )
     # imported here: SciPy and matplotlib would double the time of --help
     from busicli.settings import TrainSettings
     from busicli.workflows.fit import fit, fit_fold
@@ -165,8 +160,8 @@ def train(
         "augment": augment,
         "seed": seed,
     }
+    settings = TrainSettings.from_dict(begun["settings"]) if begun else TrainSettings()
     try:
-        settings = TrainSettings.from_dict(begun["settings"]) if begun else TrainSettings()
         settings = settings.changed({n: value for n, value in values.items() if n in given})
         settings = settings.changed(dict(map(key_value, setting or ())))
     except InputError as error:  # here they come from the command line alone
@@ -176,6 +171,14 @@ def train(
         model = model if "model" in given else begun["model"]["name"]
         options = options if option else begun["model"]["options"]
         init = init if "init" in given else begun["model"]["init"]
+        asked = begun.get("asked", {})  # older runs do not say
+        on = on if "on" in given else asked.get("on", on)
+        from_ = from_ if from_ else asked.get("from", from_)
+    _check(on, folds, fold)
+    if chosen_by is not None and on != "all":
+        raise UsageError(
+            "--chosen-by is for --on all; else choices are made on the scans kept out."
+        )
     request = FitRequest(
         data=data,
         runs=runs,

@@ -14,7 +14,7 @@ from numpy.lib.format import write_array_header_1_0
 from numpy.typing import NDArray
 
 from busicli.errors import InputError
-from busicli.files import sha256_bytes, write_whole
+from busicli.files import sha256_bytes, write_json, write_whole
 from busicli.images import decode_mask
 from busicli.names import safe_cell, written_name
 from busicli.preprocess import network_image, network_mask
@@ -241,7 +241,7 @@ def write_index(folder: Path, cases: Sequence[Case], info: dict[str, Any]) -> st
     write_whole(folder / "cases.csv", text.getvalue().encode())
     fingerprint = _fingerprint(cases, info)
     document = {"fingerprint": fingerprint, **info}
-    write_whole(folder / MARKER, (json.dumps(document, indent=2) + "\n").encode())
+    write_json(folder / MARKER, document)
     return fingerprint
 
 

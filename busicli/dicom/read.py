@@ -237,14 +237,23 @@ def _grey(values: NDArray[Any], header: "Dataset") -> NDArray[np.uint8]:
 
     bits, signed = int(header.BitsStored), bool(header.PixelRepresentation)
     low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+    every = np.arange(low, high + 1, dtype=values.dtype)
+    shown = apply_voi_lut(apply_modality_lut(every, header), header)
+    black, white = _ends(header, low, high)
+    return _stretched(shown, black, white)[np.clip(values.astype(np.int32), low, high) - low]
+
+
+def _ends(header: "Dataset", low: int, high: int) -> tuple[float, float]:
+    """What is black and what is white of values that went through the header's tables: the last
+    table's own bits, else the ends of what is stored, rescaled.
+    """
+    for name in ("VOILUTSequence", "ModalityLUTSequence"):  # a window keeps the ends of the latter
+        for table in header.get(name) or ():
+            return 0.0, float(2 ** int(table.LUTDescriptor[2]) - 1)
     slope = float(header.get("RescaleSlope", 1))
     intercept = float(header.get("RescaleIntercept", 0))
     ends = low * slope + intercept, high * slope + intercept
-    every = np.arange(low, high + 1, dtype=values.dtype)
-    shown = apply_voi_lut(apply_modality_lut(every, header), header)
-    return _stretched(shown, min(ends), max(ends))[
-        np.clip(values.astype(np.int32), low, high) - low
-    ]
+    return min(ends), max(ends)
 
 
 def _stretched(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:

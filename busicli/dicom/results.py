@@ -35,7 +35,7 @@ class Maker:
     """Of busicli."""
     deidentified: bool
     variant: str = ""
-    """What else a result depends on: another one gets other identifiers."""
+    """What else a result depends on, as the engine: another one gets other identifiers."""
 
     @property
     def seed(self) -> tuple[str, ...]:

@@ -1,1 +1,1 @@
-"""What `segment-dir` leaves behind: where it stands, the journal, the manifest and the tables."""
+"""What runs and evaluations leave behind: journal, manifest and tables, scores and choices."""

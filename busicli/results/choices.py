@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from busicli.errors import InputError
-from busicli.files import write_whole
+from busicli.files import write_json
 from busicli.settings import Choices
 
 CHOICES = "choices.json"
@@ -13,7 +13,7 @@ CHOICES = "choices.json"
 
 def write_choices(folder: Path, chosen: Choices) -> None:
     """Write them whole."""
-    write_whole(folder / CHOICES, (json.dumps(asdict(chosen), indent=2) + "\n").encode())
+    write_json(folder / CHOICES, asdict(chosen))
 
 
 def read_choices(folder: Path) -> Choices:

@@ -34,7 +34,7 @@ class _Earlier:
     deaths: Counter[str] = field(default_factory=Counter)
     """How often a scan was begun since, and left no row."""
     made: set[str] = field(default_factory=set)
-    """Scans that a run with another key has made results of."""
+    """Scans that a run with another key has made results of, or any run has begun."""
 
 
 class Journal:
@@ -159,6 +159,7 @@ def _earlier(path: Path, key: str) -> _Earlier | None:
                 found.deaths.pop(row["scan"], None)
             elif isinstance(row, dict) and "begun" in row:
                 found.deaths[row["begun"]] += 1
+                found.made.add(row["begun"])
             elif isinstance(row, dict) and "left" in row:
                 found.deaths.pop(row["left"], None)
             elif isinstance(row, dict) and "made" in row:
@@ -172,8 +173,8 @@ def _made(path: Path) -> set[str]:
     found = set()
     with (path if path.is_file() else Path(os.devnull)).open("rb") as file:
         for row in map(_parsed, file):  # one by one: rows may be long and many
-            if isinstance(row, dict) and "made" in row:
-                found.add(row["made"])
+            if isinstance(row, dict) and ("made" in row or "begun" in row):
+                found.add(row.get("made") or row["begun"])
             elif isinstance(row, dict) and row.get("status") == "ok":
                 found.add(row["scan"])
     return found

@@ -14,7 +14,7 @@ from typing import Any
 from filelock import FileLock
 
 from busicli.errors import BusicliError
-from busicli.files import whole_text, write_whole
+from busicli.files import whole_text, write_json, write_whole
 from busicli.parts import Part
 
 Row = dict[str, Any]
@@ -43,25 +43,30 @@ def part_folder(own: Path, number: int) -> Path:
     return own / f"part-{number:04d}"
 
 
-def join_parts(own: Path, part: Part) -> None:
-    """Write down how many parts share OUT, or agree with what another wrote down.
-
-    Raises BusicliError where it is another number, or OUT holds a run that is whole.
-    """
-    own.mkdir(parents=True, exist_ok=True)
+def check_parts(own: Path, part: Part) -> None:
+    """Raise BusicliError where OUT is in another number of parts, or holds a run that is whole."""
     if (own / "journal.jsonl").is_file():
         raise BusicliError(
             f"{own.parent} holds a run that was not in parts; name another folder for --part."
         )
+    found = count_parts(own)
+    if found not in (None, part.of):
+        raise BusicliError(
+            f"{own.parent} is written in {found} parts, not {part.of}; "
+            f"take --part I/{found} or name another folder."
+        )
+
+
+def join_parts(own: Path, part: Part) -> None:
+    """Write down how many parts share OUT, or agree with what another wrote down.
+
+    Raises BusicliError as `check_parts` does.
+    """
+    own.mkdir(parents=True, exist_ok=True)
     with FileLock(own / "parts.lock", timeout=_SECONDS):
-        found = count_parts(own)
-        if found is None:
+        check_parts(own, part)
+        if count_parts(own) is None:
             write_whole(own / "parts.json", json.dumps({"of": part.of}).encode() + b"\n")
-        elif found != part.of:
-            raise BusicliError(
-                f"{own.parent} is written in {found} parts, not {part.of}; "
-                f"take --part I/{found} or name another folder."
-            )
 
 
 def count_parts(own: Path) -> int | None:
@@ -77,7 +82,7 @@ def write_part(folder: Path, record: PartRecord, rows: Iterable[Row]) -> None:
     with whole_text(folder / "rows.jsonl") as file:
         for row in rows:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
-    write_whole(folder / "part.json", (json.dumps(asdict(record), indent=2) + "\n").encode())
+    write_json(folder / "part.json", asdict(record))
 
 
 def remove_part(folder: Path) -> None:

@@ -1,6 +1,5 @@
 """Two evaluations of the same scans, compared: which is better, by how much, how surely."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from busicli.bootstrap import FLIPS
 from busicli.figures.comparison import Effect, comparison_figure
-from busicli.files import write_whole
+from busicli.files import write_json, write_whole
 from busicli.names import written_name
 from busicli.results.compared import (
     KINDS,
@@ -73,7 +72,7 @@ def compare(request: CompareRequest) -> CompareOutcome:
     }
     out = request.out or Path("eval") / f"{a}-and-{b}"
     figure = comparison_figure((a, b), _points(paired.pairs), _effects(found))
-    write_whole(out / "compare.json", (json.dumps(found, indent=2) + "\n").encode())
+    write_json(out / "compare.json", found)
     write_whole(out / "compare.csv", compared_csv({kind: found[kind] for kind in KINDS}))
     figure.write(out / "compare")
     return CompareOutcome(found=found, out=out)

@@ -15,7 +15,7 @@ from busicli.results.scores import per_image_csv, summarise
 from busicli.weights import CARD, Card, load_model, read_card
 from busicli.workflows.begun import seen_in_fold
 from busicli.workflows.evaluate import figures_of_maps, pixel_curve, score_scan
-from busicli.workflows.run_folder import left_out, newest_run
+from busicli.workflows.run_folder import all_but_fold, newest_run
 from busicli.workflows.score_figures import write_figures
 from busicli.workflows.scored_pictures import examples_of
 from busicli.workflows.scores_folder import (
@@ -91,6 +91,7 @@ def evaluate_folds(request: EvaluateFoldsRequest, track: Track[Scored]) -> Evalu
             "options": card.options,
         },
         "training": card.training["settings"],
+        "begun_from": card.training["init"],
         "data": {"fingerprint": data.fingerprint, "datasets": data.info["datasets"]},
         "split": f"folds {', '.join(map(str, numbers))} of {request.folds}",
         "protocol": PROTOCOL,
@@ -134,8 +135,8 @@ def _card(folder: Path, number: int, count: int, data: PreparedData) -> Card:
         )
     card = read_card(weights)
     trained = card.training["data"].get("trained_on", "")
-    left = left_out(number, count)
-    own_fold = trained == left or trained.startswith(f"{left} of ")  # of chosen data sets
+    own = all_but_fold(number, count)
+    own_fold = trained == own or trained.startswith(f"{own} of ")  # of chosen data sets
     if card.training["fingerprint"] != data.fingerprint or not own_fold:
         raise InputError(
             f"the weights in {weights} were not trained on this data with fold {number} of "
@@ -162,7 +163,11 @@ def _check_alike(cards: Mapping[int, Card]) -> None:
 
 
 def _recipe(card: Card) -> tuple[object, ...]:
-    return card.architecture, card.options, card.training["settings"], card.training["init"]
+    """All that folds must have in common: of what they were trained on, the data sets."""
+    training = card.training
+    folds = training["data"].get("trained_on", "").partition(" of ")[2]
+    datasets = folds.partition(" of ")[2]
+    return card.architecture, card.options, training["settings"], training["init"], datasets
 
 
 def _maps(

@@ -9,17 +9,73 @@ import importlib.util
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from busicli.predict.graph import CONSTANTS, GRAPH, export_graph
+import numpy as np
+
+from busicli.dataset.store import PreparedScans
+from busicli.errors import InputError
+from busicli.predict import KerasEngine
+from busicli.predict.graph import (
+    CONSTANTS,
+    GRAPH,
+    agreement,
+    export_graph,
+    has_bfloat16,
+    have_openvino,
+    is_alike,
+    open_graph,
+)
 from busicli.process import last_line, run_python
-from busicli.weights import load_model, read_card
+from busicli.settings import Precision
+from busicli.weights import load_model, read_card, write_files
 
 if TYPE_CHECKING:
     import keras
 
 CONVERTED = "tensorflow"
+COMPARED = 64
+"""Scans on which an exported graph is compared with its network."""
+PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
+
+
+def add_graph(weights: Path, scans: PreparedScans, plugins: Sequence[Path] = ()) -> str:
+    """Export the graph of a weights folder if its masks of some scans are those of the network.
+
+    The card tells how alike they are, in bfloat16 too where this processor has it. Returns why the
+    graph was left out, or nothing.
+    """
+    if not have_openvino():
+        return "No graph was exported: openvino is not installed."
+    card = read_card(weights)
+    model = load_model(weights, card, plugins=plugins)
+    try:
+        files = exported(weights, model, plugins)
+    except Exception as error:  # the converter raises what it likes; the weights are stored
+        first_line = str(error).strip().partition("\n")[0]
+        return (
+            f"No graph was exported ({type(error).__name__}: {first_line}): these weights run on "
+            "Keras, which is slower."
+        )
+    some = np.stack([scans.images[row] for row in range(len(scans.images))[:COMPARED]])
+    reference = KerasEngine(model).probabilities(some)
+    try:
+        found: dict[str, dict[str, float]] = {
+            precision: agreement(
+                open_graph(files, precision=precision).probabilities(some),
+                reference,
+                card.postprocess,
+            )
+            for precision in (PRECISIONS if has_bfloat16() else PRECISIONS[:1])
+        }
+    except (InputError, RuntimeError) as error:  # ours, the engine's
+        return f"No graph was kept: {error}"
+    if not is_alike(found["float32"]):
+        return f"No graph was exported: its masks are not those of the network: {found['float32']}."
+    write_files(weights, replace(card, graph=found), files)
+    return ""
 
 
 def exported(

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from busicli.dataset.store import PreparedData, PreparedScans, open_data
-from busicli.errors import InputError
 from busicli.files import folder_lock, sha256_file
 from busicli.framework import load_keras, share_among_devices
 from busicli.metrics import dice
@@ -19,19 +18,11 @@ from busicli.postprocess import lesion_mask
 from busicli.records import Case, Mask
 from busicli.registry import find
 from busicli.results.choices import CHOICES, read_choices
-from busicli.settings import Choices, Precision
+from busicli.settings import Choices
 from busicli.versions import versions
-from busicli.weights import (
-    CARD,
-    Card,
-    build_model,
-    fill_model,
-    load_model,
-    read_card,
-    save_weights,
-    write_files,
-)
+from busicli.weights import CARD, Card, build_model, fill_model, numbers_to_store, save_weights
 from busicli.workflows.begun import Begun, seen_scans, weights_begun_from
+from busicli.workflows.export import add_graph
 from busicli.workflows.fit_request import FitRequest, check_scans, scans_of, trained_on
 from busicli.workflows.run_folder import RUN, check_run, draw_curves, write_run
 
@@ -40,10 +31,6 @@ if TYPE_CHECKING:
 
     from busicli.train.history import Row
     from busicli.train.loop import OnBatch, OnEpoch
-
-COMPARED = 64
-"""Scans on which an exported graph is compared with its network."""
-PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +121,7 @@ def _fit_locked(
         multiple_px=architecture.size_multiple,
     )
     model, progress = train_model(build, (train, val), plan, folder, listeners)
+    fill_model(model, numbers_to_store(model), folder.name)  # what is chosen is for what is stored
     history = read_history(folder / "history.csv")
     card = _card(request, data, given, train.cases, progress.best_epoch)
     if val is not None:
@@ -169,55 +157,9 @@ def _notes(
     return "\n".join(filter(None, (graph, seen)))
 
 
-def add_graph(weights: Path, scans: PreparedScans, plugins: Sequence[Path] = ()) -> str:
-    """Export the graph of a weights folder if its masks of some scans are those of the network.
-
-    The card tells how alike they are, in bfloat16 too where this processor has it. Returns why the
-    graph was left out, or nothing.
-    """
-    from busicli.predict import KerasEngine
-    from busicli.predict.graph import (
-        agreement,
-        has_bfloat16,
-        have_openvino,
-        is_alike,
-        open_graph,
-    )
-    from busicli.workflows.export import exported
-
-    if not have_openvino():
-        return "No graph was exported: openvino is not installed."
-    card = read_card(weights)
-    model = load_model(weights, card, plugins=plugins)
-    try:
-        files = exported(weights, model, plugins)
-    except Exception as error:  # the converter raises what it likes; the weights are stored
-        first_line = str(error).strip().partition("\n")[0]
-        return (
-            f"No graph was exported ({type(error).__name__}: {first_line}): these weights run on "
-            "Keras, which is slower."
-        )
-    some = np.stack([scans.images[row] for row in range(len(scans.images))[:COMPARED]])
-    reference = KerasEngine(model).probabilities(some)
-    try:
-        found: dict[str, dict[str, float]] = {
-            precision: agreement(
-                open_graph(files, precision=precision).probabilities(some),
-                reference,
-                card.postprocess,
-            )
-            for precision in (PRECISIONS if has_bfloat16() else PRECISIONS[:1])
-        }
-    except (InputError, RuntimeError) as error:  # ours, the engine's
-        return f"No graph was kept: {error}"
-    if not is_alike(found["float32"]):
-        return f"No graph was exported: its masks are not those of the network: {found['float32']}."
-    write_files(weights, replace(card, graph=found), files)
-    return ""
-
-
 def _record(request: FitRequest, data: PreparedData) -> dict[str, Any]:
     record = {
+        "asked": {"on": request.on, "from": list(request.datasets)},
         "model": {
             "name": request.model,
             "options": dict(request.options),

@@ -9,7 +9,7 @@ from busicli.dataset.store import PreparedData, PreparedScans
 from busicli.errors import InputError
 from busicli.records import Case
 from busicli.settings import TrainSettings
-from busicli.workflows.run_folder import left_out
+from busicli.workflows.run_folder import all_but_fold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ def _wanted(request: FitRequest, case: Case) -> bool:
 def trained_on(request: FitRequest) -> str:
     """The scans in words, as run and card name them."""
     if request.fold is not None:
-        part = left_out(*request.fold)
+        part = all_but_fold(*request.fold)
     else:
         part = {"train": "the training split", "all": "all scans"}[request.on]
     return f"{part} of {', '.join(request.datasets)}" if request.datasets else part

@@ -1,7 +1,6 @@
 """The parts of a run to one whole: manifest, tables, page and record."""
 
 import heapq
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from busicli.errors import BusicliError, InputError
-from busicli.files import folder_lock, remove_leftovers, write_whole
+from busicli.files import folder_lock, remove_leftovers
 from busicli.layout import Layout
 from busicli.results.shares import PartRecord, count_parts, part_folder, part_rows, read_part
-from busicli.results.tables import write_tables
-from busicli.workflows.report import write_report
+from busicli.workflows.report import write_whole_run
 
 Row = dict[str, Any]
 NAMED = 5
@@ -36,7 +34,7 @@ def merge(out: Path) -> MergeOutcome:
     """Write the whole run's tables, page and record, as one run over all scans would have.
 
     Raises BusicliError, naming the first of them, where parts have not run or were stopped, and
-    where they do not fit together.
+    where they do not fit together; InputError, once all is written, where none held a scan.
     """
     own = Layout(out).own
     of = count_parts(own)
@@ -46,7 +44,6 @@ def merge(out: Path) -> MergeOutcome:
         folders = [part_folder(own, number) for number in range(1, of + 1)]
         records = _whole(out, [read_part(folder) for folder in folders])
         remove_leftovers(out)
-        write_tables(out, _rows(folders))
         counts = Counter[str]()
         for record in records:
             counts.update(record.counts)
@@ -60,9 +57,9 @@ def merge(out: Path) -> MergeOutcome:
             "end": max(record.end for record in records),
             "exit_status": status,
         }
-        write_whole(out / "run.json", (json.dumps(document, indent=2) + "\n").encode())
-        if records[0].settings["report"]:
-            write_report(out)
+        write_whole_run(out, _rows(folders), document)
+    if status == 1:
+        raise InputError(f"none of the {of} parts of {out} held a scan; look at what was listed.")
     return MergeOutcome(
         exit_status=status, parts=of, counts={name: counts[name] for name in names[:3]}
     )

@@ -1,7 +1,9 @@
 """One scan's way through a run: opened and prepared, later finished and written."""
 
+import errno
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from busicli.files import sha256_bytes, sha256_file, write_whole
 from busicli.images import (
     SUFFIXES,
     NotAPictureError,
+    TooManyPixelsError,
     encode_mask,
     encode_overlay,
     encode_probability,
@@ -43,6 +46,11 @@ from busicli.worklist import Work
 
 Row = dict[str, Any]
 Changed = Callable[[Work], None]
+_OF_ITS_NAME = (
+    *(errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ),
+    *(errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY),
+)
+"""What a file system says of a name that it cannot hold, or holds as something else."""
 _NO_MILLIMETRES = {f.name: None for f in fields(LesionMm)}
 
 
@@ -98,9 +106,8 @@ def open_scan(
 
     `changed` is told of a scan that was done, but is not what it was, before it is decoded.
     """
-    if work.skip or work.fault:
-        status = "skipped" if work.skip else "failed"
-        return _row(work, status, work.skip or work.fault)
+    if work.not_done:
+        return _row(work, "skipped" if work.skip else "failed", work.not_done)
     try:
         return in_time(lambda: _open_scan(work, steps, earlier, changed), limit_s=steps.timeout_s)
     except TimeoutError:
@@ -128,6 +135,8 @@ def _open_scan(work: Work, steps: Steps, earlier: Row | None, changed: Changed) 
         other = isinstance(error, NotUltrasoundError)
         named_as_one = work.path.suffix.lower() in SUFFIXES and not other
         return _row(work, "failed" if named_as_one else "skipped", str(error).rstrip("."))
+    except TooManyPixelsError as error:
+        return _row(work, "failed", f"{str(error).rstrip('.')}: raise --max-pixels")
     except InputError as error:
         return _row(work, "failed", str(error).rstrip("."))
     except OSError as error:
@@ -153,15 +162,13 @@ def finish_scan(
     Nothing is written of a scan that fails.
     """
     started = time.monotonic()
-    frames = [_frame(opened, i, probabilities[i], steps) for i in range(len(opened.frames))]
     try:
+        frames = [_frame(opened, i, probabilities[i], steps) for i in range(len(opened.frames))]
         written = list(_dicom_files(opened, frames, steps))
         whose = _whose(opened, steps)
+        _write({p: r.data for p, r in written}, *(frame.files for frame in frames))
     except InputError as error:
         return _row(opened.work, "failed", str(error).rstrip("."))
-    for files in ({p: r.data for p, r in written}, *(frame.files for frame in frames)):
-        for path, data in files.items():
-            write_whole(path, data)
     masks = [
         {
             "frame": number,
@@ -191,6 +198,24 @@ def finish_scan(
         row["dicom_left_out"] = left_out(opened.dicom, len(frames), steps.dicom)
     seconds = opened.seconds + network_seconds + time.monotonic() - started
     return {**row, **whose, "milliseconds": round(1000 * seconds, 1)}
+
+
+def _write(*files: dict[Path, bytes]) -> None:
+    """All of a scan's files, or none; InputError where its own name is what hinders that.
+
+    OSError for all else that hinders, which would hinder any scan.
+    """
+    places = [(path, data) for some in files for path, data in some.items()]
+    try:
+        for path, data in places:
+            write_whole(path, data)
+    except OSError as error:
+        if error.errno not in _OF_ITS_NAME:
+            raise
+        for path, _ in places:
+            with suppress(OSError):
+                path.unlink()
+        raise InputError(f"its results cannot be written: {error.strerror}") from error
 
 
 def _frame(opened: Opened, index: int, probability: Probability, steps: Steps) -> _Frame:

@@ -8,12 +8,12 @@ from busicli.parallel import in_order
 from busicli.results.journal import Journal, look_into_journal
 from busicli.results.shares import part_folder
 from busicli.workflows.one_scan import Opened, open_scan
+from busicli.workflows.out_folder import check_out
 from busicli.workflows.scan_worker import ScanWorker, scan_worker
 from busicli.workflows.segment import (
     DEATHS,
     DIED,
     JOURNAL,
-    check_out,
     journal_key,
     no_scan,
     works_of,
@@ -29,7 +29,7 @@ Track = Callable[[Iterator[dict[str, str]], int], Iterable[dict[str, str]]]
 def plan(request: SegmentRequest, track: Track) -> Plan:
     """Each input's fate, in the scans' order: all are read and decoded, as the run would.
 
-    Raises BusicliError where the run would end at once: weights refused, no scan found.
+    Raises BusicliError where the run would end at once: weights or OUT refused, no scan found.
     """
     check_out(request)
     part = request.part

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from busicli.errors import BusicliError, InputError
-from busicli.files import sha256_bytes, whole_text, write_whole
+from busicli.files import sha256_bytes, whole_text, write_json, write_whole
 from busicli.layout import Layout
 from busicli.report.links import Links, inlined, links_below, no_links
 from busicli.report.of_run import Pictures, run_page, run_scan, urgency
 from busicli.report.page import page_text
 from busicli.report.shown import Frame, Page, Shown
 from busicli.results.reading import columns_of, document, run_rows, table_rows
+from busicli.results.tables import write_tables
 from busicli.weights import CARD, locate
 
 REPORT = "report.html"
@@ -48,6 +49,16 @@ def write_report(out: Path, *, inline: bool = False) -> Path:
             f"{REPORT} cannot be written into {out}: {error.strerror}; make room or allow it."
         ) from error
     return out / REPORT
+
+
+def write_whole_run(out: Path, rows: Iterable[dict[str, Any]], record: dict[str, Any]) -> None:
+    """The end of a run: its tables, `run.json` and, if the record says so, its page."""
+    write_tables(out, rows)
+    write_json(out / "run.json", record)
+    if record["report"]:
+        write_report(out)
+    else:
+        (out / REPORT).unlink(missing_ok=True)  # of an earlier run
 
 
 def keep_card(out: Path, weights: Path) -> None:

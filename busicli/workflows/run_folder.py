@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from busicli.errors import InputError
 from busicli.figures.curves import curve_figure
-from busicli.files import write_whole
+from busicli.files import write_json
 from busicli.versions import versions
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def newest_run(
     return max(found)[1] if found else None
 
 
-def left_out(number: int, count: int) -> str:
+def all_but_fold(number: int, count: int) -> str:
     """What a run of a cross-validation was trained on, as its card says."""
     return f"all folds but {number} of {count}"
 
@@ -82,7 +82,7 @@ def write_run(folder: Path, record: Mapping[str, Any]) -> None:
     """Note what a run was begun with, when, and by which versions."""
     started = datetime.now(UTC).isoformat(timespec="seconds")
     document = {"started": started, **record, "versions": versions()}
-    write_whole(folder / RUN, (json.dumps(document, indent=2) + "\n").encode())
+    write_json(folder / RUN, document)
 
 
 def draw_curves(folder: Path, history: "list[Row]") -> None:

@@ -79,20 +79,22 @@ def scan_worker(request: SegmentRequest) -> ScanWorker:
         probabilities=request.probabilities,
         thumbnails=request.report,
         spacing=request.spacing,
-        dicom=_dicom_steps(request, card, card_sha256),
+        dicom=_dicom_steps(request, card, card_sha256, engine),
     )
     settings = _settings(request, card, card_sha256, engine)
     _log.info("Weights %s, engine %s in %s.", card.name, engine.name, engine.precision)
     return ScanWorker(engine=engine, steps=steps, settings=settings, note=note)
 
 
-def _dicom_steps(request: SegmentRequest, card: Card, card_sha256: str) -> DicomSteps:
+def _dicom_steps(
+    request: SegmentRequest, card: Card, card_sha256: str, engine: Engine
+) -> DicomSteps:
     maker = Maker(
         weights=card.name,
         weights_sha256=card_sha256,
         version=versions()["busicli"],
         deidentified=request.deidentify,
-        variant="mirrored too" if request.mirror else "",
+        variant=f"{engine.name} in {engine.precision}",
     )
     return DicomSteps(kinds=request.dicom, maker=maker, keep_identifiers=request.keep_identifiers)
 

@@ -1,6 +1,5 @@
 """The folder that an evaluation leaves, whatever was scored."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,8 +7,9 @@ from typing import Any, TypeVar
 
 from busicli.errors import InputError
 from busicli.figures.drawing import Drawn
-from busicli.files import write_whole
+from busicli.files import write_json, write_whole
 from busicli.records import ImageScore
+from busicli.results.choices import CHOICES
 from busicli.workflows.report import REPORT, write_report
 from busicli.workflows.score_figures import remove_figures
 from busicli.workflows.scored_pictures import remove_comparisons, write_comparisons
@@ -60,7 +60,8 @@ def write_results(
         (out / f"{EXAMPLES}.{suffix}").unlink(missing_ok=True)
     remove_figures(out)
     remove_comparisons(out)
-    write_whole(out / METRICS, (json.dumps(metrics, indent=2) + "\n").encode())
+    (out / CHOICES).unlink(missing_ok=True)  # of an earlier evaluation
+    write_json(out / METRICS, metrics)
     write_whole(out / "per_image.csv", table)
     if examples is not None:
         examples.write(out / EXAMPLES)

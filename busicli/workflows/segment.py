@@ -5,30 +5,24 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import chain, islice, takewhile
+from itertools import chain, takewhile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from busicli.errors import BusicliError, InputError
-from busicli.files import folder_lock, remove_leftovers, sha256_bytes, write_whole
+from busicli.files import remove_leftovers, sha256_bytes
 from busicli.layout import Layout
 from busicli.names import written_name
 from busicli.parallel import in_order
 from busicli.results.journal import Journal, Place, Row, open_journal
-from busicli.results.shares import (
-    PartRecord,
-    count_parts,
-    join_parts,
-    part_folder,
-    remove_part,
-    write_part,
-)
-from busicli.results.tables import manifest_row, write_tables
+from busicli.results.shares import PartRecord, part_folder, write_part
+from busicli.results.tables import manifest_row
 from busicli.weights import locate
-from busicli.workflows.report import REPORT, keep_card, write_report
+from busicli.workflows.out_folder import held
+from busicli.workflows.report import keep_card, write_whole_run
 from busicli.workflows.scan_worker import ScanWorker, scan_worker
 from busicli.workflows.segment_cluster import rows_on_cluster, task_size
 from busicli.workflows.segment_request import Listeners, SegmentOutcome, SegmentRequest
@@ -55,8 +49,7 @@ def segment(request: SegmentRequest, listeners: Listeners) -> SegmentOutcome:
     if worker.note:
         listeners.on_note(worker.note)
     try:
-        with _held(request):
-            _check_names(request)
+        with held(request):
             keep_card(request.out, locate(request.weights)[0])
             outcome = _Run(request, worker).all(works, listeners)
     except BrokenPipeError:  # whoever read the rows went away: no fault of the folder
@@ -69,49 +62,6 @@ def segment(request: SegmentRequest, listeners: Listeners) -> SegmentOutcome:
     if outcome.exit_status == NO_SCAN:
         raise no_scan(request)
     return outcome
-
-
-@contextmanager
-def _held(request: SegmentRequest) -> Iterator[None]:
-    """OUT, or this part's share of it, for this run alone."""
-    own = Layout(request.out).own
-    check_out(request)
-    if request.part is not None:
-        join_parts(own, request.part)
-        own = part_folder(own, request.part.number)
-    with folder_lock(own):
-        if request.part is not None:
-            remove_part(own)  # what it left when it last ended no longer holds
-        yield
-
-
-def check_out(request: SegmentRequest) -> None:
-    """Raise BusicliError where a whole run is asked for in a folder that holds one in parts, or
-    any in one that holds what another program or a person made under the names of our results.
-    """
-    if foreign := Layout(request.out).foreign():
-        raise BusicliError(
-            f"{request.out} holds {foreign} that busicli did not make; name another folder."
-        )
-    if request.part is None and count_parts(Layout(request.out).own) is not None:
-        raise BusicliError(f"{request.out} holds a run in parts; take --part or another folder.")
-
-
-def _check_names(request: SegmentRequest) -> None:
-    """Raise BusicliError where names are to be kept out of a folder that holds some already."""
-    record = request.out / "run.json"
-    if not record.is_file():
-        return
-    before = json.loads(record.read_bytes())
-    option = ""
-    if request.names == "hash" and before.get("names") == "keep":
-        option = "--names hash"
-    elif request.deidentify and not before.get("deidentify"):
-        option = "--deidentify"
-    if option:
-        raise BusicliError(
-            f"{request.out} holds results that were made without {option}; name another folder."
-        )
 
 
 def works_of(request: SegmentRequest) -> list[Work]:
@@ -139,10 +89,9 @@ def no_scan(request: SegmentRequest) -> InputError:
 
 
 def _hashed(work: Work) -> Work:
-    """Hashes do not clash as names do: only a closed folder's fault is left, and names none."""
+    """Hashes do not clash as names do."""
     name = sha256_bytes(os.fsencode(work.relative))[:16]
-    fault = "" if work.path.is_file() else work.fault
-    return replace(work, relative=PurePosixPath(name), fault=fault)
+    return replace(work, relative=PurePosixPath(name), clash="")
 
 
 class _Run:
@@ -207,7 +156,9 @@ class _Run:
             tasks = ((some, earlier(some)) for some in parts)
             done = rows_on_cluster(self.request, self.worker, tasks, listeners.stop_status)
         else:
-            singly = islice(parts, -(-_suspicious(works, journal) // few))
+            first = _suspicious(works, journal)
+            singly = takewhile(goes_on, _parts(works[:first], 1))
+            parts = takewhile(goes_on, _parts(works[first:], few))
             jobs = self.request.jobs
             done = chain(in_order(here, singly, jobs=1), in_order(here, parts, jobs=jobs))
         for rows in takewhile(bool, done):  # the tables end where a worker found itself stopped
@@ -230,7 +181,7 @@ class _Run:
         journal.begin(
             written_name(work.relative)
             for work, row in tried
-            if not (work.skip or work.fault or (row and row["status"] == "ok"))
+            if not (work.not_done or (row and row["status"] == "ok"))
         )
         made = iter(
             self.worker.rows(
@@ -250,12 +201,14 @@ class _Run:
         """Remove what an earlier run made of a scan and this one did not: it would stand beside a
         row that says otherwise. Of a scan whose mask's name another scan has, nothing is its own.
         """
-        if work.fault or not journal.has_results(row["scan"]):
+        if work.clash or work.fault or not journal.has_results(row["scan"]):
             return
         layout, wanted = Layout(self.request.out), set(self._files(work, row))
         for path in layout.standing(work.relative):
             if path not in wanted:
                 path.unlink(missing_ok=True)
+                with suppress(OSError):  # a folder of frames, once the last of them is gone
+                    path.parent.rmdir()
 
     def _files(self, work: Work, row: Row) -> Iterator[Path]:
         """What this run has made of a scan."""
@@ -294,8 +247,6 @@ class _Run:
         return 0 if self.counts["ok"] or self.request.part else NO_SCAN
 
     def _write_whole(self, rows: Iterable[Row], inputs: int, status: int) -> None:
-        out = self.request.out
-        write_tables(out, rows)
         record = {
             **self.settings,
             "counts": self._counts(inputs),
@@ -303,11 +254,7 @@ class _Run:
             "end": datetime.now(UTC).isoformat(timespec="seconds"),
             "exit_status": status,
         }
-        write_whole(out / "run.json", (json.dumps(record, indent=2) + "\n").encode())
-        if self.request.report:
-            write_report(out)
-        else:
-            (out / REPORT).unlink(missing_ok=True)  # of an earlier run
+        write_whole_run(self.request.out, rows, record)
 
     def _part_record(self, works: Sequence[Work], mine: Sequence[int], done: int) -> PartRecord:
         names = (f"{written_name(work.relative)}\n".encode() for work in works)

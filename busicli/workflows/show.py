@@ -5,7 +5,7 @@ from pathlib import Path
 
 from busicli.api import load_weights, read_file, segment
 from busicli.errors import InputError
-from busicli.images import MAX_PIXELS, painted
+from busicli.images import painted
 from busicli.outline import outline
 from busicli.records import Image, Lesion, LesionMm, Spacing
 from busicli.weights import DEFAULT_WEIGHTS
@@ -22,7 +22,6 @@ class ShowRequest:
     plugins: tuple[Path, ...] = ()
     spacing: Spacing | None = None
     """Of pictures; DICOM objects say themselves."""
-    max_pixels: int = MAX_PIXELS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +45,7 @@ def show(request: ShowRequest) -> ShowOutcome:
     Raises InputError where the file is no scan, or has no such frame.
     """
     weights = load_weights(request.weights, sha256=request.weights_sha256, plugins=request.plugins)
-    found = read_file(request.scan, spacing=request.spacing, max_pixels=request.max_pixels)
+    found = read_file(request.scan, spacing=request.spacing)
     if request.frame > len(found.frames):
         raise InputError(
             f"{request.scan} has {len(found.frames)} frames; there is no frame {request.frame}."
