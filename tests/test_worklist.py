@@ -29,7 +29,7 @@ def skipped(works: Iterable[Work]) -> list[str]:
 
 
 def faults(works: Iterable[Work]) -> dict[str, str]:
-    return {str(work.relative): work.fault for work in works if work.fault}
+    return {str(work.relative): work.not_done for work in works if work.not_done and not work.skip}
 
 
 @contextmanager
@@ -163,8 +163,8 @@ def test_two_listed_files_of_one_name_are_a_fault_of_the_second(tmp_path, monkey
     # Below the current folder, and below the root: both would be data/x.png.
     monkeypatch.chdir(tmp_path)
     works = from_list([Path("/data/x.png"), Path("data/x.png")])
-    assert [bool(work.fault) for work in works] == [False, True]
-    assert "overwrite" in works[1].fault
+    assert [bool(work.clash) for work in works] == [False, True]
+    assert "overwrite" in works[1].clash
 
 
 def test_a_listed_mask_is_skipped_where_its_scan_is_there(tmp_path, monkeypatch):
