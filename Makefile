@@ -26,7 +26,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 demo: $(VENV)/.ready
 	$(BIN)/busicli segment-dir examples/scans out
 	@echo
-	@echo "Look at out/overlays/: each scan with the outlines of what was found,"
+	@echo "Open out/report.html in a browser: each scan with the outlines of what was found,"
 	@echo "beside out/masks/ and the tables out/lesions.csv and out/manifest.jsonl."
 
 lint: $(VENV)/.ready
@@ -63,4 +63,4 @@ lock: $(VENV)/.ready
 	  --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.lock
 
 clean:
-	rm -rf $(VENV) out build wheelhouse *.egg-info
+	rm -rf $(VENV) build wheelhouse *.egg-info

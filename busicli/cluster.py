@@ -4,6 +4,7 @@ Dask is an extra: it is imported only where a cluster is asked for.
 """
 
 import importlib
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ _SECONDS = 20.0
 """How long a scheduler may take to answer."""
 _POLL_S = 1.0
 """How often being stopped is thought of where no result comes."""
+_SUBMIT = {"slurm": "sbatch", "pbs": "qsub", "lsf": "bsub", "sge": "qsub"}
 _CLASSES = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "lsf": "LSFCluster", "sge": "SGECluster"}
 
 
@@ -47,9 +49,16 @@ class ClusterRequest:
 def connected(request: ClusterRequest) -> Iterator[Any]:
     """A Dask client of the cluster; jobs that were asked for end with the block.
 
-    Raises InputError without Dask, BusicliError where no scheduler answers.
+    Raises InputError without Dask, BusicliError where no scheduler answers or no job can be asked
+    for.
     """
     distributed = _imported("distributed")
+    submit = _SUBMIT.get(request.where)
+    if submit and shutil.which(submit) is None:
+        raise BusicliError(
+            f"--cluster {request.where} needs {submit}, which is not on this machine; run where "
+            "jobs are submitted."
+        )
     if request.where not in BATCH_SYSTEMS:
         try:
             client = distributed.Client(request.where, timeout=_SECONDS)

@@ -19,8 +19,19 @@ def load_keras() -> ModuleType:
     debug message: no setting of theirs keeps them quiet.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads it while it loads
-    with _captured_stderr():
-        return importlib.import_module("keras")
+    try:
+        with _captured_stderr():
+            return importlib.import_module("keras")
+    except ModuleNotFoundError as error:
+        backend = os.environ.get("KERAS_BACKEND")
+        if backend is None or error.name not in ("jax", "torch", "tensorflow"):
+            raise
+        raise InputError(
+            f"KERAS_BACKEND is {backend}, but {error.name} is not installed; install it, or take "
+            "another backend."
+        ) from error
+    except ValueError as error:  # Keras does not know the backend
+        raise InputError(f"Keras cannot be loaded: {str(error).partition(chr(10))[0]}") from error
 
 
 def share_among_devices(batch_size: int) -> None:

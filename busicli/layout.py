@@ -21,6 +21,12 @@ class Layout:
         """Where busicli keeps what is not for users: journal and lock."""
         return self.out / ".busicli"
 
+    @staticmethod
+    def is_within_results(folder: Path) -> bool:
+        """Whether an absolute folder is one that results are written to, or below one."""
+        pairs = zip((folder, *folder.parents), folder.parents, strict=False)
+        return any(one.name in _OURS and Layout(parent).own.is_dir() for one, parent in pairs)
+
     def foreign(self) -> str:
         """The first of our results' names that stands here without our own folder; or nothing.
 

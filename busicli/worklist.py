@@ -10,6 +10,9 @@ from busicli.images import SUFFIXES, scan_stem_of_mask
 from busicli.layout import Layout
 from busicli.names import written_name
 
+MASK = "a mask beside its scan"
+"""Why most files that are no scan are skipped."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
@@ -32,31 +35,44 @@ class Work:
 
 
 def from_folder(scans: Path, out: Path) -> list[Work]:
-    """Every file below `scans`, by name; links to folders are not entered, nor are `out` and the
-    results of other runs.
+    """Every file below `scans`, by name; `out` is not searched.
 
-    A folder that cannot be read is one faulty piece of work. Raises InputError where `scans` itself
-    is no folder, or is `out`.
+    Links to folders are not entered, nor are the results of other runs: each is one skipped piece
+    of work. A folder that cannot be read is a faulty one. Raises InputError where `scans` is no
+    folder, is `out` or lies in results, and where `out` is a folder of scans below it.
     """
     if not scans.is_dir():
         if scans.is_file():
             raise InputError(f"{scans} is a file; give its folder, or look at it by busicli show.")
         raise InputError(f"there is no folder {scans}; give the folder that holds the scans.")
-    if Layout(scans).own.is_dir():
+    if Layout(scans).own.is_dir() or Layout.is_within_results(scans.resolve()):
         raise InputError(
             f"{scans} holds results of busicli, whose masks would be taken for scans; "
             "give the folder that holds the scans."
         )
-    out = out.resolve()
-    if out == scans.resolve():
+    whole, out = scans.resolve(), out.resolve()
+    if out == whole:
         raise InputError(
             f"{scans} is to be read and written, and masks would be taken for scans; "
             "name another folder for the results."
         )
+    if whole in out.parents and _holds_others_files(out):
+        raise InputError(
+            f"{out.relative_to(whole)} is a folder of the scans and holds files of its own, which "
+            "would be left out; name another folder for the results."
+        )
     closed: list[OSError] = []
     found: list[Work] = []
     for folder, folders, names in os.walk(scans, onerror=closed.append):
-        folders[:] = sorted(d for d in folders if not _is_results(Path(folder, d), out))
+        for name in sorted(folders):
+            path = Path(folder, name)
+            why = _left_out(path)
+            if why or path.resolve() == out:
+                folders.remove(name)
+            if why and path.resolve() != out:
+                relative = PurePosixPath(path.relative_to(scans))
+                found.append(Work(path=path, relative=relative, skip=why))
+        folders.sort()
         siblings = {Path(name).stem for name in names if Path(name).suffix.lower() in SUFFIXES}
         for name in sorted(names):
             path = Path(folder, name)
@@ -84,16 +100,23 @@ def from_list(paths: Iterable[Path]) -> list[Work]:
     return list(_with_clashes(found.values()))
 
 
-def _is_results(folder: Path, out: Path) -> bool:
+def _holds_others_files(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir()) and not Layout(folder).own.is_dir()
+
+
+def _left_out(folder: Path) -> str:
+    """Why a folder is not searched; empty where it is."""
+    if folder.is_symlink():
+        return "a link to a folder, which is not entered"
     # Path.is_dir would raise below a folder that cannot be searched
     own = os.path.isdir(Layout(folder).own)  # noqa: PTH112
-    return own or folder.resolve() == out
+    return "a folder with results of busicli, which is not searched" if own else ""
 
 
 def _skip(path: Path, siblings: set[str]) -> str:
     """Only a mask beside its scan is skipped by name; what a file is, its content decides."""
     stem = scan_stem_of_mask(path)
-    return "a mask beside its scan" if stem is not None and stem in siblings else ""
+    return MASK if stem is not None and stem in siblings else ""
 
 
 def _has_scan(mask: Path, stem: str) -> bool:

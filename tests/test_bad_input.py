@@ -96,7 +96,7 @@ def test_wrong_usage_ends_with_2_and_writes_nothing(call, tmp_path, command):
             "no such command segment (did you mean segment-dir?); see busicli ",
         ),
         (("train", "--epoch", "2"), "there is no option --epoch (did you mean --epochs?); see "),
-        (("train", "--epochs"), "option --epochs requires an argument; see busicli"),
+        (("train", "--epochs"), "option --epochs requires an argument; see busicli train --help."),
     ],
 )
 def test_a_wrong_command_line_is_told_in_one_sentence(call, command, sentence):

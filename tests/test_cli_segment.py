@@ -191,7 +191,9 @@ def test_run_json_says_with_what_and_how_the_run_went(study):
 
 def test_the_summary_says_how_many_and_that_a_person_must_check(study):
     found = sum(row.get("lesions", 0) > 0 for row in manifest(study.out))
-    said = f"24 scans segmented, lesions in {found}; 0 failed, 26 files skipped; "
+    said = (
+        f"24 scans segmented, lesions in {found}; 0 failed, 26 files skipped (masks beside scans); "
+    )
     assert study.segment.out.startswith(said)
     assert "Not a medical device" in study.segment.out
 
@@ -231,7 +233,7 @@ def test_a_broken_scan_is_a_failed_row_and_the_rest_is_done(ward):
     skipped = {name for name, row in rows.items() if row["status"] == "skipped"}
     assert skipped == {"notes.txt", "plain_mask.png", "film.mp4", "pipe"}
     assert ended.out.startswith("12 scans segmented, lesions in ")
-    assert "; 2 failed, 4 files skipped; " in ended.out
+    assert "; 2 failed, 4 files skipped" in ended.out
     assert "  failed: broken.png: is damaged or cut short" in ended.out
     record = json.loads((out / "run.json").read_text())
     assert record["exit_status"] == 3
@@ -912,3 +914,15 @@ def test_only_the_scan_that_kills_is_given_up_on_keras_too(scans, study, start, 
     statuses = {row["scan"]: row["status"] for row in manifest(out)}
     assert statuses.pop("phantom-04-slow.png") == "failed"
     assert set(statuses.values()) == {"ok"}
+
+
+@pytest.mark.parametrize("data", [b"", bytes(100)])
+def test_a_broken_copy_without_a_suffix_is_a_failed_scan(segment, scans, tmp_path, data):
+    source = copied(scans, tmp_path / "scans", 1)
+    (source / "IM2").write_bytes(data)
+    (source / ".keep").write_bytes(b"")
+    ended = segment(source, "out")
+    assert ended.status == 3
+    assert "; 1 failed, 1 file skipped; " in ended.out
+    (failed,) = (row for row in manifest(tmp_path / "out") if row["status"] == "failed")
+    assert failed["scan"] == "IM2"

@@ -65,10 +65,10 @@ def test_settings_of_training_may_be_a_table(call, prepared, training, tmp_path)
         ("[models.lst]\n", "[models.lst] is no command; did you mean list?"),
         ("[train]\nepoch = 3\n", "[train] has no option epoch; did you mean epochs?"),
         ("[train]\nepochs = 0\n", "[train] epochs is 0; it must be at least 1."),
-        ('[train]\nepochs = "x"\n', "[train] epochs is x; it must be a whole number."),
-        ('[train]\non = "some"\n', "[train] on is some; it must be train or all."),
+        ('[train]\nepochs = "x"\n', '[train] epochs is "x"; it must be a whole number.'),
+        ('[train]\non = "some"\n', '[train] on is "some"; it must be train or all.'),
         ("[train]\nepochs = true\n", "[train] epochs is true; it must be no true or false."),
-        ("[train]\nresume = 1\n", "[train] resume is 1; it must be true or false."),
+        ("[train]\nresume = 1\n", "[train] resume is 1; it must be true or false, without quotes."),
         ("[train]\nfold = 1\n", "[train] fold is 1; it must be a list."),
         ("[train]\nname = ['a']\n", '[train] name is ["a"]; it must be one value.'),
         ("train = 1\n", "busicli.toml: train must be a table, as [train]."),
@@ -131,6 +131,22 @@ def test_verbose_says_what_became_of_each_scan(run, scans, tmp_path):
     assert lines[0].startswith("Weights improved-unet, engine ")
     assert lines[1].startswith("a.png: 1 lesion, confidence 0.")
     assert lines[2].startswith("b.png: failed: ")
+
+
+def test_settings_are_named_on_either_side_of_the_command(call, tmp_path):
+    (tmp_path / "own.toml").write_text("[models.list]\njson = true\n")
+    for line in (
+        ("--settings", "own.toml", "models", "list"),
+        ("models", "list", "--settings", "own.toml"),
+        ("models", "--settings=own.toml", "list"),
+    ):
+        assert json.loads(call(*line).out)
+
+
+def test_a_wrong_settings_file_does_not_keep_the_right_names_from_being_shown(call, tmp_path):
+    (tmp_path / "busicli.toml").write_text("[segment-dir]\noverlay = no\n")
+    assert call("models", "list").status == 2
+    assert "[segment-dir]" in call("settings").out
 
 
 def test_opposites_are_refused(call):

@@ -63,14 +63,10 @@ def test_scans_that_are_no_folder_are_refused(tmp_path, kind):
 
 
 def test_the_output_inside_the_scans_is_not_entered(tmp_path):
-    empty_files(tmp_path, "a.png", "results/masks/a.png", "other/results/b.png")
+    ours = ("results/.busicli/lock", "results/masks/a.png")
+    empty_files(tmp_path, "a.png", *ours, "other/results/b.png")
     works = from_folder(tmp_path, tmp_path / "other" / ".." / "results")
     assert names(works) == ["a.png", "other/results/b.png"]
-
-
-def test_the_results_of_another_run_are_not_scans(tmp_path):
-    empty_files(tmp_path, "a.png", "out1/.busicli/journal.jsonl", "out1/masks/a.png")
-    assert names(from_folder(tmp_path, tmp_path / "out2")) == ["a.png"]
 
 
 def test_links_to_files_are_followed_and_links_to_folders_are_not(tmp_path):
@@ -78,7 +74,8 @@ def test_links_to_files_are_followed_and_links_to_folders_are_not(tmp_path):
     (tmp_path / "in" / "link.png").symlink_to(tmp_path / "elsewhere" / "b.png")
     (tmp_path / "in" / "linked").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "in" / "circle").symlink_to(tmp_path / "in")
-    assert names(from_folder(tmp_path / "in", tmp_path / "out")) == ["a.png", "link.png"]
+    done = [work for work in from_folder(tmp_path / "in", tmp_path / "out") if not work.skip]
+    assert names(done) == ["a.png", "link.png"]
 
 
 def test_a_mask_beside_its_scan_is_skipped(tmp_path):
@@ -175,3 +172,39 @@ def test_a_listed_mask_is_skipped_where_its_scan_is_there(tmp_path, monkeypatch)
 
 def test_an_empty_list_holds_no_work():
     assert from_list([]) == []
+
+
+def test_a_link_to_a_folder_is_told_and_not_entered(tmp_path):
+    empty_files(tmp_path, "elsewhere/x.png", "scans/a.png")
+    (tmp_path / "scans" / "linked").symlink_to(tmp_path / "elsewhere")
+    works = {
+        str(work.relative): work.skip for work in from_folder(tmp_path / "scans", tmp_path / "o")
+    }
+    assert works == {"a.png": "", "linked": "a link to a folder, which is not entered"}
+
+
+def test_results_of_another_run_are_told_and_not_searched(tmp_path):
+    empty_files(tmp_path, "scans/a.png", "scans/old/masks/b.png", "scans/old/.busicli/lock")
+    works = {
+        str(work.relative): work.skip for work in from_folder(tmp_path / "scans", tmp_path / "o")
+    }
+    assert works["old"] == "a folder with results of busicli, which is not searched"
+    assert set(works) == {"a.png", "old"}
+
+
+def test_masks_that_busicli_made_are_no_scans(tmp_path):
+    empty_files(tmp_path, "out/masks/ward/b.png", "out/.busicli/lock")
+    for folder in ("masks", "masks/ward"):
+        with pytest.raises(InputError, match="holds results of busicli"):
+            from_folder(tmp_path / "out" / folder, tmp_path / "other")
+
+
+def test_a_folder_of_scans_is_no_place_for_their_results(tmp_path):
+    empty_files(tmp_path, "scans/a.png", "scans/ward/b.png")
+    with pytest.raises(InputError, match=r"^ward is a folder of the scans and holds files"):
+        from_folder(tmp_path / "scans", tmp_path / "scans" / "ward")
+    (tmp_path / "scans" / "new").mkdir()
+    assert names(from_folder(tmp_path / "scans", tmp_path / "scans" / "new")) == [
+        "a.png",
+        "ward/b.png",
+    ]

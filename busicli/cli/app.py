@@ -5,9 +5,10 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
@@ -143,7 +144,8 @@ def program(
         logging.basicConfig(level=logging.WARNING, format="%(message)s")
         logging.getLogger("busicli").setLevel(logging.DEBUG if debug else logging.INFO)
     path = settings_file or SETTINGS_FILE
-    if settings_file is not None or path.is_file():
+    read = context.invoked_subcommand != "settings"  # it helps to mend a file that is wrong
+    if read and (settings_file is not None or path.is_file()):
         context.default_map = option_values(context, path)
         if not quiet:
             print(f"Settings of {path}.", file=sys.stderr)
@@ -163,7 +165,7 @@ def main() -> None:
         if error.message.startswith("Usage: "):  # nothing was given: the help itself
             print(error.message, file=sys.stderr)
         else:
-            _say(sentence(error))
+            _say(sentence(error, _command_of(_switches_first(sys.argv[1:]))))
         sys.exit(error.exit_code)
     except BusicliError as error:
         if debug:
@@ -187,10 +189,29 @@ def main() -> None:
 
 
 def _switches_first(words: Sequence[str]) -> list[str]:
-    """The command line with the program's switches before the command, wherever they stood."""
+    """The command line with the program's options before the command, wherever they stood."""
     end = words.index("--") if "--" in words else len(words)
-    switches = [word for word in words[:end] if word in SWITCHES]
-    return [*switches, *(w for w in words[:end] if w not in SWITCHES), *words[end:]]
+    first: list[str] = []
+    rest: list[str] = []
+    given = iter(words[:end])
+    for word in given:
+        ours = word in SWITCHES or word.partition("=")[0] == "--settings"
+        (first if ours else rest).append(word)
+        if word == "--settings":
+            first.extend(islice(given, 1))
+    return [*first, *rest, *words[end:]]
+
+
+def _command_of(words: Sequence[str]) -> str:
+    """The program with the command that a line names, as far as it names one."""
+    named: Any = typer.main.get_command(app)
+    path = ["busicli"]
+    for word in words:
+        if named := getattr(named, "commands", {}).get(word):
+            path.append(word)
+        if not hasattr(named, "commands"):
+            break
+    return " ".join(path)
 
 
 class _TerminatedError(SystemExit):

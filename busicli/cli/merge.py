@@ -22,6 +22,7 @@ def merge(
         f"{counted(outcome.parts, 'part')}: {counted(counts['ok'], 'scan')} segmented, "
         f"{counts['failed']} failed, {counted(counts['skipped'], 'file')} skipped."
     )
-    print(f"Whole in {out}: lesions.csv, manifest.jsonl, run.json")
+    page = "report.html, " if (out / "report.html").exists() else ""
+    print(f"Whole in {out}: {page}lesions.csv, manifest.jsonl, run.json")
     print("Not a medical device: a person must check every mask.")
     raise typer.Exit(outcome.exit_status)

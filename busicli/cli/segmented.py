@@ -63,13 +63,18 @@ def show(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
     before = f" ({outcome.kept} of them in an earlier run)" if outcome.kept else ""
     print(
         f"{counted(done, 'scan')} segmented{before}, lesions in {outcome.with_lesions}; "
-        f"{counts['failed']} failed, {counted(counts['skipped'], 'file')} skipped; "
+        f"{counts['failed']} failed, {_skipped(counts['skipped'], outcome.masks)}; "
         f"{outcome.seconds:.1f} s with {outcome.weights}."
     )
     if outcome.for_review:
         rows = "their rows in manifest.jsonl say" if part is None else "once merged their rows say"
         needs = "needs" if outcome.for_review == 1 else "need"
         print(f'{outcome.for_review} {needs} a person\'s eye first: {rows} "review": true.')
+    if outcome.shown_whole and (request.overlays or request.report):
+        print(
+            f"{counted(outcome.shown_whole, 'scan')} described no ultrasound region: what is "
+            'written in them stands in their pictures; manifest.jsonl says "shown_whole": true.'
+        )
     for row in outcome.failed:
         print(f"  failed: {row['scan']}: {row['reason']}")
     if more := counts["failed"] - len(outcome.failed):
@@ -79,7 +84,7 @@ def show(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
     if left and limit is not None and counts["failed"] >= limit:
         print(
             f"Stopped with {counted(left, 'file')} to go, for scans failed; what was under way "
-            "was finished. Mend or remove those that failed, or raise the limit, and run again."
+            "was finished. Mend or remove those that failed, or allow more failures, and run again."
         )
     elif left:
         print(f"Stopped with {counted(left, 'file')} to go; run the same command again to go on.")
@@ -99,6 +104,14 @@ def show(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
         print("No DICOM object was made: no scan is one, or manifest.jsonl says why not.")
     print(f"Results in {out}: {', '.join((*written, *TABLES))}")
     print("Not a medical device: a person must check every mask.")
+
+
+def _skipped(files: int, masks: int) -> str:
+    """How many files were passed over, and whether it was for masks that stand beside scans."""
+    from busicli.report.wording import counted
+
+    number = "" if masks == files else f"{masks} of them "
+    return f"{counted(files, 'file')} skipped" + (f" ({number}masks beside scans)" if masks else "")
 
 
 def show_plan(planned: "Plan", out: Path) -> None:

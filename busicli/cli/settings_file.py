@@ -29,7 +29,10 @@ def option_values(context: typer.Context, path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
-        raise UsageError(f"{path} is no TOML: {error}.") from error
+        raise UsageError(
+            f"{path} is no TOML: {error}; text stands in quotes, and a line without a value "
+            "begins with #."
+        ) from error
     return {name: _of_command(context, path, (name,), table) for name, table in said.items()}
 
 
@@ -37,7 +40,8 @@ def template(program: Any) -> Iterator[str]:
     """The lines of a settings file that holds every option as it is by default, commented out."""
     yield "# Settings of busicli: a value for any option, in a table for each command."
     yield "# What the command line says goes first. Paths are below the current folder."
-    yield "# Every option stands here as it is by default; where nothing follows =, it is not set."
+    yield "# Every option stands here as it is by default; where nothing follows =, it is not set:"
+    yield '# write a number, true or false, or text in "quotes" there.'
     for names, command in _commands(program, ()):
         options = list(_options(command).items())
         if not options:
@@ -90,7 +94,9 @@ def _of_command(
 def _checked(context: typer.Context, param: Any, key: str, value: Any) -> Any:
     """The value as click takes it from a default map; BadParameter where the option cannot."""
     if param.is_flag != isinstance(value, bool):
-        raise typer.BadParameter("true or false" if param.is_flag else "no true or false")
+        raise typer.BadParameter(
+            "true or false, without quotes" if param.is_flag else "no true or false"
+        )
     if key in TABLES and isinstance(value, dict):
         value = [f"{name}={json.dumps(one, default=str)}" for name, one in _flat(value)]
     several = param.multiple or param.nargs != 1
@@ -101,7 +107,7 @@ def _checked(context: typer.Context, param: Any, key: str, value: Any) -> Any:
 
 
 def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, default=str)
+    return json.dumps(value, default=str, ensure_ascii=False)
 
 
 def _flat(table: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:

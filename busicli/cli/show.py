@@ -91,7 +91,7 @@ def _tell(outcome: "ShowOutcome", frame: int) -> None:
         print(f"  {lesion.lesion}: {_size(lesion, millimetres)}")
     print(f"Millimetres: {outcome.millimetres}.")
     if outcome.confidence is not None:
-        doubt = ", below what needs no second look" if outcome.review else ""
+        doubt = ": low enough for a person to look first" if outcome.review else ""
         print(f"Confidence {outcome.confidence:.2f}{doubt}.")
     print("Not a medical device: a person must check every mask.")
 

@@ -104,8 +104,13 @@ def train(
             rich_help_panel=RUN,
         ),
     ] = False,
-    batch_size: Annotated[int, typer.Option(min=1, rich_help_panel=LEARNING)] = 8,
-    learning_rate: Annotated[float, typer.Option(min=0, rich_help_panel=LEARNING)] = 3e-3,
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Scans a step.", rich_help_panel=LEARNING)
+    ] = 8,
+    learning_rate: Annotated[
+        float,
+        typer.Option(min=0, help="At its highest; it falls to 0.", rich_help_panel=LEARNING),
+    ] = 3e-3,
     precision: Annotated[
         Literal["float32", "bfloat16"],
         typer.Option(
@@ -274,9 +279,10 @@ def _run_name(runs: Path, model: str, resume: bool, folds: int | None) -> str:
 
 
 def _elsewhere(request: "FitRequest", *, runs: bool = True) -> str:
-    """The options by which eval finds data and runs that are not where it looks by itself."""
+    """The options by which eval finds data, runs and plugins that it would not find by itself."""
     places = {"data": request.data, "runs": request.runs if runs else Path("runs")}
-    return "".join(f" --{name} {path}" for name, path in places.items() if path != Path(name))
+    told = [f" --{name} {path}" for name, path in places.items() if path != Path(name)]
+    return "".join([*told, *(f" --plugin {path}" for path in request.plugins)])
 
 
 def _show(outcome: "FitOutcome", elsewhere: str) -> None:

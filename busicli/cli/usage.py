@@ -14,11 +14,13 @@ _NEEDED = {
 _NOT_ONE_OF = " is not one of "
 
 
-def sentence(error: Any) -> str:
-    """Of an error that Typer raises while it reads a command line (TyperException)."""
+def sentence(error: Any, command: str = "busicli") -> str:
+    """Of an error that Typer raises while it reads a command line (TyperException).
+
+    `command` is what to see the help of, where the error does not know.
+    """
     context = getattr(error, "ctx", None)
-    command = context.command_path if context else "busicli"
-    return f"{_said(error)}; see {command} --help."
+    return f"{_said(error)}; see {context.command_path if context else command} --help."
 
 
 def needed(error: Any) -> str:

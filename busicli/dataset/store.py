@@ -185,6 +185,8 @@ def read_splits(table: Path) -> dict[str, Split]:
 
     So that a published split can be taken over, whatever the folders are called.
     """
+    if not table.is_file():
+        raise InputError(f"there is no table {table}; give a cases.csv of preprocess.")
     try:
         with table.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))

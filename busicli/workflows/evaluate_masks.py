@@ -72,7 +72,7 @@ def evaluate_masks(
 
     Raises InputError, and writes nothing, where a true mask cannot be used: all such are named.
     """
-    out = request.out or Path("eval") / request.predictions.resolve().name
+    out = request.out or _default_out(request)
     truth = find_truth(request.reference, request.split, besides=out)
     found = mask_files(request.predictions, besides=out)
     if request.out is not None:
@@ -98,6 +98,13 @@ def evaluate_masks(
     write_figures(out, scores)
     write_page(out, [each.scored.picture for each in done])
     return EvaluateOutcome(metrics=metrics, out=out)
+
+
+def _default_out(request: EvaluateMasksRequest) -> Path:
+    """Below eval/, by what was scored: `masks` alone says nothing."""
+    folder = request.predictions.resolve()
+    name = folder.parent.name if folder.name == "masks" else folder.name
+    return Path("eval") / (f"{name}-{request.split}" if request.split else name)
 
 
 def _all_scored(results: Iterable[MaskScored | Failed], reference: Path) -> list[MaskScored]:

@@ -120,6 +120,7 @@ def open_scan(
 
 def _open_scan(work: Work, steps: Steps, earlier: Row | None, changed: Changed) -> Opened | Row:
     started = time.monotonic()
+    data = b"unread"
     try:
         data = read_scan(work.path, max_pixels=steps.max_pixels)
         sha256 = sha256_bytes(data)
@@ -133,8 +134,8 @@ def _open_scan(work: Work, steps: Steps, earlier: Row | None, changed: Changed) 
             check_wanted(dicom, steps.dicom)
     except (NotAPictureError, NotUltrasoundError) as error:
         other = isinstance(error, NotUltrasoundError)
-        named_as_one = work.path.suffix.lower() in SUFFIXES and not other
-        return _row(work, "failed" if named_as_one else "skipped", str(error).rstrip("."))
+        meant = not other and (_named_as_scan(work.path) or _cut_short(work.path, data))
+        return _row(work, "failed" if meant else "skipped", str(error).rstrip("."))
     except TooManyPixelsError as error:
         return _row(work, "failed", f"{str(error).rstrip('.')}: raise --max-pixels")
     except InputError as error:
@@ -191,6 +192,8 @@ def finish_scan(
         "sha256": opened.sha256,
         "masks": masks,
     }
+    if steps.dicom.maker.deidentified:
+        row["shown_whole"] = not (opened.dicom and opened.dicom.boxes)
     if steps.dicom.kinds:
         row["dicom"] = [
             {"kind": r.kind, "frame": r.frame, "path": _below(path, steps)} for path, r in written
@@ -271,6 +274,17 @@ def _trust(trusted: Sequence[float | None], settings: ConfidenceSettings | None)
         return {"confidence": None, "review": None}
     lowest = min(value for value in trusted if value is not None)
     return {"confidence": round(lowest, 4), "review": lowest < settings.review_below}
+
+
+def _named_as_scan(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES
+
+
+def _cut_short(path: Path, data: bytes) -> bool:
+    """Whether a file without a suffix, as scanners write them, is empty or no more than the zeros
+    that a DICOM object begins with: a copy that was broken off.
+    """
+    return not (path.suffix or path.name.startswith(".") or data.strip(b"\0"))
 
 
 def _row(work: Work, status: str, reason: str) -> Row:

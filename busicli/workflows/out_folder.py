@@ -39,6 +39,8 @@ def check_out(request: SegmentRequest) -> None:
     a folder that holds some already.
     """
     out = request.out
+    if out.exists() and not out.is_dir():
+        raise BusicliError(f"{out} is a file; name a folder for the results.")
     if foreign := Layout(out).foreign():
         raise BusicliError(f"{out} holds {foreign} that busicli did not make; name another folder.")
     if request.part is not None:

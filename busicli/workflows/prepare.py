@@ -17,6 +17,7 @@ from busicli.dataset.sources import read_folder, read_table
 from busicli.dataset.store import (
     MARKER,
     ArrayFile,
+    read_splits,
     write_index,
     write_native_masks,
     write_rows,
@@ -69,6 +70,8 @@ class PrepareRequest:
 
 def prepare(request: PrepareRequest, track: Track) -> Summary:
     """Write `request.out` and return its counts; raises InputError and leaves nothing behind."""
+    if request.split_from is not None:
+        read_splits(request.split_from)  # what is wrong with it is told before scans are read
     sources = _find_cases(request)
     size = request.preprocess.size_px
     with whole_folder(request.out, marker=MARKER) as folder:

@@ -26,7 +26,7 @@ from busicli.workflows.report import keep_card, write_whole_run
 from busicli.workflows.scan_worker import ScanWorker, scan_worker
 from busicli.workflows.segment_cluster import rows_on_cluster, task_size
 from busicli.workflows.segment_request import Listeners, SegmentOutcome, SegmentRequest
-from busicli.worklist import Work, from_folder, from_list
+from busicli.worklist import MASK, Work, from_folder, from_list
 
 JOURNAL = "journal.jsonl"
 NO_SCAN, SOME_FAILED = 1, 3
@@ -233,7 +233,9 @@ class _Run:
         kept = place is not None and journal.read(place) == row
         self.counts[row["status"]] += 1
         self.counts["kept"] += kept and row["status"] == "ok"
+        self.counts["masks"] += row.get("reason") == MASK
         self.counts["with lesions"] += bool(row.get("lesions"))
+        self.counts["shown whole"] += bool(row.get("shown_whole"))
         self.counts["for review"] += bool(row.get("review"))
         if row["status"] == "failed" and len(self.failed) < LISTED_FAILURES:
             self.failed.append(manifest_row(row))
@@ -276,8 +278,10 @@ class _Run:
             exit_status=status,
             counts={name: self.counts[name] for name in STATUSES},
             kept=self.counts["kept"],
+            masks=self.counts["masks"],
             with_lesions=self.counts["with lesions"],
             for_review=self.counts["for review"],
+            shown_whole=self.counts["shown whole"],
             inputs=inputs,
             seconds=time.monotonic() - self.clock,
             weights=self.settings["weights"]["name"],

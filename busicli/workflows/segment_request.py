@@ -79,10 +79,14 @@ class SegmentOutcome:
     """Inputs by status."""
     kept: int
     """Scans whose results of an earlier run still hold."""
+    masks: int
+    """Files that were skipped as masks beside their scans."""
     with_lesions: int
     """Scans in which a lesion was found."""
     for_review: int
     """Scans whose mask a person should look at first."""
+    shown_whole: int
+    """Scans of a run that takes identifiers out whose pictures show all that is written in them."""
     inputs: int
     seconds: float
     weights: str

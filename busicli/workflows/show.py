@@ -8,6 +8,7 @@ from busicli.errors import InputError
 from busicli.images import painted
 from busicli.outline import outline
 from busicli.records import Image, Lesion, LesionMm, Spacing
+from busicli.report.wording import counted
 from busicli.weights import DEFAULT_WEIGHTS
 
 
@@ -45,10 +46,13 @@ def show(request: ShowRequest) -> ShowOutcome:
     Raises InputError where the file is no scan, or has no such frame.
     """
     weights = load_weights(request.weights, sha256=request.weights_sha256, plugins=request.plugins)
+    if request.scan.is_dir():
+        raise InputError(f"{request.scan} is a folder; name one scan, or take segment-dir.")
     found = read_file(request.scan, spacing=request.spacing)
     if request.frame > len(found.frames):
         raise InputError(
-            f"{request.scan} has {len(found.frames)} frames; there is no frame {request.frame}."
+            f"{request.scan} has {counted(len(found.frames), 'frame')}; there is no frame "
+            f"{request.frame}."
         )
     scan = found.frames[request.frame - 1]
     said = segment(scan, weights, spacing=found.scale)
