@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Literal, get_args
 
 _PICTURES = {"masks": "", "overlays": "", "probabilities": "", "thumbnails": ".jpg"}
 _OURS = (*_PICTURES, "dicom", "lesions.csv", "manifest.jsonl", "run.json", "report.html")
-_KINDS = ("seg", "sr", "sc")
+Kind = Literal["seg", "sr", "sc"]
+"""Of DICOM objects: segmentation, measurement report, picture."""
+KINDS: tuple[Kind, ...] = get_args(Kind)
 _NUMBER = "[0-9][0-9][0-9][0-9]"
 
 
@@ -60,7 +63,7 @@ class Layout:
             yield from _there(self.out / folder / one.with_name(one.name + suffix))
             yield from (self.out / folder / relative).glob(f"{_NUMBER}.png{suffix}")
         objects = self.out / "dicom" / relative
-        for kind in _KINDS:
+        for kind in KINDS:
             yield from _there(objects.with_name(f"{relative.name}.{kind}.dcm"))
             yield from objects.glob(f"{_NUMBER}.{kind}.dcm")
 

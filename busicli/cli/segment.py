@@ -30,7 +30,7 @@ from busicli.cli.options import (
 from busicli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from busicli.dicom.results import Kind
+    from busicli.layout import Kind
     from busicli.workflows.segment_request import SegmentRequest
 
 DICOM, BROKEN, SHOWN = "DICOM", "When scans are broken", "What is shown"
@@ -281,7 +281,7 @@ def _dry_run(request: "SegmentRequest", form: str, *, as_json: bool) -> None:
 
 
 def _kinds(text: str | None) -> "tuple[Kind, ...]":
-    from busicli.dicom.results import KINDS
+    from busicli.layout import KINDS
 
     named = [part.strip() for part in text.split(",")] if text is not None else []
     if unknown := [part for part in named if part not in KINDS]:

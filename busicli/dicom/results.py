@@ -7,19 +7,18 @@ in an archive instead of standing beside itself.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from busicli.dicom.source import mark_deidentified
+from busicli.layout import Kind
 from busicli.records import Image, Lesion, LesionMm, Mask
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-Kind = Literal["seg", "sr", "sc"]
-KINDS: tuple[Kind, ...] = ("seg", "sr", "sc")
 SERIES_NUMBERS: dict[Kind, int] = {"seg": 9101, "sr": 9102, "sc": 9103}
 MAKER = "busicli"
 _EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"

@@ -6,14 +6,12 @@ from scipy.ndimage import binary_dilation
 
 from busicli.box import bounding_box
 from busicli.grey import resized
-from busicli.images import encode_small
+from busicli.images import YELLOW, encode_small
 from busicli.outline import outline
 from busicli.records import Image, Mask
 
 LONGEST_PX = 320
 """The longer side of a small picture; a smaller scan keeps its size."""
-PREDICTED = (255, 213, 0)
-"""Yellow, as in the overlays."""
 TRUE = (86, 180, 233)
 """Sky blue of Okabe and Ito: told from yellow by colour-blind eyes and in grey print."""
 DASH_PX = 4
@@ -28,7 +26,7 @@ def encode_thumbnail(scan: Image, mask: Mask) -> bytes:
     """
     shape = small_shape(mask.shape)
     picture = _shrunk(scan, shape)
-    picture[_line(mask, shape)] = PREDICTED
+    picture[_line(mask, shape)] = YELLOW
     return encode_small(picture)
 
 
@@ -41,7 +39,7 @@ def encode_comparison(scan: Image, predicted: Mask, true: Mask) -> bytes:
     picture = _shrunk(scan, shape)
     ours, theirs = (_line(mask, shape) for mask in (predicted, true))
     turn = np.indices(shape).sum(axis=0) // DASH_PX % 2 == 0
-    picture[ours] = PREDICTED
+    picture[ours] = YELLOW
     picture[theirs & (turn | ~ours)] = TRUE
     return encode_small(picture)
 

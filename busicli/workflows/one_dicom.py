@@ -9,10 +9,11 @@ import numpy as np
 
 from busicli.dicom.read import DicomScan, reading
 from busicli.dicom.regions import Box
-from busicli.dicom.results import Finding, Kind, Maker, capture, report, segmentation
+from busicli.dicom.results import Finding, Maker, capture, report, segmentation
 from busicli.dicom.source import source_of
 from busicli.errors import InputError
 from busicli.images import painted
+from busicli.layout import Kind
 from busicli.measure import component
 from busicli.names import written_name
 from busicli.outline import contour, outline

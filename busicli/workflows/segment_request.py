@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from busicli.cluster import ClusterRequest
-from busicli.dicom.results import Kind
 from busicli.images import MAX_PIXELS
+from busicli.layout import Kind
 from busicli.parts import Part
 from busicli.predict import EngineName, PrecisionName
 from busicli.records import Spacing
