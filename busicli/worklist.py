@@ -106,9 +106,9 @@ def _holds_others_files(folder: Path) -> bool:
 
 def _left_out(folder: Path) -> str:
     """Why a folder is not searched; empty where it is."""
-    if folder.is_symlink():
+    # Path's own methods would raise below a folder that cannot be searched
+    if os.path.islink(folder):  # noqa: PTH114
         return "a link to a folder, which is not entered"
-    # Path.is_dir would raise below a folder that cannot be searched
     own = os.path.isdir(Layout(folder).own)  # noqa: PTH112
     return "a folder with results of busicli, which is not searched" if own else ""
 

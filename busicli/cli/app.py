@@ -207,10 +207,10 @@ def _command_of(words: Sequence[str]) -> str:
     named: Any = typer.main.get_command(app)
     path = ["busicli"]
     for word in words:
-        if named := getattr(named, "commands", {}).get(word):
+        below = getattr(named, "commands", {})
+        if word in below:
+            named = below[word]
             path.append(word)
-        if not hasattr(named, "commands"):
-            break
     return " ".join(path)
 
 
