@@ -261,7 +261,7 @@ def test_out_that_is_a_file_is_refused(call, study, scans, tmp_path):
     (tmp_path / "out").write_text("a file")
     ended = call("segment-dir", scans, "out", "--weights", study.weights)
     assert ended.status == 1
-    assert "out cannot be written" in said(ended)
+    assert "out is a file; name a folder" in said(ended)
     assert (tmp_path / "out").read_text() == "a file"
 
 

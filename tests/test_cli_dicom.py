@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -153,11 +154,13 @@ def test_the_segmentation_is_the_mask(done):
     assert (dcmread(out / "dicom/IM0001.seg.dcm").pixel_array.squeeze() * 255 == mask).all()
 
 
-def test_results_are_no_scans_for_the_next_run(done, call):
+def test_results_are_no_scans_for_the_next_run(done, call, tmp_path):
     out, _ = done
     ended = call("segment-dir", out / "dicom", "again", *WEIGHTS)
-    assert ended.status == 1
-    assert "holds no scan" in ended.err
+    assert (ended.status, "holds results of busicli" in ended.err) == (1, True)
+    shutil.copytree(out / "dicom", tmp_path / "elsewhere")
+    ended = call("segment-dir", "elsewhere", "again", *WEIGHTS)
+    assert (ended.status, "holds no scan" in ended.err) == (1, True)
 
 
 def test_a_patient_stands_nowhere_but_in_dicom_results(done):

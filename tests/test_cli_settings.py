@@ -51,7 +51,7 @@ def test_settings_of_training_may_be_a_table(call, prepared, training, tmp_path)
     (tmp_path / "busicli.toml").write_text(
         "[train]\nepochs = 1\n[train.setting]\naugmentation.gamma = 0.125\nsmall_share = 0\n"
     )
-    options = [*training[2:-2], "--data", prepared.data, "--name", "x"]
+    options = [*training[2:-4], "--data", prepared.data, "--name", "x"]
     ended = call("train", *options)
     assert ended.status == 0, ended.err
     settings = json.loads((tmp_path / "runs/x/run.json").read_text())["settings"]
