@@ -10,11 +10,17 @@ busicli="busicli --settings /dev/null"  # the recipe is here alone
 busi=$1 busbra=$2
 cores=$(getconf _NPROCESSORS_ONLN)
 real="--data rebuild/data --runs rebuild/runs"
-recipe="--precision bfloat16 --setting small_share=0.8"
-epochs=60
+recipe="--precision bfloat16"
+begin="--epochs 60 --setting small_share=0.8"
+# then further, with milder changes of the scans: by the end more epochs help, not harder ones
+fine="--epochs 55 --learning-rate 0.002 --setting small_share=0.7"
+for change in rotation_deg=10 shift_fraction=0.06 scale=0.2 stretch=0.1 gamma=0.4 contrast=0.4 \
+    brightness=0.1 noise=0.03 grain_px=2 blur_px=0.8 gain=0.3; do
+    fine="$fine --setting augmentation.$change"
+done
 # of one data set alone, so that a network sees about as many scans
-epochs_busi=100
-epochs_busbra=70
+only_busi="--epochs 100 --setting small_share=0.8"
+only_busbra="--epochs 70 --setting small_share=0.8"
 export TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1
 
 # train NAME OPTION...: begins a run, goes on with one that was begun, leaves one that is finished
@@ -37,13 +43,16 @@ score() {
 # shellcheck disable=SC2086
 [ -e rebuild/data/dataset.json ] || $busicli preprocess "$busi" "$busbra" --size 192 --out rebuild/data
 seq 5 | xargs -P "$cores" -I{} \
-    $busicli train $real $recipe --epochs $epochs --folds 5 --fold {} --name folds --resume
-score folds --folds 5 --weights rebuild/runs/folds
-score folds-mirrored --folds 5 --weights rebuild/runs/folds --tta
+    $busicli train $real $recipe $begin --folds 5 --fold {} --name folds --resume
+seq 5 | xargs -P "$cores" -I{} \
+    $busicli train $real $recipe $fine --init rebuild/runs/folds \
+    --folds 5 --fold {} --name fine --resume
+score fine --folds 5 --weights rebuild/runs/fine
+score fine-mirrored --folds 5 --weights rebuild/runs/fine --tta
 
-train "only-$(basename "$busi")" $real $recipe --epochs $epochs_busi \
+train "only-$(basename "$busi")" $real $recipe $only_busi \
     --on all --from "$(basename "$busi")" &
-train "only-$(basename "$busbra")" $real $recipe --epochs $epochs_busbra \
+train "only-$(basename "$busbra")" $real $recipe $only_busbra \
     --on all --from "$(basename "$busbra")" &
 wait
 for one in "$busi" "$busbra"; do
@@ -51,10 +60,12 @@ for one in "$busi" "$busbra"; do
     score "$only" --split all --weights "rebuild/runs/$only/weights"
 done
 
-train improved-unet $real $recipe --epochs $epochs --on all --chosen-by rebuild/eval/folds
-python weights/ship.py rebuild/runs/improved-unet improved-unet \
-    "mirrored too=rebuild/eval/folds-mirrored" \
+train improved-unet $real $recipe $begin --on all
+train improved-unet-fine $real $recipe $fine --init rebuild/runs/improved-unet/weights \
+    --on all --chosen-by rebuild/eval/fine
+python weights/ship.py rebuild/runs/improved-unet-fine improved-unet \
+    "mirrored too=rebuild/eval/fine-mirrored" \
     "trained on $(basename "$busi") alone=rebuild/eval/only-$(basename "$busi")" \
     "trained on $(basename "$busbra") alone=rebuild/eval/only-$(basename "$busbra")" \
-    --cv rebuild/eval/folds
+    --cv rebuild/eval/fine
 python weights/describe.py improved-unet
