@@ -22,6 +22,13 @@ def cores() -> int:
     return os.cpu_count() or 1  # where the system knows of no such bound
 
 
+def workers() -> int:
+    """Threads that keep every core busy where each waits for the disk a part of its time: half as
+    many again as there are cores.
+    """
+    return cores() + -(-cores() // 2)
+
+
 def in_parallel(function: Callable[[T], R], items: Iterable[T], *, jobs: int) -> Iterator[R]:
     """`function` of every item, in the items' order, on `jobs` threads (-1: one for each core).
 

@@ -203,7 +203,7 @@ def segment_dir(
     from busicli.cli.progress import is_quiet
     from busicli.cli.segmented import Shown, show
     from busicli.cli.signals import noted_signals
-    from busicli.parallel import cores
+    from busicli.parallel import workers as default_workers
     from busicli.parts import parsed_part
     from busicli.report.wording import counted
     from busicli.workflows.segment import segment
@@ -230,7 +230,7 @@ def segment_dir(
         timeout_s=timeout,
         part=parsed_part(part, os.environ) if part is not None else None,
         max_failures=1 if fail_fast else max_failures,
-        jobs=cores() if jobs < 1 else jobs,
+        jobs=default_workers() if jobs < 1 else jobs,
         cluster=cluster_of(cluster, workers, worker_cores, worker_memory, walltime),
     )
     if dry_run:
