@@ -237,7 +237,7 @@ class TrainSettings(_Record):
     """Weight in the loss of one minus each scan's soft Dice."""
     presence_weight: float = 0.0
     """Weight in the loss of whether there is a lesion at all. At 0.1 it has been seen to cost Dice
-    and not to tell normal scans better."""
+    and to leave fewer false masks (docs/explanation/ablation.md)."""
     precision: Precision = "float32"
     augment: bool = True
     augmentation: AugmentSettings = AugmentSettings()

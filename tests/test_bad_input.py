@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -279,3 +280,41 @@ def test_object_storage_is_told_to_be_mounted(call, tmp_path, places):
     assert ended.status == 1
     assert "mount that storage, or copy the scans" in said(ended)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (("preprocess", "{scans}", "--split-from", "nope.csv"), "there is no table nope.csv"),
+        (("preprocess", "{scans}", "--out", "."), "the current folder cannot be replaced"),
+        (("show", "{scans}", "--out", "x.png"), "is a folder; name one scan, or take segment-dir"),
+    ],
+)
+def test_a_path_of_another_kind_is_told_before_anything_is_done(
+    call, scans, tmp_path, command, words
+):
+    ended = call(*(word.format(scans=scans) for word in command))
+    assert (ended.status, words in said(ended)) == (1, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_jobs_are_as_many_as_cores(call, scans):
+    assert call("preprocess", scans, "--size", 64, "--jobs", 0).status == 0
+
+
+def test_a_batch_system_that_is_not_there_is_one_sentence(call, scans, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    ended = call("segment-dir", scans, "out", "--cluster", "slurm")
+    assert ended.status == 1
+    last = ended.err.splitlines()[-1]
+    assert last.startswith("busicli: --cluster slurm needs sbatch, which is not on this machine")
+
+
+@pytest.mark.parametrize("backend", ["jax", "jaxx"])
+def test_a_backend_that_is_not_there_is_one_sentence(study, run, tmp_path, monkeypatch, backend):
+    if backend == "jax" and find_spec("jax"):
+        pytest.skip("jax is installed")
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    ended = run("train", "--data", study.data, cwd=tmp_path)
+    assert ended.status == 1
+    assert backend in said(ended)

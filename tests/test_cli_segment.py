@@ -594,6 +594,18 @@ def test_a_second_job_on_the_same_out_is_refused_and_a_killed_one_lets_go(
     assert results(out, tree) == results(night / "whole", tree)
 
 
+def killed_three_times(start, given, out: Path, scan: str) -> None:
+    """Begin a run again and again, and kill it each time while it is at the scan."""
+    journal, begun = out / ".busicli" / "journal.jsonl", f'"begun": "{scan}"'.encode()
+    for death in range(1, 4):
+        process = start(*given, cwd=out.parent)
+        while not journal.is_file() or journal.read_bytes().count(begun) < death:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+        process.communicate()
+
+
 def test_a_scan_that_ends_the_process_again_and_again_is_given_up(
     scans, study, start, run, tmp_path
 ):
@@ -601,16 +613,7 @@ def test_a_scan_that_ends_the_process_again_and_again_is_given_up(
     slow = np.random.default_rng(0).integers(0, 255, (5000, 5000), np.uint8)
     Image.fromarray(slow).save(ward / "phantom-02-slow.png", compress_level=0)
     given = ("segment-dir", ward, out, "--weights", study.weights)
-    journal = out / ".busicli" / "journal.jsonl"
-    for death in range(1, 4):
-        process = start(*given, cwd=tmp_path)
-        while (
-            not journal.is_file() or journal.read_bytes().count(b'"begun": "phantom-02-s') < death
-        ):
-            assert process.poll() is None
-            time.sleep(0.01)
-        process.kill()
-        process.communicate()
+    killed_three_times(start, given, out, "phantom-02-slow.png")
     ended = run(*given, cwd=tmp_path)
     assert ended.status == 3
     rows = {row["scan"]: row for row in manifest(out)}
@@ -900,16 +903,7 @@ def test_only_the_scan_that_kills_is_given_up_on_keras_too(scans, study, start, 
     slow = np.random.default_rng(0).integers(0, 255, (5000, 5000), np.uint8)
     Image.fromarray(slow).save(ward / "phantom-04-slow.png", compress_level=0)
     given = ("segment-dir", ward, out, "--weights", study.weights, "--engine", "keras")
-    journal = out / ".busicli" / "journal.jsonl"
-    for death in range(1, 4):
-        process = start(*given, cwd=tmp_path)
-        while (
-            not journal.is_file() or journal.read_bytes().count(b'"begun": "phantom-04-s') < death
-        ):
-            assert process.poll() is None
-            time.sleep(0.01)
-        process.kill()
-        process.communicate()
+    killed_three_times(start, given, out, "phantom-04-slow.png")
     assert run(*given, cwd=tmp_path).status == 3
     statuses = {row["scan"]: row["status"] for row in manifest(out)}
     assert statuses.pop("phantom-04-slow.png") == "failed"

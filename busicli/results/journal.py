@@ -34,7 +34,7 @@ class _Earlier:
     deaths: Counter[str] = field(default_factory=Counter)
     """How often a scan was begun since, and left no row."""
     made: set[str] = field(default_factory=set)
-    """Scans that a run with another key has made results of, or any run has begun."""
+    """Scans that a run with another key has made results of, or begun."""
 
 
 class Journal:
@@ -53,9 +53,12 @@ class Journal:
         return self._earlier.places.get(scan)
 
     def has_results(self, scan: str) -> bool:
-        """Whether an earlier run, of this key or another, has made results of a scan."""
+        """Whether an earlier run, of this key or another, has made results of a scan, or died while
+        it may have been writing some.
+        """
         place = self.earlier(scan)
-        return scan in self._earlier.made or bool(place and self.read(place)["status"] == "ok")
+        begun = scan in self._earlier.made or scan in self._earlier.deaths
+        return begun or bool(place and self.read(place)["status"] == "ok")
 
     def deaths(self, scan: str) -> int:
         """How many processes in a row died while this scan was under way."""
@@ -159,7 +162,6 @@ def _earlier(path: Path, key: str) -> _Earlier | None:
                 found.deaths.pop(row["scan"], None)
             elif isinstance(row, dict) and "begun" in row:
                 found.deaths[row["begun"]] += 1
-                found.made.add(row["begun"])
             elif isinstance(row, dict) and "left" in row:
                 found.deaths.pop(row["left"], None)
             elif isinstance(row, dict) and "made" in row:
