@@ -33,7 +33,6 @@ from busicli.records import (
     Spacing,
 )
 from busicli.scan_file import ScanFile, decode_file, scale_of_all
-from busicli.settings import Choices
 from busicli.weights import DEFAULT_WEIGHTS, Card, locate, read_card
 
 
@@ -136,10 +135,9 @@ def segment(
     if isinstance(spacing, Spacing):
         spacing = scale_of_all((rows, columns), spacing, "given")
     card = weights.card
-    chosen = Choices(postprocess=card.postprocess, confidence=card.confidence)
     probability = weights.engine.probabilities(network_image(image, card.preprocess)[None])[0]
     scale = spacing or Scale(origin="none: it was not given")
-    said = interpret(probability, (rows, columns), (card.preprocess, chosen), scale)
+    said = interpret(probability, (rows, columns), (card.preprocess, card.chosen), scale)
     trust, trusted = card.confidence, said.confidence
     return Segmentation(
         mask=said.mask,

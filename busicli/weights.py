@@ -19,7 +19,13 @@ from busicli.errors import InputError
 from busicli.files import sha256_bytes, write_whole
 from busicli.framework import load_keras
 from busicli.registry import find
-from busicli.settings import ConfidenceSettings, PostprocessSettings, Precision, PreprocessSettings
+from busicli.settings import (
+    Choices,
+    ConfidenceSettings,
+    PostprocessSettings,
+    Precision,
+    PreprocessSettings,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -53,6 +59,22 @@ class Card:
     """How masks are trusted; None where nothing was there to learn it from."""
     graph: dict[str, dict[str, float]] = field(default_factory=dict)
     """How alike the exported graph's masks are to the network's, by precision; empty without."""
+    zooms: tuple[float, ...] = (1.0,)
+    """How large the network sees each scan, as `busicli.settings.Choices` tells."""
+
+    @property
+    def chosen(self) -> Choices:
+        """All that was chosen on scans that the network had not trained on."""
+        return Choices(zooms=self.zooms, postprocess=self.postprocess, confidence=self.confidence)
+
+    def with_chosen(self, chosen: Choices) -> Self:
+        """The card with other choices."""
+        return replace(
+            self,
+            zooms=chosen.zooms,
+            postprocess=chosen.postprocess,
+            confidence=chosen.confidence,
+        )
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -60,6 +82,7 @@ class Card:
         known = dict(values)
         known["preprocess"] = PreprocessSettings.from_dict(known["preprocess"])
         known["postprocess"] = PostprocessSettings.from_dict(known["postprocess"])
+        known["zooms"] = tuple(known.get("zooms", (1.0,)))
         if known.get("confidence"):
             known["confidence"] = ConfidenceSettings.from_dict(known["confidence"])
         return cls(**known)

@@ -159,6 +159,28 @@ def test_training_on_all_scans_uses_what_the_folds_chose(
     assert card["confidence"] == choices["confidence"]
 
 
+def test_weights_see_scans_at_the_sizes_that_they_were_chosen_for(
+    crossed, prepared, call, training, scans, tmp_path
+):
+    folder = crossed[0]
+    data = ("--data", prepared.data)
+    at = ("--zoom", 1, "--zoom", 0.8)
+    scored = call("eval", *data, "--folds", 2, "--weights", folder / "runs/cv", *at, "--out", "two")
+    assert scored.status == 0
+    assert json.loads((tmp_path / "two/metrics.json").read_text())["zooms"] == [1.0, 0.8]
+    options = (*data, "--on", "all", "--chosen-by", "two", *training, "--epochs", 1)
+    assert call("train", "--name", "whole", *options).status == 0
+    weights = tmp_path / "runs/whole/weights"
+    assert json.loads((weights / "card.json").read_text())["zooms"] == [1.0, 0.8]
+    assert call("segment-dir", scans / "benign", "out", "--weights", weights).status == 0
+    run = json.loads((tmp_path / "out/run.json").read_text())
+    assert run["engine"]["name"].endswith(", at 0.8")
+    assert run["zooms"] == [1.0, 0.8]
+    for options, zooms in (((), [1.0, 0.8]), (("--zoom", 0.9), [0.9])):
+        assert call("eval", *data, "--weights", weights, "--out", "own", *options).status == 0
+        assert json.loads((tmp_path / "own/metrics.json").read_text())["zooms"] == zooms
+
+
 def test_training_on_one_data_set_leaves_the_others_scans_out(call, scans, training, tmp_path):
     table = tmp_path / "more.csv"
     table.write_text(f"scan,masks,class,group,split\n{scans / 'normal' / 'phantom-19.png'},,,,\n")

@@ -2,22 +2,18 @@
 
 from busicli.predict.choose import EngineName, EngineRequest, PrecisionName, choose_engine
 from busicli.predict.cost import operations, uncounted
-from busicli.predict.engines import (
-    Engine,
-    KerasEngine,
-    MirroredEngine,
-    OpenVinoEngine,
-)
+from busicli.predict.engines import Engine, KerasEngine, OpenVinoEngine
+from busicli.predict.views import seen
 
 __all__ = [
     "Engine",
     "EngineName",
     "EngineRequest",
     "KerasEngine",
-    "MirroredEngine",
     "OpenVinoEngine",
     "PrecisionName",
     "choose_engine",
     "operations",
+    "seen",
     "uncounted",
 ]

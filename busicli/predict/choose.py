@@ -17,6 +17,7 @@ from busicli.predict.graph import (
     is_alike,
     open_graph,
 )
+from busicli.predict.views import seen
 from busicli.registry import of_file
 from busicli.settings import Precision
 from busicli.weights import Card, load_model, read_checked
@@ -36,6 +37,8 @@ class EngineRequest:
     same, else float32."""
     streams: int = 1
     """Cores to use, where the engine can be told."""
+    mirror: bool = False
+    """Average each scan's map with that of its mirror image, at twice the cost."""
 
 
 def choose_engine(
@@ -43,8 +46,16 @@ def choose_engine(
 ) -> tuple[Engine, str]:
     """The engine asked for and, where another than the first choice was taken, why.
 
-    Raises InputError where what was asked for by name cannot be had.
+    It sees each scan at the zooms of the card. Raises InputError where what was asked for by name
+    cannot be had.
     """
+    engine, note = _plain_engine(request, folder, card, plugins)
+    return seen(engine, card.zooms, mirror=request.mirror), note
+
+
+def _plain_engine(
+    request: EngineRequest, folder: Path, card: Card, plugins: Sequence[Path]
+) -> tuple[Engine, str]:
     for file in plugins:  # also where no network is built from one
         of_file(file)
     lacking = _lacking(card)

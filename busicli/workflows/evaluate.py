@@ -14,7 +14,7 @@ from busicli.errors import InputError
 from busicli.files import sha256_file
 from busicli.interpret import interpret
 from busicli.metrics import image_score, pixel_counts, pooled_scores
-from busicli.predict import Engine, KerasEngine, MirroredEngine
+from busicli.predict import KerasEngine, seen
 from busicli.records import Case, ImageScore, Probability, Scale, Split
 from busicli.results.scores import figures_of, per_image_csv, summarise, trust
 from busicli.settings import Choices, ConfidenceSettings
@@ -55,6 +55,8 @@ class EvaluateRequest:
     weights_sha256: str | None = None
     out: Path | None = None
     plugins: tuple[Path, ...] = ()
+    zooms: tuple[float, ...] = ()
+    """How large the network sees each scan; none: as the card says."""
     mirror: bool = False
     """Average each scan's map with that of its mirror image."""
 
@@ -69,13 +71,14 @@ def evaluate(request: EvaluateRequest, track: Track[Scored]) -> EvaluateOutcome:
     card = read_card(folder, pinned_sha256=request.weights_sha256 or pinned)
     _check_fit(card, data)
     scans = data.chosen(request.split).shrunk(card.preprocess.size_px)
-    engine: Engine = KerasEngine(load_model(folder, card, plugins=request.plugins))
-    maps = (MirroredEngine(engine) if request.mirror else engine).probabilities(scans.images)
-    seen = _seen(scans.cases, card)
-    chosen = Choices(postprocess=card.postprocess, confidence=card.confidence)
-    results = (score_scan(scans, i, maps[i], chosen) for i in range(len(maps)))
+    engine = KerasEngine(load_model(folder, card, plugins=request.plugins))
+    zooms = request.zooms or card.zooms
+    maps = seen(engine, zooms, mirror=request.mirror).probabilities(scans.images)
+    results = (score_scan(scans, i, maps[i], card.chosen) for i in range(len(maps)))
     scored = list(track(results, len(maps)))
-    scores = [replace(s.score, seen=own) for s, own in zip(scored, seen, strict=True)]
+    scores = [
+        replace(s.score, seen=own) for s, own in zip(scored, _seen(scans.cases, card), strict=True)
+    ]
     pixels = pixel_curve(maps, scans)
     metrics = {
         "weights": {"name": name, "chosen": why, "card_sha256": sha256_file(folder / CARD)},
@@ -83,6 +86,7 @@ def evaluate(request: EvaluateRequest, track: Track[Scored]) -> EvaluateOutcome:
         "split": request.split,
         "protocol": PROTOCOL,
         "postprocess": asdict(card.postprocess),
+        "zooms": zooms,
         "mirrored": request.mirror,
         **figures_of_maps(scores, maps, scans, pixels),
     }

@@ -1,7 +1,7 @@
 """Cross-validation: every scan scored by the network that never saw it, nothing chosen on it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from busicli.dataset.store import PreparedData, PreparedScans, open_data
 from busicli.errors import InputError
-from busicli.predict import Engine, KerasEngine, MirroredEngine
+from busicli.predict import KerasEngine, seen
 from busicli.results.choices import write_choices
 from busicli.results.scores import per_image_csv, summarise
 from busicli.weights import CARD, Card, load_model, read_card
@@ -51,6 +51,8 @@ class EvaluateFoldsRequest:
     """The folder that holds fold-1 and so on; None: the newest on this data."""
     out: Path | None = None
     plugins: tuple[Path, ...] = ()
+    zooms: tuple[float, ...] = (1.0,)
+    """How large the networks see each scan; written into `choices.json`."""
     mirror: bool = False
 
 
@@ -79,7 +81,7 @@ def evaluate_folds(request: EvaluateFoldsRequest, track: Track[Scored]) -> Evalu
     scored = list(track(results, len(maps)))
     scores = [each.score for each in scored]
     pixels = pixel_curve(maps, scans)
-    for_all = choose(sweep, np.ones(len(maps), bool))
+    for_all = replace(choose(sweep, np.ones(len(maps), bool)), zooms=request.zooms)
     card = cards[numbers[0]]
     metrics = {
         "weights": {
@@ -95,6 +97,7 @@ def evaluate_folds(request: EvaluateFoldsRequest, track: Track[Scored]) -> Evalu
         "data": {"fingerprint": data.fingerprint, "datasets": data.info["datasets"]},
         "split": f"folds {', '.join(map(str, numbers))} of {request.folds}",
         "protocol": PROTOCOL,
+        "zooms": request.zooms,
         "mirrored": request.mirror,
         "chosen_for_fold": {number: asdict(choices) for number, choices in chosen.items()},
         "chosen_for_all": asdict(for_all),
@@ -181,8 +184,9 @@ def _maps(
     maps = np.zeros(scans.images.shape[:3], np.float32)
     for number, card in cards.items():
         weights = folder / f"fold-{number}" / "weights"
-        engine: Engine = KerasEngine(load_model(weights, card, plugins=request.plugins))
+        network = KerasEngine(load_model(weights, card, plugins=request.plugins))
+        engine = seen(network, request.zooms, mirror=request.mirror)
         rows = np.flatnonzero(folds == number)
         images = np.stack([scans.images[int(row)] for row in rows])
-        maps[rows] = (MirroredEngine(engine) if request.mirror else engine).probabilities(images)
+        maps[rows] = engine.probabilities(images)
     return maps

@@ -18,7 +18,7 @@ from busicli.postprocess import lesion_mask
 from busicli.records import Case, Mask
 from busicli.registry import find
 from busicli.results.choices import CHOICES, read_choices
-from busicli.settings import Choices
+from busicli.settings import Choices, PostprocessSettings
 from busicli.versions import versions
 from busicli.weights import CARD, Card, build_model, fill_model, numbers_to_store, save_weights
 from busicli.workflows.begun import Begun, seen_scans, weights_begun_from
@@ -123,7 +123,8 @@ def _fit_locked(
     model, progress = train_model(build, (train, val), plan, folder, listeners)
     fill_model(model, numbers_to_store(model), folder.name)  # what is chosen is for what is stored
     history = read_history(folder / "history.csv")
-    card = _card(request, data, given, train.cases, progress.best_epoch)
+    card = _card(request, data, given[0], train.cases, progress.best_epoch)
+    card = card.with_chosen(given[1])
     if val is not None:
         card = _with_choices(card, model, val, history[progress.best_epoch - 1])
     save_weights(folder / "weights", model, card)
@@ -180,7 +181,7 @@ def _record(request: FitRequest, data: PreparedData) -> dict[str, Any]:
 def _card(
     request: FitRequest,
     data: PreparedData,
-    given: tuple[Begun | None, Choices],
+    begun: Begun | None,
     trained: Sequence[Case],
     best_epoch: int,
 ) -> Card:
@@ -189,8 +190,7 @@ def _card(
         architecture=request.model,
         options=find(request.model, request.plugins).checked_options(dict(request.options)),
         preprocess=data.preprocess,
-        postprocess=given[1].postprocess,
-        confidence=given[1].confidence,
+        postprocess=PostprocessSettings(),
         training={
             "data": {
                 "datasets": data.info["datasets"],
@@ -207,7 +207,7 @@ def _card(
             "versions": versions(),
         },
         scores={},
-        training_scans=seen_scans(given[0], trained),
+        training_scans=seen_scans(begun, trained),
     )
 
 
@@ -220,12 +220,8 @@ def _with_choices(card: Card, model: "keras.Model", val: PreparedScans, best: "R
     truths = val.masks[:] > 0
     chosen = choose(Sweep(maps, truths), np.ones(len(maps), bool))
     masks = [lesion_mask(probability, chosen.postprocess) for probability in maps]
-    return replace(
-        card,
-        postprocess=chosen.postprocess,
-        confidence=chosen.confidence,
-        scores={"val": _validation_scores(val, masks, truths, best)},
-    )
+    scores = {"val": _validation_scores(val, masks, truths, best)}
+    return replace(card.with_chosen(chosen), scores=scores)
 
 
 def _validation_scores(

@@ -11,8 +11,7 @@ import numpy as np
 from busicli.dicom.results import Maker
 from busicli.files import sha256_file
 from busicli.layout import Layout
-from busicli.predict import Engine, EngineRequest, MirroredEngine, choose_engine
-from busicli.settings import Choices
+from busicli.predict import Engine, EngineRequest, choose_engine
 from busicli.versions import versions
 from busicli.weights import CARD, Card, locate, read_card
 from busicli.workflows.one_dicom import DicomSteps
@@ -64,15 +63,18 @@ def scan_worker(request: SegmentRequest) -> ScanWorker:
     """Load what the request names; BusicliError where weights or engine are refused."""
     folder, pinned = locate(request.weights)
     card = read_card(folder, pinned_sha256=request.weights_sha256 or pinned)
-    wanted = EngineRequest(name=request.engine, precision=request.precision, streams=request.jobs)
+    wanted = EngineRequest(
+        name=request.engine,
+        precision=request.precision,
+        streams=request.jobs,
+        mirror=request.mirror,
+    )
     engine, note = choose_engine(wanted, folder, card, request.plugins)
-    if request.mirror:
-        engine = MirroredEngine(engine)
     card_sha256 = sha256_file(folder / CARD)
     steps = Steps(
         layout=Layout(request.out),
         preprocess=card.preprocess,
-        chosen=Choices(postprocess=card.postprocess, confidence=card.confidence),
+        chosen=card.chosen,
         max_pixels=request.max_pixels,
         timeout_s=request.timeout_s,
         overlays=request.overlays,
@@ -106,8 +108,7 @@ def _settings(
     return {
         "weights": {"name": card.name, "card_sha256": card_sha256, "files": card.files},
         "preprocess": asdict(card.preprocess),
-        "postprocess": asdict(card.postprocess),
-        "confidence": asdict(card.confidence) if card.confidence else None,
+        **asdict(card.chosen),
         "engine": {"name": engine.name, "precision": engine.precision},
         "overlays": request.overlays,
         "probabilities": request.probabilities,
