@@ -1,13 +1,10 @@
-"""All pixel input and output: pictures in, arrays out, and back."""
+"""Pictures to arrays of pixels, and back: all decoding and encoding but DICOM's."""
 
 import io
-import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,18 +41,8 @@ _SMALLEST_FRAME = 256 * 256
 """Pixels that each of several frames counts as at least: the network's own picture of it is about
 so large, however small it is.
 """
-_FEW_VALUES = 16
-_NPY = b"\x93NUMPY"
-"""How a file of one NumPy array begins."""
-_WIDE = ("I", "F")
+WIDE = ("I", "F")
 """First letters of Pillow's modes of more than 8 bits."""
-_MASK_NAME = re.compile(r"^(?P<scan>.+)_mask(_\d+)?$", re.DOTALL)
-
-
-def scan_stem_of_mask(path: Path) -> str | None:
-    """The stem of the scan that a mask's name belongs to (`x_mask.png`, `x_mask_1.png`: x)."""
-    match = _MASK_NAME.match(path.stem)
-    return match["scan"] if match else None
 
 
 def read_scan(path: Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
@@ -85,41 +72,12 @@ def decode_scan(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image:
     scaled to 8 bits. Raises InputError for anything that is no picture of FORMATS, is damaged, has
     several frames or more than `max_pixels` pixels; nothing is decoded before that check.
     """
-    return _rgb(_only_picture(data, max_pixels))
+    return rgb(only_picture(data, max_pixels))
 
 
 def decode_frames(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Iterator[Image]:
     """Each frame of a file's bytes, as `decode_scan` gives one."""
-    return map(_rgb, _pictures(data, max_pixels))
-
-
-@dataclass(frozen=True, slots=True)
-class FoundMask:
-    """A mask as it was read."""
-
-    mask: Mask
-    cut: bool
-    """Whether it held many greys and was cut at half of the highest, as a map would be too."""
-
-
-def decode_mask(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Mask:
-    """A mask file's bytes as (rows, columns) bool.
-
-    Few different values, or every one from 0 up, are labels: each but 0 is lesion. Many others are
-    a smoothed or JPEG mask: lesion from half of the highest on. Raises InputError as `decode_scan`
-    does, and for values that are no numbers.
-    """
-    return _found_mask(_mask_values(_only_picture(data, max_pixels))).mask
-
-
-def find_mask(data: bytes, *, max_pixels: int = MAX_PIXELS) -> FoundMask:
-    """As `decode_mask`, also of a NumPy array's file (.npy), and whether greys were cut.
-
-    An array has two axes, rows and columns, and real numbers; InputError where not.
-    """
-    if data.startswith(_NPY):
-        return _found_mask(_array_values(data, max_pixels))
-    return _found_mask(_mask_values(_only_picture(data, max_pixels)))
+    return map(rgb, _pictures(data, max_pixels))
 
 
 def encode_mask(mask: Mask) -> bytes:
@@ -188,7 +146,8 @@ def _pictures(data: bytes, max_pixels: int) -> Iterator[Pillow.Image]:
             yield frame
 
 
-def _only_picture(data: bytes, max_pixels: int) -> Pillow.Image:
+def only_picture(data: bytes, max_pixels: int) -> Pillow.Image:
+    """The one picture in a file's bytes; InputError as `decode_scan` raises it."""
     pictures = list(_pictures(data, max_pixels))
     if len(pictures) > 1:
         raise InputError(f"holds {len(pictures)} frames; one was needed: store each in a file.")
@@ -221,8 +180,9 @@ def check_pixels(pixels: int, max_pixels: int, *, frames: int = 1) -> None:
         raise TooManyPixelsError(f"has {frames:,} frames; at most {most:,} are decoded.")
 
 
-def _rgb(picture: Pillow.Image) -> Image:
-    if picture.mode.startswith(_WIDE):
+def rgb(picture: Pillow.Image) -> Image:
+    """A picture of any mode as (rows, columns, 3) uint8, as `decode_scan` tells."""
+    if picture.mode.startswith(WIDE):
         return as_rgb(_to_uint8(np.asarray(picture)))
     if picture.mode == "L":
         return as_rgb(np.asarray(picture))
@@ -248,46 +208,6 @@ def _to_uint8(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     else:
         floats = (floats - low) * (255 / (high - low or 1))
     return np.round(floats, out=floats).astype(np.uint8)
-
-
-def _mask_values(picture: Pillow.Image) -> NDArray[np.generic]:
-    """(rows, columns): bits or wide numbers as they are, of colours the brightest channel."""
-    if picture.mode == "1" or picture.mode.startswith(_WIDE):
-        return np.asarray(picture)
-    red, green, blue = np.moveaxis(_rgb(picture), 2, 0)
-    brightest: NDArray[np.uint8] = np.maximum(np.maximum(red, green), blue)
-    return brightest
-
-
-def _array_values(data: bytes, max_pixels: int) -> NDArray[np.generic]:
-    try:
-        values: NDArray[np.generic] = np.load(io.BytesIO(data), allow_pickle=False)
-    except (OSError, ValueError, EOFError, MemoryError) as error:
-        raise InputError("is no array of numbers, or cut short; store it with np.save.") from error
-    check_pixels(values.size, max_pixels)
-    if values.ndim != 2 or not values.size or values.dtype.kind not in "buif":
-        raise InputError(
-            f"is an array of shape {values.shape} and type {values.dtype}; rows and columns of "
-            "numbers are needed."
-        )
-    return values
-
-
-def _found_mask(values: NDArray[Any]) -> FoundMask:
-    if values.dtype == np.bool_:
-        return FoundMask(values, cut=False)
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise InputError("holds values that are no numbers; store it with finite ones.")
-    highest = float(values.max())
-    count = _count_of_different(values)
-    labels = count <= _FEW_VALUES or count == highest + 1 != 256  # 256: every grey of 8 bits
-    return FoundMask(values > (0 if labels else highest / 2), cut=not labels)
-
-
-def _count_of_different(values: NDArray[Any]) -> int:
-    if values.dtype == np.uint8:  # half the time of sorting them
-        return int(np.count_nonzero(np.bincount(values.ravel(), minlength=256)))
-    return len(np.unique(values))
 
 
 def _png(picture: Pillow.Image, *, level: int) -> bytes:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from busicli.errors import InputError
-from busicli.images import SUFFIXES, scan_stem_of_mask
+from busicli.images import SUFFIXES
 from busicli.layout import Layout
+from busicli.mask_file import scan_stem_of_mask
 from busicli.names import written_name
 
 MASK = "a mask beside its scan"

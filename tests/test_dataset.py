@@ -19,7 +19,8 @@ from busicli.dataset.store import (
     write_rows,
 )
 from busicli.errors import InputError
-from busicli.images import decode_mask, decode_scan, encode_mask
+from busicli.images import decode_scan, encode_mask
+from busicli.mask_file import decode_mask
 from busicli.preprocess import network_image, network_mask
 from busicli.records import Case, Failed, ScanPrint, SourceCase
 from busicli.settings import PreprocessSettings

@@ -12,14 +12,12 @@ from busicli.images import (
     NotAPictureError,
     check_pixels,
     decode_frames,
-    decode_mask,
     decode_scan,
     encode_mask,
     encode_overlay,
-    find_mask,
     read_scan,
-    scan_stem_of_mask,
 )
+from busicli.mask_file import decode_mask, find_mask, scan_stem_of_mask
 from busicli.records import Image
 
 ORIENTATION = 0x0112

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from busicli.errors import InputError
-from busicli.images import SUFFIXES, scan_stem_of_mask
+from busicli.images import SUFFIXES
+from busicli.mask_file import scan_stem_of_mask
 from busicli.names import first_few, safe_cell, written_name
 
 MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg", ".npy")

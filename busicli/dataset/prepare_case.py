@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from busicli.errors import InputError
 from busicli.files import sha256_bytes
-from busicli.images import MAX_PIXELS, decode_mask, decode_scan, encode_bitmap, read_scan
+from busicli.images import MAX_PIXELS, decode_scan, encode_bitmap, read_scan
+from busicli.mask_file import decode_mask
 from busicli.preprocess import network_image, network_mask
 from busicli.records import Failed, Image, Mask, ScanPrint, SourceCase
 from busicli.settings import PreprocessSettings

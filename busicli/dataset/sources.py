@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from busicli.errors import InputError
-from busicli.images import SUFFIXES, scan_stem_of_mask
+from busicli.images import SUFFIXES
+from busicli.mask_file import scan_stem_of_mask
 from busicli.records import CLASSES, LESION_CLASSES, SPLITS, Failed, SourceCase
 
 Found = tuple[list[SourceCase], list[Failed]]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from busicli.errors import InputError
 from busicli.files import sha256_bytes, write_json, write_whole
-from busicli.images import decode_mask
+from busicli.mask_file import decode_mask
 from busicli.names import safe_cell, written_name
 from busicli.preprocess import network_image, network_mask
 from busicli.records import SPLITS, Case, Mask, ScanPrint, Split

@@ -9,7 +9,8 @@ import numpy as np
 
 from busicli.dataset.references import Reference
 from busicli.errors import InputError
-from busicli.images import decode_scan, find_mask
+from busicli.images import decode_scan
+from busicli.mask_file import find_mask
 from busicli.metrics import image_score, pixel_counts
 from busicli.names import written_name
 from busicli.records import Failed, Image, Mask, PixelCounts
