@@ -202,10 +202,11 @@ def test_the_capture_shows_the_outline():
     assert read.Modality != "US"  # or the next run would segment it
 
 
-def test_made_again_a_result_keeps_its_identifiers():
+@pytest.mark.parametrize("changed", [{"version": "1.2.4"}, {"variant": "keras in float32"}])
+def test_made_again_a_result_keeps_its_identifiers_and_made_otherwise_gets_others(changed):
     data = ultrasound(PICTURE)
     first, second = made(data), made(data)
-    other = made(data, maker=Maker(**{**_fields(MAKER), "version": "1.2.4"}))
+    other = made(data, maker=Maker(**{**_fields(MAKER), **changed}))
     for kind in first:
         assert first[kind].SOPInstanceUID == second[kind].SOPInstanceUID
         assert first[kind].SOPInstanceUID != other[kind].SOPInstanceUID

@@ -159,6 +159,16 @@ def test_training_on_all_scans_uses_what_the_folds_chose(
     assert card["confidence"] == choices["confidence"]
 
 
+def test_folds_of_different_data_sets_have_no_common_score(crossed, prepared, call, tmp_path):
+    shutil.copytree(crossed[0] / "runs/cv", tmp_path / "mixed")
+    card = tmp_path / "mixed/fold-2/weights/card.json"
+    document = json.loads(card.read_text())
+    document["training"]["data"]["trained_on"] += " of BUSBRA"
+    card.write_text(json.dumps(document))
+    ended = call("eval", "--folds", 2, "--data", prepared.data, "--weights", "mixed")
+    assert (ended.status, "trained in different ways" in ended.err) == (1, True)
+
+
 def test_weights_see_scans_at_the_sizes_that_they_were_chosen_for(
     crossed, prepared, call, training, scans, tmp_path
 ):
@@ -179,6 +189,8 @@ def test_weights_see_scans_at_the_sizes_that_they_were_chosen_for(
     for options, zooms in (((), [1.0, 0.8]), (("--zoom", 0.9), [0.9])):
         assert call("eval", *data, "--weights", weights, "--out", "own", *options).status == 0
         assert json.loads((tmp_path / "own/metrics.json").read_text())["zooms"] == zooms
+    assert call("eval", *data, "--weights", weights, "--out", "two").status == 0
+    assert not (tmp_path / "two/choices.json").exists()  # they were of the scores before
 
 
 def test_training_on_one_data_set_leaves_the_others_scans_out(call, scans, training, tmp_path):
@@ -190,6 +202,8 @@ def test_training_on_one_data_set_leaves_the_others_scans_out(call, scans, train
     card = json.loads((tmp_path / "runs/own/weights/card.json").read_text())
     assert len(card["training_scans"]) == 24
     assert card["training"]["data"]["trained_on"] == f"all scans of {scans.name}"
+    again = call("train", "--name", "own", "--resume")  # on what is not said again
+    assert (again.status, again.err) == (0, "")
     ended = call("train", "--from", "elsewhere")
     assert (ended.status, "elsewhere" in ended.err) == (1, True)
 
