@@ -5,14 +5,19 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Thread
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from joblib import Parallel, delayed
 
+from busicli.errors import BusicliError
+
 T = TypeVar("T")
 R = TypeVar("R")
+MOST_LEFT = 64
+"""Pieces of work that may be left behind at once, each with a thread and what it has read."""
 _AHEAD = 3
 """Items a worker that are begun or done before the first of them is asked for."""
+_left_behind: set[Future[Any]] = set()
 
 
 def cores() -> int:
@@ -77,8 +82,15 @@ def in_time(function: Callable[[], R], *, limit_s: float) -> R:
 
     It goes on in its thread, which nothing can stop, but holds up neither the caller nor the end of
     the program: for work that a broken disk or decoder may keep for ever, and that changes nothing.
+    Raises BusicliError where MOST_LEFT are still at it: that is no matter of single files.
     """
     done: Future[R] = Future()
+    _left_behind.difference_update([future for future in tuple(_left_behind) if future.done()])
+    if len(_left_behind) >= MOST_LEFT:
+        raise BusicliError(
+            f"{MOST_LEFT} scans hang since they were begun: their drive does not answer; "
+            "mend it, and run again to go on."
+        )
 
     def work() -> None:
         try:
@@ -87,4 +99,8 @@ def in_time(function: Callable[[], R], *, limit_s: float) -> R:
             done.set_exception(error)
 
     Thread(target=work, daemon=True).start()
-    return done.result(limit_s)
+    try:
+        return done.result(limit_s)
+    finally:
+        if not done.done():
+            _left_behind.add(done)

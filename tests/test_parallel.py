@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from busicli.parallel import in_order, in_parallel
+from busicli.errors import BusicliError
+from busicli.parallel import MOST_LEFT, in_order, in_parallel, in_time
 
 
 def slow_first(number: int) -> int:
@@ -91,3 +92,24 @@ def test_in_order_leaves_no_worker_at_its_work_after_a_fault():
         list(in_order(work, range(50), jobs=3))
     assert threading.active_count() == before
     assert len(ended) <= 9
+
+
+def test_work_that_hangs_is_left_behind_but_not_without_end():
+    answered = threading.Event()
+    try:
+        for _ in range(MOST_LEFT):
+            with pytest.raises(TimeoutError):
+                in_time(answered.wait, limit_s=0.001)
+        with pytest.raises(BusicliError, match="drive does not answer"):
+            in_time(lambda: 1, limit_s=10)
+    finally:
+        answered.set()
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            assert in_time(lambda: 1, limit_s=10) == 1
+        except BusicliError:  # some threads have not ended yet
+            time.sleep(0.01)
+        else:
+            return
+    pytest.fail("what has ended is not forgotten")
