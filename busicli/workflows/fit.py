@@ -1,34 +1,24 @@
 """Training a model on prepared data: a run folder with checkpoints, curves and weights."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from busicli.dataset.store import PreparedData, PreparedScans, open_data
 from busicli.files import folder_lock, sha256_file
 from busicli.framework import load_keras, share_among_devices
-from busicli.metrics import dice
-from busicli.postprocess import lesion_mask
-from busicli.records import Case, Mask
 from busicli.registry import find
 from busicli.results.choices import CHOICES, read_choices
-from busicli.settings import Choices, PostprocessSettings
-from busicli.versions import versions
+from busicli.settings import Choices
 from busicli.weights import CARD, Card, build_model, fill_model, numbers_to_store, save_weights
-from busicli.workflows.begun import Begun, seen_scans, weights_begun_from
+from busicli.workflows.begun import Begun, weights_begun_from
 from busicli.workflows.export import add_graph
+from busicli.workflows.fit_card import card_of_run, with_choices
 from busicli.workflows.fit_request import FitRequest, check_scans, scans_of, trained_on
 from busicli.workflows.run_folder import RUN, check_run, draw_curves, write_run
 
 if TYPE_CHECKING:
-    import keras
-
     from busicli.train.history import Row
     from busicli.train.loop import OnBatch, OnEpoch
 
@@ -123,10 +113,10 @@ def _fit_locked(
     model, progress = train_model(build, (train, val), plan, folder, listeners)
     fill_model(model, numbers_to_store(model), folder.name)  # what is chosen is for what is stored
     history = read_history(folder / "history.csv")
-    card = _card(request, data, given[0], train.cases, progress.best_epoch)
+    card = card_of_run(request, data, given[0], train.cases, progress.best_epoch)
     card = card.with_chosen(given[1])
     if val is not None:
-        card = _with_choices(card, model, val, history[progress.best_epoch - 1])
+        card = with_choices(card, model, val, history[progress.best_epoch - 1])
     save_weights(folder / "weights", model, card)
     return FitOutcome(
         folder=folder,
@@ -176,66 +166,3 @@ def _record(request: FitRequest, data: PreparedData) -> dict[str, Any]:
     }
     document: dict[str, Any] = json.loads(json.dumps(record))  # tuples become lists, as when read
     return document
-
-
-def _card(
-    request: FitRequest,
-    data: PreparedData,
-    begun: Begun | None,
-    trained: Sequence[Case],
-    best_epoch: int,
-) -> Card:
-    return Card(
-        name=request.name,
-        architecture=request.model,
-        options=find(request.model, request.plugins).checked_options(dict(request.options)),
-        preprocess=data.preprocess,
-        postprocess=PostprocessSettings(),
-        training={
-            "data": {
-                "datasets": data.info["datasets"],
-                "counts": data.info["counts"],
-                "trained_on": trained_on(request),
-                "scans": len(trained),
-            },
-            "fingerprint": data.fingerprint,
-            "split": data.info["split"],
-            "settings": asdict(request.settings),
-            "init": request.init,
-            "best_epoch": best_epoch,
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "versions": versions(),
-        },
-        scores={},
-        training_scans=seen_scans(begun, trained),
-    )
-
-
-def _with_choices(card: Card, model: "keras.Model", val: PreparedScans, best: "Row") -> Card:
-    """The card with what was chosen on the validation split, and its scores there."""
-    from busicli.predict import KerasEngine
-    from busicli.train.choose import Sweep, choose
-
-    maps = KerasEngine(model).probabilities(val.images)
-    truths = val.masks[:] > 0
-    chosen = choose(Sweep(maps, truths), np.ones(len(maps), bool))
-    masks = [lesion_mask(probability, chosen.postprocess) for probability in maps]
-    scores = {"val": _validation_scores(val, masks, truths, best)}
-    return replace(card.with_chosen(chosen), scores=scores)
-
-
-def _validation_scores(
-    val: PreparedScans, masks: list[Mask], truths: NDArray[np.bool_], best: "Row"
-) -> dict[str, Any]:
-    scores = np.array([dice(mask, truth) for mask, truth in zip(masks, truths, strict=True)])
-    with_lesion = truths.any(axis=(1, 2))
-    called = np.array([mask.any() for mask in masks])
-    return {
-        "protocol": "validation split, at the network's size; epoch, threshold and post-processing "
-        "were chosen on it: an upper bound, not a result",
-        "pooled": {name.removeprefix("val_"): best[name] for name in best if "val_" in name},
-        "scans": len(val.cases),
-        "dice_per_lesion_scan": float(np.mean(scores[with_lesion])) if with_lesion.any() else None,
-        "normals_with_false_mask": int(called[~with_lesion].sum()),
-        "normals": int((~with_lesion).sum()),
-    }
