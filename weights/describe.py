@@ -4,7 +4,7 @@ Every figure comes from weights/NAME/card.json; the words about use and failures
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +43,8 @@ def describe(name: str) -> str:
         USE,
         "## The network",
         f"Architecture `{card.architecture}`, {network.count_params() / 1e6:.2f} million "
-        f"parameters, {operations(network) / 1e9:.2f} GFLOP a scan (2 x multiply-adds), input "
-        f"{card.preprocess.size_px} x {card.preprocess.size_px} px ({card.preprocess.aspect}), "
+        f"parameters, {len(card.zooms) * operations(network) / 1e9:.2f} GFLOP a scan "
+        f"(2 x multiply-adds){_seen(card)}, input {card.preprocess.size_px} x {card.preprocess.size_px} px ({card.preprocess.aspect}), "
         f"{size_mb:.1f} MB. Options: `{card.options}`.",
         "## Data",
         _data(card),
@@ -60,6 +60,12 @@ def describe(name: str) -> str:
         f"`python weights/describe.py {name}` writes this page from `card.json`.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _seen(card: Card) -> str:
+    if len(card.zooms) == 1:
+        return ""
+    return f" for {len(card.zooms)} views, at {_shares(card.zooms)} of its size"
 
 
 def _data(card: Card) -> str:
@@ -111,8 +117,15 @@ def _of_one_data_set(title: str, metrics: Summary) -> str:
 def _protocol(metrics: Summary) -> str:
     protocol = metrics["protocol"]
     words = protocol if isinstance(protocol, str) else "; ".join(protocol.values())
-    mirrored = " Each map is the mean of those of the scan and its mirror image, at twice the cost."
-    return f"{metrics.get('split', '')}: {words}.{mirrored if metrics.get('mirrored') else ''}"
+    zooms = metrics.get("zooms", [1.0])
+    views = [f"of the scan at {_shares(zooms)} of the network's square"] if len(zooms) > 1 else []
+    views += ["of its mirror image too"] if metrics.get("mirrored") else []
+    averaged = f" Each map is the mean of those {' and '.join(views)}." if views else ""
+    return f"{metrics.get('split', '')}: {words}.{averaged}"
+
+
+def _shares(zooms: Sequence[float]) -> str:
+    return " and ".join(f"{zoom:g}" for zoom in zooms)
 
 
 def _header() -> list[str]:
