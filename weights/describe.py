@@ -118,9 +118,10 @@ def _protocol(metrics: Summary) -> str:
     protocol = metrics["protocol"]
     words = protocol if isinstance(protocol, str) else "; ".join(protocol.values())
     zooms = metrics.get("zooms", [1.0])
-    views = [f"of the scan at {_shares(zooms)} of the network's square"] if len(zooms) > 1 else []
-    views += ["of its mirror image too"] if metrics.get("mirrored") else []
-    averaged = f" Each map is the mean of those {' and '.join(views)}." if views else ""
+    views = ["of the scan", *(["of its mirror image"] if metrics.get("mirrored") else [])]
+    shares = f", each at {_shares(zooms)} of the network's square" if len(zooms) > 1 else ""
+    several = len(views) > 1 or shares
+    averaged = f" A map is the mean of those {' and '.join(views)}{shares}." if several else ""
     return f"{metrics.get('split', '')}: {words}.{averaged}"
 
 
