@@ -3,7 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
-from skimage.measure import approximate_polygon, find_contours
 
 from busicli.box import bounding_box
 from busicli.records import Mask
@@ -40,6 +39,8 @@ def contour(component: Mask) -> NDArray[np.float64]:
     >>> contour(np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]], bool)).tolist()
     [[1.5, 1.0], [1.0, 0.5], [0.5, 1.0], [1.0, 1.5], [1.5, 1.0]]
     """
+    from skimage.measure import approximate_polygon, find_contours  # SciPy's signal: slow to load
+
     if not component.any():
         return np.zeros((0, 2))
     framed = np.pad(component, 1).astype(np.float64)

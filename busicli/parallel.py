@@ -7,8 +7,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Thread
 from typing import Any, TypeVar
 
-from joblib import Parallel, delayed
-
 from busicli.errors import BusicliError
 
 T = TypeVar("T")
@@ -43,6 +41,8 @@ def in_parallel(function: Callable[[T], R], items: Iterable[T], *, jobs: int) ->
     """
     if jobs == 1:
         return map(function, items)
+    from joblib import Parallel, delayed  # slow to load
+
     run = Parallel(
         n_jobs=jobs,
         prefer="threads",

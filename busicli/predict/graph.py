@@ -7,14 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from busicli.errors import InputError
-from busicli.metrics import dice
-from busicli.postprocess import lesion_mask
 from busicli.predict.engines import OpenVinoEngine
-from busicli.settings import PostprocessSettings, Precision
+from busicli.settings import Precision
 
 if TYPE_CHECKING:
     import keras
@@ -22,8 +17,6 @@ if TYPE_CHECKING:
 GRAPH, CONSTANTS = "graph.xml", "graph.bin"
 LEAST_MEAN_DICE, LEAST_DICE = 0.999, 0.98
 """How alike the masks of two engines must be on real scans, on average and each."""
-Agreement = dict[str, float]
-"""Dice between the masks of two engines: `scans`, `mean`, `least`."""
 
 
 def have_openvino() -> bool:
@@ -77,21 +70,8 @@ def has_bfloat16() -> bool:
     return "BF16" in _openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def agreement(
-    maps: NDArray[np.float32], reference: NDArray[np.float32], settings: PostprocessSettings
-) -> Agreement:
-    """How alike the masks of two engines' (N, rows, columns) maps are, N at least 1.
-
-    Two empty masks are alike.
-    """
-    pairs = zip(maps, reference, strict=True)
-    alike = np.array([dice(lesion_mask(a, settings), lesion_mask(b, settings)) for a, b in pairs])
-    alike = np.nan_to_num(alike, nan=1.0)
-    return {"scans": len(alike), "mean": float(alike.mean()), "least": float(alike.min())}
-
-
 def is_alike(found: Mapping[str, float]) -> bool:
-    """Whether an agreement is enough for one engine to stand for another."""
+    """Whether `mean` and `least` Dice of masks are enough for one engine to stand for another."""
     return found["mean"] >= LEAST_MEAN_DICE and found["least"] >= LEAST_DICE
 
 

@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from busicli.dataset.store import PreparedScans
 from busicli.errors import InputError
+from busicli.metrics import dice
+from busicli.postprocess import lesion_mask
 from busicli.predict import KerasEngine
 from busicli.predict.graph import (
     CONSTANTS,
     GRAPH,
-    agreement,
     export_graph,
     has_bfloat16,
     have_openvino,
@@ -29,7 +31,7 @@ from busicli.predict.graph import (
     open_graph,
 )
 from busicli.process import last_line, run_python
-from busicli.settings import Precision
+from busicli.settings import PostprocessSettings, Precision
 from busicli.weights import load_model, read_card, write_files
 
 if TYPE_CHECKING:
@@ -76,6 +78,19 @@ def add_graph(weights: Path, scans: PreparedScans, plugins: Sequence[Path] = ())
         return f"No graph was exported: its masks are not those of the network: {found['float32']}."
     write_files(weights, replace(card, graph=found), files)
     return ""
+
+
+def agreement(
+    maps: NDArray[np.float32], reference: NDArray[np.float32], settings: PostprocessSettings
+) -> dict[str, float]:
+    """How alike the masks of two engines' (N, rows, columns) maps are, N at least 1.
+
+    Two empty masks are alike.
+    """
+    pairs = zip(maps, reference, strict=True)
+    alike = np.array([dice(lesion_mask(a, settings), lesion_mask(b, settings)) for a, b in pairs])
+    alike = np.nan_to_num(alike, nan=1.0)
+    return {"scans": len(alike), "mean": float(alike.mean()), "least": float(alike.min())}
 
 
 def exported(
