@@ -169,15 +169,10 @@ class ConfidenceSettings(_Record):
 class Choices(_Record):
     """What was chosen on scans that the network had not trained on."""
 
-    zooms: tuple[float, ...] = (1.0,)
-    """How large the network sees each scan, in (0, 1] of its square; maps are averaged."""
+    mirror: bool = False
+    """Whether each scan's map is the mean of its own and its mirror image's."""
     postprocess: PostprocessSettings = PostprocessSettings()
     confidence: ConfidenceSettings | None = None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "zooms", tuple(self.zooms))  # a list where read from JSON
-        known = self.zooms and all(0.5 <= zoom <= 1 for zoom in self.zooms)
-        _check(bool(known), "zoom", ", ".join(map(str, self.zooms)), "in [0.5, 1]")
 
     @classmethod
     def _parts(cls) -> dict[str, type[_Record]]:

@@ -59,19 +59,23 @@ class Card:
     """How masks are trusted; None where nothing was there to learn it from."""
     graph: dict[str, dict[str, float]] = field(default_factory=dict)
     """How alike the exported graph's masks are to the network's, by precision; empty without."""
-    zooms: tuple[float, ...] = (1.0,)
-    """How large the network sees each scan, as `busicli.settings.Choices` tells."""
+    mirror: bool = False
+    """Whether each scan's map is the mean of its own and its mirror image's."""
 
     @property
     def chosen(self) -> Choices:
         """All that was chosen on scans that the network had not trained on."""
-        return Choices(zooms=self.zooms, postprocess=self.postprocess, confidence=self.confidence)
+        return Choices(mirror=self.mirror, postprocess=self.postprocess, confidence=self.confidence)
+
+    def asked_mirror(self, asked: bool | None) -> bool:
+        """Whether to average with the mirror image's map: as asked for, else as was chosen."""
+        return self.mirror if asked is None else asked
 
     def with_chosen(self, chosen: Choices) -> Self:
         """The card with other choices."""
         return replace(
             self,
-            zooms=chosen.zooms,
+            mirror=chosen.mirror,
             postprocess=chosen.postprocess,
             confidence=chosen.confidence,
         )
@@ -82,7 +86,6 @@ class Card:
         known = dict(values)
         known["preprocess"] = PreprocessSettings.from_dict(known["preprocess"])
         known["postprocess"] = PostprocessSettings.from_dict(known["postprocess"])
-        known["zooms"] = tuple(known.get("zooms", (1.0,)))
         if known.get("confidence"):
             known["confidence"] = ConfidenceSettings.from_dict(known["confidence"])
         return cls(**known)

@@ -51,8 +51,10 @@ def build(
     """
     from keras import Input, Model, layers
 
+    from busicli.layers import GroupNormalization
+
     scan = Input(input_shape, name="scan")
-    x = layers.GroupNormalization(1, scale=False, center=False, name="standardise")(scan)
+    x = GroupNormalization(1, scale=False, center=False, name="standardise")(scan)
     skips = []
     for level, (width, count) in enumerate(zip(widths, blocks, strict=True)):
         half = level < instance_levels
@@ -123,8 +125,10 @@ def _half_instance_norm(x: Tensor, name: str) -> Tensor:
     """
     from keras import layers, ops
 
+    from busicli.layers import GroupNormalization
+
     own, shared = ops.split(x, 2, axis=-1)  # slices cost a training step a tenth more
-    own = layers.GroupNormalization(-1, name=f"{name}_norm_one")(own)
+    own = GroupNormalization(-1, name=f"{name}_norm_one")(own)
     shared = _batch_norm(shared, f"{name}_norm")
     return layers.Concatenate(name=f"{name}_norm_join")([own, shared])
 
@@ -200,10 +204,10 @@ def _grown_logit(x: Tensor, factor: int, name: str) -> Tensor:
     """A logit for each place of x, interpolated to the scan's size."""
     from keras import layers
 
+    from busicli.layers import Bilinear
+
     x = layers.Conv2D(1, 1, dtype="float32", name=name)(x)
-    return layers.UpSampling2D(
-        factor, interpolation="bilinear", dtype="float32", name=f"{name}_grow"
-    )(x)
+    return Bilinear(factor, dtype="float32", name=f"{name}_grow")(x)
 
 
 ARCHITECTURE = Architecture(

@@ -169,26 +169,27 @@ def test_folds_of_different_data_sets_have_no_common_score(crossed, prepared, ca
     assert (ended.status, "trained in different ways" in ended.err) == (1, True)
 
 
-def test_weights_see_scans_at_the_sizes_that_they_were_chosen_for(
+def test_weights_mirror_scans_where_they_were_chosen_for_that(
     crossed, prepared, call, training, scans, tmp_path
 ):
     folder = crossed[0]
     data = ("--data", prepared.data)
-    at = ("--zoom", 1, "--zoom", 0.8)
-    scored = call("eval", *data, "--folds", 2, "--weights", folder / "runs/cv", *at, "--out", "two")
+    scored = call(
+        "eval", *data, "--folds", 2, "--weights", folder / "runs/cv", "--tta", "--out", "two"
+    )
     assert scored.status == 0
-    assert json.loads((tmp_path / "two/metrics.json").read_text())["zooms"] == [1.0, 0.8]
+    assert json.loads((tmp_path / "two/metrics.json").read_text())["mirrored"] is True
     options = (*data, "--on", "all", "--chosen-by", "two", *training, "--epochs", 1)
     assert call("train", "--name", "whole", *options).status == 0
     weights = tmp_path / "runs/whole/weights"
-    assert json.loads((weights / "card.json").read_text())["zooms"] == [1.0, 0.8]
+    assert json.loads((weights / "card.json").read_text())["mirror"] is True
     assert call("segment-dir", scans / "benign", "out", "--weights", weights).status == 0
     run = json.loads((tmp_path / "out/run.json").read_text())
-    assert run["engine"]["name"].endswith(", at 0.8")
-    assert run["zooms"] == [1.0, 0.8]
-    for options, zooms in (((), [1.0, 0.8]), (("--zoom", 0.9), [0.9])):
+    assert run["engine"]["name"].endswith(", mirrored too")
+    assert run["mirror"] is True
+    for options, mirrored in (((), True), (("--no-tta",), False)):
         assert call("eval", *data, "--weights", weights, "--out", "own", *options).status == 0
-        assert json.loads((tmp_path / "own/metrics.json").read_text())["zooms"] == zooms
+        assert json.loads((tmp_path / "own/metrics.json").read_text())["mirrored"] is mirrored
     assert call("eval", *data, "--weights", weights, "--out", "two").status == 0
     assert not (tmp_path / "two/choices.json").exists()  # they were of the scores before
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from busicli.layers import BatchNormalization
+from busicli.layers import BatchNormalization, Bilinear, GroupNormalization
 
 SHAPE = (4, 6, 5, 3)
 
@@ -75,3 +75,30 @@ def test_bfloat16_stays_bfloat16(scans):
     layer = BatchNormalization(dtype="mixed_bfloat16")
     found = layer(keras.ops.cast(scans, "bfloat16"), training=True)
     assert keras.backend.standardize_dtype(found.dtype) == "bfloat16"
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize(("groups", "affine"), [(-1, True), (1, False), (3, True), (1, True)])
+def test_group_normalisation_is_that_of_keras(scans, groups, affine, training):
+    layers = [
+        kind(groups, scale=affine, center=affine)
+        for kind in (keras.layers.GroupNormalization, GroupNormalization)
+    ]
+    rng = np.random.default_rng(2)
+    numbers = [rng.uniform(0.5, 1.5, SHAPE[-1:]).astype(np.float32) for _ in range(2 * affine)]
+    for layer in layers:
+        layer.build(SHAPE)
+        layer.set_weights(numbers)
+    theirs, ours = layers
+    found = np.asarray(ours(scans, training=training))
+    np.testing.assert_allclose(found, np.asarray(theirs(scans)), atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(2, 6, 5, 1), (1, 1, 1, 1), (1, 2, 7, 1)])
+@pytest.mark.parametrize("factor", [1, 2, 8, 32])
+def test_maps_are_enlarged_as_by_keras(shape, factor):
+    maps = np.random.default_rng(3).normal(size=shape).astype(np.float32)
+    theirs = keras.layers.UpSampling2D(factor, interpolation="bilinear")(maps)
+    ours = Bilinear(factor)(maps)
+    assert ours.shape == theirs.shape == Bilinear(factor).compute_output_shape(shape)
+    np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), atol=1e-5)

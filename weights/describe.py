@@ -4,7 +4,7 @@ Every figure comes from weights/NAME/card.json; the words about use and failures
 """
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ def describe(name: str) -> str:
         USE,
         "## The network",
         f"Architecture `{card.architecture}`, {network.count_params() / 1e6:.2f} million "
-        f"parameters, {len(card.zooms) * operations(network) / 1e9:.2f} GFLOP a scan "
+        f"parameters, {(1 + card.mirror) * operations(network) / 1e9:.2f} GFLOP a scan "
         f"(2 x multiply-adds){_seen(card)}, input {card.preprocess.size_px} x {card.preprocess.size_px} px ({card.preprocess.aspect}), "
         f"{size_mb:.1f} MB. Options: `{card.options}`.",
         "## Data",
@@ -63,9 +63,7 @@ def describe(name: str) -> str:
 
 
 def _seen(card: Card) -> str:
-    if len(card.zooms) == 1:
-        return ""
-    return f" for {len(card.zooms)} views, at {_shares(card.zooms)} of its size"
+    return " for it and its mirror image together" if card.mirror else ""
 
 
 def _data(card: Card) -> str:
@@ -117,16 +115,8 @@ def _of_one_data_set(title: str, metrics: Summary) -> str:
 def _protocol(metrics: Summary) -> str:
     protocol = metrics["protocol"]
     words = protocol if isinstance(protocol, str) else "; ".join(protocol.values())
-    zooms = metrics.get("zooms", [1.0])
-    views = ["of the scan", *(["of its mirror image"] if metrics.get("mirrored") else [])]
-    shares = f", each at {_shares(zooms)} of the network's square" if len(zooms) > 1 else ""
-    several = len(views) > 1 or shares
-    averaged = f" A map is the mean of those {' and '.join(views)}{shares}." if several else ""
-    return f"{metrics.get('split', '')}: {words}.{averaged}"
-
-
-def _shares(zooms: Sequence[float]) -> str:
-    return " and ".join(f"{zoom:g}" for zoom in zooms)
+    mirrored = " A map is the mean of those of the scan and of its mirror image."
+    return f"{metrics.get('split', '')}: {words}.{mirrored if metrics.get('mirrored') else ''}"
 
 
 def _header() -> list[str]:

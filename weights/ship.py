@@ -22,7 +22,7 @@ from busicli.weights import CARD, Card, read_card, read_checked
 
 HERE = Path(__file__).parent
 KEPT = (
-    *("split", "protocol", "zooms", "mirrored", "pooled", "per_image"),
+    *("split", "protocol", "mirrored", "pooled", "per_image"),
     *("by_class", "by_dataset", "by_size", "by_device", "by_fold", "confidence"),
 )
 KEPT_OF_OTHERS = ("split", "protocol", "by_dataset")
@@ -77,7 +77,7 @@ def _check(card: Card, metrics: Mapping[str, Any], choices: Choices) -> None:
         "settings of training": metrics["training"] == card.training["settings"],
         "architecture": metrics["weights"]["architecture"] == card.architecture,
         "options": metrics["weights"]["options"] == card.options,
-        "post-processing, zooms or confidence": choices == card.chosen,
+        "post-processing, mirror or confidence": choices == card.chosen,
         "scans": card.training["data"]["trained_on"] == "all scans",
     }
     if different := [what for what, holds in same.items() if not holds]:

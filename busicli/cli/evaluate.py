@@ -23,7 +23,7 @@ Chosen = Literal["train", "val", "test", "all"]
 MASKS = "Masks by any tool"
 """A heading of the help, beside those that commands share."""
 OF_MASKS = ("predictions", "reference", "scans", "split", "out", "as_json")
-OF_FOLDS = ("folds", "fold", "data", "weights", "runs", "out", "zoom", "tta", "as_json", "plugin")
+OF_FOLDS = ("folds", "fold", "data", "weights", "runs", "out", "tta", "as_json", "plugin")
 OF_COMPARE = ("compare", "out", "as_json")
 
 
@@ -88,16 +88,7 @@ def evaluate(
         Path | None,
         typer.Option(help="Folder to write to; default: one below eval/.", rich_help_panel=RESULTS),
     ] = None,
-    zoom: Annotated[
-        list[float] | None,
-        typer.Option(
-            min=0.5,
-            max=1,
-            help="Show the network scans of this size, 1 is full; repeatable, maps are averaged.",
-            rich_help_panel=WEIGHTS,
-        ),
-    ] = None,
-    tta: Tta = False,
+    tta: Tta = None,
     as_json: Json = False,
     weights_sha256: WeightsSha256 = None,
     runs: Runs = Path("runs"),
@@ -132,8 +123,7 @@ def evaluate(
             weights=Path(weights) if weights else None,
             out=out,
             plugins=tuple(plugin or ()),
-            zooms=tuple(zoom or (1.0,)),
-            mirror=tta,
+            mirror=bool(tta),
         )
         show(evaluate_folds(of_folds, tracked("scoring scans")), as_json=as_json)
         return
@@ -145,7 +135,6 @@ def evaluate(
         weights_sha256=weights_sha256,
         out=out,
         plugins=tuple(plugin or ()),
-        zooms=tuple(zoom or ()),
         mirror=tta,
     )
     show(run(request, tracked("scoring scans")), as_json=as_json)

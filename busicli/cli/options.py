@@ -58,10 +58,10 @@ WeightsSha256 = Annotated[
     ),
 ]
 Tta = Annotated[
-    bool,
+    bool | None,
     typer.Option(
         "--tta/--no-tta",
-        help="Average with the mirror image's map; twice the time.",
+        help="Average with the mirror image's map, or not; default: as the weights were scored.",
         rich_help_panel=WEIGHTS,
     ),
 ]

@@ -65,7 +65,7 @@ def segment_dir(
             rich_help_panel=RESULTS,
         ),
     ] = True,
-    tta: Tta = False,
+    tta: Tta = None,
     engine: Annotated[
         Literal["auto", "openvino", "keras"],
         typer.Option(

@@ -2,8 +2,7 @@
 
 from busicli.predict.choose import EngineName, EngineRequest, PrecisionName, choose_engine
 from busicli.predict.cost import operations, uncounted
-from busicli.predict.engines import Engine, KerasEngine, OpenVinoEngine
-from busicli.predict.views import seen
+from busicli.predict.engines import Engine, KerasEngine, OpenVinoEngine, averaged_with_mirror
 
 __all__ = [
     "Engine",
@@ -12,8 +11,8 @@ __all__ = [
     "KerasEngine",
     "OpenVinoEngine",
     "PrecisionName",
+    "averaged_with_mirror",
     "choose_engine",
     "operations",
-    "seen",
     "uncounted",
 ]

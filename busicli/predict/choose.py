@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from busicli.errors import InputError
-from busicli.predict.engines import Engine, KerasEngine
+from busicli.predict.engines import Engine, KerasEngine, averaged_with_mirror
 from busicli.predict.graph import (
     CONSTANTS,
     GRAPH,
@@ -17,7 +17,6 @@ from busicli.predict.graph import (
     is_alike,
     open_graph,
 )
-from busicli.predict.views import seen
 from busicli.registry import of_file
 from busicli.settings import Precision
 from busicli.weights import Card, load_model, read_checked
@@ -37,8 +36,8 @@ class EngineRequest:
     same, else float32."""
     streams: int = 1
     """Cores to use, where the engine can be told."""
-    mirror: bool = False
-    """Average each scan's map with that of its mirror image, at twice the cost."""
+    mirror: bool | None = None
+    """Whether to average each scan's map with its mirror image's; None: as the card says."""
 
 
 def choose_engine(
@@ -46,11 +45,10 @@ def choose_engine(
 ) -> tuple[Engine, str]:
     """The engine asked for and, where another than the first choice was taken, why.
 
-    It sees each scan at the zooms of the card. Raises InputError where what was asked for by name
-    cannot be had.
+    Raises InputError where what was asked for by name cannot be had.
     """
     engine, note = _plain_engine(request, folder, card, plugins)
-    return seen(engine, card.zooms, mirror=request.mirror), note
+    return averaged_with_mirror(engine, card.asked_mirror(request.mirror)), note
 
 
 def _plain_engine(

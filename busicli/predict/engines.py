@@ -74,7 +74,7 @@ class KerasEngine:
         the network is compiled for one shape.
         """
         with self._one_at_a_time:
-            parts = [self._batch(images[rows]) for rows in slices(len(images), self.batch)]
+            parts = [self._batch(images[rows]) for rows in _slices(len(images), self.batch)]
         return np.concatenate(parts) if parts else np.zeros(images.shape[:3], np.float32)
 
     def _batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -128,6 +128,42 @@ class OpenVinoEngine:
             return _collected(running, maps)
 
 
+@dataclass(frozen=True, slots=True)
+class MirroredEngine:
+    """Another engine's mean over each scan and its mirror image, at twice the cost."""
+
+    engine: Engine
+
+    @property
+    def name(self) -> str:
+        """The other's name, and what is done beside."""
+        return f"{self.engine.name}, mirrored too"
+
+    @property
+    def precision(self) -> Precision:
+        """The other's."""
+        return self.engine.precision
+
+    @property
+    def batch(self) -> int:
+        """The other's."""
+        return self.engine.batch
+
+    def probabilities(self, images: Images) -> NDArray[np.float32]:
+        """(N, size, size, 3) uint8 to (N, size, size) float32 in [0, 1]."""
+        parts = [np.zeros(images.shape[:3], np.float32)[:0]]
+        for rows in _slices(len(images), BATCH):
+            plain = np.asarray(images[rows])
+            mirrored = self.engine.probabilities(plain[:, :, ::-1])[:, :, ::-1]
+            parts.append((self.engine.probabilities(plain) + mirrored) * np.float32(0.5))
+        return np.concatenate(parts)
+
+
+def averaged_with_mirror(engine: Engine, wanted: bool) -> Engine:
+    """The engine, or where wanted its mean over each scan and its mirror image."""
+    return MirroredEngine(engine) if wanted else engine
+
+
 def _collected(running: "deque[tuple[int, Any]]", maps: NDArray[np.float32]) -> Any:
     """The oldest running request, once its map is among `maps`."""
     place, request = running.popleft()
@@ -136,7 +172,6 @@ def _collected(running: "deque[tuple[int, Any]]", maps: NDArray[np.float32]) -> 
     return request
 
 
-def slices(count: int, size: int) -> Iterator[slice]:
-    """`range(count)`, `size` at a time."""
+def _slices(count: int, size: int) -> Iterator[slice]:
     for start in range(0, count, size):
         yield slice(start, start + size)

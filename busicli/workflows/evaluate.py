@@ -14,7 +14,7 @@ from busicli.errors import InputError
 from busicli.files import sha256_file
 from busicli.interpret import interpret
 from busicli.metrics import image_score, pixel_counts, pooled_scores
-from busicli.predict import KerasEngine, seen
+from busicli.predict import KerasEngine, averaged_with_mirror
 from busicli.records import Case, ImageScore, Probability, Scale, Split
 from busicli.results.scores import figures_of, per_image_csv, summarise, trust
 from busicli.settings import Choices, ConfidenceSettings
@@ -55,10 +55,8 @@ class EvaluateRequest:
     weights_sha256: str | None = None
     out: Path | None = None
     plugins: tuple[Path, ...] = ()
-    zooms: tuple[float, ...] = ()
-    """How large the network sees each scan; none: as the card says."""
-    mirror: bool = False
-    """Average each scan's map with that of its mirror image."""
+    mirror: bool | None = None
+    """Whether to average each scan's map with its mirror image's; None: as the card says."""
 
 
 def evaluate(request: EvaluateRequest, track: Track[Scored]) -> EvaluateOutcome:
@@ -72,8 +70,8 @@ def evaluate(request: EvaluateRequest, track: Track[Scored]) -> EvaluateOutcome:
     _check_fit(card, data)
     scans = data.chosen(request.split).shrunk(card.preprocess.size_px)
     engine = KerasEngine(load_model(folder, card, plugins=request.plugins))
-    zooms = request.zooms or card.zooms
-    maps = seen(engine, zooms, mirror=request.mirror).probabilities(scans.images)
+    mirror = card.asked_mirror(request.mirror)
+    maps = averaged_with_mirror(engine, mirror).probabilities(scans.images)
     results = (score_scan(scans, i, maps[i], card.chosen) for i in range(len(maps)))
     scored = list(track(results, len(maps)))
     scores = [
@@ -86,8 +84,7 @@ def evaluate(request: EvaluateRequest, track: Track[Scored]) -> EvaluateOutcome:
         "split": request.split,
         "protocol": PROTOCOL,
         "postprocess": asdict(card.postprocess),
-        "zooms": zooms,
-        "mirrored": request.mirror,
+        "mirrored": mirror,
         **figures_of_maps(scores, maps, scans, pixels),
     }
     out = request.out or Path("eval") / f"{card.name}-{request.split}"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from busicli.dataset.store import PreparedData, PreparedScans, open_data
 from busicli.errors import InputError
-from busicli.predict import KerasEngine, seen
+from busicli.predict import KerasEngine, averaged_with_mirror
 from busicli.results.choices import write_choices
 from busicli.results.scores import per_image_csv, summarise
 from busicli.weights import CARD, Card, load_model, read_card
@@ -51,9 +51,8 @@ class EvaluateFoldsRequest:
     """The folder that holds fold-1 and so on; None: the newest on this data."""
     out: Path | None = None
     plugins: tuple[Path, ...] = ()
-    zooms: tuple[float, ...] = (1.0,)
-    """How large the networks see each scan; written into `choices.json`."""
     mirror: bool = False
+    """Average each scan's map with its mirror image's; written into `choices.json`."""
 
 
 def evaluate_folds(request: EvaluateFoldsRequest, track: Track[Scored]) -> EvaluateOutcome:
@@ -81,7 +80,7 @@ def evaluate_folds(request: EvaluateFoldsRequest, track: Track[Scored]) -> Evalu
     scored = list(track(results, len(maps)))
     scores = [each.score for each in scored]
     pixels = pixel_curve(maps, scans)
-    for_all = replace(choose(sweep, np.ones(len(maps), bool)), zooms=request.zooms)
+    for_all = replace(choose(sweep, np.ones(len(maps), bool)), mirror=request.mirror)
     card = cards[numbers[0]]
     metrics = {
         "weights": {
@@ -97,7 +96,6 @@ def evaluate_folds(request: EvaluateFoldsRequest, track: Track[Scored]) -> Evalu
         "data": {"fingerprint": data.fingerprint, "datasets": data.info["datasets"]},
         "split": f"folds {', '.join(map(str, numbers))} of {request.folds}",
         "protocol": PROTOCOL,
-        "zooms": request.zooms,
         "mirrored": request.mirror,
         "chosen_for_fold": {number: asdict(choices) for number, choices in chosen.items()},
         "chosen_for_all": asdict(for_all),
@@ -185,7 +183,7 @@ def _maps(
     for number, card in cards.items():
         weights = folder / f"fold-{number}" / "weights"
         network = KerasEngine(load_model(weights, card, plugins=request.plugins))
-        engine = seen(network, request.zooms, mirror=request.mirror)
+        engine = averaged_with_mirror(network, request.mirror)
         rows = np.flatnonzero(folds == number)
         images = np.stack([scans.images[int(row)] for row in rows])
         maps[rows] = engine.probabilities(images)

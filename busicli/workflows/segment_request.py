@@ -31,8 +31,8 @@ class SegmentRequest:
     """Write each scan's probability map too."""
     report: bool = True
     """Write the page to look through, and its small pictures."""
-    mirror: bool = False
-    """Average each scan's map with that of its mirror image."""
+    mirror: bool | None = None
+    """Whether to average each scan's map with its mirror image's; None: as the card says."""
     engine: EngineName = "auto"
     precision: PrecisionName = "auto"
     names: Literal["keep", "hash"] = "keep"
