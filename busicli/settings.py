@@ -207,7 +207,7 @@ class AugmentSettings(_Record):
     1 + gain."""
     beside: float = 0.0
     """Share of scans that show only what lies beside their lesion, where there is room: normal
-    scans are rare. At 0.15 it has not been seen to help."""
+    scans are rare."""
 
     def __post_init__(self) -> None:
         for name in ("shift_fraction", "brightness", "beside"):

@@ -60,7 +60,8 @@ def measure(dataset: Path, scratch: Path, *, memory: bool) -> dict[str, object]:
     card_folder, pinned = locate(WEIGHTS)
     card = read_card(card_folder, pinned_sha256=pinned)
     size = card.preprocess.size_px
-    work = operations(build_model(find(card.architecture), size, card.options)) / 1e9
+    network = build_model(find(card.architecture), size, card.options)
+    work = (1 + card.mirror) * operations(network) / 1e9
     figures: dict[str, object] = {"cores": os.cpu_count(), "scans": len(scans)}
     figures |= {f"peak {name}, GFLOP/s": value for name, value in peaks.items()}
     figures |= {f"{name}, core ms a scan": 1000 * value for name, value in stages.items()}
@@ -68,13 +69,14 @@ def measure(dataset: Path, scratch: Path, *, memory: bool) -> dict[str, object]:
     figures |= start
     at_ends = sum(stages[name] for name in ("decode", "encode mask", "encode overlay"))
     habit_all = habit["begin_s"] + habit["scan_s"] * len(scans)
-    for precision, job in done.items():
+    for kind, job in done.items():
+        precision = kind.removesuffix(" with page")
         network = stages[f"network {precision}"]
-        figures |= {f"job {precision}, {name}": value for name, value in job.items()}
-        figures[f"job {precision} against the habit"] = habit_all / job["wall_s"]
+        figures |= {f"job {kind}, {name}": value for name, value in job.items()}
+        figures[f"job {kind} against the habit"] = habit_all / job["wall_s"]
         figures[f"network {precision}, share of peak"] = CORES * work / network / peaks[precision]
         busy = (at_ends + network) * len(scans)
-        figures[f"job {precision}, share of cores"] = busy / (CORES * job["wall_s"])
+        figures[f"job {kind}, share of cores"] = busy / (CORES * job["wall_s"])
     figures |= prepared | kept
     figures["training step, share of peak"] = step_gflops(card.architecture) / peaks["bfloat16"]
     return figures

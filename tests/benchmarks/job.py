@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -55,12 +56,15 @@ def _habit_one(model: "keras.Model", scan: Path) -> bytes:
 
 
 def jobs(folder: Path, count: int, scratch: Path) -> dict[str, dict[str, float]]:
-    """`segment-dir` by precision: wall and core seconds and peak memory, begin to end."""
+    """`segment-dir` by precision: wall and core seconds and peak memory, begin to end, once with
+    masks, overlays and tables alone, once with its page and the small pictures on it.
+    """
     found = {}
-    for precision in precisions():
-        out = scratch / f"job-{precision}"
-        cost = spent(["segment-dir", folder, out, "--precision", precision, "--jobs", str(CORES)])
-        found[precision] = {
+    for precision, page in product(precisions(), (False, True)):
+        name = f"{precision} with page" if page else precision
+        options = ("--precision", precision, "--report" if page else "--no-report")
+        cost = spent(["segment-dir", folder, scratch / f"job {name}", *options])
+        found[name] = {
             "wall_s": cost.wall_s,
             "core_s": cost.core_s,
             "peak_mb": cost.peak_mb,
