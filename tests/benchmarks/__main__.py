@@ -60,8 +60,8 @@ def measure(dataset: Path, scratch: Path, *, memory: bool) -> dict[str, object]:
     card_folder, pinned = locate(WEIGHTS)
     card = read_card(card_folder, pinned_sha256=pinned)
     size = card.preprocess.size_px
-    network = build_model(find(card.architecture), size, card.options)
-    work = (1 + card.mirror) * operations(network) / 1e9
+    model = build_model(find(card.architecture), size, card.options)
+    work = (1 + card.mirror) * operations(model) / 1e9
     figures: dict[str, object] = {"cores": os.cpu_count(), "scans": len(scans)}
     figures |= {f"peak {name}, GFLOP/s": value for name, value in peaks.items()}
     figures |= {f"{name}, core ms a scan": 1000 * value for name, value in stages.items()}
