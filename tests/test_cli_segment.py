@@ -695,7 +695,9 @@ def test_mirrored_scans_get_mirrored_masks(segment, scans, tmp_path):
     maps = tmp_path / "out" / "probabilities"
     there, back = pixels(maps / scan.name), pixels(maps / "mirror.png")[:, ::-1]
     assert np.abs(there.astype(int) - back.astype(int)).max() < 1300  # a fiftieth
-    assert json.loads((tmp_path / "out/run.json").read_text())["engine"]["name"].endswith("too")
+    record = json.loads((tmp_path / "out/run.json").read_text())
+    assert record["engine"]["name"].endswith("too")
+    assert record["mirror"] is True
 
 
 def test_a_dry_run_says_what_would_be_done_and_writes_nothing(segment, scans, tmp_path, tree):

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -108,7 +108,7 @@ def _settings(
     return {
         "weights": {"name": card.name, "card_sha256": card_sha256, "files": card.files},
         "preprocess": asdict(card.preprocess),
-        **asdict(card.chosen),
+        **asdict(replace(card.chosen, mirror=card.asked_mirror(request.mirror))),
         "engine": {"name": engine.name, "precision": engine.precision},
         "overlays": request.overlays,
         "probabilities": request.probabilities,
