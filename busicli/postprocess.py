@@ -21,10 +21,9 @@ def lesion_mask(probability: Probability, settings: PostprocessSettings) -> Mask
     """The lesions of a (rows, columns) probability map, as a new boolean mask of that shape.
 
     Where `presence` is lower than `min_presence` the mask is empty. Else pixels at or above the
-    threshold form 8-connected components. Those smaller than
-    `min_area_fraction` of the whole map, nowhere as high as `min_peak` or on average not as high as
-    `min_mean`, are dropped; then those with less than `min_share_of_best` of the best one's score;
-    then holes of at most `max_hole_fraction` of the whole map are filled.
+    threshold form 8-connected components. Those smaller than `min_area_fraction` of the whole map
+    are dropped; then those with less than `min_share_of_best` of the best one's score; then holes
+    of at most `max_hole_fraction` of the whole map are filled.
     A hole is 4-connected background that does not reach the map's border; a dropped component
     inside it is part of it.
     The mask is empty where nothing is left, and for a map without pixels. The map is not changed.
@@ -85,14 +84,8 @@ def _kept(
     # An area divided by the map's is exactly the share a user writes; a product may round up.
     areas = np.bincount(components.ravel())
     kept = areas / map_px >= settings.min_area_fraction
-    if settings.min_peak > settings.threshold:
-        peaks = np.zeros(kept.size, probability.dtype)
-        np.maximum.at(peaks, components.ravel(), probability.ravel())
-        kept &= peaks >= settings.min_peak
-    sums = np.bincount(components.ravel(), probability.ravel())
-    if settings.min_mean > settings.threshold:
-        kept &= sums >= settings.min_mean * areas
     kept[0] = False
+    sums = np.bincount(components.ravel(), probability.ravel())
     scores = kept * areas * (sums / np.maximum(areas, 1)) ** _SURENESS
     best: NDArray[np.bool_] = kept & (scores >= settings.min_share_of_best * scores.max())
     return best

@@ -114,10 +114,6 @@ class PostprocessSettings(_Record):
     [0, 1]."""
     min_area_fraction: float = 0.0005
     """Components smaller than this share of the scan are dropped, in [0, 1)."""
-    min_peak: float = 0.0
-    """Components whose highest probability is lower are dropped, in [0, 1]."""
-    min_mean: float = 0.0
-    """Components whose mean probability is lower are dropped, in [0, 1]."""
     min_share_of_best: float = 0.0
     """Components with less than this share of the best one's score are dropped, in [0, 1]; 0 keeps
     all, 1 the best alone. The score is area times mean probability to the eighth power: being sure
@@ -134,8 +130,6 @@ class PostprocessSettings(_Record):
             self.min_area_fraction,
             "in [0, 1)",
         )
-        _check(0 <= self.min_peak <= 1, "min_peak", self.min_peak, "in [0, 1]")
-        _check(0 <= self.min_mean <= 1, "min_mean", self.min_mean, "in [0, 1]")
         _check(
             0 <= self.min_share_of_best <= 1,
             "min_share_of_best",

@@ -61,8 +61,7 @@ def test_settings_cannot_be_changed(kind):
         (PostprocessSettings, "threshold", math.nan),
         (PostprocessSettings, "min_area_fraction", -0.1),
         (PostprocessSettings, "min_area_fraction", 1.0),
-        (PostprocessSettings, "min_peak", 1.1),
-        (PostprocessSettings, "min_mean", -0.1),
+        (PostprocessSettings, "min_presence", 1.1),
         (PostprocessSettings, "min_share_of_best", 1.1),
         (PostprocessSettings, "min_presence", -0.1),
         (TrainSettings, "presence_weight", -1.0),
@@ -93,7 +92,10 @@ def test_a_value_out_of_range_is_refused_with_what_was_needed(kind, name, value)
     [
         (PreprocessSettings, {"size_px": 16}),
         (PreprocessSettings, {"size_px": 4096}),
-        (PostprocessSettings, {"min_area_fraction": 0.0, "min_peak": 1.0, "max_hole_fraction": 0}),
+        (
+            PostprocessSettings,
+            {"min_area_fraction": 0.0, "min_presence": 1.0, "max_hole_fraction": 0},
+        ),
         (TrainSettings, {"epochs": 1, "batch_size": 1, "ema_momentum": 0.0}),
     ],
 )

@@ -31,7 +31,7 @@ CARD_OF_UNET = Card(
     architecture="unet",
     options=SMALL_UNET,
     preprocess=PreprocessSettings(size_px=32),
-    postprocess=PostprocessSettings(threshold=0.4, min_peak=0.7),
+    postprocess=PostprocessSettings(threshold=0.4, min_presence=0.7),
     training={"data": {"datasets": {"é": 3}}},
     scores={"val": {"dice": 0.5}},
     training_scans=[["ab" * 32, "0" * 16]],

@@ -21,8 +21,8 @@ for change in rotation_deg=10 shift_fraction=0.06 scale=0.2 stretch=0.1 gamma=0.
     fine="$fine --setting augmentation.$change"
 done
 # of one data set alone, so that a network sees about as many scans
-only_busi="--epochs 100 --setting small_share=0.8 $beside"
-only_busbra="--epochs 70 --setting small_share=0.8 $beside"
+only_busi="--epochs 90 --setting small_share=0.8 $beside"
+only_busbra="--epochs 60 --setting small_share=0.8 $beside"
 export TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1
 
 # train NAME OPTION...: begins a run, goes on with one that was begun, leaves one that is finished
