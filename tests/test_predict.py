@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,8 @@ from busicli.settings import PostprocessSettings
 from busicli.weights import load_model, locate, read_card
 from busicli.workflows.export import agreement, exported
 
-AUTO, OPENVINO = EngineRequest(), EngineRequest(name="openvino", streams=2)
+AUTO = EngineRequest(mirror=False)
+OPENVINO = EngineRequest(name="openvino", streams=2, mirror=False)
 BUSI = os.environ.get("BUSICLI_BUSI_DIR", "")
 
 
@@ -52,6 +54,26 @@ def test_the_shipped_graph_answers_as_its_network(shipped, maps):
     assert found.shape == expected.shape
     assert found.dtype == np.float32
     assert is_alike(agreement(found, expected, shipped[1].postprocess))
+
+
+def test_the_shipped_weights_mirror_scans_unless_told_otherwise(shipped, images, maps):
+    engine, _ = choose_engine(EngineRequest(precision="float32"), *shipped)
+    assert engine.name == "openvino, mirrored too"
+    plain, _ = choose_engine(EngineRequest(precision="float32", mirror=False), *shipped)
+    both = plain.probabilities(images), plain.probabilities(images[:, :, ::-1])[:, :, ::-1]
+    np.testing.assert_allclose(engine.probabilities(images), np.mean(both, axis=0), atol=1e-6)
+
+
+def test_engines_know_the_shipped_graphs_normalisation_and_enlargements(shipped):
+    openvino = pytest.importorskip("openvino")
+    compiled = openvino.Core().compile_model(shipped[0] / "graph.xml", "CPU")
+    kinds = Counter(
+        node.get_rt_info()["layerType"].astype(str)
+        for node in compiled.get_runtime_model().get_ops()
+    )
+    assert kinds["MVN"] == 4  # the scan's own and three halves
+    assert kinds["Reduce"] == 1  # the bottom's global mean
+    assert kinds["Interpolate"] == 3  # the decoder's; logits are enlarged by products
 
 
 def test_weights_trained_on_another_backend_get_their_graph_from_tensorflow(

@@ -132,10 +132,10 @@ def _written(param: Any) -> str:
     """The default in TOML; nothing where there is none."""
     if param.multiple:
         return "[]"
-    if param.is_flag:
-        return "true" if param.default else "false"
     if param.default is None:
         return ""
+    if param.is_flag:
+        return "true" if param.default else "false"
     is_number = isinstance(param.default, int | float)
     return str(param.default) if is_number else json.dumps(str(param.default))
 
