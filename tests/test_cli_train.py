@@ -206,6 +206,7 @@ def test_what_cannot_be_trained_is_said_and_leaves_no_run(study, call, tmp_path,
     assert ended.status == 1
     assert sentence in ended.err
     assert ended.err.count("\n") == 1
+    assert not ended.out  # no run is announced
     assert not (tmp_path / "runs").exists()
 
 

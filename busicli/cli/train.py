@@ -150,7 +150,7 @@ def train(
     # imported here: SciPy and matplotlib would double the time of --help
     from busicli.settings import TrainSettings
     from busicli.workflows.fit import fit, fit_fold
-    from busicli.workflows.fit_request import FitRequest
+    from busicli.workflows.fit_request import FitListeners, FitRequest
     from busicli.workflows.run_folder import begun_with
 
     run = name or _run_name(runs, model, resume, folds)
@@ -204,9 +204,13 @@ def train(
         raise UsageError("--cluster trains folds side by side; give --folds too.")
     epochs = settings.epochs
     shown = _Shown(epochs)
+    tell = FitListeners(
+        on_start=lambda folder: print(f"Run {folder}: {model}, {epochs} epochs", flush=True),
+        on_batch=shown.batch,
+        on_epoch=shown.epoch,
+    )
     if folds is None:
-        print(f"Run {request.runs / request.name}: {model}, {epochs} epochs")
-        _show(fit(request, shown.batch, shown.epoch), _elsewhere(request))
+        _show(fit(request, tell), _elsewhere(request))
         return
     numbers = fold or range(1, folds + 1)
     if on_cluster:
@@ -215,8 +219,7 @@ def train(
         for outcome in fit_folds_on(on_cluster, request, [(number, folds) for number in numbers]):
             print(f"Weights in {outcome}", flush=True)
     for number in () if on_cluster else numbers:
-        print(f"Run {request.runs / request.name}, fold {number} of {folds}: {model}", flush=True)
-        outcome = fit_fold(request, (number, folds), shown.batch, shown.epoch)
+        outcome = fit_fold(request, (number, folds), tell)
         print(f"Weights in {outcome}")
     print(
         f"Score them with: busicli eval --folds {folds} --weights {request.runs / request.name}"

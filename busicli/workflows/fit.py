@@ -15,12 +15,17 @@ from busicli.weights import CARD, Card, build_model, fill_model, numbers_to_stor
 from busicli.workflows.begun import Begun, weights_begun_from
 from busicli.workflows.export import add_graph
 from busicli.workflows.fit_card import card_of_run, with_choices
-from busicli.workflows.fit_request import FitRequest, check_scans, scans_of, trained_on
+from busicli.workflows.fit_request import (
+    FitListeners,
+    FitRequest,
+    check_scans,
+    scans_of,
+    trained_on,
+)
 from busicli.workflows.run_folder import RUN, check_run, draw_curves, write_run
 
 if TYPE_CHECKING:
     from busicli.train.history import Row
-    from busicli.train.loop import OnBatch, OnEpoch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +41,7 @@ class FitOutcome:
     """What to know: why there is no exported graph, what choices were made on; may be empty."""
 
 
-def fit(request: FitRequest, on_batch: "OnBatch", on_epoch: "OnEpoch") -> FitOutcome:
+def fit(request: FitRequest, tell: FitListeners) -> FitOutcome:
     """Train, or go on with a stopped run; raises InputError before anything is written."""
     data = open_data(request.data)
     architecture = find(request.model, request.plugins)
@@ -48,12 +53,11 @@ def fit(request: FitRequest, on_batch: "OnBatch", on_epoch: "OnEpoch") -> FitOut
     folder = request.runs / request.name
     check_run(folder, _record(request, data), resume=request.resume)
     with folder_lock(folder / ".lock"):
-        return _fit_locked(request, data, folder, (begun, chosen), (on_batch, on_epoch))
+        tell.on_start(folder)
+        return _fit_locked(request, data, folder, (begun, chosen), tell)
 
 
-def fit_fold(
-    request: FitRequest, fold: tuple[int, int], on_batch: "OnBatch", on_epoch: "OnEpoch"
-) -> Path:
+def fit_fold(request: FitRequest, fold: tuple[int, int], tell: FitListeners) -> Path:
     """Train on all folds but one, as `runs/NAME/fold-K`, and return its weights' folder.
 
     With `resume` a finished fold stays as it is and one that was not begun is begun. Raises
@@ -66,7 +70,7 @@ def fit_fold(
     if resume and (folder / "weights" / CARD).is_file():
         check_run(folder, _record(own, open_data(request.data)), resume=True)
     else:
-        fit(own, on_batch, on_epoch)
+        fit(own, tell)
     return folder / "weights"
 
 
@@ -75,7 +79,7 @@ def _fit_locked(
     data: PreparedData,
     folder: Path,
     given: tuple[Begun | None, Choices],
-    tell: "tuple[OnBatch, OnEpoch]",
+    tell: FitListeners,
 ) -> FitOutcome:
     keras = load_keras()  # here, so that a mistyped command fails before the seconds this takes
     from busicli.train.history import read_history
@@ -102,9 +106,9 @@ def _fit_locked(
 
     def after_epoch(history: "list[Row]") -> None:
         draw_curves(folder, history)
-        tell[1](history)
+        tell.on_epoch(history)
 
-    listeners = Listeners(on_batch=tell[0], on_epoch=after_epoch)
+    listeners = Listeners(on_batch=tell.on_batch, on_epoch=after_epoch)
     plan = Plan(
         settings=settings,
         full_px=data.preprocess.size_px,

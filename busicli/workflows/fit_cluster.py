@@ -8,7 +8,7 @@ from pathlib import Path
 from busicli.cluster import ClusterRequest, connected, in_order_on
 from busicli.errors import BusicliError
 from busicli.workflows.fit import fit_fold
-from busicli.workflows.fit_request import FitRequest
+from busicli.workflows.fit_request import FitListeners, FitRequest
 
 
 def fit_folds_on(
@@ -38,7 +38,7 @@ def _reachable(init: str | None) -> str | None:
 
 
 def _fit(request: FitRequest, fold: tuple[int, int]) -> Path:
-    return fit_fold(request, fold, lambda epoch, batch, batches: None, lambda history: None)
+    return fit_fold(request, fold, FitListeners())
 
 
 def _lost(fold: tuple[int, int]) -> Path:

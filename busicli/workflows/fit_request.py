@@ -1,6 +1,6 @@
 """Which scans a run trains on, and which it validates on."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -37,6 +37,18 @@ class FitRequest:
     devices: Literal["one", "all"] = "one"
     """`all` shares each batch among every accelerator."""
     resume: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitListeners:
+    """Who is told of progress."""
+
+    on_start: Callable[[Path], None] = lambda _: None
+    """The run's folder, once nothing of the request is found amiss."""
+    on_batch: Callable[[int, int, int], None] = lambda _epoch, _done, _all: None
+    """Epoch (from 1), batches done, batches in all."""
+    on_epoch: Callable[[list[dict[str, float]]], None] = lambda _: None
+    """The history, after each epoch."""
 
 
 def check_scans(request: FitRequest, data: PreparedData) -> None:
