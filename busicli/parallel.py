@@ -4,7 +4,6 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -17,11 +16,6 @@ MOST_LEFT = 64
 _AHEAD = 3
 """Items a worker that are begun or done before the first of them is asked for."""
 _left_behind: set[Future[Any]] = set()
-_Tasks = SimpleQueue[tuple[Callable[[], Any], Future[Any]]]
-_idle: list[_Tasks] = []
-"""Of the threads that wait for something to do in time."""
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_idle.clear)  # threads stay with the parent
 
 
 def cores() -> int:
@@ -90,41 +84,23 @@ def in_time(function: Callable[[], R], *, limit_s: float) -> R:
     the program: for work that a broken disk or decoder may keep for ever, and that changes nothing.
     Raises BusicliError where MOST_LEFT are still at it: that is no matter of single files.
     """
+    done: Future[R] = Future()
     _left_behind.difference_update([future for future in tuple(_left_behind) if future.done()])
     if len(_left_behind) >= MOST_LEFT:
         raise BusicliError(
             f"{MOST_LEFT} scans hang since they were begun: their drive does not answer; "
             "mend it, and run again to go on."
         )
-    done: Future[R] = Future()
-    try:
-        tasks = _idle.pop()
-    except IndexError:
-        tasks = SimpleQueue()
-        Thread(target=_work_on, args=(tasks,), daemon=True).start()
-    tasks.put((function, done))
+
+    def work() -> None:
+        try:
+            done.set_result(function())
+        except BaseException as error:
+            done.set_exception(error)
+
+    Thread(target=work, daemon=True).start()
     try:
         return done.result(limit_s)
     finally:
         if not done.done():
             _left_behind.add(done)
-
-
-def _work_on(tasks: _Tasks) -> None:
-    """A thread that does one task after the other: a thread for each scan would have the memory of
-    a run grow with its length.
-    """
-    while True:
-        _do(*tasks.get(), tasks)
-
-
-def _do(function: Callable[[], Any], done: Future[Any], tasks: _Tasks) -> None:
-    """The thread calls itself idle before it answers: whoever asks next finds it."""
-    try:
-        result = function()
-    except BaseException as error:
-        _idle.append(tasks)
-        done.set_exception(error)
-    else:
-        _idle.append(tasks)
-        done.set_result(result)

@@ -1,7 +1,6 @@
 import os
 import threading
 import time
-import weakref
 
 import pytest
 
@@ -114,25 +113,3 @@ def test_work_that_hangs_is_left_behind_but_not_without_end():
         else:
             return
     pytest.fail("what has ended is not forgotten")
-
-
-def test_one_thread_does_one_task_after_the_other_and_keeps_nothing_of_them():
-    class Scan:
-        pass
-
-    def fail() -> None:
-        raise KeyError("broken")
-
-    made, by = [], set()
-    for _ in range(20):
-        scan = in_time(lambda: by.add(threading.get_ident()) or Scan(), limit_s=10)
-        made.append(weakref.ref(scan))
-        del scan
-        with pytest.raises(KeyError, match="broken"):
-            in_time(fail, limit_s=10)
-    assert len(by) <= 2  # a thread may still be on its way back
-    assert threading.get_ident() not in by
-    deadline = time.monotonic() + 10
-    while any(scan() is not None for scan in made) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not any(scan() is not None for scan in made)
