@@ -103,10 +103,7 @@ def _of_one_data_set(title: str, metrics: Summary) -> str:
     """A network that was trained on one data set, scored on the other alone."""
     rows = metrics["by_dataset"].items()
     unseen = [_row(name, {"per_image": found}) for name, found in rows if f" {name} " not in title]
-    of = (
-        "The recipe's first stage alone; only the data "
-        "set that it never saw is scored. "
-    )
+    of = "The recipe's first stage alone; only the data set that it never saw is scored. "
     return "\n".join([f"## Scores: {title}", of + _protocol(metrics), "", *_header(), *unseen])
 
 
