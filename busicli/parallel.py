@@ -1,6 +1,8 @@
 """Many independent pieces of work on the cores of one machine."""
 
+import ctypes
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +17,8 @@ MOST_LEFT = 64
 """Pieces of work that may be left behind at once, each with a thread and what it has read."""
 _AHEAD = 3
 """Items a worker that are begun or done before the first of them is asked for."""
+_ARENA_MAX, _HEAPS = -8, 2
+"""M_ARENA_MAX of glibc's malloc.h, and its value."""
 _left_behind: set[Future[Any]] = set()
 
 
@@ -30,6 +34,19 @@ def workers() -> int:
     many again as there are cores.
     """
     return cores() + -(-cores() // 2)
+
+
+def share_heaps() -> bool:
+    """Have all threads of this process share two heaps; whether its C library could.
+
+    glibc gives each thread one of up to eight a core. What scans of many sizes leave free in one
+    is of no use to the others, and a run's memory grows with its length. For programs, before
+    their threads begin: it holds for all that the process does.
+    """
+    if sys.platform != "linux":
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
+    return bool(mallopt and mallopt(_ARENA_MAX, _HEAPS))
 
 
 def in_parallel(function: Callable[[T], R], items: Iterable[T], *, jobs: int) -> Iterator[R]:

@@ -1,4 +1,7 @@
 import os
+import platform
+import subprocess
+import sys
 import threading
 import time
 
@@ -113,3 +116,39 @@ def test_work_that_hangs_is_left_behind_but_not_without_end():
         else:
             return
     pytest.fail("what has ended is not forgotten")
+
+
+HEAPS = """
+import ctypes, threading
+from busicli.parallel import share_heaps
+shared = {share} and share_heaps()
+wait = threading.Barrier(12)
+def work():
+    wait.wait()
+    kept = [bytes(2000) for _ in range(1000)]
+    wait.wait()
+    return kept
+threads = [threading.Thread(target=work) for _ in range(12)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+libc = ctypes.CDLL(None)
+libc.fdopen.restype = ctypes.c_void_p
+out = libc.fdopen(1, b"w")
+libc.malloc_info(0, ctypes.c_void_p(out))
+libc.fflush(ctypes.c_void_p(out))
+"""
+
+
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="other C libraries have no heaps to share"
+)
+@pytest.mark.parametrize("share", [True, False])
+def test_threads_share_heaps_where_they_are_asked_to(share):
+    told = subprocess.run(
+        [sys.executable, "-c", HEAPS.replace("{share}", str(share))],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONMALLOC": "malloc"},
+    ).stdout
+    assert (told.count("<heap nr=") <= 2) is share

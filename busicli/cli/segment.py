@@ -203,6 +203,7 @@ def segment_dir(
     from busicli.cli.progress import is_quiet
     from busicli.cli.segmented import Shown, show
     from busicli.cli.signals import noted_signals
+    from busicli.parallel import share_heaps
     from busicli.parallel import workers as default_workers
     from busicli.parts import parsed_part
     from busicli.report.wording import counted
@@ -236,6 +237,7 @@ def segment_dir(
     if dry_run:
         _dry_run(request, progress, as_json=as_json)
         return
+    share_heaps()
     with noted_signals() as stop_status:
         shown = Shown(progress, as_json)
         try:
