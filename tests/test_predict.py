@@ -53,19 +53,7 @@ def test_the_shipped_graph_answers_as_its_network(shipped, maps):
     found, expected = maps
     assert found.shape == expected.shape
     assert found.dtype == np.float32
-    alike = agreement(found, expected, shipped[1].postprocess)
-    # one phantom is so faint that rounding to bfloat16 moves its outline: real scans, on which the
-    # card was filled in, are the measure of the rule by which that precision is taken
-    assert alike["mean"] >= 0.998
-    assert alike["least"] >= 0.97
-    assert all(is_alike(of_real) for of_real in shipped[1].graph.values())
-
-
-def test_the_shipped_graph_in_float32_answers_as_its_network(shipped, images, maps):
-    graph, _ = choose_engine(EngineRequest(precision="float32", mirror=False), *shipped)
-    found = graph.probabilities(images)
-    assert is_alike(agreement(found, maps[1], shipped[1].postprocess))
-    np.testing.assert_allclose(found, maps[1], atol=0.01)
+    assert is_alike(agreement(found, expected, shipped[1].postprocess))
 
 
 def test_the_shipped_weights_mirror_scans_unless_told_otherwise(shipped, images, maps):
