@@ -25,22 +25,23 @@ from busicli.predict.graph import (
     CONSTANTS,
     GRAPH,
     export_graph,
-    has_bfloat16,
     have_openvino,
     is_alike,
     open_graph,
+    precisions,
 )
 from busicli.process import last_line, run_python
-from busicli.settings import PostprocessSettings, Precision
+from busicli.settings import PostprocessSettings
 from busicli.weights import load_model, read_card, write_files
 
 if TYPE_CHECKING:
     import keras
 
 CONVERTED = "tensorflow"
-COMPARED = 64
-"""Scans on which an exported graph is compared with its network."""
-PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
+COMPARED = 2000
+"""Scans on which an exported graph is compared with its network, at most."""
+CHUNK = 64
+"""Scans whose maps are held at a time."""
 
 
 def add_graph(weights: Path, scans: PreparedScans, plugins: Sequence[Path] = ()) -> str:
@@ -61,23 +62,33 @@ def add_graph(weights: Path, scans: PreparedScans, plugins: Sequence[Path] = ())
             f"No graph was exported ({type(error).__name__}: {first_line}): these weights run on "
             "Keras, which is slower."
         )
-    some = np.stack([scans.images[row] for row in range(len(scans.images))[:COMPARED]])
-    reference = KerasEngine(model).probabilities(some)
     try:
-        found: dict[str, dict[str, float]] = {
-            precision: agreement(
-                open_graph(files, precision=precision).probabilities(some),
-                reference,
-                card.postprocess,
-            )
-            for precision in (PRECISIONS if has_bfloat16() else PRECISIONS[:1])
-        }
+        found = _compared(files, KerasEngine(model), scans, card.postprocess)
     except (InputError, RuntimeError) as error:  # ours, the engine's
         return f"No graph was kept: {error}"
     if not is_alike(found["float32"]):
         return f"No graph was exported: its masks are not those of the network: {found['float32']}."
     write_files(weights, replace(card, graph=found), files)
     return ""
+
+
+def _compared(
+    files: Mapping[str, bytes],
+    network: KerasEngine,
+    scans: PreparedScans,
+    settings: PostprocessSettings,
+) -> dict[str, dict[str, float]]:
+    """By precision, how alike the masks of a graph are to those of its network."""
+    engines = {precision: open_graph(files, precision=precision) for precision in precisions()}
+    alike: dict[str, list[NDArray[np.float64]]] = {precision: [] for precision in engines}
+    every = -(-len(scans.images) // COMPARED)
+    rows = range(0, len(scans.images), every)
+    for start in range(0, len(rows), CHUNK):
+        some = np.stack([scans.images[row] for row in rows[start : start + CHUNK]])
+        reference = network.probabilities(some)
+        for precision, engine in engines.items():
+            alike[precision].append(_alike(engine.probabilities(some), reference, settings))
+    return {precision: _summary(np.concatenate(parts)) for precision, parts in alike.items()}
 
 
 def agreement(
@@ -87,9 +98,19 @@ def agreement(
 
     Two empty masks are alike.
     """
+    return _summary(_alike(maps, reference, settings))
+
+
+def _alike(
+    maps: NDArray[np.float32], reference: NDArray[np.float32], settings: PostprocessSettings
+) -> NDArray[np.float64]:
+    """Dice of each pair of masks."""
     pairs = zip(maps, reference, strict=True)
-    alike = np.array([dice(lesion_mask(a, settings), lesion_mask(b, settings)) for a, b in pairs])
-    alike = np.nan_to_num(alike, nan=1.0)
+    found = [dice(lesion_mask(a, settings), lesion_mask(b, settings)) for a, b in pairs]
+    return np.nan_to_num(np.array(found, np.float64), nan=1.0)
+
+
+def _summary(alike: NDArray[np.float64]) -> dict[str, float]:
     return {"scans": len(alike), "mean": float(alike.mean()), "least": float(alike.min())}
 
 

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from busicli.predict import operations
+from busicli.predict.graph import precisions
 from busicli.registry import find
 from busicli.weights import build_model, locate, read_card
 from tests.benchmarks.commands import preparing, spent, start_up
@@ -71,12 +72,13 @@ def measure(dataset: Path, scratch: Path, *, memory: bool) -> dict[str, object]:
     habit_all = habit["begin_s"] + habit["scan_s"] * len(scans)
     for kind, job in done.items():
         precision = kind.removesuffix(" with page")
-        network = stages[f"network {precision}"]
         figures |= {f"job {kind}, {name}": value for name, value in job.items()}
         figures[f"job {kind} against the habit"] = habit_all / job["wall_s"]
-        figures[f"network {precision}, share of peak"] = CORES * work / network / peaks[precision]
-        busy = (at_ends + network) * len(scans)
+        busy = (at_ends + stages[f"network {precision}"]) * len(scans)
         figures[f"job {kind}, share of cores"] = busy / (CORES * job["wall_s"])
+    for precision in precisions():
+        share = CORES * work / stages[f"network {precision}"] / peaks[precision]
+        figures[f"network {precision}, share of peak"] = share
     figures |= prepared | kept
     figures["training step, share of peak"] = step_gflops(card.architecture) / peaks["bfloat16"]
     return figures

@@ -15,10 +15,12 @@ from busicli.outline import outline
 from busicli.parallel import in_order
 from busicli.postprocess import lesion_mask
 from busicli.predict import Engine, EngineRequest, choose_engine
+from busicli.predict.engines import averaged_with_mirror
+from busicli.predict.graph import open_graph, precisions
 from busicli.preprocess import native_probability, network_image
 from busicli.registry import find
 from busicli.settings import Precision
-from busicli.weights import build_model, locate, read_card
+from busicli.weights import build_model, locate, read_card, read_checked
 from tests.benchmarks.commands import spent
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ def jobs(folder: Path, count: int, scratch: Path) -> dict[str, dict[str, float]]
     masks, overlays and tables alone, once with its page and the small pictures on it.
     """
     found = {}
-    for precision, page in product(precisions(), (False, True)):
+    for precision, page in product(_allowed(), (False, True)):
         name = f"{precision} with page" if page else precision
         options = ("--precision", precision, "--report" if page else "--no-report")
         cost = spent(["segment-dir", folder, scratch / f"job {name}", *options])
@@ -76,7 +78,7 @@ def jobs(folder: Path, count: int, scratch: Path) -> dict[str, dict[str, float]]
     return found
 
 
-def precisions() -> tuple[Precision, ...]:
+def _allowed() -> tuple[Precision, ...]:
     """float32, and what `auto` takes here if that is another."""
     folder, pinned = locate(WEIGHTS)
     engine, _ = choose_engine(EngineRequest(), folder, read_card(folder, pinned_sha256=pinned))
@@ -105,10 +107,10 @@ def parts(scans: Sequence[Path]) -> dict[str, float]:
     frames = timed("decode", lambda bytes_: next(iter(decode_frames(bytes_))), data)
     inputs = np.stack(timed("prepare", lambda f: network_image(f, card.preprocess), frames))
     maps = None
-    for precision in precisions():
-        request = EngineRequest(name="openvino", precision=precision, streams=CORES)
-        engine, _ = choose_engine(request, folder, card)
-        one = partial(_one_map, engine, inputs)
+    graph = {part: read_checked(folder, card, part) for part in card.files}
+    for precision in precisions():  # also where no job may
+        plain = open_graph(graph, precision=precision, streams=CORES)
+        one = partial(_one_map, averaged_with_mirror(plain, card.mirror), inputs)
         list(in_order(one, range(8), jobs=CORES))
         started = time.perf_counter()
         maps = list(in_order(one, range(len(inputs)), jobs=CORES))
