@@ -9,7 +9,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -59,10 +59,9 @@ def whole_text(path: Path) -> Iterator[IO[str]]:
 
 @contextmanager
 def _whole(path: Path) -> Iterator[IO[bytes]]:
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".busicli-{secrets.token_hex(8)}.tmp")
     try:
-        with temporary.open("xb") as file:
+        with _opened_below(temporary) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -70,6 +69,16 @@ def _whole(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _opened_below(path: Path) -> IO[bytes]:
+    """A new file, with its folders; another process may just be removing those, being empty."""
+    for _ in range(3):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            return path.open("xb")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("xb")
 
 
 def remove_leftovers(folder: Path) -> None:

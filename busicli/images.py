@@ -161,10 +161,15 @@ def _opened(data: bytes) -> Pillow.Image:
         raise NotAPictureError("is no picture; PNG, JPEG, BMP or TIFF is needed.") from error
 
 
+NO_MEMORY = "needs more memory than is free; have fewer --jobs, or a smaller --max-pixels."
+
+
 @contextmanager
 def _decoding() -> Iterator[None]:
     try:
         yield
+    except MemoryError as error:
+        raise InputError(NO_MEMORY) from error
     except Exception as error:  # decoders raise whatever they like on damaged bytes
         raise InputError("is damaged or cut short; copy it anew from its source.") from error
 

@@ -10,7 +10,8 @@ from busicli.records import Lesion, LesionMm, Region, Scale
 def in_millimetres(lesion: Lesion, scale: Scale) -> LesionMm | None:
     """The lesion's lengths and area; None where it does not lie within a region of one spacing.
 
-    Regions that overlap with different spacings leave no certain millimetre, so none is given.
+    A region of another spacing that reaches into its box leaves no certain millimetre, so none is
+    given; nor is a depth where any other region does.
 
     >>> square = Lesion(lesion=1, area_px=9, bbox=(10, 4, 13, 7), centroid=(11.0, 5.0),
     ...     long_axis_px=12**0.5, short_axis_px=12**0.5, orientation_deg=0.0, circularity=1.0,
@@ -23,14 +24,15 @@ def in_millimetres(lesion: Lesion, scale: Scale) -> LesionMm | None:
     (1.5, 0.75, 0.5, 1.0)
     """
     around = [region for region in scale.regions if _holds(region, lesion)]
-    if not around or any(region.spacing != around[0].spacing for region in around):
+    touched = [region for region in scale.regions if _meets(region, lesion)]
+    if not around or any(region.spacing != around[0].spacing for region in touched):
         return None
     region = around[0]
     row_mm, column_mm = region.spacing.row_mm, region.spacing.column_mm
     long_axis, short_axis = _axes_mm(lesion, row_mm, column_mm)
     top, left, bottom, right = lesion.bbox
     width, height = (right - left) * column_mm, (bottom - top) * row_mm
-    skin_known = region.begins_at_skin and len(around) == 1
+    skin_known = region.begins_at_skin and len(touched) == 1
     return LesionMm(
         long_axis_mm=long_axis,
         short_axis_mm=short_axis,
@@ -47,6 +49,12 @@ def _holds(region: Region, lesion: Lesion) -> bool:
     first_row, first_column, last_row, last_column = region.box
     inside = first_row <= top and bottom <= last_row
     return inside and first_column <= left and right <= last_column
+
+
+def _meets(region: Region, lesion: Lesion) -> bool:
+    top, left, bottom, right = lesion.bbox
+    first_row, first_column, last_row, last_column = region.box
+    return first_row < bottom and top < last_row and first_column < right and left < last_column
 
 
 def _axes_mm(lesion: Lesion, row_mm: float, column_mm: float) -> tuple[float, float]:

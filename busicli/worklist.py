@@ -13,6 +13,7 @@ from busicli.names import written_name
 
 MASK = "a mask beside its scan"
 """Why most files that are no scan are skipped."""
+RESULT = "a result of busicli"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +89,7 @@ def from_list(paths: Iterable[Path]) -> list[Work]:
     """The listed files in their order; one listed twice counts once.
 
     A path keeps its place below the current folder, any other its absolute one, without the root.
+    Results of a run, which a search of the folder around them finds, are skipped.
     """
     here = Path.cwd()
     found: dict[Path, Work] = {}
@@ -97,7 +99,8 @@ def from_list(paths: Iterable[Path]) -> list[Work]:
         relative = PurePosixPath(below)
         stem = scan_stem_of_mask(path)
         siblings = {stem} if stem and _has_scan(path, stem) else set()
-        found.setdefault(whole, Work(path=path, relative=relative, skip=_skip(path, siblings)))
+        skip = _skip(path, siblings) or (RESULT if Layout.is_within_results(whole) else "")
+        found.setdefault(whole, Work(path=path, relative=relative, skip=skip))
     return list(_with_clashes(found.values()))
 
 

@@ -491,3 +491,11 @@ def test_help_names_the_ways_to_score(call):
     assert ended.status == 0
     for option in ("--predictions", "--reference", "--compare", "--scans"):
         assert option in ended.out
+
+
+def test_a_prediction_that_is_a_pipe_is_no_mask_and_holds_nothing_up(score, tmp_path):
+    put(tmp_path / "ref" / "a.png", TRUE)
+    (tmp_path / "pred").mkdir()
+    os.mkfifo(tmp_path / "pred" / "a.png")
+    _, _, found = score()
+    assert float(found["a"]["dice"]) == 0

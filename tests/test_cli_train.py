@@ -146,6 +146,17 @@ def test_resume_goes_on_with_the_newest_run_and_a_finished_one_stays_as_it_is(
     assert "epoch" not in ended.err  # no epoch was left to do
 
 
+def test_a_settings_file_changes_no_run_that_goes_on(study, call, tmp_path):
+    (tmp_path / "busicli.toml").write_text(
+        '[train]\nepochs = 60\nmodel = "unet"\nsetting = ["dice_weight=2"]\n'
+    )
+    options = ("--resume", "--data", study.data, "--runs", study.folder / "runs")
+    ended = call("train", *options)
+    assert (ended.status, "another" in ended.err) == (0, False)
+    refused = call("train", *options, "--setting", "dice_weight=2")
+    assert (refused.status, "dice_weight" in refused.err) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("changed", "named"),
     [

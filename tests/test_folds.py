@@ -124,6 +124,33 @@ def test_resume_with_other_settings_is_refused_though_the_folds_are_finished(
     assert tree(folder / "runs") == before
 
 
+def test_resume_is_refused_where_other_scans_would_be_held_out(
+    crossed, prepared, call, training, tmp_path
+):
+    data = shutil.copytree(prepared.data, tmp_path / "data")
+    table = data / "cases.csv"
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:  # pictures, masks and splits stay, and so does the fingerprint
+        row["group"] = rows[0]["group"] if row["class"] == "benign" else row["group"]
+    with table.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    assert open_data(data).fingerprint == open_data(prepared.data).fingerprint
+    options = ("--folds", 2, "--name", "cv", "--resume", "--runs", crossed[0] / "runs")
+    ended = call("train", *options, "--data", data, *training)
+    assert (ended.status, "another folds" in ended.err) == (1, True)
+
+
+def test_a_run_on_a_cluster_is_gone_on_with_only_where_that_is_asked_for(
+    crossed, prepared, call, training
+):
+    given = ("--folds", 2, "--name", "cv", "--runs", crossed[0] / "runs", "--data", prepared.data)
+    ended = call("train", *given, *training, "--cluster", "tcp://127.0.0.1:9")
+    assert (ended.status, "or go on with it by --resume" in ended.err) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [

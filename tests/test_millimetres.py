@@ -110,6 +110,15 @@ def test_overlapping_regions_that_disagree_leave_nothing():
     assert found.depth_mm is None  # which top?
 
 
+def test_a_region_that_reaches_into_the_lesion_is_heard_too():
+    left = calibrated(0.1, 0.1, 0, 0, 120, 100)
+    lesion = box(10, 40, 30, 80)
+    assert measured(lesion, left, calibrated(0.2, 0.2, 0, 50, 120, 160)) is None
+    assert measured(lesion, left, calibrated(0.1, 0.1, 0, 50, 120, 160)).depth_mm is None
+    beside = measured(lesion, left, calibrated(0.2, 0.2, 0, 80, 120, 160))
+    assert (beside.width_mm, beside.depth_mm) == pytest.approx((4.0, 1.0))
+
+
 def test_a_region_of_tissue_gives_its_spacing():
     found = scale_of(region((10, 20, 99, 149), 0.02, 0.01))
     assert found.origin == "ultrasound regions of the file"

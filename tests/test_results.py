@@ -1,12 +1,16 @@
 import csv
+import heapq
 import io
 import json
 import math
+import os
+import resource
 import signal
 import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import asdict, fields
+from operator import itemgetter
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -16,11 +20,13 @@ from busicli.layout import Layout, picture_path
 from busicli.measure import lesions
 from busicli.names import safe_cell
 from busicli.records import ImageScore, LesionMm
-from busicli.results.journal import open_journal
+from busicli.results.journal import DEATHS, DIED, open_journal
 from busicli.results.scores import by, per_image_csv, size_class, summarise, trust
+from busicli.results.shares import PartRecord, part_rows, write_part
 from busicli.results.tables import LESION_COLUMNS, write_tables
 
 NAN = float("nan")
+RECORD = PartRecord(settings={}, listing="", counts={}, next="", start="", end="")
 
 
 def row(scan: str, **values) -> dict:
@@ -73,6 +79,50 @@ def test_a_scan_that_was_begun_and_left_no_row_was_under_way_at_a_death(tmp_path
         journal.begin(["b"])
     with open_journal(path, "key") as journal:  # left in good order, if not done
         assert not journal.any_deaths()
+
+
+def test_a_scan_that_was_given_up_is_tried_again_and_given_up_by_one_more_death(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    given_up = {"scan": "a", "status": "failed", "reason": DIED}
+    written(path, given_up)
+    with open_journal(path, "key") as journal:
+        assert journal.deaths("a") == DEATHS - 1
+        journal.begin(["a"])
+        as_killed = path.read_bytes()
+    path.write_bytes(as_killed)
+    with open_journal(path, "key") as journal:
+        assert journal.deaths("a") == DEATHS
+        journal.append(given_up)
+    with open_journal(path, "key") as journal:
+        assert journal.deaths("a") == DEATHS - 1
+        journal.append(row("a"))
+    with open_journal(path, "key") as journal:
+        assert journal.deaths("a") == 0
+
+
+@pytest.mark.parametrize("under_way", ["begin", "send"])
+def test_what_was_under_way_may_have_been_written(tmp_path, under_way):
+    path = tmp_path / "journal.jsonl"
+    with open_journal(path, "key") as journal:
+        getattr(journal, under_way)(["a"])
+    with open_journal(path, "key") as journal:
+        assert [journal.has_results(name) for name in "ab"] == [True, False]
+        assert journal.deaths("a") == 0
+
+
+def test_more_parts_are_merged_than_files_may_be_open(tmp_path):
+    for number in range(60):
+        rows = ({"at": at, "scan": f"{at}" * 1000} for at in range(number, 6000, 60))
+        write_part(tmp_path / str(number), RECORD, rows)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    few = len(os.listdir("/proc/self/fd")) + 10  # noqa: PTH208
+    resource.setrlimit(resource.RLIMIT_NOFILE, (few, hard))
+    try:
+        every = map(part_rows, (tmp_path / str(number) for number in range(60)))
+        found = [row["at"] for row in heapq.merge(*every, key=itemgetter("at"))]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert found == list(range(6000))
 
 
 @pytest.mark.parametrize(("error", "deaths"), [(MemoryError, 1), (RuntimeError, 1), (OSError, 0)])

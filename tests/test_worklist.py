@@ -170,6 +170,18 @@ def test_a_listed_mask_is_skipped_where_its_scan_is_there(tmp_path, monkeypatch)
     assert skipped(works) == ["a_mask.png"]  # the scan need not be listed
 
 
+def test_listed_results_of_a_run_are_skipped(tmp_path, monkeypatch):
+    # `find . -name '*.png' | busicli segment-dir - out` finds last night's masks too.
+    monkeypatch.chdir(tmp_path)
+    results = ("masks/a.png", "overlays/ward/a.png", "thumbnails/a.png.jpg")
+    for name in ("a.png", "out/of-mine.png", "masks/a.png", *(f"out/{name}" for name in results)):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "out" / ".busicli").mkdir()
+    works = from_list(path.relative_to(tmp_path) for path in sorted(tmp_path.rglob("*.*g")))
+    assert skipped(works) == [f"out/{name}" for name in results]
+
+
 def test_an_empty_list_holds_no_work():
     assert from_list([]) == []
 

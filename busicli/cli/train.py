@@ -156,7 +156,9 @@ def train(
     run = name or _run_name(runs, model, resume, folds)
     begun = begun_with(runs / run) if resume else None
     sources = {name: context.get_parameter_source(name) for name in context.params}
-    given = {name for name, source in sources.items() if source and source.name != "DEFAULT"}
+    # a run goes on with its own settings: those of a settings file are for new ones
+    others = ("DEFAULT", "DEFAULT_MAP") if begun else ("DEFAULT",)
+    given = {name for name, source in sources.items() if source and source.name not in others}
     values: dict[str, Any] = {
         "epochs": epochs,
         "batch_size": batch_size,
@@ -168,17 +170,18 @@ def train(
     settings = TrainSettings.from_dict(begun["settings"]) if begun else TrainSettings()
     try:
         settings = settings.changed({n: value for n, value in values.items() if n in given})
-        settings = settings.changed(dict(map(key_value, setting or ())))
+        if setting and "setting" in given:
+            settings = settings.changed(dict(map(key_value, setting)))
     except InputError as error:  # here they come from the command line alone
         raise UsageError(str(error)) from error
     options = dict(map(key_value, option or ()))
     if begun:  # what is not said again stays as it was
         model = model if "model" in given else begun["model"]["name"]
-        options = options if option else begun["model"]["options"]
+        options = options if "option" in given else begun["model"]["options"]
         init = init if "init" in given else begun["model"]["init"]
         asked = begun.get("asked", {})  # older runs do not say
         on = on if "on" in given else asked.get("on", on)
-        from_ = from_ if from_ else asked.get("from", from_)
+        from_ = from_ if "from_" in given else asked.get("from", from_)
     _check(on, folds, fold)
     if chosen_by is not None and on != "all":
         raise UsageError(

@@ -118,7 +118,7 @@ class PreparedData:
         try:
             images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
             masks = np.load(folder / "masks.npy", mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise _unusable(folder) from error
         if not len(cases) == len(images) == len(masks):
             raise _unusable(folder)
@@ -190,11 +190,17 @@ def read_splits(table: Path) -> dict[str, Split]:
     try:
         with table.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
-        return {row["pixels_sha256"]: SPLITS[SPLITS.index(row["split"])] for row in rows}
+        pairs = {(row["pixels_sha256"], SPLITS[SPLITS.index(row["split"])]) for row in rows}
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"{table} is no table with the columns pixels_sha256 and split; give a cases.csv."
         ) from error
+    if len(pairs) > len({pixels for pixels, _ in pairs}):
+        raise InputError(
+            f"{table} has identical scans in different splits, which cannot be taken over: "
+            "give each picture one split."
+        )
+    return dict(pairs)
 
 
 class ArrayFile:

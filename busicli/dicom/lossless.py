@@ -5,6 +5,7 @@ switched, the second is under a licence that few can ship. Pillow's libjpeg-turb
 """
 
 import io
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from PIL import Image as Pillow
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from pydicom.pixels.decoders.base import DecodeRunner
 
 NAME = "busicli"
+_registering = Lock()
 DECODER_DEPENDENCIES = {
     "1.2.840.10008.1.2.4.57": ("pillow>=11",),
     "1.2.840.10008.1.2.4.70": ("pillow>=11",),
@@ -23,10 +25,11 @@ def register() -> None:
     """Make the decoder known to pydicom; a second time changes nothing."""
     from pydicom.pixels.decoders.base import get_decoder
 
-    for syntax in DECODER_DEPENDENCIES:
-        decoder = get_decoder(syntax)
-        if NAME not in decoder.available_plugins:
-            decoder.add_plugin(NAME, (__name__, "decode_frame"))
+    with _registering:  # pydicom takes no care of threads here
+        for syntax in DECODER_DEPENDENCIES:
+            decoder = get_decoder(syntax)
+            if NAME not in decoder.available_plugins:
+                decoder.add_plugin(NAME, (__name__, "decode_frame"))
 
 
 def is_available(syntax: str) -> bool:

@@ -18,7 +18,7 @@ from busicli.dicom.codestream import picture_size
 from busicli.dicom.regions import Box, boxes_of, scale_of
 from busicli.errors import InputError
 from busicli.grey import as_rgb
-from busicli.images import check_pixels
+from busicli.images import NO_MEMORY, check_pixels
 from busicli.records import Image, Scale
 
 if TYPE_CHECKING:
@@ -272,6 +272,8 @@ def reading() -> Iterator[None]:
         yield
     except InputError:
         raise
+    except MemoryError:
+        raise InputError(NO_MEMORY) from None
     except Exception as error:
         raise InputError(_UNREADABLE) from RuntimeError(type(error).__name__)
 

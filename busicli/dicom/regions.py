@@ -47,12 +47,14 @@ def scale_of(header: "Dataset") -> Scale:
 
 def boxes_of(header: "Dataset") -> tuple[Box, ...]:
     """Where ultrasound is, by the header: every region of it, tissue or curve; none where one of
-    them reaches out of the picture. What a scanner writes of a patient stands beside them.
+    them reaches out of the picture, or is all of it. What a scanner writes of a patient stands
+    beside them: one that is all of it would let that pass for ultrasound.
     """
     boxes = [_box(item) for item in header.get("SequenceOfUltrasoundRegions") or []]
     size = int(header.Rows), int(header.Columns)
     whole = tuple(box for box in boxes if box and _is_inside(box, size))
-    return whole if len(whole) == len(boxes) else ()
+    told = len(whole) == len(boxes) and (0, 0, *size) not in whole
+    return whole if told else ()
 
 
 def _box(item: "Dataset") -> Box | None:

@@ -25,6 +25,14 @@ Place = tuple[int, int]
 """Where a row stands in the journal: its first byte and its bytes."""
 
 
+DEATHS = 3
+"""Processes that may die at a scan, all but the first with nothing beside it, before it is given
+up: one that crashes a decoder or takes all memory would else end every night's job. Given up, it is
+tried again alone, and one more death is enough.
+"""
+DIED = "the program died each time at it: too little memory, or a fault of a library"
+
+
 @dataclass(frozen=True, slots=True)
 class _Earlier:
     """What earlier runs left."""
@@ -34,7 +42,9 @@ class _Earlier:
     deaths: Counter[str] = field(default_factory=Counter)
     """How often a scan was begun since, and left no row."""
     made: set[str] = field(default_factory=set)
-    """Scans that a run with another key has made results of, or begun."""
+    """Scans that a run with another key has made results of, or begun; of this key, those that were
+    under way and may have been written when it ended.
+    """
 
 
 class Journal:
@@ -65,7 +75,7 @@ class Journal:
         return self._earlier.deaths[scan]
 
     def any_deaths(self) -> bool:
-        """Whether the process before this one died at work."""
+        """Whether there is a scan that the last process at it died at."""
         return bool(self._earlier.deaths)
 
     def begin(self, scans: Iterable[str]) -> None:
@@ -75,6 +85,12 @@ class Journal:
             self._begun.update(begun)
             for scan in begun:
                 self._write({"begun": scan})
+
+    def send(self, scans: Iterable[str]) -> None:
+        """Note that other processes may write results of scans, whatever becomes of this one."""
+        with self._lock:
+            for scan in scans:
+                self._write({"made": scan})
 
     def leave(self) -> None:
         """Note that nothing is under way any more, though not all of it was done."""
@@ -160,10 +176,13 @@ def _earlier(path: Path, key: str) -> _Earlier | None:
             if isinstance(row, dict) and "scan" in row:
                 found.places[row["scan"]] = start, len(line)
                 found.deaths.pop(row["scan"], None)
+                if row.get("reason") == DIED:
+                    found.deaths[row["scan"]] = DEATHS - 1
             elif isinstance(row, dict) and "begun" in row:
                 found.deaths[row["begun"]] += 1
             elif isinstance(row, dict) and "left" in row:
                 found.deaths.pop(row["left"], None)
+                found.made.add(row["left"])
             elif isinstance(row, dict) and "made" in row:
                 found.made.add(row["made"])
             start += len(line)

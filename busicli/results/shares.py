@@ -18,6 +18,7 @@ from busicli.files import whole_text, write_json, write_whole
 from busicli.parts import Part
 
 Row = dict[str, Any]
+_READ_BYTES = 65536
 _SECONDS = 60.0
 """How long another part may take to write down how many there are."""
 
@@ -99,6 +100,17 @@ def read_part(folder: Path) -> PartRecord | None:
 
 
 def part_rows(folder: Path) -> Iterator[Row]:
-    """A part's rows in order, each with its place `at`, read one by one."""
-    with (folder / "rows.jsonl").open("rb") as file:
-        yield from map(json.loads, file)
+    """A part's rows in order, each with its place `at`, a few in memory.
+
+    The file is opened for those few alone: more parts may be read side by side than a process may
+    hold files open.
+    """
+    start = 0
+    while True:
+        with (folder / "rows.jsonl").open("rb") as file:
+            file.seek(start)
+            lines = file.readlines(_READ_BYTES)  # whole lines, one at least
+            start = file.tell()
+        if not lines:
+            return
+        yield from map(json.loads, lines)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from busicli.dataset.store import PreparedData, PreparedScans, open_data
-from busicli.files import folder_lock, sha256_file
+from busicli.files import folder_lock, sha256_bytes, sha256_file
 from busicli.framework import load_keras, share_among_devices
 from busicli.registry import find
 from busicli.results.choices import CHOICES, read_choices
@@ -152,6 +152,11 @@ def _notes(
     return "\n".join(filter(None, (graph, seen)))
 
 
+def _folds_sha256(request: FitRequest, data: PreparedData) -> str | None:
+    """Which scans are held out: the data's fingerprint knows nothing of groups and classes."""
+    return sha256_bytes(data.folds(request.fold[1]).tobytes()) if request.fold else None
+
+
 def _record(request: FitRequest, data: PreparedData) -> dict[str, Any]:
     record = {
         "asked": {"on": request.on, "from": list(request.datasets)},
@@ -166,6 +171,7 @@ def _record(request: FitRequest, data: PreparedData) -> dict[str, Any]:
             "fingerprint": data.fingerprint,
             "datasets": data.info["datasets"],
             "trained_on": trained_on(request),
+            "folds": _folds_sha256(request, data),
         },
     }
     document: dict[str, Any] = json.loads(json.dumps(record))  # tuples become lists, as when read

@@ -84,7 +84,10 @@ def left_out(scan: DicomScan | None, frames: int, steps: DicomSteps) -> str:
     if frames > 1 and "seg" in steps.kinds:
         why.append("a cine has no segmentation object")
     if "sc" in steps.kinds and not _may_capture(scan, steps):
-        why.append("a capture may show whose scan it is, for no ultrasound region is described")
+        why.append(
+            "a capture may show whose scan it is, for no ultrasound region is described, or "
+            "one that is all of the picture"
+        )
     return "; ".join(why)
 
 

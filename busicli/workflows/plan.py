@@ -5,19 +5,12 @@ from collections.abc import Callable, Iterable, Iterator
 from busicli.layout import Layout
 from busicli.names import written_name
 from busicli.parallel import in_order
-from busicli.results.journal import Journal, look_into_journal
+from busicli.results.journal import DEATHS, DIED, Journal, look_into_journal
 from busicli.results.shares import part_folder
 from busicli.workflows.one_scan import Opened, open_scan
 from busicli.workflows.out_folder import check_out
 from busicli.workflows.scan_worker import ScanWorker, scan_worker
-from busicli.workflows.segment import (
-    DEATHS,
-    DIED,
-    JOURNAL,
-    journal_key,
-    no_scan,
-    works_of,
-)
+from busicli.workflows.segment import JOURNAL, journal_key, no_scan, works_of
 from busicli.workflows.segment_request import SegmentRequest
 from busicli.worklist import Work
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from busicli.train.history import Row
 
 RUN = "run.json"
+_LATER = ("chosen_by", "folds")
+"""What a record may lack: scores made in the meantime; older records do not tell the folds."""
 CURVES = {
     "loss": ("Loss (1 - Dice_coef)", "Loss"),
     "accuracy": ("Accuracy", "Accuracy"),
@@ -33,9 +36,10 @@ def newest_run(
     for path in runs.glob(f"{run}/{RUN}"):
         if not (path.parent / holding).is_file():
             continue
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if fingerprint in (None, record["data"]["fingerprint"]):
-            found.append((record["started"], path.parent))
+        with suppress(ValueError, KeyError, TypeError):  # segment-dir writes a run.json too
+            record = json.loads(path.read_text(encoding="utf-8"))
+            if fingerprint in (None, record["data"]["fingerprint"]):
+                found.append((record["started"], path.parent))
     return max(found)[1] if found else None
 
 
@@ -49,9 +53,7 @@ def check_run(folder: Path, now: Mapping[str, Any], *, resume: bool) -> None:
     record = folder / RUN
     if not resume:
         if folder.exists() and any(p.name != ".lock" for p in folder.iterdir()):
-            raise InputError(
-                f"the run {folder} exists; give another --name, or go on with it by --resume."
-            )
+            raise run_exists(folder)
         return
     if not record.is_file():
         raise InputError(f"there is no run {folder} to go on with; leave out --resume.")
@@ -63,13 +65,20 @@ def check_run(folder: Path, now: Mapping[str, Any], *, resume: bool) -> None:
         for part in ("settings", "data", "model")
         for key in now[part]
         if now[part][key] != before[part].get(key)
-        and not (key == "chosen_by" and before[part].get(key) is None)  # scored in the meantime
+        and not (key in _LATER and before[part].get(key) is None)
     )
     if different:
         raise InputError(
             f"the run {folder} was begun with another {', '.join(different)}; "
             "go on with the same, or start a new run under another --name."
         )
+
+
+def run_exists(folder: Path) -> InputError:
+    """What to raise where a run is not to be gone on with."""
+    return InputError(
+        f"the run {folder} exists; give another --name, or go on with it by --resume."
+    )
 
 
 def begun_with(folder: Path) -> dict[str, Any] | None:

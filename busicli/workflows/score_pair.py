@@ -9,7 +9,7 @@ import numpy as np
 
 from busicli.dataset.references import Reference
 from busicli.errors import InputError
-from busicli.images import decode_scan
+from busicli.images import decode_scan, read_scan
 from busicli.mask_file import find_mask
 from busicli.metrics import image_score, pixel_counts
 from busicli.names import written_name
@@ -146,7 +146,7 @@ def scan_in(file: Path | None) -> Background:
 
 def _read(path: Path, decode: Callable[[bytes], T]) -> T:
     try:
-        return decode(path.read_bytes())
+        return decode(read_scan(path))
     except OSError as error:
         raise InputError(f"{written_name(path.name)} cannot be read: {error.strerror}.") from error
     except InputError as error:

@@ -17,7 +17,7 @@ from busicli.files import remove_leftovers, sha256_bytes
 from busicli.layout import Layout
 from busicli.names import written_name
 from busicli.parallel import in_order
-from busicli.results.journal import Journal, Place, Row, open_journal
+from busicli.results.journal import DEATHS, DIED, Journal, Place, Row, open_journal
 from busicli.results.shares import PartRecord, part_folder, write_part
 from busicli.results.tables import manifest_row
 from busicli.weights import locate
@@ -32,11 +32,6 @@ JOURNAL = "journal.jsonl"
 NO_SCAN, SOME_FAILED = 1, 3
 STATUSES = ("ok", "failed", "skipped")
 LISTED_FAILURES = 10
-DEATHS = 3
-"""Processes that may die at a scan, all but the first with nothing beside it, before it is given
-up: one that crashes a decoder or takes all memory would else end every night's job.
-"""
-DIED = "the program died each time at it: too little memory, or a fault of a library"
 
 
 def segment(request: SegmentRequest, listeners: Listeners) -> SegmentOutcome:
@@ -145,6 +140,11 @@ class _Run:
             found = [journal.earlier(written_name(work.relative)) for work in works]
             return [journal.read(place) if place else None for place in found]
 
+        def sent(works: Sequence[Work]) -> tuple[Sequence[Work], list[Row | None]]:
+            rows = earlier(works)
+            journal.send(_to_do(works, rows))
+            return works, rows
+
         def here(works: Sequence[Work]) -> list[Row]:
             stopped = listeners.stop_status()
             return [] if stopped else self._rows(works, earlier(works), journal)
@@ -153,7 +153,7 @@ class _Run:
         few = task_size(len(works)) if self.request.cluster else self.worker.engine.batch
         parts = takewhile(goes_on, _parts(works, few))
         if self.request.cluster:
-            tasks = ((some, earlier(some)) for some in parts)
+            tasks = (sent(some) for some in parts)
             done = rows_on_cluster(self.request, self.worker, tasks, listeners.stop_status)
         else:
             first = _suspicious(works, journal)
@@ -178,11 +178,7 @@ class _Run:
             for name, work, row in zip(names, works, earlier, strict=True)
             if journal.deaths(name) < DEATHS
         ]
-        journal.begin(
-            written_name(work.relative)
-            for work, row in tried
-            if not (work.not_done or (row and row["status"] == "ok"))
-        )
+        journal.begin(_to_do(*zip(*tried, strict=True)) if tried else ())
         made = iter(
             self.worker.rows(
                 [work for work, _ in tried],
@@ -239,7 +235,7 @@ class _Run:
         self.counts["for review"] += bool(row.get("review"))
         if row["status"] == "failed" and len(self.failed) < LISTED_FAILURES:
             self.failed.append(manifest_row(row))
-        unfinished = journal.has_begun(row["scan"])
+        unfinished = journal.has_begun(row["scan"]) or journal.deaths(row["scan"])
         return place if kept and place and not unfinished else journal.append(row)
 
     def _status(self, stopped: int) -> int:
@@ -297,6 +293,13 @@ def _suspicious(works: Sequence[Work], journal: Journal) -> int:
         return 0
     names = enumerate((written_name(work.relative) for work in works), start=1)
     return max((number for number, name in names if journal.deaths(name)), default=0)
+
+
+def _to_do(works: Iterable[Work], earlier: Iterable[Row | None]) -> Iterator[str]:
+    """The names of scans that are not done yet, and can be."""
+    for work, row in zip(works, earlier, strict=True):
+        if not (work.not_done or (row and row["status"] == "ok")):
+            yield written_name(work.relative)
 
 
 def _parts(works: Sequence[Work], size: int) -> Iterator[Sequence[Work]]:
