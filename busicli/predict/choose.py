@@ -35,7 +35,7 @@ class EngineRequest:
     """`auto` is bfloat16 where the processor has it and the weights' masks are known to stay the
     same, else float32."""
     streams: int = 1
-    """Cores to use, where the engine can be told."""
+    """Scans to compute at a time, a core each where there is one, if the engine can be told."""
     mirror: bool | None = None
     """Whether to average each scan's map with its mirror image's; None: as the card says."""
 

@@ -127,8 +127,8 @@ class _Run:
         user or by failures.
 
         A worker takes a scan (as many as the engine likes at once) from its file to its mask: it
-        reads, computes and writes on one core, so that as many workers as cores keep all busy, and
-        no more scans are in memory than a few a worker.
+        reads, computes and writes on one core, so that half as many workers again as cores keep all
+        busy, and no more scans are in memory than a few a worker.
         """
 
         def goes_on(_: object) -> bool:
