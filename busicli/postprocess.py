@@ -51,9 +51,10 @@ def lesion_mask(probability: Probability, settings: PostprocessSettings) -> Mask
 
 
 def presence(probability: Probability) -> float:
-    """How sure a (rows, columns) map is that there is a lesion: the highest mean of a cell, of which
-    a side has 32 to 63, or as many as pixels where it has fewer than 64. In any larger map a lone
-    pixel does not make a lesion. 0 for a map without pixels.
+    """How sure a (rows, columns) map is that there is a lesion: the highest mean of a cell.
+
+    A side has 32 to 63 cells, or as many as pixels where those are fewer: a lone pixel makes a
+    lesion in small maps alone. 0 for a map without pixels.
     """
     if not probability.size:
         return 0.0
