@@ -374,3 +374,12 @@ def test_a_failure_leaves_the_data_of_an_earlier_run_alone(call, busi, tmp_path,
     assert call("preprocess", busi, "--size", 32, "--jobs", 1).status == 1
     assert tree(tmp_path / "data") == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["busi", "data"]
+
+
+def test_scans_of_one_name_are_named_with_their_files(busi, call):
+    for label in ("benign", "malignant"):
+        shutil.copy(next(busi.glob("normal/*[0-9].png")), busi / label / "one.png")
+        shutil.copy(next(busi.glob("benign/*_mask.png")), busi / label / "one_mask.png")
+    ended = call("preprocess", busi, "--size", 32, "--jobs", 1)
+    assert ended.status == 1
+    assert "one: stands twice, as benign/one.png and malignant/one.png; rename one" in ended.err

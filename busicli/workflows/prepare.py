@@ -126,8 +126,7 @@ def _find_cases(request: PrepareRequest) -> list[SourceCase]:
         faults += faulty
         if not found and not faulty:
             raise InputError(f"{path} holds no scan; give a folder or table with some.")
-    counts = Counter((case.dataset, case.case) for case in cases)
-    faults += [Failed(case, "stands twice") for (_, case), n in counts.items() if n > 1]
+    faults += _of_one_name(cases)
     if faults:
         # the unreadable ones are looked for too: all faults are told at once
         results = _prepared(request, cases)
@@ -139,6 +138,16 @@ def _find_cases(request: PrepareRequest) -> list[SourceCase]:
             "name one for every scan in a --table, or for none."
         )
     return sorted(cases, key=lambda case: (case.dataset, case.case))
+
+
+def _of_one_name(cases: Sequence[SourceCase]) -> Iterator[Failed]:
+    """Scans of a data set that are called as an earlier one of it: results go by their names."""
+    first: dict[tuple[str, str], SourceCase] = {}
+    for case in cases:
+        other = first.setdefault((case.dataset, case.case), case)
+        if other is not case:
+            places = " and ".join(f"{p.parent.name}/{p.name}" for p in (other.scan, case.scan))
+            yield Failed(case.case, f"stands twice, as {places}; rename one")
 
 
 def _store_scratch(
