@@ -20,6 +20,7 @@ COLUMNS = (
     *("missed lesions", "empty masks", "false masks"),
 )
 USE = """**Not a medical device.** For research, and for sorting and pre-drawing scans that a qualified person then checks, every one. Not for finding or excluding disease, for grading a lesion, for other organs, or for pictures that are not two-dimensional B-mode scans."""
+STAGES = "The last of three stages, each begun from the weights of the one before (`weights/rebuild.sh`): 60 epochs with strong changes of the scans; 55 with mild ones, and one scan in seven showing only what lies beside its lesion, as a normal scan; these, with mild ones, but noise, grain and blur as strong as at first, and one scan in twenty showing no lesion."
 LIMITS = """- The scans come from two collections, of a few scanners in two countries; expect less elsewhere. How much less is what training on one collection and scoring on the other shows.
 - All scans of BUS-BRA show a lesion and only BUSI has normal ones: how often a normal scan gets a false mask is known least.
 - Annotations differ: on near copies in BUSI two annotators' masks agree at Dice 0.85 on average. No figure here can be trusted finer than that.
@@ -56,7 +57,8 @@ def describe(name: str) -> str:
         "## Limits",
         LIMITS,
         "## Make it again",
-        "`sh weights/rebuild.sh BUSI BUSBRA` prepares, trains, scores and ships; it holds the recipe "
+        "In a checkout where `make setup` has run, `PATH=$PWD/.venv/bin:$PATH sh weights/rebuild.sh "
+        "Dataset_BUSI_with_GT BUSBRA` prepares, trains, scores and ships; it holds the recipe "
         f"of these weights. `python weights/describe.py {name}` writes this page from `card.json`.",
     ]
     return "\n\n".join(parts) + "\n"
@@ -84,7 +86,7 @@ def _graph(card: Card) -> str:
 def _data(card: Card) -> str:
     training = card.training
     counts = ", ".join(f"{name} ({count} scans)" for name, count in data_sets(card).items())
-    begun = f" Begun from the weights `{training['init']}`." if training["init"] else ""
+    begun = f" {STAGES}" if training["init"] else ""
     cited = "".join(f"\n- {name}: {text}" for name, text in training.get("citations", {}).items())
     return (
         f"{counts}; trained on {training['data'].get('trained_on', 'the training split')}, "
@@ -120,7 +122,11 @@ def _of_one_data_set(title: str, metrics: Summary) -> str:
     """A network that was trained on one data set, scored on the other alone."""
     rows = metrics["by_dataset"].items()
     unseen = [_row(name, {"per_image": found}) for name, found in rows if f" {name} " not in title]
-    of = "The recipe's first stage alone; only the data set that it never saw is scored. "
+    of = (
+        "The settings of the recipe's first stage alone, with enough epochs to see about as many scans; "
+        "nothing was chosen on scans: threshold and post-processing are the defaults of these networks' own card. Only "
+        "the data set that they never saw is scored. "
+    )
     return "\n".join([f"## Scores: {title}", of + _protocol(metrics), "", *_header(), *unseen])
 
 

@@ -1,7 +1,9 @@
 #!/bin/sh
 # Trains and scores the weights that ship, from the two data sets alone, with the recipe in one place:
 #
-#   sh weights/rebuild.sh BUSI BUSBRA
+#   PATH=$PWD/.venv/bin:$PATH sh weights/rebuild.sh Dataset_BUSI_with_GT BUSBRA
+#
+# Citations and titles in the card go by the folders' names.
 #
 # Runs stand side by side, one a core: two of one thread each are a fifth to a third faster than one of two.
 # Stopped, it goes on where it was when it is called again; what is done is kept in rebuild/.

@@ -25,7 +25,7 @@ KEPT = (
     *("split", "protocol", "mirrored", "pooled", "per_image"),
     *("by_class", "by_dataset", "by_size", "by_device", "by_fold", "confidence"),
 )
-KEPT_OF_OTHERS = ("split", "protocol", "by_dataset")
+KEPT_OF_OTHERS = ("split", "protocol", "mirrored", "by_dataset")
 """Of a network that was trained on one data set alone: the other data set's figures count."""
 CITATIONS = {
     "Dataset_BUSI_with_GT": "Al-Dhabyani W., Gomaa M., Khaled H., Fahmy A., Dataset of breast "

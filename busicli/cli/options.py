@@ -28,7 +28,7 @@ Jobs = Annotated[
         "--jobs",
         "-j",
         min=-1,
-        help="Workers; -1 uses every core, 1 starts none.",
+        help="Workers; -1 keeps every core busy, 1 starts none.",
         rich_help_panel=WHERE,
     ),
 ]
@@ -61,7 +61,8 @@ Tta = Annotated[
     bool | None,
     typer.Option(
         "--tta/--no-tta",
-        help="Average with the mirror image's map, or not; default: as the weights were scored.",
+        help="Average with the mirror image's map, or not; default: as the weights "
+        "were scored, and not with --folds.",
         rich_help_panel=WEIGHTS,
     ),
 ]
