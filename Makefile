@@ -9,7 +9,7 @@ help:
 	@echo "make test       linters, types, layers and every test"
 	@echo "make soak       kills, full disks, broken files by the thousand: long"
 	@echo "make benchmark  speed as ratios, into benchmarks/"
-	@echo "make docs       renew the command reference"
+	@echo "make docs       renew the references of commands and settings"
 	@echo "make wheelhouse gather all that an installation without a network needs"
 	@echo "make lock       renew requirements.lock"
 
@@ -46,6 +46,7 @@ benchmark: $(VENV)/.ready
 
 docs: $(VENV)/.ready
 	$(BIN)/python -m typer busicli.cli.app utils docs --name busicli --output docs/reference/commands.md
+	$(BIN)/python docs/reference/settings.py
 
 wheelhouse: $(VENV)/.ready
 	$(BIN)/pip download --quiet --disable-pip-version-check --require-hashes \

@@ -180,7 +180,9 @@ class AugmentSettings(_Record):
     flip: bool = True
     """Mirror left and right half of the time. Never upside down: the skin is on top."""
     rotation_deg: float = 15.0
+    """Turned by up to so many degrees."""
     shift_fraction: float = 0.1
+    """Moved by up to this share of a side, each way."""
     scale: float = 0.35
     """Size changes by factors between 1 / (1 + scale) and 1 + scale."""
     stretch: float = 0.2
@@ -190,6 +192,7 @@ class AugmentSettings(_Record):
     contrast: float = 0.6
     """Distance from mid-grey changes by factors between 1 / (1 + contrast) and 1 + contrast."""
     brightness: float = 0.2
+    """Added to every grey, of which black is 0 and white 1."""
     noise: float = 0.06
     """Largest standard deviation of multiplicative speckle-like noise."""
     grain_px: float = 3.0
@@ -217,10 +220,15 @@ class TrainSettings(_Record):
     """How a network is trained."""
 
     epochs: int = 100
+    """Times that every scan is seen."""
     batch_size: int = 8
+    """Scans a step."""
     learning_rate: float = 3e-3
+    """At its highest; it falls to nothing by the last epoch, as a cosine."""
     weight_decay: float = 5e-2
+    """As AdamW takes it: kernels shrink by this share of the learning rate a step."""
     warmup_epochs: float = 1.0
+    """Epochs in which the learning rate rises to its highest."""
     small_size_px: int = 128
     """Rows and columns that scans are shrunk to while most is learnt: an epoch takes a third."""
     small_share: float = 0.75
@@ -235,9 +243,13 @@ class TrainSettings(_Record):
     """Weight in the loss of whether there is a lesion at all. At 0.1 it has been seen to cost Dice
     and to leave fewer false masks (docs/explanation/ablation.md)."""
     precision: Precision = "float32"
+    """What layers compute in; weights are kept in float32."""
     augment: bool = True
+    """Whether scans are changed while training."""
     augmentation: AugmentSettings = AugmentSettings()
+    """How far: the settings of the second table."""
     seed: int = 0
+    """Same seed, same result."""
 
     def __post_init__(self) -> None:
         _check(self.epochs >= 1, "epochs", self.epochs, "at least 1")

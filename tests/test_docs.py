@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -70,6 +71,11 @@ def test_the_reference_is_that_of_the_commands(tmp_path):
     program = [sys.executable, "-m", "typer", "busicli.cli.app", "utils", "docs"]
     subprocess.run([*program, "--name", "busicli", "--output", made], check=True)
     assert made.read_text() == REFERENCE.read_text(), "run: make docs"
+
+
+def test_the_settings_page_is_that_of_the_settings():
+    written = runpy.run_path(str(REFERENCE.with_name("settings.py")))["page"]()
+    assert REFERENCE.with_name("settings.md").read_text() == written, "run: make docs"
 
 
 def test_what_the_readme_shows_is_what_is_said(call, scans, tmp_path):

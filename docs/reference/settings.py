@@ -1,0 +1,56 @@
+"""Writes settings.md beside itself from busicli/settings.py: python docs/reference/settings.py."""
+
+import ast
+import inspect
+from dataclasses import fields
+from pathlib import Path
+
+from busicli import settings
+
+TABLES = {
+    settings.TrainSettings: (
+        "Training",
+        "`busicli train --setting KEY=VALUE`, as in `--setting dice_weight=2`. Some have an option "
+        "of their own, as `--epochs`.",
+    ),
+    settings.AugmentSettings: (
+        "Changes of the scans while training",
+        "`busicli train --setting augmentation.KEY=VALUE`. Every draw is uniform up to the bound, "
+        "either way; 0 leaves a change out.",
+    ),
+    settings.PostprocessSettings: (
+        "From probability map to mask",
+        "Chosen when weights are made, and kept in their card.",
+    ),
+}
+
+
+def page() -> str:
+    """The whole page."""
+    lines = ["# Settings", "", "Written from `busicli/settings.py` by `make docs`."]
+    for record, (title, how) in TABLES.items():
+        lines += ["", f"## {title}", "", how, "", "| key | default | meaning |", "|---|---|---|"]
+        told = meanings(record)
+        for field in fields(record):
+            default = "" if field.name == "augmentation" else f"`{field.default}`"
+            lines.append(f"| `{field.name}` | {default} | {told[field.name]} |")
+    return "\n".join(lines) + "\n"
+
+
+def meanings(record: type) -> dict[str, str]:
+    """What the string below each field says; KeyError later where a field has none."""
+    (body,) = ast.parse(inspect.getsource(record)).body
+    assert isinstance(body, ast.ClassDef)
+    pairs = zip(body.body, body.body[1:], strict=False)
+    return {
+        field.target.id: inspect.cleandoc(text.value.value).replace("\n", " ").rstrip(".")
+        for field, text in pairs
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+    }
+
+
+if __name__ == "__main__":
+    Path(__file__).with_suffix(".md").write_text(page(), encoding="utf-8")
