@@ -161,8 +161,8 @@ def table() -> str:
         "epochs and smaller scans than for the weights that ship: differences count, not the "
         "level. Dice is the mean over scans with a lesion at their own size; the difference is "
         "that of the same scans to the recipe, with its bootstrap 95 % interval over groups. A "
-        "difference whose interval holds 0 may be chance; seeds were not repeated. The recipe here "
-        "is that of then: for what this table says of it, the presence term was left out since.",
+        "difference whose interval holds 0 may be chance; seeds were not repeated. What the table "
+        "lacks stands in [an earlier one](ablation_before.md), of another recipe.",
         "",
         f"| {' | '.join(COLUMNS)} |",
         "|---" * len(COLUMNS) + "|",
