@@ -240,8 +240,8 @@ class TrainSettings(_Record):
     dice_weight: float = 1.0
     """Weight in the loss of one minus each scan's soft Dice."""
     presence_weight: float = 0.0
-    """Weight in the loss of whether there is a lesion at all. At 0.1 it left fewer false masks, once
-    at the cost of Dice and once not (docs/explanation/ablation.md)."""
+    """Weight in the loss of whether there is a lesion at all. At 0.1 it left fewer false masks,
+    once at the cost of Dice and once not (docs/explanation/ablation.md)."""
     precision: Precision = "float32"
     """What layers compute in; weights are kept in float32."""
     augment: bool = True
