@@ -194,7 +194,8 @@ class AugmentSettings(_Record):
     brightness: float = 0.2
     """Added to every grey, of which black is 0 and white 1."""
     noise: float = 0.06
-    """Largest standard deviation of multiplicative speckle-like noise."""
+    """A quarter of the largest standard deviation of multiplicative, speckle-like noise, that of
+    its grains before they are enlarged smoothly."""
     grain_px: float = 3.0
     """Largest side of its grains, from 1 on."""
     blur_px: float = 1.2
@@ -226,9 +227,9 @@ class TrainSettings(_Record):
     learning_rate: float = 3e-3
     """At its highest; it falls to nothing by the last epoch, as a cosine."""
     weight_decay: float = 5e-2
-    """As AdamW takes it: kernels shrink by this share of the learning rate a step."""
+    """As AdamW takes it: weights shrink by this share of the learning rate a step."""
     warmup_epochs: float = 1.0
-    """Epochs in which the learning rate rises to its highest."""
+    """Epochs in which the learning rate rises to its highest, at most a quarter of all."""
     small_size_px: int = 128
     """Rows and columns that scans are shrunk to while most is learnt: an epoch takes a third."""
     small_share: float = 0.75

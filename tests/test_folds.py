@@ -143,14 +143,6 @@ def test_resume_is_refused_where_other_scans_would_be_held_out(
     assert (ended.status, "another folds" in ended.err) == (1, True)
 
 
-def test_a_run_on_a_cluster_is_gone_on_with_only_where_that_is_asked_for(
-    crossed, prepared, call, training
-):
-    given = ("--folds", 2, "--name", "cv", "--runs", crossed[0] / "runs", "--data", prepared.data)
-    ended = call("train", *given, *training, "--cluster", "tcp://127.0.0.1:9")
-    assert (ended.status, "or go on with it by --resume" in ended.err) == (1, True)
-
-
 @pytest.mark.parametrize(
     ("options", "named"),
     [

@@ -21,6 +21,7 @@ COLUMNS = (
 )
 USE = """**Not a medical device.** For research, and for sorting and pre-drawing scans that a qualified person then checks, every one. Not for finding or excluding disease, for grading a lesion, for other organs, or for pictures that are not two-dimensional B-mode scans."""
 STAGES = "The last of three stages, each begun from the weights of the one before (`weights/rebuild.sh`): 60 epochs with strong changes of the scans; 55 with mild ones, and one scan in seven showing only what lies beside its lesion, as a normal scan; these, with mild ones, but noise, grain and blur as strong as at first, and one scan in twenty showing no lesion."
+MISSED = "A lesion is an 8-connected component of the true mask. It is missed where less than 10 % of it is covered; a mask is empty where nothing is outlined in a scan with a lesion, and false where something is in a normal scan."
 LIMITS = """- The scans come from two collections, of a few scanners in two countries; expect less elsewhere. How much less is what training on one collection and scoring on the other shows.
 - All scans of BUS-BRA show a lesion and only BUSI has normal ones: how often a normal scan gets a false mask is known least.
 - Annotations differ: on near copies in BUSI two annotators' masks agree at Dice 0.85 on average. No figure here can be trusted finer than that.
@@ -51,6 +52,8 @@ def describe(name: str) -> str:
         _graph(card),
         "## Data",
         _data(card),
+        "## Scores",
+        MISSED,
         *(_scores(title, found) for title, found in card.scores.items()),
         "## Where it fails",
         FAILURES,
@@ -59,7 +62,8 @@ def describe(name: str) -> str:
         "## Make it again",
         "In a checkout where `make setup` has run, `PATH=$PWD/.venv/bin:$PATH sh weights/rebuild.sh "
         "Dataset_BUSI_with_GT BUSBRA` prepares, trains, scores and ships; it holds the recipe "
-        f"of these weights. `python weights/describe.py {name}` writes this page from `card.json`.",
+        "of these weights. The folders must be called so: citations and titles go by their names. "
+        f"`python weights/describe.py {name}` writes this page from `card.json`.",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -110,7 +114,13 @@ def _scores(title: str, metrics: Summary) -> str:
         "scanner": "by_device",
         "fold": "by_fold",
     }
-    lines = [f"## Scores: {title}", _protocol(metrics), "", *_header(), _row("all", metrics)]
+    lines = [
+        f"### {title[0].upper()}{title[1:]}",
+        _protocol(metrics),
+        "",
+        *_header(),
+        _row("all", metrics),
+    ]
     for kind, key in kinds.items():
         if len(metrics.get(key, {})) > 1:
             lines += [f"| *{kind}* |" + " |" * (len(COLUMNS) - 1)]
@@ -123,11 +133,13 @@ def _of_one_data_set(title: str, metrics: Summary) -> str:
     rows = metrics["by_dataset"].items()
     unseen = [_row(name, {"per_image": found}) for name, found in rows if f" {name} " not in title]
     of = (
-        "The settings of the recipe's first stage alone, with enough epochs to see about as many scans; "
-        "nothing was chosen on scans: threshold and post-processing are the defaults of these networks' own card. Only "
-        "the data set that they never saw is scored. "
+        "The settings of the recipe's first stage alone (60 epochs of BUS-BRA, 90 of BUSI: about as many scans); "
+        "nothing was chosen on scans: threshold and post-processing are the defaults, which these networks' own cards hold. "
+        "Only the data set that they never saw is scored. "
     )
-    return "\n".join([f"## Scores: {title}", of + _protocol(metrics), "", *_header(), *unseen])
+    return "\n".join(
+        [f"### {title[0].upper()}{title[1:]}", of + _protocol(metrics), "", *_header(), *unseen]
+    )
 
 
 def _protocol(metrics: Summary) -> str:
@@ -168,7 +180,7 @@ def _further(metrics: Summary) -> str:
     trust = metrics["confidence"]
     if trust["auc"] is not None:
         text.append(
-            f"Confidence tells bad masks (Dice below 0.7, missed, false) from good ones with an "
+            f"Confidence tells bad masks (Dice below 0.7, empty, false) from good ones with an "
             f"area under the ROC curve of {trust['auc']:.3f}; review is asked for "
             f"{trust['flagged_share']:.1%} of scans and finds {trust['bad_flagged']} of the "
             f"{trust['bad_masks']} bad masks."

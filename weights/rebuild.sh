@@ -3,7 +3,7 @@
 #
 #   PATH=$PWD/.venv/bin:$PATH sh weights/rebuild.sh Dataset_BUSI_with_GT BUSBRA
 #
-# Citations and titles in the card go by the folders' names.
+# after make setup. The folders must be called so: citations and titles in the card go by their names.
 #
 # Runs stand side by side, one a core: two of one thread each are a fifth to a third faster than one of two.
 # Stopped, it goes on where it was when it is called again; what is done is kept in rebuild/.

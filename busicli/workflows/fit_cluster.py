@@ -9,7 +9,6 @@ from busicli.cluster import ClusterRequest, connected, in_order_on
 from busicli.errors import BusicliError
 from busicli.workflows.fit import fit_fold
 from busicli.workflows.fit_request import FitListeners, FitRequest
-from busicli.workflows.run_folder import begun_with, run_exists
 
 
 def fit_folds_on(
@@ -18,12 +17,8 @@ def fit_folds_on(
     """Train each fold on a worker of its own and give its weights' folder, in the folds' order.
 
     Every worker must see the data and the runs under the same paths. A fold whose worker is lost
-    begins anew on another, from its last checkpoint. Raises InputError where the run exists and is
-    not to be gone on with.
+    begins anew on another, from its last checkpoint; so does one that an earlier command began.
     """
-    run = request.runs / request.name
-    if not request.resume and begun_with(run):
-        raise run_exists(run)
     sent = replace(
         request,
         data=request.data.resolve(),

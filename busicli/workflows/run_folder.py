@@ -53,7 +53,9 @@ def check_run(folder: Path, now: Mapping[str, Any], *, resume: bool) -> None:
     record = folder / RUN
     if not resume:
         if folder.exists() and any(p.name != ".lock" for p in folder.iterdir()):
-            raise run_exists(folder)
+            raise InputError(
+                f"the run {folder} exists; give another --name, or go on with it by --resume."
+            )
         return
     if not record.is_file():
         raise InputError(f"there is no run {folder} to go on with; leave out --resume.")
@@ -72,13 +74,6 @@ def check_run(folder: Path, now: Mapping[str, Any], *, resume: bool) -> None:
             f"the run {folder} was begun with another {', '.join(different)}; "
             "go on with the same, or start a new run under another --name."
         )
-
-
-def run_exists(folder: Path) -> InputError:
-    """What to raise where a run is not to be gone on with."""
-    return InputError(
-        f"the run {folder} exists; give another --name, or go on with it by --resume."
-    )
 
 
 def begun_with(folder: Path) -> dict[str, Any] | None:

@@ -15,12 +15,16 @@ TABLES = {
     ),
     settings.AugmentSettings: (
         "Changes of the scans while training",
-        "`busicli train --setting augmentation.KEY=VALUE`. Every draw is uniform up to the bound, "
-        "either way; 0 leaves a change out.",
+        "`busicli train --setting augmentation.KEY=VALUE`. Each scan's changes are drawn anew "
+        "every epoch: angles, shifts and brightness evenly between minus and plus the bound, "
+        "factors evenly in their logarithm, noise and blur evenly from 0 on. 0 leaves a "
+        "change out, of `grain_px` 1.",
     ),
     settings.PostprocessSettings: (
         "From probability map to mask",
-        "Chosen when weights are made, and kept in their card.",
+        "Kept in the weights' card, and never set by hand: `train` chooses threshold, smallest "
+        "area, share of the best and presence on the validation split, `eval --folds` on the other "
+        "folds' scans. The defaults hold where nothing was chosen.",
     ),
 }
 
