@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 import signal
 
 import numpy as np
@@ -136,14 +137,25 @@ def test_a_killed_run_goes_on_to_the_same_weights_and_history(
 
 
 def test_resume_goes_on_with_the_newest_run_and_a_finished_one_stays_as_it_is(
-    study, call, training, tmp_path
+    study, call, training, tree
 ):
+    before = tree(study.folder / "runs")
     ended = call(
         *("train", "--resume", "--data", study.data, "--runs", study.folder / "runs", *training)
     )
     assert ended.status == 0
     assert ended.out.startswith(f"Run {study.run}: ")
     assert "epoch" not in ended.err  # no epoch was left to do
+    assert tree(study.folder / "runs") == before  # its card too: others may have pinned it
+
+
+def test_a_finished_run_that_lost_its_graph_gets_it_again(study, call, training, tmp_path):
+    runs = shutil.copytree(study.folder / "runs", tmp_path / "runs")
+    weights = runs / study.run.name / "weights"
+    (weights / "graph.bin").unlink()
+    ended = call("train", "--resume", "--data", study.data, "--runs", runs, *training)
+    assert ended.status == 0
+    assert (weights / "graph.bin").read_bytes() == (study.weights / "graph.bin").read_bytes()
 
 
 def test_a_settings_file_changes_no_run_that_goes_on(study, call, tmp_path):

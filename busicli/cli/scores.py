@@ -159,6 +159,6 @@ def _tell_of_confidence(trust: dict[str, Any]) -> None:
         return
     print(
         f"Review asked for {trust['flagged']} scans, which finds {trust['bad_flagged']} of the "
-        f"{trust['bad_masks']} bad masks (Dice below 0.7, missed or false); "
+        f"{trust['bad_masks']} bad masks (Dice below 0.7, empty or false); "
         f"confidence tells them apart with an area under the ROC curve of {trust['auc']:.3f}."
     )

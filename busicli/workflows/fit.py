@@ -6,12 +6,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from busicli.dataset.store import PreparedData, PreparedScans, open_data
+from busicli.errors import InputError
 from busicli.files import folder_lock, sha256_bytes, sha256_file
 from busicli.framework import load_keras, share_among_devices
 from busicli.registry import find
 from busicli.results.choices import CHOICES, read_choices
 from busicli.settings import Choices
-from busicli.weights import CARD, Card, build_model, fill_model, numbers_to_store, save_weights
+from busicli.weights import (
+    CARD,
+    Card,
+    build_model,
+    fill_model,
+    numbers_to_store,
+    read_card,
+    read_checked,
+    save_weights,
+)
 from busicli.workflows.begun import Begun, weights_begun_from
 from busicli.workflows.export import add_graph
 from busicli.workflows.fit_card import card_of_run, with_choices
@@ -121,15 +131,34 @@ def _fit_locked(
     card = card.with_chosen(given[1])
     if val is not None:
         card = with_choices(card, model, val, history[progress.best_epoch - 1])
-    save_weights(folder / "weights", model, card)
+    before = _stored_before(folder / "weights", card)
+    if before and not (before.graph or request.fold):
+        before = None  # stopped on the way to its graph, or there is none to be had
+    if before is None:
+        save_weights(folder / "weights", model, card)
     return FitOutcome(
         folder=folder,
         history=history,
         best_epoch=progress.best_epoch,
-        card=card,
+        card=before or card,
         # the networks of a cross-validation are scored on Keras alone
-        note="" if request.fold else _notes(request, folder, train, val, given[0]),
+        note="" if before or request.fold else _notes(request, folder, train, val, given[0]),
     )
+
+
+def _stored_before(folder: Path, card: Card) -> Card | None:
+    """The card of weights that are stored already and would differ in their time alone: a card that
+    changes is another to all that pinned it. None where there is none, or a file of it changed.
+    """
+    try:
+        before = read_card(folder)
+        for part in before.files:
+            read_checked(folder, before, part)
+    except InputError:
+        return None
+    training = {**card.training, "finished": before.training["finished"]}
+    again = replace(card, files=before.files, graph=before.graph, training=training)
+    return before if json.dumps(asdict(again)) == json.dumps(asdict(before)) else None
 
 
 def _notes(
