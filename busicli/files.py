@@ -73,10 +73,9 @@ def _whole(path: Path) -> Iterator[IO[bytes]]:
 
 def _opened_below(path: Path) -> IO[bytes]:
     """A new file, with its folders; another process may just be removing those, being empty."""
-    for _ in range(3):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):
-            return path.open("xb")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileNotFoundError):
+        return path.open("xb")
     path.parent.mkdir(parents=True, exist_ok=True)
     return path.open("xb")
 

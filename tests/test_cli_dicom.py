@@ -200,6 +200,11 @@ def test_deidentified_pictures_show_nothing_beside_the_ultrasound(tmp_path, phan
     (scans / "clean").write_bytes(ultrasound(named, BurnedInAnnotation="NO"))
     everything = region((0, 0, rows + 19, columns - 1), 0.01, 0.005)  # hides nothing
     (scans / "whole").write_bytes(ultrasound(named, regions=[everything]))
+    halves = [
+        region((0, first, rows + 19, last), 0.01, 0.005)
+        for first, last in ((0, columns // 2), (columns // 2 + 1, columns - 1))
+    ]
+    (scans / "halves").write_bytes(ultrasound(named, regions=halves))
     ended = run("segment-dir", scans, out, *WEIGHTS, "--dicom", "sc", "--deidentify", cwd=tmp_path)
     assert ended.status == 0
     capture = dcmread(out / "dicom/described.sc.dcm").pixel_array
@@ -208,10 +213,10 @@ def test_deidentified_pictures_show_nothing_beside_the_ultrasound(tmp_path, phan
     assert not np.asarray(Image.open(out / "overlays/described.png").convert("L"))[:20].any()
     found = manifest_rows(out)
     assert [kind["kind"] for kind in found["clean"]["dicom"]] == ["sc"]
-    for name in ("undescribed", "whole"):
+    for name in ("undescribed", "whole", "halves"):
         assert found[name]["dicom"] == []
         assert "no ultrasound region is described" in found[name]["dicom_left_out"]
-    assert "3 scans described no ultrasound region, or one that is all" in ended.out
+    assert "4 scans described no ultrasound region, or regions that are all" in ended.out
 
 
 def test_identifiers_are_told_to_those_who_ask(ward, call):

@@ -26,7 +26,7 @@ from pydicom.uid import (
 )
 
 from busicli.dicom.codestream import picture_size
-from busicli.dicom.read import NotUltrasoundError, is_dicom, open_dicom
+from busicli.dicom.read import NotUltrasoundError, is_dicom, open_dicom, reading
 from busicli.errors import InputError
 from busicli.images import MAX_PIXELS
 
@@ -358,3 +358,8 @@ def test_a_boxed_stream_that_contradicts_its_box_has_no_size():
 def test_any_bytes_have_a_size_or_none(tail, start):
     found = picture_size(start + tail)
     assert found is None or len(found) == 3
+
+
+def test_too_little_memory_is_not_told_as_damage():
+    with pytest.raises(InputError, match="needs more memory than is free"), reading():
+        np.ones(2**60, np.uint8)  # more than any machine has

@@ -72,8 +72,8 @@ def show(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
         print(f'{outcome.for_review} {needs} a person\'s eye first: {rows} "review": true.')
     if outcome.shown_whole and (request.overlays or request.report):
         print(
-            f"{counted(outcome.shown_whole, 'scan')} described no ultrasound region, or one that "
-            "is all of the picture: what is written in them stands in their pictures; "
+            f"{counted(outcome.shown_whole, 'scan')} described no ultrasound region, or regions "
+            "that are all of the picture: what is written in them stands in their pictures; "
             'manifest.jsonl says "shown_whole": true.'
         )
     for row in outcome.failed:

@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from busicli.records import Region, Scale, Spacing
 
 if TYPE_CHECKING:
@@ -47,14 +49,16 @@ def scale_of(header: "Dataset") -> Scale:
 
 def boxes_of(header: "Dataset") -> tuple[Box, ...]:
     """Where ultrasound is, by the header: every region of it, tissue or curve; none where one of
-    them reaches out of the picture, or is all of it. What a scanner writes of a patient stands
-    beside them: one that is all of it would let that pass for ultrasound.
+    them reaches out of the picture, or where they are all of it together. What a scanner writes of
+    a patient stands beside them, and where nothing is beside them it would pass for ultrasound.
     """
     boxes = [_box(item) for item in header.get("SequenceOfUltrasoundRegions") or []]
     size = int(header.Rows), int(header.Columns)
     whole = tuple(box for box in boxes if box and _is_inside(box, size))
-    told = len(whole) == len(boxes) and (0, 0, *size) not in whole
-    return whole if told else ()
+    beside = np.ones(size, bool)
+    for top, left, bottom, right in whole:
+        beside[top:bottom, left:right] = False
+    return whole if len(whole) == len(boxes) and beside.any() else ()
 
 
 def _box(item: "Dataset") -> Box | None:

@@ -86,7 +86,7 @@ def left_out(scan: DicomScan | None, frames: int, steps: DicomSteps) -> str:
     if "sc" in steps.kinds and not _may_capture(scan, steps):
         why.append(
             "a capture may show whose scan it is, for no ultrasound region is described, or "
-            "one that is all of the picture"
+            "they are all of the picture"
         )
     return "; ".join(why)
 
