@@ -168,6 +168,30 @@ def test_a_broken_file_is_shown_in_the_list(call, plugin):
     assert "ZeroDivisionError" in row["summary"]
 
 
+STOPPED = """
+import os
+import signal
+
+
+class Stop:
+    def __set_name__(self, owner, name):
+        os.kill(os.getpid(), signal.{name})
+
+
+class Made:
+    stop = Stop()
+"""
+
+
+@pytest.mark.parametrize(("name", "status"), [("SIGTERM", 75), ("SIGINT", 130)])
+def test_a_stop_while_a_class_is_made_is_a_stop(run, plugin, tmp_path, name, status):
+    """What is raised there Python 3.11 wraps into an error of its own."""
+    file = plugin("stopped.py", name, STOPPED)
+    ended = run("models", "show", "stopped", "--plugin", file, cwd=tmp_path)
+    assert ended.status == status, ended.err
+    assert "stopped by SIGTERM" in ended.err if status == 75 else ended.err == ""
+
+
 @pytest.mark.parametrize("code", ["x = 1", "import no_such_module"])
 def test_a_file_that_is_no_plugin_is_refused_where_it_is_needed(call, plugin, code):
     ended = call("models", "show", "mine", "--plugin", plugin("mine.py", code=code))

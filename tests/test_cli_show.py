@@ -3,6 +3,7 @@ import os
 import pty
 import select
 import struct
+import subprocess
 import sys
 import termios
 from pathlib import Path
@@ -83,10 +84,12 @@ def test_where_no_picture_can_be_shown_a_file_must_be_named(call, phantom):
 def test_in_a_terminal_that_draws_the_picture_is_drawn(phantom, sixel):
     """A terminal that answers what it can do as xterm does, with and without Sixel."""
     answer = b"\x1b[?62;4;22c" if sixel else b"\x1b[?62;22c"
-    pid, master = pty.fork()
-    if not pid:
-        os.execv(sys.executable, [sys.executable, "-m", "busicli", "show", str(phantom)])
-    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 800, 480))
+    master, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 800, 480))
+    # not by pty.fork(): the libraries loaded here, with their threads, may crash a forked process
+    command = ["setsid", "--ctty", sys.executable, "-m", "busicli", "show", phantom]
+    process = subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal)
+    os.close(terminal)
     shown = b""
     while select.select([master], [], [], 60)[0]:
         try:
@@ -102,8 +105,8 @@ def test_in_a_terminal_that_draws_the_picture_is_drawn(phantom, sixel):
         shown += part
         if not part:
             break
-    _, status = os.waitpid(pid, 0)
-    assert os.waitstatus_to_exitcode(status) == (0 if sixel else 2)
+    os.close(master)
+    assert process.wait() == (0 if sixel else 2), shown
     assert (b"\x1bPq" in shown or b"\x1bP0" in shown) == sixel
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 from busicli.errors import InputError
 from busicli.images import decode_frames
 from busicli.predict import EngineRequest, KerasEngine, choose_engine
-from busicli.predict.graph import has_bfloat16, is_alike, open_graph
+from busicli.predict.graph import export_graph, has_bfloat16, is_alike, open_graph
 from busicli.preprocess import network_image
 from busicli.settings import PostprocessSettings
 from busicli.weights import load_model, locate, read_card
@@ -74,6 +74,16 @@ def test_engines_know_the_shipped_graphs_normalisation_and_enlargements(shipped)
     assert kinds["MVN"] == 4  # the scan's own and three halves
     assert kinds["Reduce"] == 1  # the bottom's global mean
     assert kinds["Interpolate"] == 3  # the decoder's; logits are enlarged by products
+
+
+def test_a_graph_keeps_kernels_in_half_precision_and_loses_nothing(shipped, images):
+    """Folded into them, normalisation would not fit: the maps tell."""
+    model = load_model(*shipped)
+    graph = export_graph(model)
+    halves = 2 * sum(int(np.prod(v.shape)) for v in model.weights if len(v.shape) > 1)
+    assert halves < len(graph["graph.bin"]) < 1.1 * halves
+    found, expected = open_graph(graph).probabilities(images), KerasEngine(model)
+    np.testing.assert_allclose(found, expected.probabilities(images), atol=1e-4)
 
 
 def test_weights_trained_on_another_backend_get_their_graph_from_tensorflow(

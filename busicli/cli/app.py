@@ -157,7 +157,7 @@ def main() -> None:
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        sys.exit(app(_switches_first(sys.argv[1:]), standalone_mode=False))
+        sys.exit(_run(_switches_first(sys.argv[1:])))
     except _TerminatedError:
         _say("stopped by SIGTERM; run again to go on.")
         raise
@@ -186,6 +186,26 @@ def main() -> None:
             "with the output of the same command after `busicli --debug`."
         )
         sys.exit(1)
+
+
+def _run(words: Sequence[str]) -> int | None:
+    """The exit status of a command line.
+
+    A stop that came where exceptions are wrapped (as Python 3.11 does while a class is made, or a
+    plugin that catches all) is a stop all the same.
+    """
+    try:
+        status: int | None = app(words, standalone_mode=False)
+        return status
+    except Exception as error:
+        within: BaseException | None = error
+        while within is not None:
+            if isinstance(within, _TerminatedError):
+                raise within from None
+            if isinstance(within, KeyboardInterrupt):
+                return STATUS[signal.SIGINT]
+            within = within.__cause__ or within.__context__
+        raise
 
 
 def _switches_first(words: Sequence[str]) -> list[str]:
