@@ -175,6 +175,7 @@ import signal
 
 class Stop:
     def __set_name__(self, owner, name):
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
         os.kill(os.getpid(), signal.{name})
 
 

@@ -55,34 +55,39 @@ def _unfold_kernels(graph: Any, model: "keras.Model") -> None:
     multiplies anew when it compiles the graph. A kernel that is not found again stays as it is.
     """
     operations = importlib.import_module("openvino.opset13")
-    kernels = [
-        np.asarray(load_keras().ops.convert_to_numpy(variable.value), np.float32)
-        for variable in model.weights
-        if len(variable.shape) == 4
-    ]
+    kernels = [_stored(variable) for variable in model.weights if len(variable.shape) == 4]
     for convolution in graph.get_ops():
-        constant = convolution.input_value(1).get_node() if len(convolution.inputs()) > 1 else None
-        kind = (convolution.get_type_name(), constant and constant.get_type_name())
-        if kind != ("Convolution", "Constant"):
+        if convolution.get_type_name() != "Convolution":
+            continue
+        constant = convolution.input_value(1).get_node()
+        if constant.get_type_name() != "Constant":
             continue
         products = np.asarray(constant.get_data(), np.float32)
-        for kernel in kernels:
-            # a copy: openvino misreads the memory of transposed arrays
-            own = np.ascontiguousarray(kernel.transpose(3, 2, 0, 1))
-            factors = _factors(products, own)
-            if factors is not None and np.array_equal(own, own.astype(np.float16)):
-                half = operations.constant(own.astype(np.float16))
-                single = operations.convert(half, "f32")
-                unfolded = operations.multiply(single, operations.constant(factors))
+        for half in kernels:
+            single = half.astype(np.float32)
+            factors = _factors(products, single)
+            if factors is not None:
+                kernel = operations.convert(operations.constant(half), "f32")
+                unfolded = operations.multiply(kernel, operations.constant(factors))
                 convolution.input(1).replace_source_output(unfolded.output(0))
                 break
+
+
+def _stored(kernel: "keras.Variable") -> NDArray[np.float16]:
+    """A (rows, columns, channels in, channels out) kernel as (out, in, rows, columns).
+
+    In half precision, as weights store it. A copy: openvino misreads transposed arrays.
+    """
+    array = np.asarray(load_keras().ops.convert_to_numpy(kernel.value), np.float32)
+    with np.errstate(over="ignore"):  # one too large for half is not found again
+        return np.ascontiguousarray(array.transpose(3, 2, 0, 1).astype(np.float16))
 
 
 def _factors(
     products: NDArray[np.float32], kernel: NDArray[np.float32]
 ) -> NDArray[np.float32] | None:
     """What each channel of a (channels, …) kernel was multiplied by; None if it is another's."""
-    if products.shape != kernel.shape:
+    if products.shape != kernel.shape or not np.isfinite(kernel).all():
         return None
     rows = np.arange(len(kernel))
     flat, multiplied = kernel.reshape(len(kernel), -1), products.reshape(len(kernel), -1)
