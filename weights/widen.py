@@ -90,6 +90,7 @@ def widen_weights(source: Path, options: Mapping[str, Any], target: Path) -> Non
     architecture = find(card.architecture, [])
     size_px = card.preprocess.size_px
     trained = load_model(source, card)
+    load_keras().utils.set_random_seed(0)  # what is new begins the same each time
     wider = build_model(architecture, size_px, {**card.options, **options})
     widen(trained, wider)
     scans = np.random.default_rng(0).random((2, size_px, size_px, 3), np.float32)
