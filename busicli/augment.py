@@ -1,10 +1,12 @@
 """Changing training scans at random: draws are made first, then applied by plain functions."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
 from scipy import ndimage
 
 from busicli.grey import as_rgb, grey_channel, resized
@@ -15,6 +17,8 @@ _GAP = 0.04
 """Share of a scan's columns left between a lesion and what counts as beside it."""
 _ROOM = 0.3
 """Least share of a scan's columns that shows enough to be a scan of its own."""
+_LETTERS = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 .:/")
+"""Of which burned-in text is made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,8 @@ class Change:
     """Of what is drawn for each pixel or place."""
     beside: bool
     """Only what lies beside the lesion is shown, if there is room: a scan without one."""
+    text: bool
+    """Lines of text are burned in, wherever they fall."""
 
 
 def draw_change(rng: np.random.Generator, settings: AugmentSettings) -> Change:
@@ -66,6 +72,7 @@ def draw_change(rng: np.random.Generator, settings: AugmentSettings) -> Change:
         gain=settings.gain,
         seed=int(rng.integers(2**31)),
         beside=bool(rng.random() < settings.beside),
+        text=bool(rng.random() < settings.text),
     )
 
 
@@ -83,6 +90,8 @@ def apply_change(
     grey = grey_channel(image)
     channels = np.moveaxis(image, 2, 0) if grey is None else [grey]
     toned = _tone(np.stack([_move(c, change, smooth=True) for c in channels]), change)
+    if change.text:
+        toned = np.stack([_written(plane, change.seed) for plane in toned])
     changed = np.moveaxis(toned, 0, 2) if grey is None else as_rgb(toned[0])
     return changed, _move(mask, change, smooth=False)
 
@@ -145,6 +154,27 @@ def _tone(planes: NDArray[np.uint8], change: Change) -> NDArray[np.uint8]:
         noise = rng.standard_normal(grains, dtype=np.float32)
         values = values * (1 + np.float32(4 * change.noise) * _resized(noise, planes.shape[1:]))
     return (np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def _written(plane: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
+    """The (rows, columns) plane with up to four lines of text, as long and as bright as drawn."""
+    rng = np.random.default_rng((seed, 1))
+    rows, columns = plane.shape
+    picture = Pillow.fromarray(plane)
+    pen = ImageDraw.Draw(picture)
+    height = max(4, round(rng.uniform(0.03, 0.07) * rows))
+    grey = int(rng.integers(140, 256))
+    left, top = rng.uniform(-0.1, 0.8) * columns, rng.uniform(0, 1) * rows - height
+    for line in range(int(rng.integers(1, 5))):
+        letters = "".join(rng.choice(_LETTERS, int(rng.integers(2, 18))))
+        pen.text((left, top + 1.2 * height * line), letters, fill=grey, font=_font(height))
+    return np.asarray(picture)
+
+
+@cache
+def _font(height_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Pillow's own font: kept, as reading it takes longer than writing a line."""
+    return ImageFont.load_default(height_px)
 
 
 def _gain(shape: tuple[int, ...], bound: float, rng: np.random.Generator) -> NDArray[np.float32]:

@@ -206,9 +206,12 @@ class AugmentSettings(_Record):
     beside: float = 0.0
     """Share of scans that show only what lies beside their lesion, where there is room: normal
     scans are rare."""
+    text: float = 0.0
+    """Share of scans that get lines of random letters and digits burned in anywhere: where only
+    scans with a lesion carry text, or only those without, it is learnt as a sign of one."""
 
     def __post_init__(self) -> None:
-        for name in ("shift_fraction", "brightness", "beside"):
+        for name in ("shift_fraction", "brightness", "beside", "text"):
             _check(0 <= getattr(self, name) <= 1, name, getattr(self, name), "in [0, 1]")
         for name in ("scale", "stretch", "gamma", "contrast", "noise", "blur_px", "gain"):
             _check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")

@@ -23,6 +23,7 @@ NOTHING = Change(
     gain=0.0,
     seed=0,
     beside=False,
+    text=False,
 )
 MOVES = ("flip", "rotation_deg", "shift_fraction", "scale", "stretch")
 OFF = AugmentSettings(
@@ -39,6 +40,7 @@ OFF = AugmentSettings(
     blur_px=0,
     gain=0,
     beside=0,
+    text=0,
 )
 
 
@@ -232,3 +234,28 @@ def test_gain_changes_brightness_smoothly_and_within_its_bound():
 def test_settings_of_nothing_change_nothing():
     change = draw_change(np.random.default_rng(0), OFF)
     assert replace(change, seed=0) == NOTHING
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_text_is_bright_and_sharp_and_leaves_the_mask_alone(seed):
+    image, mask = np.full((192, 192, 3), 60, np.uint8), np.zeros((192, 192), np.uint8)
+    mask[50:90, 60:110] = 1
+    change = replace(NOTHING, text=True, seed=seed)
+    changed, same = apply_change(image, mask, change)
+    np.testing.assert_array_equal(same, mask)
+    assert (changed == changed[..., :1]).all()
+    written = changed[..., 0] != 60
+    # Up to four lines of up to 17 letters, of 13 rows and about 9 columns at most: 3000 at most
+    # in ink; at least two letters of 6 rows.
+    assert 5 < written.sum() < 4000
+    assert changed.min() == 60
+    assert changed.max() >= 100
+    np.testing.assert_array_equal(changed, apply_change(image, mask, change)[0])
+
+
+def test_text_is_written_on_the_share_that_is_asked_for():
+    drawn = [
+        draw_change(np.random.default_rng(seed), replace(OFF, text=0.3)).text for seed in range(400)
+    ]
+    # Of 400 draws at 0.3 the standard deviation is 9.2: four of them.
+    assert 83 <= sum(drawn) <= 157
