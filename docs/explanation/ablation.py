@@ -77,6 +77,7 @@ VARIANTS = (
         tuple(p for c, v in MILDER.items() for p in setting(f"augmentation.{c}={v}")),
     ),
     Variant("tissue beside lesions as normal", setting("augmentation.beside=0.15")),
+    Variant("text burned in", setting("augmentation.text=0.5")),
     Variant("cross-entropy alone", setting("dice_weight=0")),
     Variant("Dice loss alone", setting("entropy_weight=0")),
     Variant("weights not averaged", setting("ema_momentum=0")),

@@ -9,17 +9,20 @@ empty and false masks, as a table.
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from busicli.augment import apply_change, draw_change
 from busicli.dataset.store import PreparedData, open_data
 from busicli.metrics import dice
 from busicli.postprocess import lesion_mask
 from busicli.predict import KerasEngine
-from busicli.settings import PostprocessSettings
+from busicli.settings import AugmentSettings, PostprocessSettings
 from busicli.weights import DEFAULT_WEIGHTS, load_model, locate, read_card
 
 FOLDS = 5
@@ -33,6 +36,16 @@ def speckle(scan: Grey) -> Grey:
     return scan * (1 + np.float32(0.35 / noise.std()) * noise.astype(np.float32)[..., None])
 
 
+def text(scan: Grey) -> Grey:
+    """With lines of letters, others in every scan."""
+    nothing: dict[str, Any] = {field.name: 0 for field in fields(AugmentSettings)}
+    only = AugmentSettings(**nothing | {"flip": False, "grain_px": 1, "text": 1})
+    change = draw_change(np.random.default_rng(round(float(scan.sum()))), only)
+    image = np.round(255 * scan).astype(np.uint8)
+    changed, _ = apply_change(image, np.zeros(image.shape[:2], np.uint8), change)
+    return changed.astype(np.float32) / 255
+
+
 CHANGES: dict[str, Callable[[Grey], Grey]] = {
     "as they are": lambda scan: scan,
     "gamma 0.45": lambda scan: scan**0.45,
@@ -41,6 +54,7 @@ CHANGES: dict[str, Callable[[Grey], Grey]] = {
     "contrast 2.2 times": lambda scan: (scan - 0.35) * 2.2 + 0.3,
     "speckle of 35 %": speckle,
     "blurred by 2 px": lambda scan: gaussian_filter(scan, (2, 2, 0)),
+    "text burned in": text,
 }
 
 
