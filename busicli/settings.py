@@ -239,6 +239,10 @@ class TrainSettings(_Record):
     """Share of the epochs at the small size, in [0, 1); the last ones are at the data's own."""
     ema_momentum: float = 0.99
     """Weights are averaged with this momentum a step, and the average is validated and kept."""
+    init_share: float = 0.0
+    """Share, in [0, 1), that the weights begun from have in the finished ones, the rest being what
+    they were trained to. For a last stage with stronger changes of the scans: at a half, what was
+    learnt of them is kept, and what was known before too (docs/explanation/accuracy.md)."""
     entropy_weight: float = 1.0
     """Weight in the loss of each pixel's binary cross-entropy."""
     dice_weight: float = 1.0
@@ -262,6 +266,7 @@ class TrainSettings(_Record):
         _check(self.weight_decay >= 0, "weight_decay", self.weight_decay, "0 or more")
         _check(self.warmup_epochs >= 0, "warmup_epochs", self.warmup_epochs, "0 or more")
         _check(0 <= self.ema_momentum < 1, "ema_momentum", self.ema_momentum, "in [0, 1)")
+        _check(0 <= self.init_share < 1, "init_share", self.init_share, "in [0, 1)")
         for name in ("entropy_weight", "dice_weight", "presence_weight"):
             _check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         _check(self.entropy_weight + self.dice_weight > 0, "the loss", "nothing", "some weight")

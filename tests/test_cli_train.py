@@ -222,6 +222,7 @@ def test_an_existing_run_is_never_written_over(study, call, training, tree):
         ),
         (("--resume", "--name", "gone"), "to go on with; leave out --resume"),
         (("--init", "nowhere"), "nowhere holds no card.json"),
+        (("--setting", "init_share=0.5"), "and there are none: give --init."),
     ],
 )
 def test_what_cannot_be_trained_is_said_and_leaves_no_run(study, call, tmp_path, options, sentence):
@@ -258,6 +259,34 @@ def test_init_begins_from_the_weights_given(study, call, training, tmp_path):
     for key in kernels:
         assert np.allclose(first[key], second[key], atol=2e-3)
     assert json.loads((tmp_path / "runs" / "more" / "run.json").read_text())["model"]["init"]
+
+
+def test_the_weights_begun_from_keep_the_share_that_is_asked_for(study, call, training, tmp_path):
+    # one epoch more from the same weights, once as it ends, once with a quarter of where it began
+    begin = ("train", "--data", study.data, "--init", study.weights, *training, "--epochs", 1)
+    assert call(*begin, "--name", "whole").status == 0
+    assert call(*begin, "--name", "mixed", "--setting", "init_share=0.25").status == 0
+    begun, whole, mixed = (
+        load_file(weights / "model.safetensors")
+        for weights in (
+            study.weights,
+            *(tmp_path / "runs" / n / "weights" for n in ("whole", "mixed")),
+        )
+    )
+    moved = 0
+    for key, own in whole.items():
+        first, last = begun[key].astype(np.float32), own.astype(np.float32)
+        moved += int(abs(last - first).max() > 1e-3)
+        # kernels are rounded to the eight bits that bfloat16 holds
+        between = 0.75 * last + 0.25 * first
+        np.testing.assert_allclose(mixed[key].astype(np.float32), between, rtol=2**-8, atol=1e-6)
+    assert moved > 10
+    cards = [
+        json.loads((tmp_path / "runs" / name / "weights" / "card.json").read_text())
+        for name in ("whole", "mixed")
+    ]
+    # the card's figures are those of the weights beside it
+    assert cards[0]["scores"]["val"]["pooled"] != cards[1]["scores"]["val"]["pooled"]
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])

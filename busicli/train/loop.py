@@ -139,6 +139,18 @@ def averaged(model: keras.Model) -> keras.callbacks.SwapEMAWeights:
     return swap
 
 
+def validated(
+    model: keras.Model,
+    scans: PreparedScans,
+    plan: Plan,
+    *callbacks: keras.callbacks.Callback,
+) -> Row:
+    """Figures of a compiled model on scans that it is not trained on, at its own size."""
+    plain = PlainBatches(scans, plan.settings.batch_size, model.input_shape[1])
+    tested = model.evaluate(plain, verbose=0, return_dict=True, callbacks=list(callbacks))
+    return _figures(tested, "val_")
+
+
 def _epoch(
     model: keras.Model,
     scans: tuple[PreparedScans, PreparedScans | None],
@@ -156,9 +168,7 @@ def _epoch(
     trained = {name: values[-1] for name, values in result.history.items()}
     row = _figures(trained, "")
     if scans[1] is not None:
-        plain = PlainBatches(scans[1], plan.settings.batch_size, size)
-        tested = model.evaluate(plain, verbose=0, return_dict=True, callbacks=[averaged(model)])
-        row |= _figures(tested, "val_")
+        row |= validated(model, scans[1], plan, averaged(model))
     rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
     seconds = time.monotonic() - started
     return {"epoch": epoch + 1, **row, "learning_rate": rate, "seconds": seconds}

@@ -22,7 +22,7 @@ from busicli.weights import (
     read_checked,
     save_weights,
 )
-from busicli.workflows.begun import Begun, weights_begun_from
+from busicli.workflows.begun import Begun, averaged_with, weights_begun_from
 from busicli.workflows.export import add_graph
 from busicli.workflows.fit_card import card_of_run, with_choices
 from busicli.workflows.fit_request import (
@@ -93,7 +93,7 @@ def _fit_locked(
 ) -> FitOutcome:
     keras = load_keras()  # here, so that a mistyped command fails before the seconds this takes
     from busicli.train.history import read_history
-    from busicli.train.loop import Listeners, Plan, compile_model, train_model
+    from busicli.train.loop import Listeners, Plan, compile_model, train_model, validated
 
     settings = request.settings
     if request.devices == "all":
@@ -125,12 +125,16 @@ def _fit_locked(
         multiple_px=architecture.size_multiple,
     )
     model, progress = train_model(build, (train, val), plan, folder, listeners)
-    fill_model(model, numbers_to_store(model), folder.name)  # what is chosen is for what is stored
+    numbers = numbers_to_store(model)  # what is chosen is for what is stored
+    if given[0] and settings.init_share:
+        fill_model(model, averaged_with(given[0], numbers, settings.init_share), folder.name)
+        numbers = numbers_to_store(model)
+    fill_model(model, numbers, folder.name)
     history = read_history(folder / "history.csv")
     card = card_of_run(request, data, given[0], train.cases, progress.best_epoch)
     card = card.with_chosen(given[1])
     if val is not None:
-        card = with_choices(card, model, val, history[progress.best_epoch - 1])
+        card = with_choices(card, model, val, validated(model, val, plan))
     before = _stored_before(folder / "weights", card)
     if before and not (before.graph or request.fold):
         before = None  # stopped on the way to its graph, or there is none to be had

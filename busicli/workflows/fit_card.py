@@ -62,7 +62,7 @@ def card_of_run(
     )
 
 
-def with_choices(card: Card, model: "keras.Model", val: PreparedScans, best: "Row") -> Card:
+def with_choices(card: Card, model: "keras.Model", val: PreparedScans, figures: "Row") -> Card:
     """The card with what was chosen on the validation split, and its scores there."""
     from busicli.predict import KerasEngine
     from busicli.train.choose import Sweep, choose
@@ -71,12 +71,12 @@ def with_choices(card: Card, model: "keras.Model", val: PreparedScans, best: "Ro
     truths = val.masks[:] > 0
     chosen = choose(Sweep(maps, truths), np.ones(len(maps), bool))
     masks = [lesion_mask(probability, chosen.postprocess) for probability in maps]
-    scores = {"val": _validation_scores(val, masks, truths, best)}
+    scores = {"val": _validation_scores(val, masks, truths, figures)}
     return replace(card.with_chosen(chosen), scores=scores)
 
 
 def _validation_scores(
-    val: PreparedScans, masks: list[Mask], truths: NDArray[np.bool_], best: "Row"
+    val: PreparedScans, masks: list[Mask], truths: NDArray[np.bool_], figures: "Row"
 ) -> dict[str, Any]:
     scores = np.array([dice(mask, truth) for mask, truth in zip(masks, truths, strict=True)])
     with_lesion = truths.any(axis=(1, 2))
@@ -84,7 +84,7 @@ def _validation_scores(
     return {
         "protocol": "validation split, at the network's size; epoch, threshold and post-processing "
         "were chosen on it: an upper bound, not a result",
-        "pooled": {name.removeprefix("val_"): best[name] for name in best if "val_" in name},
+        "pooled": {name.removeprefix("val_"): value for name, value in figures.items()},
         "scans": len(val.cases),
         "dice_per_lesion_scan": float(np.mean(scores[with_lesion])) if with_lesion.any() else None,
         "normals_with_false_mask": int(called[~with_lesion].sum()),

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from busicli.train.history import Row
 
 RUN = "run.json"
-_LATER = ("chosen_by", "folds")
-"""What a record may lack: scores made in the meantime; older records do not tell the folds."""
+_LATER = ("chosen_by", "folds", "init_share")
+"""What a record may lack: scores made in the meantime; older records tell neither the folds nor a
+share that matters only once a run ends."""
 CURVES = {
     "loss": ("Loss (1 - Dice_coef)", "Loss"),
     "accuracy": ("Accuracy", "Accuracy"),
