@@ -30,16 +30,19 @@ last="--epochs 45 $mild --setting augmentation.beside=0.05"
 # then wider: begun so, it is learnt in a third of the time that it would take from random numbers
 widths='[16,64,112,192,256]'
 wide="--epochs 44 $mild --setting small_share=0.4 --setting augmentation.beside=0.05"
-# last, what tells one hospital's scans from another's: their speckle, their sharpness, their text
-strange="--setting augmentation.noise=0.12 --setting augmentation.blur_px=2.0 \
+# last, what tells one hospital's scans from another's, their speckle, sharpness and text, changed
+# strongly; averaged with the stage before, for alone it costs on scans as they are
+strange="$mild --setting augmentation.noise=0.12 --setting augmentation.blur_px=2.0 \
     --setting augmentation.text=0.5"
-robust="--epochs 11 $mild --learning-rate 0.001 --setting small_share=0 \
-    --setting augmentation.beside=0.05 $strange"
+average="$strange --learning-rate 0.001 --setting small_share=0 --setting init_share=0.5"
+robust="--epochs 11 $average --setting augmentation.beside=0.05"
 # of one data set alone, so that a network sees about as many scans
 only_busi="--epochs 90 --setting small_share=0.8"
 only_busbra="--epochs 60 --setting small_share=0.8"
-only_busi_robust="--epochs 40 $mild --setting small_share=0.5 $strange"
-only_busbra_robust="--epochs 20 $mild --setting small_share=0.5 $strange"
+wide_busi="--epochs 40 $strange --setting small_share=0.5"
+wide_busbra="--epochs 24 $strange --setting small_share=0.5"
+robust_busi="--epochs 25 $average"
+robust_busbra="--epochs 14 $average"
 export TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1
 
 # train NAME OPTION...: begins a run, goes on with one that was begun, leaves one that is finished
@@ -85,17 +88,21 @@ seq 5 | xargs -P "$cores" -I{} \
 score robust --folds 5 --weights rebuild/runs/robust --tta
 score robust-plain --folds 5 --weights rebuild/runs/robust
 
+# alone BUSI|BUSBRA BEGIN WIDE ROBUST: a network of one data set, by the options of three stages
+alone() {
+    # shellcheck disable=SC2086
+    train "only-$1-begin" $real $recipe $2 --on all --from "$1"
+    widen "only-$1-begin/weights" "only-$1-wider"
+    # shellcheck disable=SC2086
+    train "only-$1-wide" $real $recipe $3 --option "widths=$widths" \
+        --init "rebuild/runs/only-$1-wider" --on all --from "$1"
+    # shellcheck disable=SC2086
+    train "only-$1" $real $recipe $4 --option "widths=$widths" \
+        --init "rebuild/runs/only-$1-wide/weights" --on all --from "$1"
+}
 busi=$(basename "$busi") busbra=$(basename "$busbra")
-train "begin-$busi" $real $recipe $only_busi --on all --from "$busi" &
-train "begin-$busbra" $real $recipe $only_busbra --on all --from "$busbra" &
-wait
-for one in "$busi" "$busbra"; do
-    widen "begin-$one/weights" "begin-$one-wide"
-done
-train "only-$busi" $real $recipe $only_busi_robust --option "widths=$widths" \
-    --init "rebuild/runs/begin-$busi-wide" --on all --from "$busi" &
-train "only-$busbra" $real $recipe $only_busbra_robust --option "widths=$widths" \
-    --init "rebuild/runs/begin-$busbra-wide" --on all --from "$busbra" &
+alone "$busi" "$only_busi" "$wide_busi" "$robust_busi" &
+alone "$busbra" "$only_busbra" "$wide_busbra" "$robust_busbra" &
 wait
 for one in "$busi" "$busbra"; do
     score "only-$one" --split all --weights "rebuild/runs/only-$one/weights" --tta
