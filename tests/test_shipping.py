@@ -47,7 +47,7 @@ def test_weights_whose_scores_are_of_another_recipe_do_not_ship(study, tmp_path)
 
 
 def test_a_wider_network_answers_as_the_one_it_was_widened_from(tmp_path):
-    wider = [16, 64, 104, 160, 200]
+    wider = [16, 80, 128, 208, 272]
     widen = [sys.executable, ROOT / "weights/widen.py", ROOT / "weights/improved-unet"]
     subprocess.run([*widen, json.dumps({"widths": wider}), tmp_path], check=True)
     card = read_card(tmp_path)

@@ -20,14 +20,14 @@ COLUMNS = (
     *("missed lesions", "empty masks", "false masks"),
 )
 USE = """**Not a medical device.** For research, and for sorting and pre-drawing scans that a qualified person then checks, every one. Not for finding or excluding disease, for grading a lesion, for other organs, or for pictures that are not two-dimensional B-mode scans."""
-STAGES = "The last of three stages, each begun from the weights of the one before (`weights/rebuild.sh`): 60 epochs with strong changes of the scans; 55 with mild ones, and one scan in seven showing only what lies beside its lesion, as a normal scan; these, with mild ones, but noise, grain and blur as strong as at first, and one scan in twenty showing no lesion."
+STAGES = "The last of five stages, each begun from the weights of the one before (`weights/rebuild.sh`): 60 epochs with strong changes of the scans; 55 with mild ones, and one scan in seven showing only what lies beside its lesion, as a normal scan; 45 with mild ones, but noise, grain and blur as strong as at first, and one scan in twenty showing no lesion; 44 likewise with a wider network, which began as the narrow one; these, with noise twice as strong, more blur, and text burned into every other scan. What ships is the mean of the last two stages' weights."
 MISSED = "A lesion is an 8-connected component of the true mask. It is missed where less than 10 % of it is covered; a mask is empty where nothing is outlined in a scan with a lesion, and false where something is in a normal scan."
 LIMITS = """- The scans come from two collections, of a few scanners in two countries; expect less elsewhere. How much less is what training on one collection and scoring on the other shows.
 - All scans of BUS-BRA show a lesion and only BUSI has normal ones: how often a normal scan gets a false mask is known least.
 - Annotations differ: on near copies in BUSI two annotators' masks agree at Dice 0.85 on average. No figure here can be trusted finer than that.
 - Age, ethnicity, breast density and treatment of the patients are not known, nor whether results differ among them.
 - Lengths are in pixels: the scans have no scale."""
-FAILURES = """All 63 of BUSI's 517 scans with a lesion whose Dice is below 0.1 in the cross-validation (47 masks empty, 16 elsewhere), looked through and described without showing a patient's scan:
+FAILURES = """Of BUSI's 517 scans with a lesion 68 have a Dice below 0.1 in the cross-validation (50 masks empty, 18 elsewhere). The narrower network of the third stage had 63, of which 57 are among the 68; those 63 were looked through, and are described here without showing a patient's scan:
 - **Lymph nodes of the axilla**: eleven of the 63 say AXILLA; healthy tissue there looks much the same.
 - **As bright as the tissue around it, or brighter** (iso-echoic and hyperechoic masses, some of them in several scans of one sweep): nothing is outlined.
 - **Two candidates**: where several dark areas compete (a second mass, fat lobules, ribs, shadows, the nipple's shadow), the larger or darker one is outlined, and the annotators chose the other.
