@@ -27,7 +27,7 @@ for change in noise=0.03 grain_px=2 blur_px=0.8; do
 done
 # then noise, grain and blur as strong as at first: without, strange speckle is not borne
 last="--epochs 45 $mild --setting augmentation.beside=0.05"
-# then wider: begun so, it is learnt in a third of the time that it would take from random numbers
+# then wider, begun so that it answers as the network before
 widths='[16,64,112,192,256]'
 wide="--epochs 44 $mild --setting small_share=0.4 --setting augmentation.beside=0.05"
 # last, what tells one hospital's scans from another's, their speckle, sharpness and text, changed
@@ -36,7 +36,8 @@ strange="$mild --setting augmentation.noise=0.12 --setting augmentation.blur_px=
     --setting augmentation.text=0.5"
 average="$strange --learning-rate 0.001 --setting small_share=0 --setting init_share=0.5"
 robust="--epochs 11 $average --setting augmentation.beside=0.05"
-# of one data set alone, so that a network sees about as many scans
+# of one data set alone, so that a network sees about as many scans; the wider stage has the last
+# one's changes already
 only_busi="--epochs 90 --setting small_share=0.8"
 only_busbra="--epochs 60 --setting small_share=0.8"
 wide_busi="--epochs 40 $strange --setting small_share=0.5"
