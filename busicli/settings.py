@@ -187,36 +187,60 @@ class AugmentSettings(_Record):
     """Size changes by factors between 1 / (1 + scale) and 1 + scale."""
     stretch: float = 0.2
     """Rows and columns change apart by up to this factor more: scans of other proportions."""
+    lesion_free_crop_prob: float = 0.0
+    """Share of scans cropped to tissue without their lesion, where there is room: normal scans are
+    rare."""
     gamma: float = 0.6
     """Brightness curve's exponent between 1 / (1 + gamma) and 1 + gamma."""
     contrast: float = 0.6
     """Distance from mid-grey changes by factors between 1 / (1 + contrast) and 1 + contrast."""
     brightness: float = 0.2
     """Added to every grey, of which black is 0 and white 1."""
-    noise: float = 0.06
-    """A quarter of the largest standard deviation of multiplicative, speckle-like noise, that of
-    its grains before they are enlarged smoothly."""
-    grain_px: float = 3.0
-    """Largest side of its grains, from 1 on."""
+    gain_field: float = 0.6
+    """Brightness changes smoothly from place to place by factors between 1 / (1 + gain_field) and
+    1 + gain_field."""
+    depth_gain: float = 0.4
+    """Brightness changes smoothly with depth by factors within the same kind of bounds: time-gain
+    compensation."""
     blur_px: float = 1.2
     """Largest standard deviation of a Gaussian blur, on a quarter of the scans."""
-    gain: float = 0.6
-    """Brightness changes smoothly from place to place by factors between 1 / (1 + gain) and
-    1 + gain."""
-    beside: float = 0.0
-    """Share of scans that show only what lies beside their lesion, where there is room: normal
-    scans are rare."""
-    text: float = 0.0
-    """Share of scans that get lines of random letters and digits burned in anywhere: where only
-    scans with a lesion carry text, or only those without, it is learnt as a sign of one."""
+    speckle_std: float = 0.24
+    """Largest standard deviation of multiplicative speckle, before its grains are enlarged."""
+    speckle_size_px: float = 3.0
+    """Largest height of its grains, from 1 on."""
+    speckle_aspect: float = 2.0
+    """Largest width of its grains, in heights, from 1 on: sound resolves depth best."""
+    rayleigh_prob: float = 0.25
+    """Share of scans whose speckle is log-compressed Rayleigh noise, added, not multiplied."""
+    sector_prob: float = 0.06
+    """Share of scans cut to a sector, as a curved probe shows; lesions are cut with it."""
+    caliper_prob: float = 0.15
+    """Share of scans with calipers, at the lesion's ends or elsewhere, also without a lesion."""
+    burned_in_text_prob: float = 0.15
+    """Share of scans with lines of text burned in, so that text is no sign of a lesion."""
+    two_views_prob: float = 0.06
+    """Share of scans shown on the left with another scan on the right."""
+    margin_prob: float = 0.12
+    """Share of scans shrunk into a rectangle with uniform margins."""
+    screen_prob: float = 0.12
+    """Share of scans shrunk into a scanner's screen; it takes the place of margins."""
+    low_res_prob: float = 0.2
+    """Share of scans that lose resolution."""
+    low_res_factor: float = 3.0
+    """Largest factor by which these are shrunk before they are enlarged again, from 1 on."""
+    jpeg_prob: float = 0.25
+    """Share of scans compressed as JPEG, at a quality from 30 to 90."""
 
     def __post_init__(self) -> None:
-        for name in ("shift_fraction", "brightness", "beside", "text"):
+        probabilities = [f.name for f in fields(self) if f.name.endswith("_prob")]
+        for name in ("shift_fraction", "brightness", *probabilities):
             _check(0 <= getattr(self, name) <= 1, name, getattr(self, name), "in [0, 1]")
-        for name in ("scale", "stretch", "gamma", "contrast", "noise", "blur_px", "gain"):
+        bounds = ("scale", "stretch", "gamma", "contrast", "gain_field", "depth_gain")
+        for name in (*bounds, "blur_px", "speckle_std"):
             _check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         _check(0 <= self.rotation_deg <= 180, "rotation_deg", self.rotation_deg, "in [0, 180]")
-        _check(self.grain_px >= 1, "grain_px", self.grain_px, "at least 1")
+        for name in ("speckle_size_px", "speckle_aspect", "low_res_factor"):
+            _check(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,9 +77,11 @@ def test_settings_cannot_be_changed(kind):
         (AugmentSettings, "gamma", -2.0),
         (AugmentSettings, "scale", -1.0),
         (AugmentSettings, "shift_fraction", 5.0),
-        (AugmentSettings, "beside", 1.1),
+        (AugmentSettings, "lesion_free_crop_prob", 1.1),
+        (AugmentSettings, "screen_prob", -0.1),
         (AugmentSettings, "rotation_deg", 181.0),
-        (AugmentSettings, "grain_px", -3.0),
+        (AugmentSettings, "speckle_size_px", -3.0),
+        (AugmentSettings, "low_res_factor", 0.5),
     ],
 )
 def test_a_value_out_of_range_is_refused_with_what_was_needed(kind, name, value):

@@ -17,25 +17,25 @@ begin="--epochs 60 --setting small_share=0.8"
 # then further, with milder changes of the scans: by the end more epochs help, not harder ones
 mild="--learning-rate 0.002 --setting small_share=0.7"
 for change in rotation_deg=10 shift_fraction=0.06 scale=0.2 stretch=0.1 gamma=0.4 contrast=0.4 \
-    brightness=0.1 gain=0.3; do
+    brightness=0.1 gain_field=0.3; do
     mild="$mild --setting augmentation.$change"
 done
 # a scan in seven shows only what lies beside its lesion: normal scans are rare
-fine="--epochs 55 $mild --setting augmentation.beside=0.15"
-for change in noise=0.03 grain_px=2 blur_px=0.8; do
+fine="--epochs 55 $mild --setting augmentation.lesion_free_crop_prob=0.15"
+for change in speckle_std=0.12 speckle_size_px=2 blur_px=0.8; do
     fine="$fine --setting augmentation.$change"
 done
 # then noise, grain and blur as strong as at first: without, strange speckle is not borne
-last="--epochs 45 $mild --setting augmentation.beside=0.05"
+last="--epochs 45 $mild --setting augmentation.lesion_free_crop_prob=0.05"
 # then wider, begun so that it answers as the network before
 widths='[16,64,112,192,256]'
-wide="--epochs 44 $mild --setting small_share=0.4 --setting augmentation.beside=0.05"
+wide="--epochs 44 $mild --setting small_share=0.4 --setting augmentation.lesion_free_crop_prob=0.05"
 # last, what tells one hospital's scans from another's, their speckle, sharpness and text, changed
 # strongly; averaged with the stage before, for alone it costs on scans as they are
-strange="$mild --setting augmentation.noise=0.12 --setting augmentation.blur_px=2.0 \
-    --setting augmentation.text=0.5"
+strange="$mild --setting augmentation.speckle_std=0.48 --setting augmentation.blur_px=2.0 \
+    --setting augmentation.burned_in_text_prob=0.5"
 average="$strange --learning-rate 0.001 --setting small_share=0 --setting init_share=0.5"
-robust="--epochs 11 $average --setting augmentation.beside=0.05"
+robust="--epochs 11 $average --setting augmentation.lesion_free_crop_prob=0.05"
 # of one data set alone, so that a network sees about as many scans; the wider stage has the last
 # one's changes already
 only_busi="--epochs 90 --setting small_share=0.8"

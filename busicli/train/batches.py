@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from busicli.augment import apply_change, draw_change
+from busicli.augment import apply_augmentation, draw_augmentation
 from busicli.dataset.store import PreparedScans
 from busicli.preprocess import network_image, network_mask, network_values
 from busicli.settings import PreprocessSettings, TrainSettings
@@ -52,7 +52,8 @@ class TrainingBatches(keras.utils.PyDataset):
         if not self.settings.augment:
             return image, mask
         rng = np.random.default_rng((self.settings.seed, self.epoch, place, 1))
-        return apply_change(image, mask, draw_change(rng, self.settings.augmentation))
+        params = draw_augmentation(rng, self.settings.augmentation)
+        return apply_augmentation(image, mask, params, partner=None)
 
 
 class PlainBatches(keras.utils.PyDataset):

@@ -64,9 +64,9 @@ def option(text: str) -> tuple[str, str]:
 
 CHANGES = (
     *("rotation_deg", "shift_fraction", "scale", "stretch"),
-    *("gamma", "contrast", "brightness", "noise", "blur_px", "gain"),
+    *("gamma", "contrast", "brightness", "speckle_std", "blur_px", "gain_field"),
 )
-MILDER = dict(zip(CHANGES, (12, 0.08, 0.25, 0.12, 0.4, 0.25, 0.1, 0.02, 0.7, 0), strict=True))
+MILDER = dict(zip(CHANGES, (12, 0.08, 0.25, 0.12, 0.4, 0.25, 0.1, 0.08, 0.7, 0), strict=True))
 
 VARIANTS = (
     Variant(BASE),
@@ -76,8 +76,8 @@ VARIANTS = (
         "milder augmentation",
         tuple(p for c, v in MILDER.items() for p in setting(f"augmentation.{c}={v}")),
     ),
-    Variant("tissue beside lesions as normal", setting("augmentation.beside=0.15")),
-    Variant("text burned in", setting("augmentation.text=0.5")),
+    Variant("tissue beside lesions as normal", setting("augmentation.lesion_free_crop_prob=0.15")),
+    Variant("text burned in", setting("augmentation.burned_in_text_prob=0.5")),
     Variant("cross-entropy alone", setting("dice_weight=0")),
     Variant("Dice loss alone", setting("entropy_weight=0")),
     Variant("weights not averaged", setting("ema_momentum=0")),

@@ -9,20 +9,18 @@ empty and false masks, as a table.
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from busicli.augment import apply_change, draw_change
+from busicli.augment import AugmentationParams, apply_augmentation
 from busicli.dataset.store import PreparedData, open_data
 from busicli.metrics import dice
 from busicli.postprocess import lesion_mask
 from busicli.predict import KerasEngine
-from busicli.settings import AugmentSettings, PostprocessSettings
+from busicli.settings import PostprocessSettings
 from busicli.weights import DEFAULT_WEIGHTS, load_model, locate, read_card
 
 FOLDS = 5
@@ -38,11 +36,9 @@ def speckle(scan: Grey) -> Grey:
 
 def text(scan: Grey) -> Grey:
     """With lines of letters, others in every scan."""
-    nothing: dict[str, Any] = {field.name: 0 for field in fields(AugmentSettings)}
-    only = AugmentSettings(**nothing | {"flip": False, "grain_px": 1, "text": 1})
-    change = draw_change(np.random.default_rng(round(float(scan.sum()))), only)
+    params = AugmentationParams(burned_in_text=True, seed=round(float(scan.sum())))
     image = np.round(255 * scan).astype(np.uint8)
-    changed, _ = apply_change(image, np.zeros(image.shape[:2], np.uint8), change)
+    changed, _ = apply_augmentation(image, np.zeros(image.shape[:2], np.uint8), params)
     return changed.astype(np.float32) / 255
 
 

@@ -17,8 +17,8 @@ TABLES = {
         "Changes of the scans while training",
         "`busicli train --setting augmentation.KEY=VALUE`. Each scan's changes are drawn anew "
         "every epoch: angles, shifts and brightness evenly between minus and plus the bound, "
-        "factors evenly in their logarithm, noise and blur evenly from 0 on. 0 leaves a "
-        "change out, of `grain_px` 1.",
+        "factors evenly in their logarithm, speckle and blur evenly from 0 on. 0 leaves a "
+        "change out; of `speckle_size_px`, `speckle_aspect` and `low_res_factor` 1 does.",
     ),
     settings.PostprocessSettings: (
         "From probability map to mask",
