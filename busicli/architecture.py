@@ -32,11 +32,15 @@ class Architecture:
     """The paper or the people it comes from."""
     build: Callable[..., keras.Model]
     """`build(input_shape, **options)` takes (rows, columns, 3) and returns a model that maps
-    (N, rows, columns, 3) float32 in [0, 1] to (N, rows, columns, 1) float32 probabilities."""
+    (N, rows, columns, 3) float32 in [0, 1] to (N, rows, columns, 1) float32 probabilities. It may
+    have a second output: (N, 3) float32 probabilities of normal, benign and malignant."""
     size_multiple: int = 1
     """Rows and columns must be multiples of this."""
     options: dict[str, Any] = field(default_factory=dict)
     """Names and defaults of what `build` takes beside the input shape."""
+    pretrained: str = ""
+    """Name of the pre-trained weights that ship and that training begins from by default; their
+    arrays fill the variables of the same paths. Empty to begin from random weights."""
 
     def checked_options(self, given: dict[str, Any]) -> dict[str, Any]:
         """The defaults overlaid with what was given; an unknown name raises InputError."""

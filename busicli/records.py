@@ -21,6 +21,8 @@ Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 LESION_CLASSES = ("benign", "malignant")
 CLASSES = (*LESION_CLASSES, "normal")
+NETWORK_CLASSES = ("normal", *LESION_CLASSES)
+"""The order of a network's class probabilities."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

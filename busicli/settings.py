@@ -271,6 +271,12 @@ class TrainSettings(_Record):
     """Weight in the loss of each pixel's binary cross-entropy."""
     dice_weight: float = 1.0
     """Weight in the loss of one minus each scan's soft Dice."""
+    class_weight: float = 0.2
+    """Weight in the loss of the scan's class (normal, benign, malignant), where the network has a
+    class output; scans of unknown class do not count."""
+    class_balance: float = 0.5
+    """How far rare kinds of scans (class and data set) are shown more often, in [0, 1]: 0 shows
+    every scan once an epoch, 1 every kind equally often. Epochs keep their length."""
     presence_weight: float = 0.0
     """Weight in the loss of whether there is a lesion at all. At 0.1 it left fewer false masks,
     once at the cost of Dice and once not (docs/explanation/ablation.md)."""
@@ -291,7 +297,8 @@ class TrainSettings(_Record):
         _check(self.warmup_epochs >= 0, "warmup_epochs", self.warmup_epochs, "0 or more")
         _check(0 <= self.ema_momentum < 1, "ema_momentum", self.ema_momentum, "in [0, 1)")
         _check(0 <= self.init_share < 1, "init_share", self.init_share, "in [0, 1)")
-        for name in ("entropy_weight", "dice_weight", "presence_weight"):
+        _check(0 <= self.class_balance <= 1, "class_balance", self.class_balance, "in [0, 1]")
+        for name in ("entropy_weight", "dice_weight", "presence_weight", "class_weight"):
             _check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         _check(self.entropy_weight + self.dice_weight > 0, "the loss", "nothing", "some weight")
         _check(self.small_size_px >= 16, "small_size_px", self.small_size_px, "at least 16")

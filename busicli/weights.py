@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import keras
 
 NUMBERS = "model.safetensors"
+ENCODER = "encoder.safetensors"
 CARD = "card.json"
 DEFAULT_WEIGHTS = "improved-unet"
 """Those that ship and are taken where none are named."""
@@ -152,6 +153,16 @@ def write_files(folder: Path, card: Card, files: Mapping[str, bytes]) -> str:
 
 def read_card(folder: Path, *, pinned_sha256: str | None = None) -> Card:
     """The card of a weights folder, its hash checked first where one is pinned."""
+    text = _read_card_text(folder, pinned_sha256)
+    try:
+        return Card.from_dict(json.loads(text))
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"the card of {folder.name} is damaged or of another version; get the weights anew."
+        ) from error
+
+
+def _read_card_text(folder: Path, pinned_sha256: str | None) -> bytes:
     path = folder / CARD
     if not path.is_file():
         raise InputError(
@@ -164,12 +175,7 @@ def read_card(folder: Path, *, pinned_sha256: str | None = None) -> Card:
             f"the card of {folder.name} has SHA-256 {sha256_bytes(text)[:12]}…, not the "
             f"{pinned_sha256[:12]}… that was pinned; get the weights anew from their source."
         )
-    try:
-        return Card.from_dict(json.loads(text))
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"the card of {folder.name} is damaged or of another version; get the weights anew."
-        ) from error
+    return text
 
 
 def load_model(folder: Path, card: Card, *, plugins: Sequence[Path] = ()) -> "keras.Model":
@@ -181,16 +187,34 @@ def load_model(folder: Path, card: Card, *, plugins: Sequence[Path] = ()) -> "ke
 
 def read_checked(folder: Path, card: Card, name: str) -> bytes:
     """A file of a weights folder, if it is the one that the card names by its hash."""
+    return _read_whole(folder, name, card.files.get(name))
+
+
+def _read_whole(folder: Path, name: str, sha256: str | None) -> bytes:
     path = folder / name
     if not path.is_file():
         raise InputError(f"{folder.name} lacks {name}; get the weights anew from their source.")
     data = path.read_bytes()
-    if sha256_bytes(data) != card.files.get(name):
+    if sha256_bytes(data) != sha256:
         raise InputError(
             f"{name} of {folder.name} is not the file that its card names; "
             "it was changed or cut short: get the weights anew from their source."
         )
     return data
+
+
+def read_encoder(folder: Path, *, pinned_sha256: str | None) -> dict[str, np.ndarray[Any, Any]]:
+    """The checked arrays of a folder of pre-trained weights, by the paths of their variables."""
+    text = _read_card_text(folder, pinned_sha256)
+    try:
+        wanted = json.loads(text)["files"][ENCODER]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"the card of {folder.name} names no {ENCODER}; get it again.") from error
+    data = _read_whole(folder, ENCODER, wanted)
+    try:
+        return parse_numbers(data)
+    except SafetensorError as error:
+        raise InputError(f"{ENCODER} of {folder.name} holds no arrays; get it again.") from error
 
 
 def read_numbers(folder: Path, card: Card) -> dict[str, np.ndarray[Any, Any]]:
@@ -214,10 +238,27 @@ def fill_model(model: "keras.Model", numbers: Mapping[str, Any], name: str) -> N
         variable.assign(np.asarray(numbers[key], np.float32))
 
 
+def fill_by_path(model: "keras.Model", arrays: Mapping[str, Any], name: str) -> None:
+    """Put arrays into the variables of the same paths and leave the others as they are.
+
+    Raises InputError, naming the first, where an array has no variable or one of another shape.
+    """
+    variables = {variable.path: variable for variable in model.weights}
+    for path, array in arrays.items():
+        shape = tuple(variables[path].shape) if path in variables else None
+        if shape != array.shape:
+            raise InputError(
+                f"the pre-trained weights {name} hold {path} of shape {array.shape}, but the model "
+                f"{model.name} has {shape or 'no such variable'}; take weights of this encoder, or "
+                "--init random."
+            )
+        variables[path].assign(np.asarray(array, np.float32))
+
+
 def shipped_names() -> list[str]:
     """Names of the weights that come with busicli."""
     root = package_files(SHIPPED)
-    return sorted(d.name for d in root.iterdir() if d.is_dir() and d.joinpath(CARD).is_file())
+    return sorted(d.name for d in root.iterdir() if d.is_dir() and d.joinpath(NUMBERS).is_file())
 
 
 def locate(name_or_folder: str) -> tuple[Path, str | None]:
@@ -225,10 +266,14 @@ def locate(name_or_folder: str) -> tuple[Path, str | None]:
     folder = Path(name_or_folder)
     if (folder / CARD).is_file() or name_or_folder not in shipped_names():
         return folder, None
+    return locate_shipped(name_or_folder)
+
+
+def locate_shipped(name: str) -> tuple[Path, str]:
+    """The folder of weights that come with busicli, and the card hash pinned for it."""
     from busicli.shipped import CARD_SHA256
 
-    shipped = Path(str(package_files(SHIPPED))) / name_or_folder
-    return shipped, CARD_SHA256.get(name_or_folder, "not pinned")
+    return Path(str(package_files(SHIPPED))) / name, CARD_SHA256.get(name, "not pinned")
 
 
 def _keys(variables: Sequence["keras.Variable"]) -> list[str]:

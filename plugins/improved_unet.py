@@ -1,22 +1,20 @@
-"""A residual U-Net that answers coarse to fine, some forty times cheaper than the seed work's.
+"""A U-Net whose encoder has learned from ImageNet, with a coarse-to-fine decoder and a class head.
 
 What differs from `unet`, and why:
+- the encoder is an EfficientNet-Lite: what it has seen in a million photographs, a few thousand
+  scans cannot teach;
 - each scan is standardised inside the network: gain and dynamic range differ between scanners;
-- no convolution works at full resolution, the decoder ends at a quarter of it: there U-Net spends
-  most of its work, and lesions do not need it;
-- its last step answers for the 4 x 4 pixels of each place, so that outlines stay sharp;
-- every level of the decoder adds its own coarse logit: where the lesion is, and that it is one
-  piece, is learnt deep down and at once, and the loss reaches the deep levels directly;
-- residual blocks with batch normalisation train deeper encoders; normalisation folds away later;
-- near the scan half of the channels are normalised by the scan alone: another hospital's scanner is
-  then less of a stranger;
-- the bottom sees the whole scan (atrous branches and a global mean), shadows and depth included.
+- the decoder ends at a quarter of the resolution, where U-Net spends most of its work; its last
+  step answers for the 4 x 4 pixels of each position, so that contours stay sharp;
+- every level of the decoder adds its own coarse logit: presence and place of a lesion are learned
+  deep down, and the loss reaches the deep levels directly;
+- the bottom sees the whole scan (atrous branches and a global mean), shadows and depth included;
+- a small head on the bottom gives the probabilities of normal, benign and malignant.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from busicli.architecture import Architecture, Shape
 
@@ -25,29 +23,44 @@ if TYPE_CHECKING:
 
     Tensor = keras.KerasTensor
 
-WIDTHS = (16, 48, 96, 144, 192)
-BLOCKS = (0, 1, 2, 2, 1)
+
+class Stage(NamedTuple):
+    """A stage of EfficientNet-Lite0: Tan and Le (2019), arXiv:1905.11946, table 1."""
+
+    kernel: int
+    blocks: int
+    width: int
+    expand: int
+    strides: int
+
+
+STAGES = (
+    Stage(3, 1, 16, 1, 1),
+    Stage(3, 2, 24, 6, 2),
+    Stage(5, 2, 40, 6, 2),
+    Stage(3, 3, 80, 6, 2),
+    Stage(5, 3, 112, 6, 1),
+    Stage(5, 4, 192, 6, 2),
+    Stage(3, 1, 320, 6, 1),
+)
+SCALES = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2)}
+"""Factors of width and of depth; the stem and the depth of the first and last stage stay."""
+SKIPS = (1, 2, 4)
+"""Stages whose results the decoder joins: a quarter, an eighth, a sixteenth of the resolution."""
 
 
 def build(
     input_shape: Shape,
     *,
-    widths: Sequence[int] = WIDTHS,
-    blocks: Sequence[int] = BLOCKS,
-    dropout: float = 0.1,
-    gates: bool = False,
-    finest: int = 1,
-    sub_pixel: bool = True,
-    side_outputs: bool = True,
-    instance_levels: int = 2,
+    encoder: str = "lite2",
+    widths: tuple[int, ...] = (48, 80, 112, 192),
+    dropout: float = 0.2,
+    class_head: bool = True,
 ) -> keras.Model:
-    """(N, rows, columns, 3) in [0, 1] to (N, rows, columns, 1) lesion probability.
+    """(N, rows, columns, 3) in [0, 1] to lesion probabilities (N, rows, columns, 1).
 
-    With `gates` skips are weighed by attention gates before they are added. The decoder ends at the
-    level `finest`, whose places are 2 ** (finest + 1) pixels wide; without `sub_pixel` each has one
-    logit, and those are interpolated. Without `side_outputs` the last level answers alone; they are
-    after Lee et al. (2015), Deeply-Supervised Nets, with the outputs summed. In the first
-    `instance_levels` of the encoder half of the channels are normalised by the scan alone.
+    With `class_head` also to class probabilities (N, 3). `widths` are the decoder's channels at a
+    quarter, an eighth, a sixteenth and a thirty-second of the resolution.
     """
     from keras import Input, Model, layers
 
@@ -55,34 +68,60 @@ def build(
 
     scan = Input(input_shape, name="scan")
     x = GroupNormalization(1, scale=False, center=False, name="standardise")(scan)
-    skips = []
-    for level, (width, count) in enumerate(zip(widths, blocks, strict=True)):
-        half = level < instance_levels
-        x = _conv(x, width, f"down{level}_halve", strides=2, half=half)
-        for block in range(count):
-            x = _residual(x, width, f"down{level}_block{block}", half=half)
-        skips.append(x)
+    *skips, x = _encoder(x, encoder)
+    x = _conv(x, widths[-1], "bottom_narrow", kernel=1)
     x = _multi_scale(x, widths[-1], "bottom")
-    x = layers.SpatialDropout2D(dropout, name="bottom_drop")(x)
-    sides = [x]
-    for level in reversed(range(finest, len(widths) - 1)):
+    outputs = [_class_probabilities(x, dropout)] if class_head else []
+    x = layers.SpatialDropout2D(dropout / 2, name="bottom_drop")(x)
+    logits = []
+    for level in reversed(range(len(skips))):
+        logits.append(_interpolated_logit(x, 2 ** (level + 3), f"coarse{level}"))
         x = _conv(x, widths[level], f"up{level}_narrow", kernel=1)
-        x = layers.UpSampling2D(2, interpolation="bilinear", name=f"up{level}_grow")(x)
-        gated = gates and level
-        skip = _gate(skips[level], x, f"up{level}_gate") if gated else skips[level]
+        x = layers.UpSampling2D(2, interpolation="bilinear", name=f"up{level}_enlarge")(x)
+        skip = _conv(skips[level], widths[level], f"up{level}_skip", kernel=1)
         x = layers.Add(name=f"up{level}_join")([x, skip])
         x = _conv(x, widths[level], f"up{level}_conv")
-        sides.append(x)
-    logit = _sub_pixel_logit if sub_pixel else _grown_logit
-    x = logit(x, 2 ** (finest + 1), "logit")
-    if side_outputs:
-        coarse = [
-            _grown_logit(side, 2 ** (len(widths) - place), f"side{place}")
-            for place, side in enumerate(sides[:-1])
-        ]
-        x = layers.Add(dtype="float32", name="logits")([x, *coarse])
+    logits.append(_sub_pixel_logit(x, 4, "fine"))
+    x = layers.Add(dtype="float32", name="logits")(logits)
     x = layers.Activation("sigmoid", dtype="float32", name="probability")(x)
-    return Model(scan, x, name="improved_unet")
+    return Model(scan, [x, *outputs] if outputs else x, name="improved_unet")
+
+
+def _encoder(x: Tensor, name: str) -> list[Tensor]:
+    """EfficientNet-Lite without its classifier: the results of `SKIPS`, then the last stage's."""
+    wider, deeper = SCALES[name]
+    x = _conv(x, 32, "encoder_stem", strides=2, relu6=True)
+    results = []
+    number = 0
+    for place, stage in enumerate(STAGES):
+        ends = place in (0, len(STAGES) - 1)
+        width = int(stage.width * wider + 4) // 8 * 8
+        for repeat in range(stage.blocks if ends else -int(-stage.blocks * deeper // 1)):
+            strides = 1 if repeat else stage.strides
+            x = _inverted_residual(x, stage, width, strides, f"encoder_block{number:02d}")
+            number += 1
+        if place in (*SKIPS, len(STAGES) - 1):
+            results.append(x)
+    return results
+
+
+def _inverted_residual(x: Tensor, stage: Stage, width: int, strides: int, name: str) -> Tensor:
+    """Expand, filter each channel, project: Sandler et al. (2018), arXiv:1801.04381."""
+    from keras import layers
+
+    y = x
+    if stage.expand > 1:
+        y = _conv(y, stage.expand * x.shape[-1], f"{name}_expand", kernel=1, relu6=True)
+    y = layers.DepthwiseConv2D(
+        stage.kernel, strides=strides, padding="same", use_bias=False, name=f"{name}_depthwise"
+    )(y)
+    y = _batch_norm(y, f"{name}_depthwise_norm")
+    y = layers.ReLU(6.0, name=f"{name}_depthwise_relu")(y)
+    y = layers.Conv2D(width, 1, use_bias=False, name=f"{name}_project")(y)
+    y = _batch_norm(y, f"{name}_project_norm")
+    if strides == 1 and x.shape[-1] == width:
+        y = layers.Add(name=f"{name}_add")([x, y])
+    return y
 
 
 def _conv(
@@ -93,9 +132,9 @@ def _conv(
     kernel: int = 3,
     strides: int = 1,
     dilation: int = 1,
-    half: bool = False,
+    relu6: bool = False,
 ) -> Tensor:
-    """Convolution, normalisation (half of it of each scan alone with `half`), ReLU."""
+    """Convolution, batch normalisation, ReLU (in the encoder cut at 6, as it was pre-trained)."""
     from keras import layers
 
     x = layers.Conv2D(
@@ -108,47 +147,14 @@ def _conv(
         kernel_initializer="he_normal",
         name=name,
     )(x)
-    x = _half_instance_norm(x, name) if half else _batch_norm(x, f"{name}_norm")
-    return layers.Activation("relu", name=f"{name}_relu")(x)
+    x = _batch_norm(x, f"{name}_norm")
+    return layers.ReLU(6.0 if relu6 else None, name=f"{name}_relu")(x)
 
 
-def _batch_norm(x: Tensor, name: str, **options: str) -> Tensor:
+def _batch_norm(x: Tensor, name: str) -> Tensor:
     from busicli.layers import BatchNormalization
 
-    return BatchNormalization(momentum=0.97, name=name, **options)(x)
-
-
-def _half_instance_norm(x: Tensor, name: str) -> Tensor:
-    """Half of the channels made alike in every scan, as another scanner's gain and grain are not.
-
-    Pan et al. (2018), arXiv:1807.09441.
-    """
-    from keras import layers, ops
-
-    from busicli.layers import GroupNormalization
-
-    own, shared = ops.split(x, 2, axis=-1)  # slices cost a training step a tenth more
-    own = GroupNormalization(-1, name=f"{name}_norm_one")(own)
-    shared = _batch_norm(shared, f"{name}_norm")
-    return layers.Concatenate(name=f"{name}_norm_join")([own, shared])
-
-
-def _residual(x: Tensor, width: int, name: str, *, half: bool) -> Tensor:
-    """He et al. (2016), doi:10.1109/CVPR.2016.90; the block starts as the identity."""
-    from keras import layers
-
-    y = _conv(x, width, f"{name}_a", half=half)
-    y = layers.Conv2D(
-        width,
-        3,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name=f"{name}_b",
-    )(y)
-    y = _batch_norm(y, f"{name}_b_norm", gamma_initializer="zeros")
-    y = layers.Add(name=f"{name}_add")([x, y])
-    return layers.Activation("relu", name=f"{name}_relu")(y)
+    return BatchNormalization(momentum=0.97, epsilon=1e-3, name=name)(x)
 
 
 def _multi_scale(x: Tensor, width: int, name: str) -> Tensor:
@@ -169,24 +175,19 @@ def _multi_scale(x: Tensor, width: int, name: str) -> Tensor:
     return layers.Add(name=f"{name}_add")([x, joined])
 
 
-def _gate(skip: Tensor, signal: Tensor, name: str) -> Tensor:
-    """The skip weighed by an additive attention gate: Oktay et al. (2018), arXiv:1804.03999."""
+def _class_probabilities(x: Tensor, dropout: float) -> Tensor:
+    """(N, 3) probabilities of normal, benign and malignant from mean and maximum of the bottom."""
     from keras import layers
 
-    inner = max(8, skip.shape[-1] // 4)
-    both = layers.Add(name=f"{name}_sum")(
-        [
-            layers.Conv2D(inner, 1, name=f"{name}_skip")(skip),
-            layers.Conv2D(inner, 1, use_bias=False, name=f"{name}_signal")(signal),
-        ]
-    )
-    both = layers.Activation("relu", name=f"{name}_relu")(both)
-    weight = layers.Conv2D(1, 1, activation="sigmoid", name=f"{name}_weight")(both)
-    return layers.Multiply(name=f"{name}_apply")([skip, weight])
+    mean = layers.GlobalAveragePooling2D(name="class_mean")(x)
+    highest = layers.GlobalMaxPooling2D(name="class_highest")(x)
+    features = layers.Concatenate(dtype="float32", name="class_features")([mean, highest])
+    features = layers.Dropout(dropout, dtype="float32", name="class_drop")(features)
+    return layers.Dense(3, "softmax", dtype="float32", name="class_probabilities")(features)
 
 
 def _sub_pixel_logit(x: Tensor, factor: int, name: str) -> Tensor:
-    """A logit for each of the factor x factor pixels of each place of x, at the scan's size.
+    """A logit for each of the factor x factor pixels of each position of x, at the scan's size.
 
     Shi et al. (2016), doi:10.1109/CVPR.2016.207.
     """
@@ -200,31 +201,28 @@ def _sub_pixel_logit(x: Tensor, factor: int, name: str) -> Tensor:
     return layers.Reshape(size, dtype="float32", name=f"{name}_pixels")(x)
 
 
-def _grown_logit(x: Tensor, factor: int, name: str) -> Tensor:
-    """A logit for each place of x, interpolated to the scan's size."""
+def _interpolated_logit(x: Tensor, factor: int, name: str) -> Tensor:
+    """A logit for each position of x, interpolated to the scan's size."""
     from keras import layers
 
     from busicli.layers import Bilinear
 
     x = layers.Conv2D(1, 1, dtype="float32", name=name)(x)
-    return Bilinear(factor, dtype="float32", name=f"{name}_grow")(x)
+    return Bilinear(factor, dtype="float32", name=f"{name}_interpolated")(x)
 
 
 ARCHITECTURE = Architecture(
     name="improved-unet",
-    summary="Residual U-Net, coarse-to-fine outputs, multi-scale bottom.",
-    source="busicli; parts after He (2016), Chen (2017), Oktay (2018), Lee (2015), Shi (2016), "
-    "Pan (2018), cited in the file",
+    summary="U-Net with an EfficientNet-Lite encoder, coarse-to-fine outputs and a class head.",
+    source="busicli; encoder after Tan (2019), parts after Chen (2017), Lee (2015), Shi (2016), "
+    "cited in the file",
     build=build,
     size_multiple=32,
     options={
-        "widths": WIDTHS,
-        "blocks": BLOCKS,
-        "dropout": 0.1,
-        "gates": False,
-        "finest": 1,
-        "sub_pixel": True,
-        "side_outputs": True,
-        "instance_levels": 2,
+        "encoder": "lite2",
+        "widths": (48, 80, 112, 192),
+        "dropout": 0.2,
+        "class_head": True,
     },
+    pretrained="efficientnet-lite2",
 )

@@ -80,8 +80,9 @@ class KerasEngine:
     def _batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         full = np.zeros((self.batch, *images.shape[1:]), np.float32)
         full[: len(images)] = network_values(images)
-        answer = np.asarray(self.model.predict_on_batch(full), np.float32)
-        return answer[: len(images), ..., 0]
+        answer = self.model.predict_on_batch(full)
+        maps = np.asarray(answer[0] if isinstance(answer, list) else answer, np.float32)
+        return maps[: len(images), ..., 0]
 
 
 class OpenVinoEngine:

@@ -26,7 +26,7 @@ def sizes(subject: Subject) -> str:
             isinstance(model, keras.Model),
             f"build returned a {type(model).__name__}; a keras.Model was needed.",
         )
-        found = (tuple(model.input_shape), tuple(model.output_shape))
+        found = (tuple(model.input_shape), tuple(model.outputs[0].shape))
         needed = ((None, size, size, 3), (None, size, size, 1))
         need(
             found == needed,
@@ -56,12 +56,12 @@ def one_set_of_weights(subject: Subject) -> str:
 
 def half_precision(subject: Subject) -> str:
     """Its probabilities are float32 also where its layers compute in bfloat16."""
-    found = subject.fresh(precision="bfloat16").output.dtype
-    need(
-        found == "float32",
-        f"with --precision bfloat16 its output is {found}; float32 was needed: "
-        'give its last layer dtype="float32".',
-    )
+    for one in subject.fresh(precision="bfloat16").outputs:
+        need(
+            one.dtype == "float32",
+            f"with --precision bfloat16 its output is {one.dtype}; float32 was needed: "
+            'give its last layer dtype="float32".',
+        )
     return "float32 output of bfloat16 layers"
 
 
@@ -85,6 +85,30 @@ def output(subject: Subject) -> str:
         'needed: end with activation="sigmoid".',
     )
     return f"{found.shape} float32 between {least:.3g} and {most:.3g}"
+
+
+def class_output(subject: Subject) -> str:
+    """A second output, if it has one, is the probability of normal, benign and malignant."""
+    outputs = subject.network.predict_on_batch(subject.scans)
+    if not isinstance(outputs, list | tuple):
+        return "none: it gives no class"
+    need(
+        len(outputs) == 2,
+        f"it has {len(outputs)} outputs; a map and class probabilities were needed.",
+    )
+    found, needed = np.asarray(outputs[1]), (len(subject.scans), 3)
+    need(
+        found.shape == needed and found.dtype == np.float32,
+        f"its second output is {found.shape} {found.dtype}; {needed} float32 was needed: "
+        'end with Dense(3, "softmax", dtype="float32").',
+    )
+    sums = found.sum(axis=1)
+    need(
+        bool(np.isfinite(found).all() and (found >= 0).all() and np.allclose(sums, 1, atol=1e-3)),
+        f"its class probabilities add up to between {sums.min():.3g} and {sums.max():.3g}; 1 was "
+        'needed: end with Dense(3, "softmax", dtype="float32").',
+    )
+    return "probabilities of normal, benign and malignant"
 
 
 def finite(subject: Subject) -> str:

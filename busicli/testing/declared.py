@@ -80,7 +80,7 @@ def cost(subject: Subject) -> str:
     """With its own options it builds at the size of prepared data; what it costs is counted."""
     size = subject.size_from(PreprocessSettings().size_px)
     model = build_model(subject.architecture, size, {})
-    found, needed = tuple(model.output_shape), (None, size, size, 1)
+    found, needed = tuple(model.outputs[0].shape), (None, size, size, 1)
     need(
         found == needed,
         f"with its own options the output at {size} px is {found}; {needed} was needed.",

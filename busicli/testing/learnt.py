@@ -47,7 +47,7 @@ def _losses(subject: Subject, rate: float) -> list[float]:
     losses = []
     for _ in range(STEPS):
         model.reset_metrics()
-        logs = model.train_on_batch(subject.scans, subject.truths, return_dict=True)
+        logs = model.train_on_batch(subject.scans, subject.targets(model), return_dict=True)
         losses.append(float(logs["loss"]))
     return losses
 
@@ -73,19 +73,13 @@ def gradients(subject: Subject) -> str:
 
 def _moved(model: "keras.Model", subject: Subject) -> set[int]:
     """Places of the weights that a step changes. Adam moves all that have a gradient."""
-    from busicli.losses import Objective
+    from busicli.train.loop import losses_of
 
-    settings = TrainSettings()
-    objective = Objective(
-        entropy=settings.entropy_weight,
-        dice=settings.dice_weight,
-        presence=settings.presence_weight,
-    )
     weights = model.trainable_variables
     before = [as_array(weight) for weight in weights]
     adam = load_keras().optimizers.Adam(0.01)
-    model.compile(adam, loss=objective, run_eagerly=True)
-    model.train_on_batch(subject.scans, subject.truths)
+    model.compile(adam, **losses_of(model, TrainSettings()), run_eagerly=True)
+    model.train_on_batch(subject.scans, subject.targets(model))
     after = [as_array(weight) for weight in weights]
     lost = [
         weight.path

@@ -9,6 +9,7 @@ from typing import Any
 from busicli.errors import InputError
 from busicli.testing.answered import (
     alone_as_among_others,
+    class_output,
     depends_on_the_scan,
     finite,
     half_precision,
@@ -30,6 +31,7 @@ CHECKS: tuple[Check, ...] = (
     one_set_of_weights,
     half_precision,
     output,
+    class_output,
     finite,
     depends_on_the_scan,
     alone_as_among_others,

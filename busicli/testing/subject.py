@@ -111,6 +111,11 @@ class Subject:
         halves[:, : size // 2] = 1
         return np.concatenate([np.stack(plain), noise, halves])
 
+    def targets(self, model: "keras.Model") -> Any:
+        """What the network is trained on: masks, with classes where it has a second output."""
+        classes = np.eye(3, dtype=np.float32)[np.arange(len(self.scans)) % 3]
+        return self.truths if len(model.outputs) == 1 else [self.truths, classes]
+
     @property
     def truths(self) -> NDArray[np.float32]:
         """A mask of each scan that can be told from it, its bright pixels: (6, size, size, 1)."""
@@ -123,13 +128,19 @@ Check = Callable[[Subject], str]
 
 
 def answers(model: "keras.Model", scans: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What a network says in prediction, with its own type; any shape, since it may be wrong."""
-    return np.array(model.predict_on_batch(scans))
+    """The maps of a network in prediction, with their own type; any shape, since it may be wrong."""
+    return np.array(first_of(model.predict_on_batch(scans)))
 
 
 def plain_answers(model: "keras.Model", scans: NDArray[np.float32]) -> NDArray[np.float32]:
     """The same without compiling it, for networks that are asked once."""
-    return np.array(load_keras().ops.convert_to_numpy(model(scans, training=False)))
+    maps = first_of(model(scans, training=False))
+    return np.array(load_keras().ops.convert_to_numpy(maps))
+
+
+def first_of(outputs: Any) -> Any:
+    """The map of a network's outputs: the only one, or the one before the classes."""
+    return outputs[0] if isinstance(outputs, list | tuple) else outputs
 
 
 def difference(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:

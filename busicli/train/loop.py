@@ -13,7 +13,7 @@ from busicli.dataset.store import PreparedScans
 from busicli.errors import InputError
 from busicli.losses import Objective, PixelScores
 from busicli.settings import TrainSettings
-from busicli.train.batches import PlainBatches, TrainingBatches
+from busicli.train.batches import PlainBatches, Targets, TrainingBatches
 from busicli.train.checkpoint import Progress, load_state, read_progress, save_state
 from busicli.train.history import Row, read_history, write_history
 
@@ -78,13 +78,26 @@ def compile_model(model: keras.Model, settings: TrainSettings, scans: int) -> No
         ema_overwrite_frequency=None,
         beta_2=0.98,  # a run has some thousand steps: the default remembers as many
     )
+    model.compile(
+        optimizer,
+        **losses_of(model, settings),
+        metrics=[PixelScores(), *([None] * (len(model.outputs) - 1))],
+        jit_compile="auto",
+    )
+    optimizer.build(model.trainable_variables)
+
+
+def losses_of(model: keras.Model, settings: TrainSettings) -> dict[str, Any]:
+    """What `compile` takes to train the map and, where the model tells one, the class."""
     objective = Objective(
         entropy=settings.entropy_weight,
         dice=settings.dice_weight,
         presence=settings.presence_weight,
     )
-    model.compile(optimizer, loss=objective, metrics=[PixelScores()], jit_compile="auto")
-    optimizer.build(model.trainable_variables)
+    if len(model.outputs) == 1:
+        return {"loss": objective}
+    by_class = keras.losses.CategoricalCrossentropy()
+    return {"loss": [objective, by_class], "loss_weights": [1.0, settings.class_weight]}
 
 
 def train_model(
@@ -146,7 +159,7 @@ def validated(
     *callbacks: keras.callbacks.Callback,
 ) -> Row:
     """Figures of a compiled model on scans that it is not trained on, at its own size."""
-    plain = PlainBatches(scans, plan.settings.batch_size, model.input_shape[1])
+    plain = PlainBatches(scans, plan.settings.batch_size, targets_of(model), model.input_shape[1])
     tested = model.evaluate(plain, verbose=0, return_dict=True, callbacks=list(callbacks))
     return _figures(tested, "val_")
 
@@ -160,7 +173,7 @@ def _epoch(
 ) -> Row:
     started = time.monotonic()
     size = plan.size_px(epoch)
-    batches = TrainingBatches(scans[0], plan.settings, epoch, size)
+    batches = TrainingBatches(scans[0], plan.settings, epoch, targets_of(model), size)
     tell = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: on_batch(epoch + 1, batch + 1, len(batches))
     )
@@ -172,6 +185,11 @@ def _epoch(
     rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
     seconds = time.monotonic() - started
     return {"epoch": epoch + 1, **row, "learning_rate": rate, "seconds": seconds}
+
+
+def targets_of(model: keras.Model) -> Targets:
+    """What the model is trained on: masks, or masks and classes."""
+    return "masks" if len(model.outputs) == 1 else "masks and classes"
 
 
 def _figures(logs: dict[str, Any], prefix: str) -> Row:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,24 @@ from numpy.typing import NDArray
 from busicli.dataset.store import PreparedData
 from busicli.errors import InputError
 from busicli.records import Case
-from busicli.weights import locate, read_card, read_numbers
+from busicli.registry import find
+from busicli.weights import (
+    ENCODER,
+    fill_by_path,
+    fill_model,
+    locate,
+    locate_shipped,
+    read_card,
+    read_encoder,
+    read_numbers,
+)
 from busicli.workflows.fit_request import FitRequest
+
+if TYPE_CHECKING:
+    import keras
+
+RANDOM = "random"
+"""What `--init` says to begin from random weights where pre-trained ones ship."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,9 +36,17 @@ class Begun:
     """Weights that a training begins from."""
 
     name: str
+    part: Literal["network", "encoder"]
     numbers: dict[str, np.ndarray[Any, Any]] = field(repr=False)
     training_scans: list[list[str]] = field(repr=False)
-    """What they were trained on, as in their card."""
+    """What they were trained on, as in their card; nothing for an encoder, which saw no scan."""
+
+    def fill(self, model: "keras.Model") -> None:
+        """Put them into a network; InputError where they belong to another."""
+        if self.part == "network":
+            fill_model(model, self.numbers, self.name)
+        else:
+            fill_by_path(model, self.numbers, self.name)
 
 
 def weights_begun_from(request: FitRequest, data: PreparedData) -> Begun | None:
@@ -32,20 +56,31 @@ def weights_begun_from(request: FitRequest, data: PreparedData) -> Begun | None:
     where nothing is to have a share in the finished weights.
     """
     weights = _name(request)
-    if weights is None:
-        if request.settings.init_share:
-            raise InputError(
-                "init_share is a share of the weights begun from, and there are none: give --init."
-            )
+    if request.settings.init_share and (weights is None or weights == RANDOM):
+        raise InputError(
+            "init_share is a share of the weights begun from, and there are none: give --init."
+        )
+    if weights == RANDOM:
         return None
+    if weights is None:
+        encoder = find(request.model, request.plugins).pretrained
+        return _encoder(*locate_shipped(encoder)) if encoder else None
     source, pinned = locate(weights)
+    if (source / ENCODER).is_file():
+        return _encoder(source, pinned)
     card = read_card(source, pinned_sha256=pinned)
     _check_unseen(request, data, {pixels for pixels, _ in card.training_scans})
     return Begun(
         name=source.name,
+        part="network",
         numbers=read_numbers(source, card),
         training_scans=card.training_scans,
     )
+
+
+def _encoder(folder: Path, pinned_sha256: str | None) -> Begun:
+    arrays = read_encoder(folder, pinned_sha256=pinned_sha256)
+    return Begun(name=folder.name, part="encoder", numbers=arrays, training_scans=[])
 
 
 def averaged_with(

@@ -106,7 +106,7 @@ def _fit_locked(
         options, precision = request.options, settings.precision
         model = build_model(architecture, size_px, options, precision=precision)
         if given[0]:
-            fill_model(model, given[0].numbers, given[0].name)
+            given[0].fill(model)
         compile_model(model, settings, len(train.images))
         return model
 
