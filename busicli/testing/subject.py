@@ -128,7 +128,7 @@ Check = Callable[[Subject], str]
 
 
 def answers(model: "keras.Model", scans: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The maps of a network in prediction, with their own type; any shape, since it may be wrong."""
+    """The maps of a network in prediction, in its own type; any shape: it may be wrong."""
     return np.array(first_of(model.predict_on_batch(scans)))
 
 

@@ -105,9 +105,7 @@ class PlainBatches(keras.utils.PyDataset):
         return as_batch([self._example(row) for row in rows], self.targets)
 
     def _example(self, row: int) -> Example:
-        return Example(
-            *resized_pair(self.split, row, self.size_px), self.split.cases[row].label
-        )
+        return Example(*resized_pair(self.split, row, self.size_px), self.split.cases[row].label)
 
 
 def epoch_order(
