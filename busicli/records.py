@@ -16,6 +16,8 @@ Mask = NDArray[np.bool_]
 """A lesion mask: (rows, columns) bool."""
 Probability = NDArray[np.float32]
 """A probability map: (rows, columns) float32 in [0, 1]."""
+View = tuple[int, int, int, int]
+"""A box in a scan's own pixels: top, left, bottom, right, ends exclusive."""
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -43,6 +45,8 @@ class SourceCase:
     """Split asked for by the data set itself; empty to let busicli choose."""
     device: str = ""
     """The scanner, where the data set names it."""
+    objection: str = ""
+    """Why the curators of the data set object to the scan, by its name; empty for none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +81,16 @@ class Case:
     """The scan's path and its masks' paths, as they were given."""
     device: str = ""
     """The scanner, where it is known."""
+    objection: str = ""
+    """Why the curators of the data set object to the scan; empty for none."""
+    view: View | None = None
+    """The part of the scan that the network sees; None for the whole scan."""
+
+    @property
+    def box(self) -> tuple[slice, slice]:
+        """Rows and columns of the scan that the network sees."""
+        top, left, bottom, right = self.view or (0, 0, self.height, self.width)
+        return slice(top, bottom), slice(left, right)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +217,8 @@ class ImageScore:
     """Pixels of the whole scan."""
     device: str = ""
     """The scanner, where it is known."""
+    objection: str = ""
+    """Why the curators of the data set object to the scan; empty for none."""
     confidence: float = float("nan")
     """That the mask is good, in [0, 1]; NaN where the weights cannot tell."""
     review: bool = False
@@ -247,3 +263,7 @@ class Summary:
     grouped_scans: int = 0
     divided: int = 0
     """Groups that stand in more than one split: only where the split was asked for so."""
+    objections: dict[str, int] = field(default_factory=dict)
+    """Scans by the curators' objection; scans without one are not counted."""
+    cut: int = 0
+    """Scans that were cut to their ultrasound field."""
