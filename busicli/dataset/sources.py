@@ -1,37 +1,33 @@
-"""Reading what others publish: BUSI's folders, BUS-BRA's folders, anyone's table.
+"""The scans of a data set: a folder in a published layout, or anyone's table."""
 
-Each reader looks at names only and opens no picture. It returns the cases and the faults, so that
-all faults of all data sets can be told at once.
-"""
-
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+from busicli.dataset.csv_table import read_csv
+from busicli.dataset.layouts import Found, breast_tables, read_breast, read_busbra, read_busi
 from busicli.errors import InputError
-from busicli.images import SUFFIXES
-from busicli.mask_file import scan_stem_of_mask
-from busicli.records import CLASSES, LESION_CLASSES, SPLITS, Failed, SourceCase
-
-Found = tuple[list[SourceCase], list[Failed]]
+from busicli.records import CLASSES, SPLITS, Failed, SourceCase
 
 _COLUMNS = ("scan", "masks", "class", "group", "split")
 
 
 def read_folder(folder: Path, name: str) -> Found:
-    """The cases of a folder in BUSI's or BUS-BRA's layout; `name` becomes their data set.
+    """The cases of a folder in the layout of BUSI, BUS-BRA or BrEaST; `name` is their data set.
 
-    Raises InputError where the folder is neither.
+    Raises InputError where the folder is in none of them.
     """
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}; give the folder of a data set.")
     if (folder / "bus_data.csv").is_file():
-        return _busbra(folder, name)
+        return read_busbra(folder, name)
+    if breast_tables(folder):
+        return read_breast(folder, name)
     if any((folder / label).is_dir() for label in CLASSES):
-        return _busi(folder, name)
+        return read_busi(folder, name)
     raise InputError(
         f"{folder} holds neither the folders {', '.join(CLASSES)} (BUSI's layout) nor bus_data.csv "
-        "(BUS-BRA's); give such a folder, or describe your own data with --table."
+        "(BUS-BRA's) nor the clinical table of BrEaST; give such a folder, or describe your own "
+        "data with --table."
     )
 
 
@@ -59,68 +55,8 @@ def read_table(table: Path, name: str) -> Found:
     return cases, faults
 
 
-def _busi(folder: Path, name: str) -> Found:
-    cases: list[SourceCase] = []
-    faults: list[Failed] = []
-    for label in CLASSES:
-        pictures = _pictures(folder / label)
-        masks: dict[str, list[Path]] = {}
-        scans = [path for path in pictures if scan_stem_of_mask(path) is None]
-        for path in pictures:
-            if (stem := scan_stem_of_mask(path)) is not None:
-                masks.setdefault(stem, []).append(path)
-        for scan in scans:
-            own = tuple(masks.pop(scan.stem, ()))
-            if not own and label in LESION_CLASSES:
-                faults.append(Failed(f"{label}/{scan.name}", f"has no mask {scan.stem}_mask.png"))
-            else:
-                cases.append(
-                    SourceCase(dataset=name, case=scan.stem, label=label, scan=scan, masks=own)
-                )
-        for stray in (path for paths in masks.values() for path in paths):
-            faults.append(Failed(f"{label}/{stray.name}", "is a mask without its scan"))
-    return cases, faults
-
-
-def _busbra(folder: Path, name: str) -> Found:
-    columns, rows = _read_csv(folder / "bus_data.csv")
-    if missing := {"ID", "Case", "Pathology"} - set(columns):
-        raise InputError(
-            f"{folder / 'bus_data.csv'} has no column {', '.join(sorted(missing))}; "
-            "BUS-BRA's own table is needed."
-        )
-    cases: list[SourceCase] = []
-    faults: list[Failed] = []
-    for row in rows:
-        scan = folder / "Images" / f"{row['ID']}.png"
-        mask = folder / "Masks" / f"{row['ID'].replace('bus_', 'mask_', 1)}.png"
-        if not scan.is_file() and not mask.is_file():
-            continue  # the published table lists more scans than a part of the data holds
-        gone = [path for path in (scan, mask) if not path.is_file()]
-        faults += [Failed(f"{path.parent.name}/{path.name}", "is missing") for path in gone]
-        if not gone:
-            cases.append(
-                SourceCase(
-                    dataset=name,
-                    case=row["ID"],
-                    label=row["Pathology"],
-                    scan=scan,
-                    masks=(mask,),
-                    group=row["Case"],
-                    device=row.get("Device") or "",
-                )
-            )
-    return cases, faults
-
-
-def _pictures(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-
-
 def _table_rows(table: Path) -> list[dict[str, str]]:
-    columns, rows = _read_csv(table)
+    columns, rows = read_csv(table)
     if "scan" not in columns:
         raise InputError(
             f"{table} has no column scan but {', '.join(columns) or 'none'}; "
@@ -132,15 +68,6 @@ def _table_rows(table: Path) -> list[dict[str, str]]:
             f"rename it or leave it out: known are {', '.join(_COLUMNS)}."
         )
     return [{column: (row.get(column) or "").strip() for column in _COLUMNS} for row in rows]
-
-
-def _read_csv(path: Path) -> tuple[Sequence[str], list[dict[str, str]]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restval="")
-            return reader.fieldnames or (), list(reader)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} is no CSV table in UTF-8; save it as one.") from error
 
 
 def _table_case(base: Path, name: str, row: dict[str, str]) -> SourceCase:
