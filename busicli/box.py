@@ -8,6 +8,25 @@ Box = tuple[slice, slice]
 """Rows and columns."""
 
 
+def scaled_box(box: Box, shape: tuple[int, int], target: tuple[int, int]) -> Box:
+    """A box of an image of `shape` (rows, columns) in the same image at the size `target`.
+
+    Edges are rounded; at least one pixel is left each way.
+
+    >>> scaled_box((slice(10, 30), slice(0, 40)), (40, 40), (20, 10))
+    (slice(5, 15, None), slice(0, 10, None))
+    """
+    down, across = (
+        _scaled(side, old, new) for side, old, new in zip(box, shape, target, strict=True)
+    )
+    return down, across
+
+
+def _scaled(side: slice, old: int, new: int) -> slice:
+    start = min(round(side.start * new / old), new - 1)
+    return slice(start, max(start + 1, round(side.stop * new / old)))
+
+
 def bounding_box(mask: Mask, margin: int = 0) -> Box | None:
     """The smallest box around all of a (rows, columns) bool mask, None where it is empty.
 

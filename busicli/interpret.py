@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from busicli.box import Box
 from busicli.confidence import confidence
 from busicli.measure import lesions
 from busicli.millimetres import in_millimetres
@@ -30,13 +31,16 @@ def interpret(
     shape: tuple[int, int],
     settings: tuple[PreprocessSettings, Choices],
     scale: Scale,
+    box: Box | None = None,
 ) -> Interpretation:
     """What the (size, size) map of a scan of `shape` (rows, columns) says.
+
+    `box` is the part of the scan that the map is of, None for the whole; outside it is no lesion.
 
     `settings` are the weights' own: how the scan was made to fit, how masks are made and trusted.
     """
     preprocess, chosen = settings
-    native = native_probability(probability, shape, preprocess)
+    native = native_probability(probability, shape, preprocess, box)
     mask = lesion_mask(native, chosen.postprocess)
     trusted = None
     if chosen.confidence is not None:

@@ -1,12 +1,17 @@
 """Scan to network input, and the network's map back to the scan's own size. Arrays only."""
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
+from busicli.box import Box
 from busicli.grey import resized
 from busicli.records import Image, Mask, Probability
 from busicli.settings import PreprocessSettings
+
+_Pixel = TypeVar("_Pixel", np.uint8, np.float32)
 
 
 def network_image(scan: Image, settings: PreprocessSettings) -> Image:
@@ -34,23 +39,47 @@ def network_values(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def native_probability(
-    probability: Probability, shape: tuple[int, int], settings: PreprocessSettings
+    probability: Probability,
+    shape: tuple[int, int],
+    settings: PreprocessSettings,
+    box: Box | None = None,
 ) -> Probability:
-    """A (size, size) probability map at the scan's own (rows, columns), bilinear."""
+    """A (size, size) probability map at the scan's own (rows, columns), bilinear.
+
+    `box` is the part of the scan that the map is of, with at least one pixel; the map is 0 outside
+    it. None: the whole scan.
+    """
+    inner = _shape_of(box, shape)
     picture = Pillow.fromarray(
-        np.ascontiguousarray(probability[_place(shape, settings)], np.float32)
+        np.ascontiguousarray(probability[_place(inner, settings)], np.float32)
     )
-    enlarged = picture.resize((shape[1], shape[0]), Pillow.Resampling.BILINEAR)
-    native: Probability = np.clip(np.asarray(enlarged), 0.0, 1.0)
-    return native
+    enlarged = picture.resize((inner[1], inner[0]), Pillow.Resampling.BILINEAR)
+    return _pasted(np.clip(np.asarray(enlarged), 0.0, 1.0), shape, box)
 
 
-def native_image(picture: Image, shape: tuple[int, int], settings: PreprocessSettings) -> Image:
+def native_image(
+    picture: Image, shape: tuple[int, int], settings: PreprocessSettings, box: Box | None = None
+) -> Image:
     """A (size, size, 3) scan as the network sees it, back in its own proportions.
 
-    `shape` is (rows, columns) of the result, in the proportions of the scan.
+    `shape` is (rows, columns) of the result, in the proportions of the scan. `box` is the part of
+    the result that the network sees; the result is black outside it. None: all of it.
     """
-    return resized(picture[_place(shape, settings)], shape)
+    inner = _shape_of(box, shape)
+    return _pasted(resized(picture[_place(inner, settings)], inner), shape, box)
+
+
+def _shape_of(box: Box | None, shape: tuple[int, int]) -> tuple[int, int]:
+    return shape if box is None else (box[0].stop - box[0].start, box[1].stop - box[1].start)
+
+
+def _pasted(part: NDArray[_Pixel], shape: tuple[int, int], box: Box | None) -> NDArray[_Pixel]:
+    """The part at its place in zeros of (rows, columns)."""
+    if part.shape[:2] == shape:
+        return part
+    whole = np.zeros((*shape, *part.shape[2:]), part.dtype)
+    whole[box] = part
+    return whole
 
 
 def _place(shape: tuple[int, ...], settings: PreprocessSettings) -> tuple[slice, slice]:

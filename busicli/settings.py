@@ -11,6 +11,7 @@ from busicli.errors import InputError
 
 SplitBy = Literal["group", "image"]
 Aspect = Literal["stretch", "keep"]
+Views = Literal["auto", "whole"]
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -22,6 +23,7 @@ class _Record:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Rebuild from plain values; unknown names raise InputError, missing ones take defaults."""
+        values = cls._unsaid() | dict(values)
         known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
         if unknown := sorted(set(values) - known):
             raise InputError(
@@ -63,6 +65,11 @@ class _Record:
         """Fields that hold records themselves."""
         return {}
 
+    @classmethod
+    def _unsaid(cls) -> dict[str, Any]:
+        """What older records mean by the fields that they lack, where it is not the default."""
+        return {}
+
 
 def _both_numbers(value: object, before: object) -> bool:
     """An int may stand where a float did."""
@@ -82,10 +89,18 @@ class PreprocessSettings(_Record):
     """Rows and columns of the square that scans and masks are made to fit."""
     aspect: Aspect = "stretch"
     """`stretch` fills the square; `keep` keeps the scan's proportions, in the middle of black."""
+    views: Views = "auto"
+    """What is cut before resizing: `auto` cuts a scan to its ultrasound field where the margins
+    around it are certain; `whole` cuts nothing."""
 
     def __post_init__(self) -> None:
         _check(self.aspect in ("stretch", "keep"), "aspect", self.aspect, "stretch or keep")
+        _check(self.views in ("auto", "whole"), "views", self.views, "auto or whole")
         _check(16 <= self.size_px <= 4096, "the input size", self.size_px, "between 16 and 4096 px")
+
+    @classmethod
+    def _unsaid(cls) -> dict[str, Any]:
+        return {"views": "whole"}  # records of before there was a choice: nothing was cut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from PIL import Image
 COLUMNS = [
     *("case", "dataset", "class", "split", "group", "index", "scan", "masks"),
     *("height", "width", "sha256", "pixels_sha256", "phash", "mask_sha256", "device"),
+    *("objection", "view_top", "view_left", "view_bottom", "view_right"),
 ]
 
 
@@ -101,7 +102,7 @@ def test_the_table_says_of_every_scan_what_it_is_and_where_it_stands(prepared, s
 
 def test_dataset_json_names_settings_counts_and_versions(prepared):
     info = json.loads((prepared.data / "dataset.json").read_text())
-    assert info["preprocess"] == {"size_px": 64, "aspect": "stretch"}
+    assert info["preprocess"] == {"size_px": 64, "aspect": "stretch", "views": "auto"}
     assert info["split"] == {"by": "group", "train_share": 0.9, "seed": 0}
     assert info["datasets"] == {"scans": 24}
     assert sum(sum(counts.values()) for counts in info["counts"].values()) == 24
@@ -308,6 +309,7 @@ def test_a_second_run_replaces_the_first(call, scans, tmp_path, tree):
     assert json.loads((tmp_path / "data" / "dataset.json").read_text())["preprocess"] == {
         "size_px": 32,
         "aspect": "stretch",
+        "views": "auto",
     }
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 

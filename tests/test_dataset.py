@@ -1,7 +1,7 @@
 import json
 import os
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,7 @@ from busicli.records import Case, Failed, ScanPrint, SourceCase
 from busicli.settings import PreprocessSettings
 
 SMALL = PreprocessSettings(size_px=16)
-INFO = {"preprocess": {"size_px": 16}, "datasets": {"a": 3}}
+INFO = {"preprocess": asdict(SMALL), "datasets": {"a": 3}}
 
 
 def empty_files(folder: Path, *names: str) -> Path:

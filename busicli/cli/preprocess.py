@@ -26,7 +26,9 @@ TITLES = {"train": "Training", "val": "Validation", "test": "Test"}
 def preprocess(
     datasets: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="DATASET...", help="Folders in BUSI's or BUS-BRA's layout."),
+        typer.Argument(
+            metavar="DATASET...", help="Folders in the layout of BUSI, BUS-BRA or BrEaST."
+        ),
     ] = None,
     table: Annotated[
         list[Path] | None,
@@ -48,6 +50,10 @@ def preprocess(
         Literal["stretch", "keep"],
         typer.Option(help="stretch scans to the square, or keep their proportions."),
     ] = "stretch",
+    views: Annotated[
+        Literal["auto", "whole"],
+        typer.Option(help="auto cuts scans to their ultrasound field; whole cuts nothing."),
+    ] = "auto",
     seed: Seed = 0,
     jobs: Jobs = -1,
     cluster: Cluster = None,
@@ -56,7 +62,7 @@ def preprocess(
     worker_memory: WorkerMemory = None,
     walltime: Walltime = None,
 ) -> None:
-    """Prepare data sets for training: resize, group near copies, split, store."""
+    """Prepare data sets for training: cut, resize, group near copies, split, store."""
     if not datasets and not table:
         raise UsageError("no data set was given; name a folder, or a table with --table.")
     # imported here: SciPy and matplotlib would double the time of --help
@@ -69,7 +75,7 @@ def preprocess(
         folders=tuple(datasets or ()),
         tables=tuple(table or ()),
         out=out,
-        preprocess=PreprocessSettings(size_px=size, aspect=aspect),
+        preprocess=PreprocessSettings(size_px=size, aspect=aspect, views=views),
         split=SplitSettings(by=split_by, seed=seed),
         split_from=split_from,
         jobs=cores() if jobs < 1 else jobs,
@@ -98,4 +104,12 @@ def _show(summary: "Summary", out: Path) -> None:
         f"{summary.groups} groups, of which "
         + (f"{summary.divided} are divided." if summary.divided else "none is divided.")
     )
+    if summary.objections:
+        print(
+            f"{sum(summary.objections.values())} scans carry an objection of BUSI's curators ("
+            + ", ".join(f"{count} {name}" for name, count in summary.objections.items())
+            + "); train leaves them out unless told otherwise."
+        )
+    if summary.cut:
+        print(f"{summary.cut} scans were cut to their ultrasound field.")
     print(f"Look at {out / 'figures'}; go on with: busicli train --data {out}")

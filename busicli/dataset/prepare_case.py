@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from busicli.box import Box
 from busicli.errors import InputError
+from busicli.field import field_box
 from busicli.files import sha256_bytes
 from busicli.images import MAX_PIXELS, decode_scan, encode_bitmap, read_scan
 from busicli.mask_file import decode_mask
 from busicli.preprocess import network_image, network_mask
-from busicli.records import Failed, Image, Mask, ScanPrint, SourceCase
+from busicli.records import Failed, Image, Mask, ScanPrint, SourceCase, View
 from busicli.settings import PreprocessSettings
 from busicli.similarity import grey_picture, perceptual_hash, thumbnail
 
@@ -24,13 +26,15 @@ class PreparedCase:
 
     source: SourceCase
     image: Image
-    """(size, size, 3) uint8."""
+    """(size, size, 3) uint8, of the part of the scan that the network sees."""
     mask: NDArray[np.uint8]
-    """(size, size) uint8 of 0 and 1."""
+    """(size, size) uint8 of 0 and 1, of the same part."""
     native_mask: bytes
     """One-bit PNG of the united mask at the scan's own size."""
     shape: tuple[int, int]
     """Rows and columns of the scan."""
+    view: View | None
+    """The part of the scan that image and mask show; None for the whole."""
     print: ScanPrint
     mask_sha256: str
     thumbnail: NDArray[np.float32]
@@ -58,13 +62,15 @@ class CasePreparation:
         mask = np.zeros(scan.shape[:2], bool)
         for part in masks:
             mask |= part
-        grey = grey_picture(scan)
+        box = _whole(scan) if self.settings.views == "whole" else field_box(scan)
+        grey = grey_picture(scan)  # of the whole scan: near copies are told by all that is in it
         return PreparedCase(
             source=source,
-            image=network_image(scan, self.settings),
-            mask=network_mask(mask, self.settings),
+            image=network_image(scan[box], self.settings),
+            mask=network_mask(mask[box], self.settings),
             native_mask=encode_bitmap(mask),
             shape=scan.shape[:2],
+            view=_view(box, scan.shape),
             print=scan_print(data, scan, grey),
             mask_sha256=sha256_bytes(f"{mask.shape}".encode(), np.packbits(mask).data),
             thumbnail=thumbnail(grey),
@@ -78,6 +84,16 @@ def scan_print(data: bytes, scan: Image, grey: NDArray[np.uint8]) -> ScanPrint:
         pixels_sha256=sha256_bytes(f"{scan.shape}".encode(), np.ascontiguousarray(scan).data),
         phash=perceptual_hash(grey),
     )
+
+
+def _whole(scan: Image) -> Box:
+    return slice(0, scan.shape[0]), slice(0, scan.shape[1])
+
+
+def _view(box: Box, shape: tuple[int, ...]) -> View | None:
+    rows, columns = box
+    view = (rows.start, columns.start, rows.stop, columns.stop)
+    return None if view == (0, 0, *shape[:2]) else view
 
 
 @contextmanager

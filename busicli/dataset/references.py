@@ -29,6 +29,8 @@ class Reference:
     """The scan, where it stands beside its masks."""
     device: str = ""
     """The scanner, where it is known."""
+    objection: str = ""
+    """Why the curators of the data set object to the scan; empty for none."""
 
 
 def holds_prepared_data(folder: Path) -> bool:
@@ -83,6 +85,7 @@ def references_of(scans: PreparedScans) -> list[Reference]:
             names=names,
             masks=(native_path(scans.folder / case.split, case.index),),
             device=case.device,
+            objection=case.objection,
         )
         for case, names in zip(scans.cases, known, strict=True)
     ]

@@ -18,11 +18,12 @@ from busicli.files import sha256_bytes, write_json, write_whole
 from busicli.mask_file import decode_mask
 from busicli.names import safe_cell, written_name
 from busicli.preprocess import network_image, network_mask
-from busicli.records import SPLITS, Case, Mask, ScanPrint, Split
+from busicli.records import SPLITS, Case, Mask, ScanPrint, Split, View
 from busicli.settings import PreprocessSettings
 from busicli.split import divide_into_folds
 
 MARKER = "dataset.json"
+VIEW = ("view_top", "view_left", "view_bottom", "view_right")
 _COLUMNS = (
     "case",
     "dataset",
@@ -39,6 +40,8 @@ _COLUMNS = (
     "phash",
     "mask_sha256",
     "device",
+    "objection",
+    *VIEW,
 )
 
 
@@ -107,7 +110,7 @@ class PreparedData:
     folder: Path
     preprocess: PreprocessSettings
     fingerprint: str
-    """SHA-256 over scans, masks, splits and settings: the same data, wherever it lies."""
+    """SHA-256 over scans, masks, splits, views and settings: the same data, wherever it lies."""
     cases: tuple[Case, ...]
     info: dict[str, Any]
 
@@ -255,11 +258,12 @@ def write_index(folder: Path, cases: Sequence[Case], info: dict[str, Any]) -> st
 
 def _fingerprint(cases: Sequence[Case], info: dict[str, Any]) -> str:
     preprocess = dict(info["preprocess"])
-    if preprocess.get("aspect") == "stretch":
-        del preprocess["aspect"]  # data of before there was a choice stay the same data
+    for name, value in (("aspect", "stretch"), ("views", "whole")):
+        if preprocess.get(name) == value:
+            del preprocess[name]  # data of before there was a choice stay the same data
     parts = [json.dumps(preprocess, sort_keys=True)]
     for case in cases:
-        place = f"{case.split} {case.index}"
+        place = " ".join(map(str, (case.split, case.index, *(case.view or ()))))
         parts.append(f"{case.print.pixels_sha256} {case.mask_sha256} {place}")
     return sha256_bytes("\n".join(parts).encode())
 
@@ -281,6 +285,8 @@ def _row(case: Case) -> tuple[object, ...]:
         case.print.phash,
         case.mask_sha256,
         case.device,
+        case.objection,
+        *(case.view or (0, 0, case.height, case.width)),
     )
     return tuple(safe_cell(written_name(v)) if isinstance(v, str) else v for v in values)
 
@@ -302,9 +308,22 @@ def _read_cases(path: Path) -> Iterator[Case]:
                     sha256=row["sha256"], pixels_sha256=row["pixels_sha256"], phash=row["phash"]
                 ),
                 mask_sha256=row["mask_sha256"],
-                device=row.get("device") or "",  # tables of before it was noted have no column
+                device=row.get("device") or "",  # older tables have fewer columns
+                objection=row.get("objection") or "",
+                view=_view(row),
                 sources=(row["scan"], *filter(None, row["masks"].split(";"))),
             )
+
+
+def _view(row: dict[str, str]) -> View | None:
+    if not row.get(VIEW[0]):
+        return None
+    top, left, bottom, right = (int(row[column]) for column in VIEW)
+    height, width = int(row["height"]), int(row["width"])
+    if not (0 <= top < bottom <= height and 0 <= left < right <= width):
+        raise ValueError
+    whole = (top, left, bottom, right) == (0, 0, height, width)
+    return None if whole else (top, left, bottom, right)
 
 
 def _unusable(folder: Path) -> InputError:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from busicli.dataset.objections import objection_by_pixels
 from busicli.dataset.prepare_case import PreparedCase
 from busicli.dataset.store import read_splits
 from busicli.errors import InputError
@@ -85,6 +86,8 @@ def _case(prepared: PreparedCase, split: Split, group: int, index: int) -> Case:
         group=group,
         index=index,
         device=source.device,
+        objection=objection_by_pixels(prepared.print.pixels_sha256) or source.objection,
+        view=prepared.view,
         height=prepared.shape[0],
         width=prepared.shape[1],
         print=prepared.print,

@@ -96,5 +96,5 @@ def _matched(truth: Truth, files: Mapping[str, Any]) -> list[str | None]:
 
 
 def _from_data(data: PreparedScans, row: int, shape: tuple[int, int]) -> Image:
-    """The data hold the scan at the network's size alone; it is brought back to its own."""
-    return native_image(data.images[row], shape, data.preprocess)
+    """The data hold what the network sees of the scan, at its size; it is brought back."""
+    return native_image(data.images[row], shape, data.preprocess, data.cases[row].box)

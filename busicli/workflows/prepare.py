@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from busicli.cluster import ClusterRequest, connected, in_order_on
+from busicli.dataset.objections import SOURCE
 from busicli.dataset.prepare_case import CasePreparation, PreparedCase
 from busicli.dataset.sources import read_folder, read_table
 from busicli.dataset.store import (
@@ -230,6 +231,8 @@ def _info(cases: Sequence[Case], request: PrepareRequest) -> dict[str, Any]:
         "datasets": dict(Counter(case.dataset for case in cases)),
         "counts": _labels(cases),
         "groups": len({case.group for case in cases}),
+        "objections": {"scans": _objections(cases), "source": SOURCE},
+        "cut_to_field": sum(case.view is not None for case in cases),
         "versions": versions(),
     }
 
@@ -241,6 +244,10 @@ def _labels(cases: Sequence[Case]) -> dict[str, dict[str, int]]:
         )
         for split in SPLITS
     }
+
+
+def _objections(cases: Sequence[Case]) -> dict[str, int]:
+    return dict(sorted(Counter(case.objection for case in cases if case.objection).items()))
 
 
 def _summary(cases: Sequence[Case], size: int) -> Summary:
@@ -255,4 +262,6 @@ def _summary(cases: Sequence[Case], size: int) -> Summary:
         groups=sum(n > 1 for n in groups.values()),
         grouped_scans=sum(n for n in groups.values() if n > 1),
         divided=sum(n > 1 for n in parts.values()),
+        objections=_objections(cases),
+        cut=sum(case.view is not None for case in cases),
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from busicli.box import scaled_box
 from busicli.dataset.store import PreparedScans
 from busicli.figures.drawing import Drawn
 from busicli.figures.examples import examples_figure
@@ -28,17 +29,19 @@ def native_mask(
     preprocess: PreprocessSettings,
 ) -> Mask:
     """The mask of a scan's map at the scan's own size."""
-    native = native_probability(probability, (case.height, case.width), preprocess)
+    native = native_probability(probability, (case.height, case.width), preprocess, case.box)
     return lesion_mask(native, postprocess)
 
 
 def comparison(scans: PreparedScans, index: int, predicted: Mask, true: Mask) -> bytes:
     """One scan with the outlines of both masks, which are at the scan's own size, as JPEG.
 
-    The data hold the scan at the network's size alone; it is brought back to its proportions.
+    The data hold what the network sees of the scan, at its size; it is brought back to the scan's
+    proportions, black around it.
     """
     shape = small_shape(true.shape)
-    picture = native_image(scans.images[index], shape, scans.preprocess)
+    box = scaled_box(scans.cases[index].box, true.shape, shape)
+    picture = native_image(scans.images[index], shape, scans.preprocess, box)
     return encode_comparison(picture, predicted, true)
 
 
@@ -65,7 +68,7 @@ def examples_of(
     for index in picked(scores):
         case = scans.cases[index]
         native = native_mask(case, maps[index], settings[index], scans.preprocess)
-        mask = network_mask(native, scans.preprocess)
+        mask = network_mask(native[case.box], scans.preprocess)
         images, masks = scans.images[index : index + 1], scans.masks[index : index + 1]
         rows.append((caption(scores[index]), images[0], masks[0], mask))
     return examples_figure(rows)
