@@ -1,6 +1,7 @@
 """`busicli train`."""
 
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -80,6 +81,13 @@ def train(
             rich_help_panel=SCANS,
         ),
     ] = None,
+    objected: Annotated[
+        Literal["leave-out", "keep"],
+        typer.Option(
+            help="Scans to which the curators of BUSI object: leave them out, or keep them.",
+            rich_help_panel=SCANS,
+        ),
+    ] = "leave-out",
     chosen_by: Annotated[
         Path | None,
         typer.Option(
@@ -182,6 +190,7 @@ def train(
         asked = begun.get("asked", {})  # older runs do not say
         on = on if "on" in given else asked.get("on", on)
         from_ = from_ if "from_" in given else asked.get("from", from_)
+        objected = objected if "objected" in given else asked.get("objected", objected)
     _check(on, folds, fold)
     if chosen_by is not None and on != "all":
         raise UsageError(
@@ -196,12 +205,14 @@ def train(
         options=options,
         on=on,
         datasets=tuple(from_ or ()),
+        objected=objected,
         chosen_by=chosen_by,
         init=init,
         plugins=tuple(plugin or ()),
         devices=devices,
         resume=resume,
     )
+    _tell_of_left_out(request, folds)
     on_cluster = cluster_of(cluster, workers, worker_cores, worker_memory, walltime)
     if on_cluster and folds is None:
         raise UsageError("--cluster trains folds side by side; give --folds too.")
@@ -228,6 +239,19 @@ def train(
         f"Score them with: busicli eval --folds {folds} --weights {request.runs / request.name}"
         + _elsewhere(request, runs=False)
     )
+
+
+def _tell_of_left_out(request: "FitRequest", folds: int | None) -> None:
+    from busicli.dataset.store import open_data
+    from busicli.workflows.fit_request import left_out
+
+    fold = (1, folds) if folds else None
+    if count := left_out(replace(request, fold=fold), open_data(request.data)):
+        print(
+            f"Left out: {count} scans to which the curators of BUSI object; "
+            "--objected keep trains on them.",
+            flush=True,
+        )
 
 
 def _check(on: str, folds: int | None, fold: list[int] | None) -> None:

@@ -29,6 +29,7 @@ from busicli.workflows.fit_request import (
     FitListeners,
     FitRequest,
     check_scans,
+    left_out,
     scans_of,
     trained_on,
 )
@@ -192,7 +193,11 @@ def _folds_sha256(request: FitRequest, data: PreparedData) -> str | None:
 
 def _record(request: FitRequest, data: PreparedData) -> dict[str, Any]:
     record = {
-        "asked": {"on": request.on, "from": list(request.datasets)},
+        "asked": {
+            "on": request.on,
+            "from": list(request.datasets),
+            "objected": request.objected,
+        },
         "model": {
             "name": request.model,
             "options": dict(request.options),
@@ -204,6 +209,8 @@ def _record(request: FitRequest, data: PreparedData) -> dict[str, Any]:
             "fingerprint": data.fingerprint,
             "datasets": data.info["datasets"],
             "trained_on": trained_on(request),
+            "objected": request.objected,
+            "left_out": left_out(request, data),
             "folds": _folds_sha256(request, data),
         },
     }

@@ -17,7 +17,7 @@ from busicli.settings import PostprocessSettings
 from busicli.versions import versions
 from busicli.weights import Card
 from busicli.workflows.begun import Begun, seen_scans
-from busicli.workflows.fit_request import FitRequest, trained_on
+from busicli.workflows.fit_request import FitRequest, left_out, trained_on
 
 if TYPE_CHECKING:
     import keras
@@ -47,6 +47,8 @@ def card_of_run(
                 "datasets": data.info["datasets"],
                 "counts": data.info["counts"],
                 "trained_on": trained_on(request),
+                "objected": request.objected,
+                "left_out": left_out(request, data),
                 "scans": len(trained),
             },
             "fingerprint": data.fingerprint,

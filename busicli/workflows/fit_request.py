@@ -7,9 +7,11 @@ from typing import Any, Literal
 
 from busicli.dataset.store import PreparedData, PreparedScans
 from busicli.errors import InputError
-from busicli.records import Case
+from busicli.records import SPLITS, Case
 from busicli.settings import TrainSettings
 from busicli.workflows.run_folder import all_but_fold
+
+Objected = Literal["leave-out", "keep"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,9 @@ class FitRequest:
     """Number, from 1, and how many: every scan but this fold's, the last epoch kept."""
     datasets: tuple[str, ...] = ()
     """Train on these data sets alone; none for all."""
+    objected: Objected = "leave-out"
+    """Whether scans that carry an objection of their data set's curators are trained and validated
+    on. Folds are over all scans, so that each of them is scored."""
     chosen_by: Path | None = None
     """A cross-validation's results: the post-processing and confidence chosen there are used."""
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -61,14 +66,29 @@ def check_scans(request: FitRequest, data: PreparedData) -> None:
             f"the data in {data.folder} hold no data set {', '.join(unknown)}; "
             f"they hold {', '.join(data.info['datasets'])}."
         )
-    if request.fold is not None or request.on == "all":
-        return
     held = {case.split for case in data.cases if _wanted(request, case)}
+    left_out = _words_of_left_out(request, data)
+    if request.fold is not None or request.on == "all":
+        if not held:
+            raise InputError(f"no scan of {data.folder} is left to train on{left_out}; add scans.")
+        return
     if empty := [split for split in ("train", "val") if split not in held]:
         raise InputError(
-            f"the data in {data.folder} hold no scan for {' and '.join(empty)}, and training needs "
-            "both; ask for other splits in the table and run preprocess again."
+            f"the data in {data.folder} hold no scan for {' and '.join(empty)}{left_out}, and "
+            "training needs both; ask for other splits in the table and run preprocess again."
         )
+
+
+def left_out(request: FitRequest, data: PreparedData) -> int:
+    """How many scans are left out, for they carry an objection: of the splits that are trained and
+    validated on, or of all scans where the run is on all or one of several folds.
+    """
+    splits = ("train", "val") if request.fold is None and request.on == "train" else SPLITS
+    return sum(
+        bool(case.objection) and case.split in splits and _of_datasets(request, case)
+        for case in data.cases
+        if request.objected == "leave-out"
+    )
 
 
 def scans_of(request: FitRequest, data: PreparedData) -> tuple[PreparedScans, PreparedScans | None]:
@@ -83,14 +103,25 @@ def scans_of(request: FitRequest, data: PreparedData) -> tuple[PreparedScans, Pr
         return data.gather(cases), None
     if request.on == "all":
         return data.gather(cases), None
-    if not request.datasets:
+    if len(cases) == len(data.cases):
         return data.load("train"), data.load("val")
+    cases.sort(key=lambda case: case.index)  # as `load` gives them
     train, val = ([case for case in cases if case.split == split] for split in ("train", "val"))
     return data.gather(train), data.gather(val)
 
 
 def _wanted(request: FitRequest, case: Case) -> bool:
+    kept = request.objected == "keep" or not case.objection
+    return kept and _of_datasets(request, case)
+
+
+def _of_datasets(request: FitRequest, case: Case) -> bool:
     return not request.datasets or case.dataset in request.datasets
+
+
+def _words_of_left_out(request: FitRequest, data: PreparedData) -> str:
+    count = left_out(request, data)
+    return f" once {count} that carry an objection are left out (--objected)" if count else ""
 
 
 def trained_on(request: FitRequest) -> str:
