@@ -65,7 +65,7 @@ def test_a_run_that_did_not_finish_is_not_chosen(study, call, tmp_path):
 
 
 def test_without_a_run_on_this_data_the_shipped_weights_are_chosen(call, scans):
-    call("preprocess", scans)
+    call("preprocess", scans, "--views", "whole")  # as the shipped weights were trained
     ended = call("eval", "--json")
     metrics = json.loads(ended.out)
     assert ended.status == 0
@@ -79,7 +79,7 @@ def test_metrics_json_holds_what_a_paper_needs(study, scored):
     assert set(metrics) == {
         *("weights", "data", "split", "protocol", "postprocess", "pooled", "per_image"),
         *("by_class", "by_dataset", "by_size", "by_device", "confidence", "mirrored"),
-        *("seen", "unseen", "areas", "average_precision"),
+        *("seen", "unseen", "areas", "average_precision", "without_objections"),
     }
     assert metrics["split"] == "train"
     card = (study.weights / "card.json").read_bytes()
@@ -93,7 +93,8 @@ def test_metrics_json_holds_what_a_paper_needs(study, scored):
     assert set(metrics["per_image"]) == {
         *("scans", "scans_with_lesion", "dice", "iou", "dice_empty_is_1", "hd95_px"),
         *("hd95_left_out", "lesions", "missed_lesions", "lesion_scans_with_empty_mask"),
-        *("normals", "normals_with_false_mask"),
+        *("normals", "normals_with_false_mask", "scans_with_several_lesions"),
+        *("further_lesions", "further_lesions_found"),
     }
 
 
@@ -109,7 +110,7 @@ def test_per_image_csv_has_a_row_for_every_scan_of_the_split(study, scored):
     assert list(found[0]) == [
         *("case", "dataset", "class", "group", "dice", "iou", "hd95_px", "lesions"),
         *("missed_lesions", "reference_area_px", "predicted_area_px", "scan_px", "device"),
-        *("confidence", "review", "seen"),
+        *("objection", "confidence", "review", "seen"),
     ]
     split = [row for row in rows(study.data / "cases.csv") if row["split"] == "train"]
     split.sort(key=lambda row: int(row["index"]))

@@ -12,6 +12,8 @@ from busicli.names import first_few
 if TYPE_CHECKING:
     from busicli.workflows.scores_folder import EvaluateOutcome
 
+_WITHOUT = {"all": "without objections"}
+"""What the row of all scans is called where those with an objection are left out."""
 TABLE_COLUMNS = 112
 """Figures must not be cut where there is no terminal, or a narrow one."""
 
@@ -66,14 +68,25 @@ def _trusted(metrics: dict[str, Any]) -> Table:
     columns = ("", "scans", "Dice", "95 % interval", "IoU", "HD95", "missed", "false")
     for name in columns:
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
-    rows = {"all": metrics["per_image"], **metrics["by_class"]}
-    if len(metrics["by_dataset"]) > 1:
-        rows |= metrics["by_dataset"]
+    rows = _rows(metrics)
     if any(metrics.get("seen", {}).values()):
         rows["unseen"] = metrics["unseen"]
     for name, summary in rows.items():
         table.add_row(name, *_cells(summary))
+    clean = metrics.get("without_objections")
+    if clean and clean["per_image"]["scans"] < metrics["per_image"]["scans"]:
+        table.add_section()
+        for name, summary in _rows(clean).items():
+            table.add_row(_WITHOUT.get(name, f"  {name}"), *_cells(summary))
     return table
+
+
+def _rows(block: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Summaries by the name that stands before them in the table."""
+    rows = {"all": block["per_image"], **block["by_class"]}
+    if len(block["by_dataset"]) > 1:
+        rows |= block["by_dataset"]
+    return rows
 
 
 def _cells(summary: dict[str, Any]) -> tuple[str, ...]:
@@ -114,6 +127,11 @@ def _tell_of_figures(metrics: dict[str, Any]) -> None:
         f"{number(everywhere['mean'], '.3f')} ({_range(everywhere)}).\n"
         "Missed: lesions covered by less than a tenth. False: normal scans with a mask."
     )
+    if overall.get("further_lesions"):
+        print(
+            f"Of {overall['further_lesions']} lesions beyond the first of a scan, "
+            f"{overall['further_lesions_found']} were found."
+        )
 
 
 def _tell_of_pairing(pairing: dict[str, Any]) -> None:

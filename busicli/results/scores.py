@@ -29,8 +29,11 @@ def summarise(scores: Sequence[ImageScore]) -> Summary:
 
     `dice` and `iou` are over scans with a lesion; `dice_empty_is_1` is over all, two empty masks
     counting as 1. HD95 needs a lesion in both masks and says how many scans it leaves out.
+    `further_lesions` are those beyond the first of scans with several; of a scan on which n
+    lesions are found, n - 1 of them are found too.
     """
     lesion_scans = [s for s in scores if s.reference_area_px]
+    several = [s for s in scores if s.lesions > 1]
     normals = [s for s in scores if not s.reference_area_px]
     return {
         "scans": len(scores),
@@ -42,6 +45,9 @@ def summarise(scores: Sequence[ImageScore]) -> Summary:
         "hd95_left_out": sum(math.isnan(s.hd95_px) for s in lesion_scans),
         "lesions": sum(s.lesions for s in scores),
         "missed_lesions": sum(s.missed_lesions for s in scores),
+        "scans_with_several_lesions": len(several),
+        "further_lesions": sum(s.lesions - 1 for s in several),
+        "further_lesions_found": sum(max(0, s.lesions - s.missed_lesions - 1) for s in several),
         "lesion_scans_with_empty_mask": sum(not s.predicted_area_px for s in lesion_scans),
         "normals": len(normals),
         "normals_with_false_mask": sum(s.predicted_area_px > 0 for s in normals),
@@ -52,12 +58,24 @@ def figures_of(scores: Sequence[ImageScore], pooled: Mapping[str, float]) -> Sum
     """What is said of any masks: pooled, per image, and by kind of scan. None for undefined."""
     return {
         "pooled": {name: None if math.isnan(value) else value for name, value in pooled.items()},
+        **by_kind(scores),
+    }
+
+
+def by_kind(scores: Sequence[ImageScore]) -> Summary:
+    """What is said per image: of all scans, and of each kind of scan."""
+    return {
         "per_image": summarise(scores),
         "by_class": by(scores, lambda score: score.label),
         "by_dataset": by(scores, lambda score: score.dataset),
         "by_size": by(scores, size_class),
         "by_device": by(scores, lambda score: score.device),
     }
+
+
+def unobjected(scores: Sequence[ImageScore]) -> list[ImageScore]:
+    """The scores of scans to which no curator objects."""
+    return [score for score in scores if not score.objection]
 
 
 def trust(scores: Sequence[ImageScore]) -> Summary:

@@ -16,7 +16,7 @@ from busicli.interpret import interpret
 from busicli.metrics import image_score, pixel_counts, pooled_scores
 from busicli.predict import KerasEngine, averaged_with_mirror
 from busicli.records import Case, ImageScore, Probability, Scale, Split
-from busicli.results.scores import figures_of, per_image_csv, summarise, trust
+from busicli.results.scores import by_kind, figures_of, per_image_csv, summarise, trust, unobjected
 from busicli.settings import Choices, ConfidenceSettings
 from busicli.similarity import hash_distances
 from busicli.weights import CARD, DEFAULT_WEIGHTS, Card, load_model, locate, read_card
@@ -105,13 +105,15 @@ def _chosen_weights(request: EvaluateRequest, data: PreparedData) -> tuple[str, 
 
 
 def _check_fit(card: Card, data: PreparedData) -> None:
-    """Scans can be made smaller for a network, not larger, nor of another aspect."""
+    """Scans can be made smaller for a network, not larger, nor of another aspect or view."""
     wanted, found = card.preprocess, data.preprocess
-    if wanted.aspect != found.aspect or wanted.size_px > found.size_px:
+    same = (wanted.aspect, wanted.views) == (found.aspect, found.views)
+    if not same or wanted.size_px > found.size_px:
         raise InputError(
-            f"the weights {card.name} take scans of {wanted.size_px} px ({wanted.aspect}) but the "
-            f"data are prepared at {found.size_px} ({found.aspect}); run preprocess with "
-            f"--size {wanted.size_px} --aspect {wanted.aspect}."
+            f"the weights {card.name} take scans of {wanted.size_px} px ({wanted.aspect}, views "
+            f"{wanted.views}) but the data are prepared at {found.size_px} ({found.aspect}, views "
+            f"{found.views}); run preprocess with --size {wanted.size_px} --aspect "
+            f"{wanted.aspect} --views {wanted.views}."
         )
 
 
@@ -138,7 +140,7 @@ def score_scan(
     """One scan's scores at its own size, and how far its mask would have been trusted."""
     case = scans.cases[index]
     shape, settings = (case.height, case.width), (scans.preprocess, chosen)
-    said = interpret(probability, shape, settings, _NO_SCALE)
+    said = interpret(probability, shape, settings, _NO_SCALE, case.box)
     true = scans.native_mask(index)
     score = image_score(
         said.mask,
@@ -148,7 +150,7 @@ def score_scan(
         label=case.label,
         group=case.group,
     )
-    score = replace(score, device=case.device)
+    score = replace(score, device=case.device, objection=case.objection)
     picture = comparison(scans, index, said.mask, true)
     if chosen.confidence is None or said.confidence is None:
         return Scored(score=score, picture=picture)
@@ -173,7 +175,6 @@ def figures_of_maps(
     pixels: PrecisionRecall,
 ) -> dict[str, Any]:
     """Everything that is said about some scans: pooled, per image, by kind, of confidence."""
-    unseen = [score for score in scores if not score.seen]
     pooled = pooled_scores(pixel_counts(maps, np.asarray(scans.masks[:]) > 0))
     return {
         **figures_of(scores, pooled),
@@ -183,5 +184,14 @@ def figures_of_maps(
             "same": sum(score.seen == "same" for score in scores),
             "near copy": sum(score.seen == "near copy" for score in scores),
         },
-        "unseen": summarise(unseen),
+        "unseen": _unseen(scores),
+        "without_objections": {
+            **by_kind(unobjected(scores)),
+            "confidence": trust(unobjected(scores)),
+            "unseen": _unseen(unobjected(scores)),
+        },
     }
+
+
+def _unseen(scores: Sequence[ImageScore]) -> dict[str, Any]:
+    return summarise([score for score in scores if not score.seen])

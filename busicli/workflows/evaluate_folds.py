@@ -1,6 +1,6 @@
 """Cross-validation: every scan scored by the network that never saw it, nothing chosen on it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from busicli.dataset.store import PreparedData, PreparedScans, open_data
 from busicli.errors import InputError
 from busicli.predict import KerasEngine, averaged_with_mirror
+from busicli.records import ImageScore
 from busicli.results.choices import write_choices
-from busicli.results.scores import per_image_csv, summarise
+from busicli.results.scores import Summary, per_image_csv, summarise, unobjected
 from busicli.weights import CARD, Card, load_model, read_card
 from busicli.workflows.begun import seen_in_fold
 from busicli.workflows.evaluate import figures_of_maps, pixel_curve, score_scan
@@ -31,7 +32,8 @@ PROTOCOL = {
     "folds": "each scan by the network trained on the other folds; near copies and scans of one "
     "patient in one fold, classes and data sets shared out; the last epoch, no choice of it",
     "chosen": "threshold, post-processing, confidence and review threshold of a fold on the other "
-    "folds' scans, scored by networks that had not seen these",
+    "folds' scans, scored by networks that had not seen these; without scans that carry an "
+    "objection, unless the networks were trained on them",
     "pooled": "all pixels at the network's size, threshold 0.5, not post-processed",
     "per_image": "each scan at its own size; bootstrap 95 % intervals over groups of near copies "
     "and patients",
@@ -69,19 +71,21 @@ def evaluate_folds(request: EvaluateFoldsRequest, track: Track[Scored]) -> Evalu
     numbers = request.only or tuple(range(1, request.folds + 1))
     cards = {number: _card(folder, number, request.folds, data) for number in numbers}
     _check_alike(cards)
+    card = cards[numbers[0]]
     fold_of = data.folds(request.folds)
     places = np.flatnonzero(np.isin(fold_of, numbers))
     folds, scans = fold_of[places], data.gather([data.cases[place] for place in places])
     maps = _maps(request, scans, folds, cards, folder)
     sweep = Sweep(maps, scans.masks[:] > 0)
-    chosen = {number: choose(sweep, folds != number) for number in numbers}
+    objected = np.array([bool(case.objection) for case in scans.cases], bool)
+    usable = _usable(card, objected, folds)
+    chosen = {number: choose(sweep, usable & (folds != number)) for number in numbers}
     own = [chosen[fold] for fold in folds]
     results = (score_scan(scans, i, maps[i], own[i]) for i in range(len(maps)))
     scored = list(track(results, len(maps)))
     scores = [each.score for each in scored]
     pixels = pixel_curve(maps, scans)
-    for_all = replace(choose(sweep, np.ones(len(maps), bool)), mirror=request.mirror)
-    card = cards[numbers[0]]
+    for_all = replace(choose(sweep, usable), mirror=request.mirror)
     metrics = {
         "weights": {
             "name": str(folder),
@@ -100,11 +104,9 @@ def evaluate_folds(request: EvaluateFoldsRequest, track: Track[Scored]) -> Evalu
         "chosen_for_fold": {number: asdict(choices) for number, choices in chosen.items()},
         "chosen_for_all": asdict(for_all),
         **figures_of_maps(scores, maps, scans, pixels),
-        "by_fold": {
-            number: summarise([s for s, f in zip(scores, folds, strict=True) if f == number])
-            for number in numbers
-        },
+        "by_fold": _by_fold(scores, folds),
     }
+    metrics["without_objections"]["by_fold"] = _by_fold(unobjected(scores), folds[~objected])
     out = request.out or Path("eval") / f"{folder.name}-folds"
     examples = examples_of(scans, maps, scores, [choices.postprocess for choices in own])
     write_results(out, metrics, per_image_csv(scores), examples)
@@ -168,7 +170,27 @@ def _recipe(card: Card) -> tuple[object, ...]:
     training = card.training
     folds = training["data"].get("trained_on", "").partition(" of ")[2]
     datasets = folds.partition(" of ")[2]
-    return card.architecture, card.options, training["settings"], training["init"], datasets
+    objected = training["data"].get("objected", "keep")
+    settings = training["settings"], training["init"]
+    return card.architecture, card.options, *settings, datasets, objected
+
+
+def _usable(card: Card, objected: NDArray[np.bool_], folds: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which scans settings are chosen on: (N,) those that carry no objection, or all of them where
+    the networks were trained on all, or where no others would be left for a fold.
+    """
+    keep = card.training["data"].get("objected", "keep") == "keep"
+    if keep or any(objected[folds != number].all() for number in set(folds.tolist())):
+        return np.ones(len(objected), bool)
+    return ~objected
+
+
+def _by_fold(scores: Sequence[ImageScore], folds: NDArray[np.int64]) -> dict[int, Summary]:
+    """A summary of each fold's scans; `folds` (N,) is the fold of each score."""
+    return {
+        number: summarise([s for s, f in zip(scores, folds, strict=True) if f == number])
+        for number in sorted(set(folds.tolist()))
+    }
 
 
 def _maps(

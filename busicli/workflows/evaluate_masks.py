@@ -14,7 +14,7 @@ from busicli.figures.examples import Example, examples_figure
 from busicli.metrics import pooled_scores, total_counts
 from busicli.names import written_name
 from busicli.records import Failed, Split
-from busicli.results.scores import figures_of, per_image_csv
+from busicli.results.scores import by_kind, figures_of, per_image_csv, unobjected
 from busicli.workflows.mask_pairs import backgrounds, find_truth, paired, pairing
 from busicli.workflows.score_figures import numbers_of_figures, write_figures
 from busicli.workflows.score_pair import (
@@ -91,6 +91,7 @@ def evaluate_masks(
         },
         "pairing": pairing(pairs, found, done),
         **figures_of(scores, pooled_scores(total_counts([each.counts for each in done]))),
+        **({"without_objections": by_kind(unobjected(scores))} if truth.data else {}),
         **numbers_of_figures(scores),
     }
     table = per_image_csv(scores, [each.fault for each in done])

@@ -78,7 +78,7 @@ def score_pair(pair: Pair) -> MaskScored | Failed:
         label=reference.label,
         group=reference.group,
     )
-    score = replace(score, device=reference.device)
+    score = replace(score, device=reference.device, objection=reference.objection)
     picture, shown = picture_behind(pair, true.shape)
     return MaskScored(
         scored=Scored(score=score, picture=encode_comparison(picture, predicted, true)),
