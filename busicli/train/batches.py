@@ -17,6 +17,9 @@ from busicli.settings import PreprocessSettings, TrainSettings
 Floats = NDArray[np.float32]
 Batch = tuple[Floats, Floats | tuple[Floats, Floats]]
 """Images, and masks or masks and classes."""
+MOST_REPEATS = 4
+"""How often a scan is shown in one epoch at most: a few scans of a rare kind are soon known by
+heart."""
 Targets = Literal["masks", "masks and classes"]
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 """A (size, size, 3) image and its (size, size) mask."""
@@ -114,16 +117,16 @@ def epoch_order(
     """Which scan each position of an epoch shows: (N,) indices of N scans, shuffled.
 
     `balance` 0 shows each scan once, 1 each kind equally often; between, a kind's share goes with
-    its number of scans to the power of 1 - balance. Scans of one kind are shown equally often but
-    for one.
+    its number of scans to the power of 1 - balance. No scan is shown more than about
+    `MOST_REPEATS` times, and scans of one kind equally often but for one.
     """
     _, kind, counts = np.unique(np.array(kinds), return_inverse=True, return_counts=True)
     shares = counts ** (1.0 - balance)
-    weights = (shares / shares.sum() / counts)[kind]
+    often = np.minimum(shares / shares.sum() / counts * len(kinds), MOST_REPEATS)
     # of evenly spaced marks on the shuffled weights' running sum, each falls on a scan
     shuffled = rng.permutation(len(kinds))
-    sums = np.cumsum(weights[shuffled]) * len(kinds)
-    marks = np.arange(len(kinds)) + 0.5
+    sums = np.cumsum(often[kind][shuffled])
+    marks = (np.arange(len(kinds)) + 0.5) * sums[-1] / len(kinds)
     picked = shuffled[np.minimum(np.searchsorted(sums, marks), len(kinds) - 1)]
     return rng.permutation(picked)
 
