@@ -135,7 +135,7 @@ def segment(
     if isinstance(spacing, Spacing):
         spacing = scale_of_all((rows, columns), spacing, "given")
     card = weights.card
-    probability = weights.engine.probabilities(network_image(image, card.preprocess)[None])[0]
+    probability = weights.engine.predict(network_image(image, card.preprocess)[None]).maps[0]
     scale = spacing or Scale(origin="none: it was not given")
     said = interpret(probability, (rows, columns), (card.preprocess, card.chosen), scale)
     trust, trusted = card.confidence, said.confidence

@@ -44,7 +44,7 @@ def test_the_engine_answers_as_the_network_does_in_any_number(subject):
     expected = np.asarray(subject.network.predict_on_batch(images / np.float32(255)))[..., 0]
     engine = KerasEngine(subject.network, batch=4)
     for count in (0, 1, 4, 6):
-        found = engine.probabilities(images[:count])
+        found = engine.predict(images[:count]).maps
         assert found.shape == (count, *images.shape[1:3])
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, expected[:count], atol=1e-4)

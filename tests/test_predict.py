@@ -46,7 +46,7 @@ def maps(shipped, images):
     """Of the graph and of the network."""
     graph, note = choose_engine(AUTO, *shipped)
     assert (graph.name, note) == ("openvino", "")
-    return graph.probabilities(images), KerasEngine(load_model(*shipped)).probabilities(images)
+    return graph.predict(images).maps, KerasEngine(load_model(*shipped)).predict(images).maps
 
 
 def test_the_shipped_graph_answers_as_its_network(shipped, maps):
@@ -60,8 +60,8 @@ def test_the_shipped_weights_mirror_scans_unless_told_otherwise(shipped, images,
     engine, _ = choose_engine(EngineRequest(precision="float32"), *shipped)
     assert engine.name == "openvino, mirrored too"
     plain, _ = choose_engine(EngineRequest(precision="float32", mirror=False), *shipped)
-    both = plain.probabilities(images), plain.probabilities(images[:, :, ::-1])[:, :, ::-1]
-    np.testing.assert_allclose(engine.probabilities(images), np.mean(both, axis=0), atol=1e-6)
+    both = plain.predict(images).maps, plain.predict(images[:, :, ::-1]).maps[:, :, ::-1]
+    np.testing.assert_allclose(engine.predict(images).maps, np.mean(both, axis=0), atol=1e-6)
 
 
 def test_engines_know_the_shipped_graphs_normalisation_and_enlargements(shipped):
@@ -85,7 +85,7 @@ def test_a_graph_keeps_kernels_in_half_precision_and_loses_nothing(shipped, imag
     monkeypatch.setattr("busicli.predict.graph._unfold_kernels", lambda *_: None)
     whole = export_graph(model)
     assert len(whole["graph.bin"]) > 1.9 * halves
-    found, expected = (open_graph(files).probabilities(images) for files in (graph, whole))
+    found, expected = (open_graph(files).predict(images).maps for files in (graph, whole))
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -100,7 +100,7 @@ def test_weights_trained_on_another_backend_get_their_graph_from_tensorflow(
     graph = open_graph(exported(folder, model))
     size = card.preprocess.size_px
     small = images[:4, :size, :size]
-    found, expected = graph.probabilities(small), KerasEngine(model).probabilities(small)
+    found, expected = graph.predict(small).maps, KerasEngine(model).predict(small).maps
     assert np.abs(found - expected).max() < 0.01
 
 
@@ -111,15 +111,15 @@ def test_on_real_scans_too(shipped):
     frames = [next(iter(decode_frames(path.read_bytes()))) for path in files]
     real = np.stack([network_image(frame, shipped[1].preprocess) for frame in frames])
     graph, _ = choose_engine(OPENVINO, *shipped)
-    expected = KerasEngine(load_model(*shipped)).probabilities(real)
-    assert is_alike(agreement(graph.probabilities(real), expected, shipped[1].postprocess))
+    expected = KerasEngine(load_model(*shipped)).predict(real).maps
+    assert is_alike(agreement(graph.predict(real).maps, expected, shipped[1].postprocess))
 
 
 def test_a_scans_map_depends_neither_on_its_place_nor_on_the_number(shipped, images, maps):
     graph, _ = choose_engine(OPENVINO, *shipped)
-    assert graph.probabilities(images[:0]).shape == (0, *images.shape[1:3])
-    np.testing.assert_array_equal(graph.probabilities(images[9:10])[0], maps[0][9])
-    np.testing.assert_array_equal(graph.probabilities(images[7:12]), maps[0][7:12])
+    assert graph.predict(images[:0]).maps.shape == (0, *images.shape[1:3])
+    np.testing.assert_array_equal(graph.predict(images[9:10]).maps[0], maps[0][9])
+    np.testing.assert_array_equal(graph.predict(images[7:12]).maps, maps[0][7:12])
 
 
 def test_threads_that_share_an_engine_each_get_their_own_maps(shipped, images, maps):
@@ -127,7 +127,7 @@ def test_threads_that_share_an_engine_each_get_their_own_maps(shipped, images, m
     graph, _ = choose_engine(OPENVINO, *shipped)
     parts = [slice(start, start + 6) for start in range(0, 24, 6)] * 2
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda part: graph.probabilities(images[part]), parts))
+        found = list(pool.map(lambda part: graph.predict(images[part]).maps, parts))
     for part, own in zip(parts, found, strict=True):
         np.testing.assert_array_equal(own, maps[0][part])
 

@@ -54,7 +54,7 @@ def test_a_wider_network_answers_as_the_one_it_was_widened_from(tmp_path):
     assert card.options["widths"] == wider
     scans = np.random.default_rng(1).random((3, 192, 192, 3), np.float32)
     found, expected = (
-        KerasEngine(load_model(folder, read_card(folder))).probabilities(scans)
+        KerasEngine(load_model(folder, read_card(folder))).predict(scans).maps
         for folder in (ROOT / "weights/improved-unet", tmp_path)
     )
     np.testing.assert_allclose(found, expected, atol=1e-4)

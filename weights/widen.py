@@ -94,7 +94,7 @@ def widen_weights(source: Path, options: Mapping[str, Any], target: Path) -> Non
     wider = build_model(architecture, size_px, {**card.options, **options})
     widen(trained, wider)
     scans = np.random.default_rng(0).random((2, size_px, size_px, 3), np.float32)
-    answers = [KerasEngine(model).probabilities(scans) for model in (trained, wider)]
+    answers = [KerasEngine(model).predict(scans).maps for model in (trained, wider)]
     apart = np.abs(answers[0] - answers[1]).max()
     if apart > 1e-4:
         raise InputError(f"the wider network answers otherwise, by up to {apart:.2g}.")

@@ -41,10 +41,23 @@ def export_graph(model: "keras.Model") -> dict[str, bytes]:
         model.export(str(whole), format="openvino", verbose=False)
         graph = openvino.Core().read_model(whole)
         # the converter leaves shapes that nobody asked for as outputs
-        only = openvino.Model([graph.outputs[0]], graph.get_parameters(), "busicli")
+        outputs = [_output(graph, output) for output in model.outputs]
+        only = openvino.Model(outputs, graph.get_parameters(), "busicli")
         _unfold_kernels(only, model)
         openvino.save_model(only, lean, compress_to_fp16=False)
         return {name: lean.with_name(name).read_bytes() for name in (GRAPH, CONSTANTS)}
+
+
+def _output(graph: Any, output: "keras.KerasTensor") -> Any:
+    """The graph's output of the same shape: maps have four axes, class probabilities two."""
+    alike = (o for o in graph.outputs if _sides(o) == tuple(output.shape[1:]))
+    return next(alike)
+
+
+def _sides(output: Any) -> tuple[int, ...]:
+    """The known sides after the first, the number of scans."""
+    sides = list(output.partial_shape)[1:]
+    return tuple(side.get_length() if side.is_static else -1 for side in sides)
 
 
 def _unfold_kernels(graph: Any, model: "keras.Model") -> None:

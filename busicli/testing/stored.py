@@ -52,7 +52,7 @@ def export(subject: Subject) -> str:
     images = np.round(subject.scans * 255).astype(np.uint8)
     expected = plain_answers(model, network_values(images))[..., 0]
     try:
-        found = open_graph(export_graph(model)).probabilities(images)
+        found = open_graph(export_graph(model)).predict(images).maps
     except Exception as error:  # the converter raises what it likes
         reason = str(error).strip().partition("\n")[0]
         raise CheckError(

@@ -71,7 +71,7 @@ def evaluate(request: EvaluateRequest, track: Track[Scored]) -> EvaluateOutcome:
     scans = data.chosen(request.split).shrunk(card.preprocess.size_px)
     engine = KerasEngine(load_model(folder, card, plugins=request.plugins))
     mirror = card.asked_mirror(request.mirror)
-    maps = averaged_with_mirror(engine, mirror).probabilities(scans.images)
+    maps = averaged_with_mirror(engine, mirror).predict(scans.images).maps
     results = (score_scan(scans, i, maps[i], card.chosen) for i in range(len(maps)))
     scored = list(track(results, len(maps)))
     scores = [

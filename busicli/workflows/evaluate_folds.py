@@ -208,5 +208,5 @@ def _maps(
         engine = averaged_with_mirror(network, request.mirror)
         rows = np.flatnonzero(folds == number)
         images = np.stack([scans.images[int(row)] for row in rows])
-        maps[rows] = engine.probabilities(images)
+        maps[rows] = engine.predict(images).maps
     return maps

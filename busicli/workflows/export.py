@@ -85,9 +85,9 @@ def _compared(
     rows = range(0, len(scans.images), every)
     for start in range(0, len(rows), CHUNK):
         some = np.stack([scans.images[row] for row in rows[start : start + CHUNK]])
-        reference = network.probabilities(some)
+        reference = network.predict(some).maps
         for precision, engine in engines.items():
-            alike[precision].append(_alike(engine.probabilities(some), reference, settings))
+            alike[precision].append(_alike(engine.predict(some).maps, reference, settings))
     return {precision: _summary(np.concatenate(parts)) for precision, parts in alike.items()}
 
 

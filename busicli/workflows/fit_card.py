@@ -69,7 +69,7 @@ def with_choices(card: Card, model: "keras.Model", val: PreparedScans, figures: 
     from busicli.predict import KerasEngine
     from busicli.train.choose import Sweep, choose
 
-    maps = KerasEngine(model).probabilities(val.images)
+    maps = KerasEngine(model).predict(val.images).maps
     truths = val.masks[:] > 0
     chosen = choose(Sweep(maps, truths), np.ones(len(maps), bool))
     masks = [lesion_mask(probability, chosen.postprocess) for probability in maps]

@@ -49,7 +49,7 @@ class ScanWorker:
         if not opened:
             return [item for item in begun if not isinstance(item, Opened)]
         started = time.monotonic()
-        maps = self.engine.probabilities(np.concatenate([item.inputs for item in opened]))
+        maps = self.engine.predict(np.concatenate([item.inputs for item in opened])).maps
         seconds = (time.monotonic() - started) / len(opened)
         ends = np.cumsum([len(item.frames) for item in opened])
         own = iter(np.split(maps, ends[:-1]))

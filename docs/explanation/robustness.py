@@ -69,7 +69,7 @@ def of_fold(
         engine = KerasEngine(load_model(weights, read_card(weights)))
         for row, change in enumerate(CHANGES.values()):
             changed = np.stack([np.clip(255 * change(i), 0, 255) for i in images]).astype(np.uint8)
-            masks = [lesion_mask(p, settings) for p in engine.probabilities(changed)]
+            masks = [lesion_mask(p, settings) for p in engine.predict(changed).maps]
             called = np.array([mask.any() for mask in masks])
             scores = [dice(mask, truth) for mask, truth in zip(masks, truths, strict=True)]
             found[row, at] = np.stack(

@@ -86,7 +86,7 @@ def _allowed() -> tuple[Precision, ...]:
 
 
 def _one_map(engine: Engine, inputs: NDArray[np.uint8], row: int) -> NDArray[np.float32]:
-    return engine.probabilities(inputs[row : row + 1])[0]
+    return engine.predict(inputs[row : row + 1]).maps[0]
 
 
 def parts(scans: Sequence[Path]) -> dict[str, float]:

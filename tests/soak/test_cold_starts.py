@@ -18,7 +18,7 @@ scan = np.zeros((1, card.preprocess.size_px, card.preprocess.size_px, 3), np.uin
 
 def use():
     together.wait()
-    engine.probabilities(scan)
+    engine.predict(scan)
 
 threads = [threading.Thread(target=use) for _ in range(4)]
 for thread in threads:
