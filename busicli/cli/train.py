@@ -144,6 +144,14 @@ def train(
             help="all: each batch shared by every accelerator (JAX).", rich_help_panel=WHERE
         ),
     ] = "one",
+    loader_processes: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Processes that prepare training scans; 0: two threads of this one.",
+            rich_help_panel=WHERE,
+        ),
+    ] = 0,
     cluster: Cluster = None,
     workers: Workers = None,
     worker_cores: WorkerCores = None,
@@ -210,6 +218,7 @@ def train(
         init=init,
         plugins=tuple(plugin or ()),
         devices=devices,
+        processes=loader_processes,
         resume=resume,
     )
     _tell_of_left_out(request, folds)

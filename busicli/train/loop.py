@@ -15,7 +15,9 @@ from busicli.losses import Objective, PixelScores
 from busicli.settings import TrainSettings
 from busicli.train.batches import PlainBatches, Targets, TrainingBatches
 from busicli.train.checkpoint import Progress, load_state, read_progress, save_state
+from busicli.train.examples import Epoch
 from busicli.train.history import Row, read_history, write_history
+from busicli.train.loader import Loader, open_loader
 
 OnBatch = Callable[[int, int, int], None]
 """Called with epoch (from 1), batches done, batches in all."""
@@ -38,12 +40,23 @@ class Plan:
     settings: TrainSettings
     full_px: int
     """Rows and columns of the data's scans."""
+    processes: int = 0
+    """Worker processes that make examples; 0 for threads of this one."""
     multiple_px: int = 1
     """Of which any other size must be a multiple."""
 
     def size_px(self, epoch: int) -> int:
         """Rows and columns of scans in an epoch, from 0."""
         return self.settings.size_px(epoch, self.full_px, self.multiple_px)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Feed:
+    """What an epoch reads."""
+
+    train: PreparedScans
+    val: PreparedScans | None
+    loader: Loader
 
 
 class AveragingAdamW(keras.optimizers.AdamW):
@@ -113,6 +126,18 @@ def train_model(
     there is one. Returns the model of the full size with averaged weights: of the best epoch at
     that size by validation Dice, or of the last where there is nothing to validate on.
     """
+    with open_loader(scans[0], plan.processes) as loader:
+        feed = _Feed(train=scans[0], val=scans[1], loader=loader)
+        return _train(build, feed, plan, folder, listeners)
+
+
+def _train(
+    build: Callable[[int], keras.Model],
+    feed: _Feed,
+    plan: Plan,
+    folder: Path,
+    listeners: Listeners,
+) -> tuple[keras.Model, Progress]:
     last, best = (folder / "checkpoints" / f"{name}.safetensors" for name in ("last", "best"))
     progress = read_progress(last) if last.is_file() else Progress()
     history = read_history(folder / "history.csv")[: progress.epochs_done]
@@ -123,7 +148,7 @@ def train_model(
             model = build(size)
             if epoch:
                 load_state(last, model)
-        row = _epoch(model, scans, plan, epoch, listeners.on_batch)
+        row = _epoch(model, feed, plan, epoch, listeners.on_batch)
         if not math.isfinite(row["Loss"]):
             raise InputError(
                 f"the loss of epoch {epoch + 1} is no number; start a new run with a lower "
@@ -131,7 +156,7 @@ def train_model(
             )
         history.append(row)
         progress = replace(progress, epochs_done=epoch + 1)
-        if scans[1] is None:
+        if feed.val is None:
             progress = replace(progress, best_epoch=epoch + 1)
         elif size == plan.full_px and row["val_Dice_coef"] > progress.best_dice:
             progress = replace(progress, best_epoch=epoch + 1, best_dice=row["val_Dice_coef"])
@@ -140,7 +165,7 @@ def train_model(
         save_state(last, model, progress)
         listeners.on_epoch(history)
     model = build(plan.full_px) if model is None else model
-    load_state(last if scans[1] is None else best, model)
+    load_state(last if feed.val is None else best, model)
     averaged(model).on_test_begin()
     return model, progress
 
@@ -164,24 +189,19 @@ def validated(
     return _figures(tested, "val_")
 
 
-def _epoch(
-    model: keras.Model,
-    scans: tuple[PreparedScans, PreparedScans | None],
-    plan: Plan,
-    epoch: int,
-    on_batch: OnBatch,
-) -> Row:
+def _epoch(model: keras.Model, feed: _Feed, plan: Plan, epoch: int, on_batch: OnBatch) -> Row:
     started = time.monotonic()
     size = plan.size_px(epoch)
-    batches = TrainingBatches(scans[0], plan.settings, epoch, targets_of(model), size)
+    examples = Epoch(feed.train, plan.settings, epoch, size)
+    batches = TrainingBatches(examples, targets_of(model), feed.loader)
     tell = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: on_batch(epoch + 1, batch + 1, len(batches))
     )
     result = model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[tell])
     trained = {name: values[-1] for name, values in result.history.items()}
     row = _figures(trained, "")
-    if scans[1] is not None:
-        row |= validated(model, scans[1], plan, averaged(model))
+    if feed.val is not None:
+        row |= validated(model, feed.val, plan, averaged(model))
     rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
     seconds = time.monotonic() - started
     return {"epoch": epoch + 1, **row, "learning_rate": rate, "seconds": seconds}

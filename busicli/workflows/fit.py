@@ -1,6 +1,8 @@
 """Training a model on prepared data: a run folder with checkpoints, curves and weights."""
 
 import json
+import math
+import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +39,10 @@ from busicli.workflows.run_folder import RUN, check_run, draw_curves, write_run
 
 if TYPE_CHECKING:
     from busicli.train.history import Row
+
+
+CURVES_EVERY_S = 20
+"""Drawing takes longer than a short epoch: seconds between drawings of the curves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +121,13 @@ def _fit_locked(
         build(data.preprocess.size_px)  # what cannot be built is told before a run begins
         write_run(folder, _record(request, data))
 
+    drawn = -math.inf
+
     def after_epoch(history: "list[Row]") -> None:
-        draw_curves(folder, history)
+        nonlocal drawn
+        if len(history) == settings.epochs or time.monotonic() - drawn > CURVES_EVERY_S:
+            draw_curves(folder, history)
+            drawn = time.monotonic()
         tell.on_epoch(history)
 
     listeners = Listeners(on_batch=tell.on_batch, on_epoch=after_epoch)
@@ -124,6 +135,7 @@ def _fit_locked(
         settings=settings,
         full_px=data.preprocess.size_px,
         multiple_px=architecture.size_multiple,
+        processes=request.processes,
     )
     model, progress = train_model(build, (train, val), plan, folder, listeners)
     numbers = numbers_to_store(model)  # what is chosen is for what is stored

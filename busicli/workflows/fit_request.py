@@ -41,6 +41,8 @@ class FitRequest:
     plugins: tuple[Path, ...] = ()
     devices: Literal["one", "all"] = "one"
     """`all` shares each batch among every accelerator."""
+    processes: int = 0
+    """Worker processes that prepare training scans; 0 for threads of this one."""
     resume: bool = False
 
 
