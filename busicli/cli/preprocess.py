@@ -105,11 +105,11 @@ def _show(summary: "Summary", out: Path) -> None:
         + (f"{summary.divided} are divided." if summary.divided else "none is divided.")
     )
     if summary.objections:
+        kinds = ", ".join(f"{count} {name}" for name, count in summary.objections.items())
         print(
-            f"{sum(summary.objections.values())} scans carry an objection of BUSI's curators ("
-            + ", ".join(f"{count} {name}" for name, count in summary.objections.items())
-            + "); train leaves them out unless told otherwise."
+            f"Scans with an objection of BUSI's curators: {sum(summary.objections.values())} "
+            f"({kinds}); train leaves them out by default."
         )
     if summary.cut:
-        print(f"{summary.cut} scans were cut to their ultrasound field.")
+        print(f"Scans cut to their ultrasound field: {summary.cut}.")
     print(f"Look at {out / 'figures'}; go on with: busicli train --data {out}")

@@ -256,8 +256,9 @@ def _tell_of_left_out(request: "FitRequest", folds: int | None) -> None:
 
     fold = (1, folds) if folds else None
     if count := left_out(replace(request, fold=fold), open_data(request.data)):
+        scans = "scan" if count == 1 else "scans"
         print(
-            f"Left out: {count} scans to which the curators of BUSI object; "
+            f"Left out: {count} {scans} to which the curators of BUSI object; "
             "--objected keep trains on them.",
             flush=True,
         )
