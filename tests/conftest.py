@@ -1,5 +1,7 @@
+import csv
 import io
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -133,6 +135,23 @@ def prepared(tmp_path_factory, scans, run) -> Prepared:
     """The phantoms prepared at 64 px, once, for all tests that only look at the result."""
     folder = tmp_path_factory.mktemp("study")
     return Prepared(folder, run("preprocess", scans, "--size", 64, cwd=folder))
+
+
+@pytest.fixture
+def objected(prepared, tmp_path) -> Path:
+    """The prepared phantoms, one training scan of each class and one of two validation scans with
+    an objection: a folder of its own with the same fingerprint."""
+    folder = Path(shutil.copytree(prepared.data, tmp_path / "objected"))
+    with (folder / "cases.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    first = {row["class"] if row["split"] == "train" else row["split"]: row for row in rows[::-1]}
+    for kind in ("benign", "malignant", "normal", "val"):
+        first[kind]["objection"] = "axilla"
+    with (folder / "cases.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -204,6 +204,44 @@ def test_a_split_without_a_scan_is_not_scored(study, call, scans, tmp_path):
     assert not (tmp_path / "eval").exists()
 
 
+def test_every_row_is_given_with_and_without_objections(study, objected, scored, call):
+    weights = ("--weights", study.weights, "--split", "train")
+    ended = call("eval", "--data", objected, *weights, "--out", "out")
+    assert ended.status == 0
+    out = objected.parent / "out"
+    metrics, before = json.loads((out / "metrics.json").read_text()), scored[2]
+    assert metrics["per_image"] == before["per_image"]  # nothing is dropped in silence
+    clean = metrics["without_objections"]
+    names = ("per_image", "by_class", "by_dataset", "by_size", "by_device", "confidence")
+    assert set(clean) == {*names, "unseen"}
+    kept = [row for row in rows(out / "per_image.csv") if not row["objection"]]
+    assert (len(kept), clean["per_image"]["scans"], metrics["per_image"]["scans"]) == (18, 18, 21)
+    dice = [float(row["dice"]) for row in kept if row["dice"] and row["class"] != "normal"]
+    assert clean["per_image"]["dice"]["mean"] == pytest.approx(np.mean(dice), abs=1e-5)
+    for label, summary in clean["by_class"].items():
+        assert summary["scans"] == metrics["by_class"][label]["scans"] - 1
+    (line,) = (line for line in ended.out.splitlines() if "without objections" in line)
+    assert line.split()[2:4] == ["18", f"{np.mean(dice):.3f}"]
+    assert "without objections" not in scored[1].out  # no scan there carries one
+
+
+def test_predictions_against_prepared_data_know_the_objections(study, objected, call, tmp_path):
+    masks = ("--predictions", study.out / "masks", "--reference", objected, "--split", "train")
+    metrics = json.loads(call("eval", *masks, "--json").out)
+    assert metrics["without_objections"]["per_image"]["scans"] == 18
+    assert metrics["per_image"]["scans"] == 21
+
+
+def test_weights_of_other_views_are_refused_in_one_sentence(study, call, scans):
+    call("preprocess", scans, "--size", 64, "--jobs", 1, "--views", "whole")
+    ended = call("eval", "--weights", study.weights)
+    assert ended.status == 1
+    assert ended.err.endswith("run preprocess with --size 64 --aspect stretch --views auto.\n")
+    assert "(stretch, views auto) but the data are prepared at 64 (stretch, views whole)" in (
+        ended.err
+    )
+
+
 def test_unseen_scans_are_said_to_be_unseen(study, call, tmp_path):
     ended = call("eval", "--data", study.data, "--weights", study.weights, "--out", "scores")
     assert ended.status == 0

@@ -301,6 +301,30 @@ def test_a_split_column_may_leave_a_split_empty_for_scoring_alone(call, scans, t
     assert np.load(tmp_path / "data" / "train" / "images.npy").shape == (0, 32, 32, 3)
 
 
+def test_scans_with_an_objection_keep_their_place_and_are_marked(call, busi, prepared, tmp_path):
+    for end in ("", "_mask"):  # a name of BUSI that its curators object to
+        scan = busi / "normal" / f"phantom-19{end}.png"
+        scan.rename(scan.with_name(f"normal (35){end}.png"))
+    ended = call("preprocess", busi, "--size", 64, "--jobs", 1)
+    assert ended.out.splitlines()[:3] == prepared.preprocess.out.splitlines()[:3]
+    assert "Scans with an objection of BUSI's curators: 1 (1 needle)" in ended.out
+    marked = {row["case"]: row["objection"] for row in rows(tmp_path / "data") if row["objection"]}
+    assert marked == {"normal (35)": "needle"}
+    info = json.loads((tmp_path / "data" / "dataset.json").read_text())
+    assert info["objections"]["scans"] == {"needle": 1}
+    assert "k8t3gnx9h6.1" in info["objections"]["source"]
+    assert "objection of" not in prepared.preprocess.out
+
+
+def test_views_of_whole_scans_are_the_scans(call, scans, tmp_path):
+    assert call("preprocess", scans, "--size", 32, "--jobs", 1, "--views", "whole").status == 0
+    info = json.loads((tmp_path / "data" / "dataset.json").read_text())
+    assert info["preprocess"]["views"] == "whole"
+    for row in rows(tmp_path / "data"):
+        corners = [row[f"view_{side}"] for side in ("top", "left", "bottom", "right")]
+        assert corners == ["0", "0", row["height"], row["width"]]
+
+
 def test_a_second_run_replaces_the_first(call, scans, tmp_path, tree):
     call("preprocess", scans, "--size", 64, "--jobs", 1)
     (tmp_path / "data" / "stale.txt").write_text("of the first run")

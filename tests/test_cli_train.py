@@ -91,7 +91,7 @@ def test_the_card_says_what_the_weights_are_and_what_they_have_seen(study, scans
         **{"gates": False, "finest": 1, "sub_pixel": True, "side_outputs": True},
         "instance_levels": 0,
     }
-    assert card["preprocess"] == {"size_px": 64, "aspect": "stretch"}
+    assert card["preprocess"] == {"size_px": 64, "aspect": "stretch", "views": "auto"}
     assert card["training"]["data"]["datasets"] == {"scans": 24}
     assert "upper bound" in card["scores"]["val"]["protocol"]
     with (study.data / "cases.csv").open(newline="") as file:
@@ -316,6 +316,41 @@ def test_a_run_goes_on_with_the_settings_it_was_begun_with(study, call, tree):
     assert f"eval --split test --data {study.data} --runs {study.folder / 'runs'}" in ended.out
     changed = {name for name, data in tree(study.run).items() if data != before[name]}
     assert not any(name.startswith("checkpoints/") for name in changed)
+
+
+def test_scans_with_an_objection_are_left_out_and_that_is_said(objected, call, training, tmp_path):
+    options = ("--data", objected, *training, "--epochs", 1)
+    ended = call("train", "--name", "clean", *options)
+    assert ended.status == 0
+    assert ended.out.startswith(
+        "Left out: 4 scans to which the curators of BUSI object; --objected keep trains on them.\n"
+    )
+    with (objected / "cases.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == "train"]
+    run = tmp_path / "runs" / "clean"
+    card = json.loads((run / "weights" / "card.json").read_text())
+    kept = {row["pixels_sha256"] for row in rows if not row["objection"]}
+    assert {pixels for pixels, _ in card["training_scans"]} == kept
+    assert len(kept) == 21 - 3
+    assert card["scores"]["val"]["scans"] == 1  # of two, one carries an objection
+    facts = card["training"]["data"]
+    assert (facts["objected"], facts["left_out"], facts["scans"]) == ("leave-out", 4, 18)
+    record = json.loads((run / "run.json").read_text())
+    assert record["asked"]["objected"] == record["data"]["objected"] == "leave-out"
+    again = call("train", "--name", "clean", "--data", objected, "--resume", "--objected", "keep")
+    assert (again.status, "another left_out (4, now 0), objected" in again.err) == (1, True)
+
+
+def test_a_run_that_keeps_objected_scans_keeps_them_when_it_is_resumed(
+    objected, call, training, tmp_path
+):
+    options = ("--data", objected, "--name", "all", *training, "--epochs", 1)
+    first = call("train", *options, "--objected", "keep")
+    assert (first.status, "Left out" in first.out) == (0, False)
+    card = json.loads((tmp_path / "runs/all/weights/card.json").read_text())
+    assert len(card["training_scans"]) == 21
+    again = call("train", "--data", objected, "--name", "all", "--resume")
+    assert (again.status, "Left out" in again.out) == (0, False)
 
 
 def test_a_name_is_no_path(call, study, tmp_path):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from busicli.dataset import objections
 from busicli.dataset.prepare_case import CasePreparation, PreparedCase
 from busicli.dataset.sources import read_folder, read_table
 from busicli.dataset.store import (
@@ -19,11 +20,14 @@ from busicli.dataset.store import (
     write_rows,
 )
 from busicli.errors import InputError
+from busicli.field import field_box
 from busicli.images import decode_scan, encode_mask
 from busicli.mask_file import decode_mask
 from busicli.preprocess import network_image, network_mask
 from busicli.records import Case, Failed, ScanPrint, SourceCase
-from busicli.settings import PreprocessSettings
+from busicli.settings import Choices, PreprocessSettings, SplitSettings
+from busicli.workflows.assign import Read, assign
+from busicli.workflows.evaluate import score_scan
 
 SMALL = PreprocessSettings(size_px=16)
 INFO = {"preprocess": asdict(SMALL), "datasets": {"a": 3}}
@@ -147,6 +151,123 @@ def test_a_table_that_is_not_bus_bras_is_refused_by_what_it_lacks(tmp_path):
         read_folder(tmp_path, "bra")
 
 
+# --- BrEaST's layout
+
+BREAST = "CaseID,Image_filename,Mask_tumor_filename,Mask_other_filename,Classification"
+IMAGES = "BrEaST-Lesions_USG-images_and_masks"
+
+
+def breast(folder: Path, *rows: str, files: tuple[str, ...] = (), columns: str = BREAST) -> Path:
+    table = folder / "BrEaST-Lesions-USG-clinical-data.csv"
+    table.write_text("\n".join([columns, *rows]) + "\n", encoding="utf-8-sig")
+    (folder / IMAGES).mkdir()
+    return empty_files(folder, *(f"{IMAGES}/{name}" for name in files))
+
+
+def test_breast_masks_are_of_the_tumour_alone(tmp_path):
+    breast(
+        tmp_path,
+        "1,case001.png,case001_tumor.png,case001_other1.png,benign",
+        "2,case002.png,case002_tumor1.png&case002_tumor2.png,,malignant",
+        "3,case003.png,,,normal",
+        "4,case004.png,case004_tumor.png,,benign",  # listed, but not in this part of the data
+        "5,case005.png,,,normal",
+        files=(
+            *("case001.png", "case001_tumor.png", "case001_other1.png", "case003.png"),
+            *("case002.png", "case002_tumor1.png", "case002_tumor2.png"),
+        ),
+    )
+    cases, faults = read_folder(tmp_path, "breast")
+    assert faults == []
+    assert [
+        (case.case, case.label, [mask.name for mask in case.masks], case.group) for case in cases
+    ] == [
+        ("case001", "benign", ["case001_tumor.png"], "1"),
+        ("case002", "malignant", ["case002_tumor1.png", "case002_tumor2.png"], "2"),
+        ("case003", "normal", [], "3"),
+    ]
+    assert cases[0].scan == tmp_path / IMAGES / "case001.png"
+
+
+def test_faults_of_breast_are_told_by_file(tmp_path):
+    breast(
+        tmp_path,
+        "1,case001.png,case001_tumor.png,,benign",
+        "2,case002.png,case002_tumor.png,,malignant",
+        "3,case003.png,,,benign",
+        "4,case004.png,,,cyst",
+        files=("case001.png", "case002_tumor.png", "case003.png", "case004.png"),
+    )
+    cases, faults = read_folder(tmp_path, "breast")
+    assert cases == []
+    assert told(faults) == {
+        (f"{IMAGES}/case001_tumor.png", "is missing"),
+        (f"{IMAGES}/case002.png", "is missing"),
+        (f"{IMAGES}/case003.png", "is benign but the table names no mask of its tumour"),
+        (f"{IMAGES}/case004.png", "has the class cyst; known are benign, malignant, normal"),
+    }
+
+
+def test_breasts_workbook_is_to_be_saved_as_csv(tmp_path):
+    empty_files(tmp_path, "BrEaST-Lesions-USG-clinical-data-Dec-15-2023.xlsx", f"{IMAGES}/x.png")
+    with pytest.raises(InputError, match=r"2023\.xlsx is a workbook; save its table as CSV"):
+        read_folder(tmp_path, "breast")
+
+
+def test_breast_needs_one_table_and_one_folder_of_images(tmp_path):
+    breast(tmp_path, "1,case001.png,,,normal")
+    empty_files(tmp_path, "BrEaST-clinical-old.csv")
+    with pytest.raises(InputError, match=r"holds 2 clinical tables .*; leave one of them there"):
+        read_folder(tmp_path, "breast")
+    (tmp_path / "BrEaST-clinical-old.csv").unlink()
+    (tmp_path / IMAGES).rmdir()
+    with pytest.raises(InputError, match="holds 0 folders of BrEaST's images"):
+        read_folder(tmp_path, "breast")
+
+
+def test_a_table_that_is_not_breasts_is_refused_by_what_it_lacks(tmp_path):
+    breast(tmp_path, "1,x.png", columns="CaseID,Image_filename")
+    with pytest.raises(InputError, match="has no column Classification, Mask_tumor_filename"):
+        read_folder(tmp_path, "breast")
+
+
+# --- objections of BUSI's curators
+
+LISTED = ("benign (42)", "152c20fa822942fb67756465dd3881003ee4086b6348f867da0f8f99630e9d6f")
+
+
+def test_the_list_holds_what_the_curators_published():
+    table = Path(objections.__file__).with_name("busi_objections.csv").read_text(encoding="utf-8")
+    kinds = [line.split(",")[1] for line in table.splitlines()[1:]]
+    counts = {kind: kinds.count(kind) for kind in objections.OBJECTIONS}
+    assert counts == {"axilla": 70, "needle": 7, "multiclass": 19}
+    assert len(kinds) == 96
+
+
+def test_objections_go_by_name_in_busis_layout_alone(tmp_path):
+    empty_files(tmp_path, "normal/normal (34).png", "normal/normal (5).png")
+    cases, _ = read_folder(tmp_path, "d")
+    assert {case.case: case.objection for case in cases} == {
+        "normal (34)": "multiclass",
+        "normal (5)": "",
+    }
+    table = write_table(tmp_path, "scan,class", "normal/normal (34).png,normal")
+    (case,), _ = read_table(table, "mine")
+    assert case.objection == ""
+
+
+def test_objections_go_by_content_under_any_name(scans):
+    # One scan with the listed image's hash, one with the listed name, and one with neither.
+    sources = [replace(phantom(scans), case=f"case {n}", split="test") for n in range(3)]
+    sources[1] = replace(sources[1], objection="needle")
+    first, second, third = map(prepared_case, sources)
+    first = replace(first, print=replace(first.print, pixels_sha256=LISTED[1]))
+    read = Read([first, second, third], np.stack([first.thumbnail] * 3))
+    found = assign(read, SplitSettings(), None)
+    assert [case.objection for case in found] == ["multiclass", "needle", ""]
+    assert objections.objection_by_name(LISTED[0]) == "multiclass"
+
+
 # --- anyone's table
 
 
@@ -249,6 +370,33 @@ def prepared_case(source: SourceCase) -> PreparedCase:
     found = CasePreparation(SMALL)(source)
     assert isinstance(found, PreparedCase), found
     return found
+
+
+def test_a_scan_is_cut_to_its_field_before_it_is_resized(tmp_path):
+    scan = np.zeros((120, 160, 3), np.uint8)
+    grain = np.random.default_rng(0).integers(60, 200, (80, 90, 1)).astype(np.uint8)
+    scan[20:100, 30:120] = grain
+    mask = np.zeros((120, 160), bool)
+    mask[40:60, 50:90] = True
+    Pillow.fromarray(scan).save(tmp_path / "x.png")
+    (tmp_path / "x_mask.png").write_bytes(encode_mask(mask))
+    source = SourceCase(
+        dataset="d", case="x", label="", scan=tmp_path / "x.png", masks=(tmp_path / "x_mask.png",)
+    )
+    rows, columns = box = field_box(scan)
+    prepared = prepared_case(source)
+    assert prepared.shape == (120, 160)
+    assert (prepared.image == network_image(scan[box], SMALL)).all()
+    assert (prepared.mask == network_mask(mask[box], SMALL)).all()
+    assert (decode_mask(prepared.native_mask) == mask).all()  # at the scan's own size
+    corners = (rows.start, columns.start, rows.stop, columns.stop)
+    assert prepared.view == (None if corners == (0, 0, 120, 160) else corners)
+    whole = CasePreparation(replace(SMALL, views="whole"))(source)
+    assert isinstance(whole, PreparedCase)
+    assert whole.view is None
+    assert (whole.image == network_image(scan, SMALL)).all()
+    assert whole.print == prepared.print  # near copies are told by the whole scan
+    assert (whole.thumbnail == prepared.thumbnail).all()
 
 
 def test_several_masks_are_united(scans):
@@ -417,6 +565,48 @@ def test_the_fingerprint_changes_with_the_data(tmp_path, what):
         "mask": [*THREE[:2], replace(THREE[2], mask_sha256="ef" * 32)],
     }
     assert store(tmp_path / "two", others[what]).fingerprint != first
+
+
+def test_objections_and_views_come_back_as_they_were(tmp_path):
+    cases = [replace(THREE[0], objection="axilla", view=(2, 3, 20, 29)), *THREE[1:]]
+    data = store(tmp_path / "data", cases)
+    assert data.cases == tuple(cases)
+    assert data.cases[0].box == (slice(2, 20), slice(3, 29))
+    assert data.cases[1].box == (slice(0, 20), slice(0, 30))
+
+
+def test_the_fingerprint_knows_views_and_no_objections(tmp_path):
+    first = store(tmp_path / "one", THREE).fingerprint
+    objected = [replace(THREE[0], objection="axilla"), *THREE[1:]]
+    assert store(tmp_path / "two", objected).fingerprint == first
+    cut = [replace(THREE[0], view=(0, 0, 20, 29)), *THREE[1:]]
+    assert store(tmp_path / "three", cut).fingerprint != first
+
+
+def test_data_of_before_there_were_views_are_whole_and_the_same(tmp_path):
+    whole = {"preprocess": {"size_px": 16, "aspect": "stretch", "views": "whole"}}
+    older = {"preprocess": {"size_px": 16}}
+    first = write_index(tmp_path, THREE, whole)
+    assert write_index(tmp_path, THREE, older) == first
+    assert open_data(tmp_path).preprocess.views == "whole"
+
+
+@pytest.mark.parametrize("view", [(0, 0, 21, 30), (5, 0, 5, 30), (0, 31, 20, 30)])
+def test_a_view_that_does_not_fit_its_scan_is_refused(tmp_path, view):
+    write_index(tmp_path, [replace(THREE[0], view=view)], INFO)
+    with pytest.raises(InputError, match="incomplete or were changed"):
+        open_data(tmp_path)
+
+
+def test_a_map_is_scored_where_its_view_lies(tmp_path):
+    # A map of ones fills the view, 10 x 20 of 20 x 30 pixels; the reference is all 30 of row 7, of
+    # which 20 are in the view: 2 * 20 / (200 + 30). The network's own copy of it plays no part.
+    case = replace(stored_case(7, "test", 0), view=(5, 10, 15, 30), objection="needle")
+    scans = store(tmp_path / "data", [case]).load("test")
+    found = score_scan(scans, 0, np.ones((16, 16), np.float32), Choices()).score
+    assert (found.predicted_area_px, found.reference_area_px) == (200, 30)
+    assert found.dice == pytest.approx(40 / 230)
+    assert (found.scan_px, found.objection) == (600, "needle")
 
 
 def test_names_of_every_kind_are_stored_as_text(tmp_path):

@@ -95,6 +95,30 @@ def test_each_fold_is_a_run_of_its_own_that_leaves_its_scans_out(crossed, prepar
         assert card["training"]["best_epoch"] == 2  # the last
 
 
+def test_folds_are_over_all_scans_and_train_without_the_objected_ones(
+    objected, call, training, tmp_path
+):
+    data = ("--data", objected)
+    train = call("train", "--folds", 2, "--name", "cv", *data, *training, "--epochs", 1)
+    assert train.status == 0, train.err
+    assert train.out.count("Left out: 4 scans") == 1
+    found = open_data(objected)
+    folds = found.folds(2)
+    for number in (1, 2):
+        card = json.loads((tmp_path / f"runs/cv/fold-{number}/weights/card.json").read_text())
+        assert {pixels for pixels, _ in card["training_scans"]} == {
+            case.print.pixels_sha256
+            for case, fold in zip(found.cases, folds, strict=True)
+            if fold != number and not case.objection
+        }
+    assert call("eval", "--folds", 2, *data).status == 0
+    metrics = json.loads((tmp_path / "eval/cv-folds/metrics.json").read_text())
+    clean = metrics["without_objections"]
+    assert (metrics["per_image"]["scans"], clean["per_image"]["scans"]) == (24, 20)
+    assert sum(fold["scans"] for fold in clean["by_fold"].values()) == 20
+    assert sum(fold["scans"] for fold in metrics["by_fold"].values()) == 24
+
+
 def test_nothing_is_validated_on_while_folds_train(crossed):
     folder = crossed[0]
     with (folder / "runs/cv/fold-1/history.csv").open(newline="") as file:

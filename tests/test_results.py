@@ -21,7 +21,7 @@ from busicli.measure import lesions
 from busicli.names import safe_cell
 from busicli.records import ImageScore, LesionMm
 from busicli.results.journal import DEATHS, DIED, open_journal
-from busicli.results.scores import by, per_image_csv, size_class, summarise, trust
+from busicli.results.scores import by, per_image_csv, size_class, summarise, trust, unobjected
 from busicli.results.shares import PartRecord, part_rows, write_part
 from busicli.results.tables import LESION_COLUMNS, write_tables
 
@@ -342,6 +342,20 @@ def test_lesions_and_false_masks_are_counted():
     assert (found["lesions"], found["missed_lesions"]) == (5, 3)
     assert found["lesion_scans_with_empty_mask"] == 1
     assert (found["normals"], found["normals_with_false_mask"]) == (2, 1)
+
+
+def test_lesions_beyond_the_first_are_counted_in_scans_with_several():
+    # b has 3 lesions of which 1 is found: none beyond it. f has 4 of which 3 are found: 2 of 3.
+    found = summarise([*SCORES, score("f", 0.5, lesions=4, missed_lesions=1)])
+    assert found["scans_with_several_lesions"] == 2
+    assert (found["further_lesions"], found["further_lesions_found"]) == (5, 2)
+    missed = summarise([score("g", 0.0, lesions=2, missed_lesions=2)])
+    assert (missed["further_lesions"], missed["further_lesions_found"]) == (1, 0)
+
+
+def test_scans_with_an_objection_can_be_left_out():
+    objected = score("f", 0.5, objection="axilla")
+    assert unobjected([*SCORES, objected]) == SCORES
 
 
 def test_no_scans_have_no_figures():
