@@ -118,8 +118,10 @@ def test_several_masks_of_one_scan_are_united(prepared, scans):
         assert united.sum() > grey(first).sum()
         assert np.array_equal(native(prepared.data, row), united)
         stored = np.load(prepared.data / row["split"] / "masks.npy")[int(row["index"])]
-        # 64 x 64 px hold the same share of lesion as the scan, but for rounding at its edge
-        assert stored.mean() == pytest.approx((united > 0).mean(), rel=0.05)
+        # 64 x 64 px hold the same share of lesion as the view, but for rounding at its edge
+        top, left, bottom, right = map(int, list(row.values())[-4:])
+        share = (united[top:bottom, left:right] > 0).mean()
+        assert stored.mean() == pytest.approx(share, rel=0.05)
 
 
 @pytest.mark.parametrize(("label", "scans_shown"), [("benign", 4), ("malignant", 4), ("normal", 4)])
