@@ -46,7 +46,7 @@ benchmark: $(VENV)/.ready
 
 docs: $(VENV)/.ready
 	$(BIN)/python -m typer busicli.cli.app utils docs --name busicli --output docs/reference/commands.md
-	$(BIN)/python docs/reference/settings.py
+	$(BIN)/python tools/settings.py
 
 wheelhouse: $(VENV)/.ready
 	$(BIN)/pip download --quiet --disable-pip-version-check --require-hashes \

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from busicli.api import Segmentation, Weights, evaluate, load_weights, read_file, segment
     from busicli.errors import BusicliError, InputError
-    from busicli.records import ImageScore, Lesion, LesionMm, Scale, Spacing
-    from busicli.scan_file import ScanFile
+    from busicli.io.scans import ScanFile
+    from busicli.types import ImageScore, Lesion, LesionMm, Scale, Spacing
 
 _HOMES = {
     "busicli.api": ("Segmentation", "Weights", "evaluate", "load_weights", "read_file", "segment"),
     "busicli.errors": ("BusicliError", "InputError"),
-    "busicli.records": ("ImageScore", "Lesion", "LesionMm", "Scale", "Spacing"),
-    "busicli.scan_file": ("ScanFile",),
+    "busicli.types": ("ImageScore", "Lesion", "LesionMm", "Scale", "Spacing"),
+    "busicli.io.scans": ("ScanFile",),
 }
 __all__ = [
     "BusicliError",

@@ -15,25 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from busicli.errors import InputError
-from busicli.grey import as_rgb
-from busicli.images import MAX_PIXELS, read_scan
-from busicli.interpret import interpret
-from busicli.metrics import image_score
-from busicli.predict import Engine, EngineRequest, choose_engine
-from busicli.predict.choose import EngineName, PrecisionName
-from busicli.preprocess import network_image
-from busicli.records import (
-    Image,
-    ImageScore,
-    Lesion,
-    LesionMm,
-    Mask,
-    Probability,
-    Scale,
-    Spacing,
-)
-from busicli.scan_file import ScanFile, decode_file, scale_of_all
-from busicli.weights import DEFAULT_WEIGHTS, Card, locate, read_card
+from busicli.imaging.arrays import as_rgb
+from busicli.imaging.contour import outline
+from busicli.imaging.metrics import image_score
+from busicli.imaging.preprocess import network_image
+from busicli.inference.choose import EngineName, EngineRequest, PrecisionName, choose_engine
+from busicli.inference.engines import Engine
+from busicli.inference.segmentation import interpret
+from busicli.io.images import MAX_PIXELS, painted, read_scan
+from busicli.io.scans import ScanFile, decode_file, scale_of_all
+from busicli.models.weights import DEFAULT_WEIGHTS, Card, locate, read_card
+from busicli.report.formatting import counted
+from busicli.types import Image, ImageScore, Lesion, LesionMm, Mask, Probability, Scale, Spacing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,3 +163,57 @@ def _checked(scan: NDArray[np.uint8]) -> Image:
     if scan.shape[2] != 3:
         raise InputError(f"the scan has {scan.shape[2]} channels; 3 are needed, or none for grey.")
     return scan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowRequest:
+    """What to look at."""
+
+    scan: Path
+    frame: int = 1
+    weights: str = DEFAULT_WEIGHTS
+    weights_sha256: str | None = None
+    plugins: tuple[Path, ...] = ()
+    spacing: Spacing | None = None
+    """Of pictures; DICOM objects say themselves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowOutcome:
+    """What was found in one frame."""
+
+    picture: Image
+    """The frame with its outlines."""
+    frames: int
+    found: tuple[tuple[Lesion, LesionMm | None], ...]
+    confidence: float | None
+    """None where the weights cannot tell."""
+    review: bool
+    millimetres: str
+    """Where they come from, or why there are none."""
+
+
+def show(request: ShowRequest) -> ShowOutcome:
+    """Segment one frame of one scan; nothing is written.
+
+    Raises InputError where the file is no scan, or has no such frame.
+    """
+    weights = load_weights(request.weights, sha256=request.weights_sha256, plugins=request.plugins)
+    if request.scan.is_dir():
+        raise InputError(f"{request.scan} is a folder; name one scan, or take segment-dir.")
+    found = read_file(request.scan, spacing=request.spacing)
+    if request.frame > len(found.frames):
+        raise InputError(
+            f"{request.scan} has {counted(len(found.frames), 'frame')}; there is no frame "
+            f"{request.frame}."
+        )
+    scan = found.frames[request.frame - 1]
+    said = segment(scan, weights, spacing=found.scale)
+    return ShowOutcome(
+        picture=painted(scan, outline(said.mask)),
+        frames=len(found.frames),
+        found=tuple(zip(said.lesions, said.lesions_mm, strict=True)),
+        confidence=said.confidence,
+        review=said.review,
+        millimetres=found.scale.origin,
+    )

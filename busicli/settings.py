@@ -125,7 +125,7 @@ class PostprocessSettings(_Record):
     threshold: float = 0.5
     """Probability at or above which a pixel is lesion, in (0, 1)."""
     min_presence: float = 0.0
-    """A scan whose highest cell (`busicli.postprocess.presence`) is lower has no lesion, in
+    """A scan whose highest cell (`busicli.imaging.postprocess.presence`) is lower has no lesion, in
     [0, 1]."""
     min_area_fraction: float = 0.0005
     """Components smaller than this share of the scan are dropped, in [0, 1)."""
@@ -164,7 +164,7 @@ class ConfidenceSettings(_Record):
     """How a probability map and its mask become one number, and when a person should look."""
 
     weights: tuple[float, ...]
-    """Of `busicli.confidence.FEATURES`, in their order."""
+    """Of `busicli.imaging.confidence.FEATURES`, in their order."""
     bias: float
     review_below: float
     """Masks of lower confidence are marked for review, in [0, 1]."""

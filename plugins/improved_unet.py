@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from busicli.architecture import Architecture, Shape
+from busicli.models.architecture import Architecture, Shape
 
 if TYPE_CHECKING:
     import keras
@@ -64,7 +64,7 @@ def build(
     """
     from keras import Input, Model, layers
 
-    from busicli.layers import GroupNormalization
+    from busicli.models.layers import GroupNormalization
 
     scan = Input(input_shape, name="scan")
     x = GroupNormalization(1, scale=False, center=False, name="standardise")(scan)
@@ -152,7 +152,7 @@ def _conv(
 
 
 def _batch_norm(x: Tensor, name: str) -> Tensor:
-    from busicli.layers import BatchNormalization
+    from busicli.models.layers import BatchNormalization
 
     return BatchNormalization(momentum=0.97, epsilon=1e-3, name=name)(x)
 
@@ -205,7 +205,7 @@ def _interpolated_logit(x: Tensor, factor: int, name: str) -> Tensor:
     """A logit for each position of x, interpolated to the scan's size."""
     from keras import layers
 
-    from busicli.layers import Bilinear
+    from busicli.models.layers import Bilinear
 
     x = layers.Conv2D(1, 1, dtype="float32", name=name)(x)
     return Bilinear(factor, dtype="float32", name=f"{name}_interpolated")(x)

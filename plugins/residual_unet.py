@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from busicli.architecture import Architecture, Shape
+from busicli.models.architecture import Architecture, Shape
 
 if TYPE_CHECKING:
     import keras
@@ -53,7 +53,7 @@ def build(
     """
     from keras import Input, Model, layers
 
-    from busicli.layers import GroupNormalization
+    from busicli.models.layers import GroupNormalization
 
     scan = Input(input_shape, name="scan")
     x = GroupNormalization(1, scale=False, center=False, name="standardise")(scan)
@@ -115,7 +115,7 @@ def _conv(
 
 
 def _batch_norm(x: Tensor, name: str, **options: str) -> Tensor:
-    from busicli.layers import BatchNormalization
+    from busicli.models.layers import BatchNormalization
 
     return BatchNormalization(momentum=0.97, name=name, **options)(x)
 
@@ -127,7 +127,7 @@ def _half_instance_norm(x: Tensor, name: str) -> Tensor:
     """
     from keras import layers, ops
 
-    from busicli.layers import GroupNormalization
+    from busicli.models.layers import GroupNormalization
 
     own, shared = ops.split(x, 2, axis=-1)  # slices cost a training step a tenth more
     own = GroupNormalization(-1, name=f"{name}_norm_one")(own)
@@ -206,7 +206,7 @@ def _grown_logit(x: Tensor, factor: int, name: str) -> Tensor:
     """A logit for each place of x, interpolated to the scan's size."""
     from keras import layers
 
-    from busicli.layers import Bilinear
+    from busicli.models.layers import Bilinear
 
     x = layers.Conv2D(1, 1, dtype="float32", name=name)(x)
     return Bilinear(factor, dtype="float32", name=f"{name}_grow")(x)

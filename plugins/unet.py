@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from busicli.architecture import Architecture, Shape
+from busicli.models.architecture import Architecture, Shape
 
 if TYPE_CHECKING:
     import keras

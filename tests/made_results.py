@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from busicli.images import encode_mask
-from busicli.names import written_name
+from busicli.batch.tables import LESION_COLUMNS, write_tables
+from busicli.io.escaping import written_name
+from busicli.io.images import encode_mask
 from busicli.report.thumbnail import encode_thumbnail
-from busicli.results.tables import LESION_COLUMNS, write_tables
 
 CONFIDENCE = {"weights": [0.0], "bias": 0.0, "review_below": 0.6}
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from busicli.agreement import area_agreement, calibration, precision_recall
+from busicli.imaging.agreement import area_agreement, calibration, precision_recall
 
 SCAN = np.full(4, 1000.0)
 

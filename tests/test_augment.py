@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from busicli.augment import (
+from busicli.imaging.augment import (
     AugmentationParams,
     Rectangle,
     apply_augmentation,

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from busicli import bootstrap
-from busicli.bootstrap import mean_interval, paired_difference, sign_flip_p_value
 from busicli.errors import InputError
+from busicli.imaging import bootstrap
+from busicli.imaging.bootstrap import mean_interval, paired_difference, sign_flip_p_value
 
 NAN = float("nan")
 scored_groups = st.lists(

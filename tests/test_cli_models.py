@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 GOOD = """
-from busicli.architecture import Architecture
+from busicli.models.architecture import Architecture
 
 
 def build(input_shape, *, filters=4):

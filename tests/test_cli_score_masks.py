@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from busicli.images import encode_mask
-from busicli.results.reading import read_scores
+from busicli.io.images import encode_mask
+from busicli.report.reading import read_scores
 
 TRUE = np.zeros((4, 6), bool)
 TRUE[1:3, 1:5] = True  # 2 x 4 = 8 px

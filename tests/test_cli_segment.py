@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from busicli.confidence import FEATURES
-from busicli.predict.engines import OpenVinoEngine
+from busicli.imaging.confidence import FEATURES
+from busicli.inference.engines import OpenVinoEngine
 
 TIMED = ("run.json", "manifest.jsonl", "report.html")
 NAMES_OF_ALL_KINDS = (

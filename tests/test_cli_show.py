@@ -13,7 +13,7 @@ import pytest
 from dicom_maker import region, ultrasound
 from PIL import Image
 
-from busicli.images import YELLOW
+from busicli.io.images import YELLOW
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 
 from busicli.errors import InputError
-from busicli.figures.comparison import Effect, comparison_figure
-from busicli.records import ImageScore
-from busicli.results.compared import compare_pairs, hd95_left_out, joined_groups, pair_scores
-from busicli.results.reading import read_scores
-from busicli.results.scores import per_image_csv
+from busicli.evaluation.comparison import compare_pairs, hd95_left_out, joined_groups, pair_scores
+from busicli.evaluation.summary import per_image_csv
+from busicli.plots.comparison import Effect, comparison_figure
+from busicli.report.reading import read_scores
+from busicli.types import ImageScore
 
 NAN = float("nan")
 

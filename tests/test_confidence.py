@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from busicli.confidence import FEATURES, confidence, map_features
 from busicli.errors import InputError
+from busicli.imaging.confidence import FEATURES, confidence, map_features
 from busicli.settings import ConfidenceSettings
 
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from busicli.dataset import objections
-from busicli.dataset.prepare_case import CasePreparation, PreparedCase
-from busicli.dataset.sources import read_folder, read_table
-from busicli.dataset.store import (
+from busicli.data import objections
+from busicli.data.assign_splits import Read, assign
+from busicli.data.prepare_case import CasePreparation, PreparedCase
+from busicli.data.sources import read_folder, read_table
+from busicli.data.store import (
     PreparedData,
     open_data,
     read_splits,
@@ -20,14 +21,13 @@ from busicli.dataset.store import (
     write_rows,
 )
 from busicli.errors import InputError
-from busicli.field import field_box
-from busicli.images import decode_scan, encode_mask
-from busicli.mask_file import decode_mask
-from busicli.preprocess import network_image, network_mask
-from busicli.records import Case, Failed, ScanPrint, SourceCase
+from busicli.evaluation.evaluate import score_scan
+from busicli.imaging.field import field_box
+from busicli.imaging.preprocess import network_image, network_mask
+from busicli.io.images import decode_scan, encode_mask
+from busicli.io.masks import decode_mask
 from busicli.settings import Choices, PreprocessSettings, SplitSettings
-from busicli.workflows.assign import Read, assign
-from busicli.workflows.evaluate import score_scan
+from busicli.types import Case, Failed, ScanPrint, SourceCase
 
 SMALL = PreprocessSettings(size_px=16)
 INFO = {"preprocess": asdict(SMALL), "datasets": {"a": 3}}

@@ -25,10 +25,10 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from busicli.dicom.codestream import picture_size
-from busicli.dicom.read import NotUltrasoundError, is_dicom, open_dicom, reading
 from busicli.errors import InputError
-from busicli.images import MAX_PIXELS
+from busicli.io.dicom.codestream import picture_size
+from busicli.io.dicom.read import NotUltrasoundError, is_dicom, open_dicom, reading
+from busicli.io.images import MAX_PIXELS
 
 GREYS = (np.arange(40 * 60).reshape(40, 60) % 251).astype(np.uint8)
 COLOURS = np.dstack([GREYS, GREYS[::-1], np.full_like(GREYS, 7)])

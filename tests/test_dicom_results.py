@@ -11,14 +11,14 @@ from dicom_maker import PATIENT, PATIENT_ID, region, ultrasound
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
 
-from busicli.dicom.read import open_dicom
-from busicli.dicom.results import Finding, Maker, capture, report, segmentation
-from busicli.dicom.source import source_of
 from busicli.errors import InputError
-from busicli.images import MAX_PIXELS, painted
-from busicli.measure import component, lesions
-from busicli.millimetres import in_millimetres
-from busicli.outline import contour, outline
+from busicli.imaging.contour import contour, outline
+from busicli.imaging.measure import component, lesions
+from busicli.imaging.millimetres import in_millimetres
+from busicli.io.dicom.read import open_dicom
+from busicli.io.dicom.results import Finding, Maker, capture, report, segmentation
+from busicli.io.dicom.source import source_of
+from busicli.io.images import MAX_PIXELS, painted
 
 MAKER = Maker(
     weights="improved-unet", weights_sha256="ab" * 32, version="1.2.3", deidentified=False

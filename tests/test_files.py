@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from busicli.errors import BusicliError
-from busicli.files import folder_lock, sha256_bytes, sha256_file, whole_folder, write_whole
+from busicli.io.files import folder_lock, sha256_bytes, sha256_file, whole_folder, write_whole
 
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 """SHA-256 of no bytes, as published."""
@@ -60,7 +60,7 @@ def test_a_process_killed_while_writing_leaves_the_old_file(tmp_path):
     # The process is killed over and over; whatever it was doing, the file is one of its versions.
     path = tmp_path / "file"
     code = (
-        "import sys; from pathlib import Path; from busicli.files import write_whole\n"
+        "import sys; from pathlib import Path; from busicli.io.files import write_whole\n"
         "n = 0\n"
         "while True:\n"
         "    write_whole(Path(sys.argv[1]), bytes([n % 256]) * 3_000_000)\n"
@@ -182,7 +182,7 @@ def test_a_locked_folder_is_refused_at_once_and_names_the_holder(tmp_path):
 
 def test_the_lock_goes_with_a_process_that_is_killed(tmp_path):
     code = (
-        "import sys, time; from pathlib import Path; from busicli.files import folder_lock\n"
+        "import sys, time; from pathlib import Path; from busicli.io.files import folder_lock\n"
         "with folder_lock(Path(sys.argv[1])): print(flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE) as holder:

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from busicli.dataset.store import Rows, open_data
+from busicli.data.splits import divide_into_folds
+from busicli.data.store import Rows, open_data
 from busicli.errors import InputError
-from busicli.split import divide_into_folds
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from busicli.box import bounding_box
-from busicli.grey import as_rgb, grey_channel, resized
-from busicli.images import decode_scan, encode_picture
+from busicli.imaging.arrays import as_rgb, bounding_box, grey_channel, resized
+from busicli.io.images import decode_scan, encode_picture
 
 CHANNEL = np.random.default_rng(0).integers(0, 256, (90, 70), np.uint8)
 COLOURS = np.random.default_rng(1).integers(0, 256, (90, 70, 3), np.uint8)

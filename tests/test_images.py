@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from busicli.errors import InputError
-from busicli.images import (
+from busicli.io.images import (
     NotAPictureError,
     check_pixels,
     decode_frames,
@@ -17,8 +17,8 @@ from busicli.images import (
     encode_overlay,
     read_scan,
 )
-from busicli.mask_file import decode_mask, find_mask, scan_stem_of_mask
-from busicli.records import Image
+from busicli.io.masks import decode_mask, find_mask, scan_stem_of_mask
+from busicli.types import Image
 
 ORIENTATION = 0x0112
 QUIET = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # what Pillow says of damaged files

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from busicli.layers import BatchNormalization, Bilinear, GroupNormalization
+from busicli.models.layers import BatchNormalization, Bilinear, GroupNormalization
 
 SHAPE = (4, 6, 5, 3)
 

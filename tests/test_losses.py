@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from busicli.losses import SMOOTH_PX, Objective, PixelScores, dice_loss, entropy, presence
-from busicli.metrics import pixel_counts, pooled_scores
+from busicli.imaging.metrics import pixel_counts, pooled_scores
+from busicli.models.losses import SMOOTH_PX, Objective, PixelScores, dice_loss, entropy, presence
 
 
 def loss_of(truth, probability) -> np.ndarray:

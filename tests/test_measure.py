@@ -11,8 +11,8 @@ from scipy import ndimage
 from skimage.measure import label, regionprops
 
 from busicli.errors import InputError
-from busicli.measure import component, lesions
-from busicli.records import Lesion
+from busicli.imaging.measure import component, lesions
+from busicli.types import Lesion
 
 masks = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9))
 PIXEL_AXIS = 4 / math.sqrt(12)  # 1.1547: full axis of the ellipse with a unit square's moments

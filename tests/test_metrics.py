@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from busicli.errors import InputError
-from busicli.metrics import (
+from busicli.imaging.metrics import (
     dice,
     hd95,
     image_score,
@@ -19,7 +19,7 @@ from busicli.metrics import (
     pooled_scores,
     roc_auc,
 )
-from busicli.records import PixelCounts
+from busicli.types import PixelCounts
 
 EMPTY = np.zeros((2, 4), bool)
 

@@ -5,11 +5,11 @@ import pytest
 from dicom_maker import region, ultrasound
 from pydicom.examples import get_path
 
-from busicli.dicom.read import open_dicom
-from busicli.images import MAX_PIXELS
-from busicli.measure import lesions
-from busicli.millimetres import in_millimetres
-from busicli.records import LesionMm, Region, Scale, Spacing
+from busicli.imaging.measure import lesions
+from busicli.imaging.millimetres import in_millimetres
+from busicli.io.dicom.read import open_dicom
+from busicli.io.images import MAX_PIXELS
+from busicli.types import LesionMm, Region, Scale, Spacing
 
 SIZE = (120, 160)
 PICTURE = np.zeros(SIZE, np.uint8)

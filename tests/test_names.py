@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from busicli.names import written_name
+from busicli.io.escaping import written_name
 
 
 @pytest.mark.parametrize("name", ["a/b c.png", "Müller/乳房 (1).png", "🩺.png", "100%.png"])

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from busicli.errors import BusicliError
-from busicli.parallel import MOST_LEFT, in_order, in_parallel, in_time
+from busicli.parallel.threads import MOST_LEFT, in_order, in_parallel, in_time
 
 
 def slow_first(number: int) -> int:
@@ -120,7 +120,7 @@ def test_work_that_hangs_is_left_behind_but_not_without_end():
 
 HEAPS = """
 import ctypes, threading
-from busicli.parallel import share_heaps
+from busicli.parallel.threads import share_heaps
 shared = {share} and share_heaps()
 wait = threading.Barrier(12)
 def work():

@@ -3,8 +3,8 @@ from pathlib import PurePosixPath
 
 import pytest
 
+from busicli.batch.shards import Part, parsed_part
 from busicli.errors import UsageError
-from busicli.parts import Part, parsed_part
 
 SCANS = [PurePosixPath(f"ward {n % 7}/scan-{n}.png") for n in range(3000)]
 

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from busicli.predict import KerasEngine, operations, uncounted
-from busicli.registry import find, installed
+from busicli.inference.engines import KerasEngine
+from busicli.models.flops import operations, uncounted
+from busicli.models.registry import find, installed
+from busicli.models.weights import build_model
 from busicli.testing import CHECKS, NotTriedError, Subject, title
-from busicli.weights import build_model
 
 QUICK: dict[str, dict[str, Any]] = {
     "unet": {"filters": 4},

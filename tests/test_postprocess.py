@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from busicli.errors import InputError
-from busicli.postprocess import lesion_mask, presence
+from busicli.imaging.postprocess import lesion_mask, presence
 from busicli.settings import PostprocessSettings
 
 KEEP_ALL = PostprocessSettings(min_area_fraction=0.0, max_hole_fraction=0.0)

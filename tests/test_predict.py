@@ -15,13 +15,14 @@ import pytest
 from PIL import Image
 
 from busicli.errors import InputError
-from busicli.images import decode_frames
-from busicli.predict import EngineRequest, KerasEngine, choose_engine
-from busicli.predict.graph import export_graph, has_bfloat16, is_alike, open_graph
-from busicli.preprocess import network_image
+from busicli.imaging.preprocess import network_image
+from busicli.inference.choose import EngineRequest, choose_engine
+from busicli.inference.engines import KerasEngine
+from busicli.inference.export import agreement, exported
+from busicli.inference.openvino import export_graph, has_bfloat16, is_alike, open_graph
+from busicli.io.images import decode_frames
+from busicli.models.weights import load_model, locate, read_card
 from busicli.settings import PostprocessSettings
-from busicli.weights import load_model, locate, read_card
-from busicli.workflows.export import agreement, exported
 
 AUTO = EngineRequest(mirror=False)
 OPENVINO = EngineRequest(name="openvino", streams=2, mirror=False)
@@ -82,7 +83,7 @@ def test_a_graph_keeps_kernels_in_half_precision_and_loses_nothing(shipped, imag
     graph = export_graph(model)
     halves = 2 * sum(int(np.prod(v.shape)) for v in model.weights if len(v.shape) > 1)
     assert halves < len(graph["graph.bin"]) < 1.1 * halves
-    monkeypatch.setattr("busicli.predict.graph._unfold_kernels", lambda *_: None)
+    monkeypatch.setattr("busicli.inference.openvino._unfold_kernels", lambda *_: None)
     whole = export_graph(model)
     assert len(whole["graph.bin"]) > 1.9 * halves
     found, expected = (open_graph(files).predict(images).maps for files in (graph, whole))
@@ -96,7 +97,7 @@ def test_weights_trained_on_another_backend_get_their_graph_from_tensorflow(
     card = read_card(folder)
     model = load_model(folder, card)
     monkeypatch.setattr("keras.backend.backend", lambda: "jax")
-    monkeypatch.setattr("busicli.workflows.export.export_graph", None)  # not in this process
+    monkeypatch.setattr("busicli.inference.export.export_graph", None)  # not in this process
     graph = open_graph(exported(folder, model))
     size = card.preprocess.size_px
     small = images[:4, :size, :size]
@@ -225,7 +226,7 @@ def test_segmenting_loads_nothing_slow_that_it_does_not_use(scans, tmp_path):
 
 def test_openvino_tells_its_maker_nothing():
     code = (
-        "import sys; from busicli.predict.graph import _openvino; _openvino()\n"
+        "import sys; from busicli.inference.openvino import _openvino; _openvino()\n"
         "from openvino.tools.ovc import telemetry_utils; print(telemetry_utils.tm.__name__)\n"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

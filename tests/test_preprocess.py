@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from busicli.metrics import dice
-from busicli.preprocess import (
+from busicli.imaging.metrics import dice
+from busicli.imaging.preprocess import (
     native_image,
     native_probability,
     network_image,

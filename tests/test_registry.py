@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from busicli.architecture import Architecture
 from busicli.errors import InputError
-from busicli.registry import find, from_files, installed
-from busicli.workflows.catalogue import listing
+from busicli.models.architecture import Architecture
+from busicli.models.model_info import listing
+from busicli.models.registry import find, from_files, installed
 
 GOOD = """
-from busicli.architecture import Architecture
+from busicli.models.architecture import Architecture
 
 def build(input_shape, *, width=4):
     from keras import Input, Model, layers
@@ -160,7 +160,7 @@ def test_a_listing_imports_no_framework(tmp_path):
     file = write_plugin(tmp_path, "my-net")
     code = (
         "import sys; from pathlib import Path\n"
-        "from busicli.workflows.catalogue import listing\n"
+        "from busicli.models.model_info import listing\n"
         "rows = listing((Path(sys.argv[1]),))\n"
         "assert {'unet', 'improved-unet', 'my-net'} <= {row['name'] for row in rows}\n"
         "print(sorted({'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules)))"
@@ -173,7 +173,7 @@ def test_a_listing_imports_no_framework(tmp_path):
 
 def test_asking_for_a_name_imports_that_plugin_only():
     code = (
-        "import sys; from busicli.registry import find; find('unet')\n"
+        "import sys; from busicli.models.registry import find; find('unet')\n"
         "print(sorted(name for name in sys.modules if name.startswith('busicli.plugins.')))"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -10,9 +10,10 @@ from urllib.parse import unquote_to_bytes
 import pytest
 from made_results import done, lesion, not_done, write_pictures, write_run, write_scores
 
+from busicli.batch.tables import keep_card
 from busicli.errors import InputError
 from busicli.report.links import links_below
-from busicli.workflows.report import MOST_INLINE, keep_card, write_report
+from busicli.report.write import MOST_INLINE, write_report
 
 NAMES_OF_ALL_KINDS = (
     b"two words.png",
@@ -110,7 +111,7 @@ def test_a_run_that_was_stopped_says_how_much_is_left(tmp_path):
 
 
 def test_of_too_many_scans_the_worst_are_shown_and_the_page_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr("busicli.workflows.report.MOST_SHOWN", 2)
+    monkeypatch.setattr("busicli.report.write.MOST_SHOWN", 2)
     rows = [
         done("unsure.png", confidence=0.3),
         done("sure.png", confidence=0.99),

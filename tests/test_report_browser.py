@@ -18,8 +18,8 @@ from made_results import (
     write_scores,
 )
 
-from busicli.images import encode_small
-from busicli.workflows.report import write_report
+from busicli.io.images import encode_small
+from busicli.report.write import write_report
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -16,14 +16,14 @@ from pathlib import PurePosixPath
 import numpy as np
 import pytest
 
-from busicli.layout import Layout, picture_path
-from busicli.measure import lesions
-from busicli.names import safe_cell
-from busicli.records import ImageScore, LesionMm
-from busicli.results.journal import DEATHS, DIED, open_journal
-from busicli.results.scores import by, per_image_csv, size_class, summarise, trust, unobjected
-from busicli.results.shares import PartRecord, part_rows, write_part
-from busicli.results.tables import LESION_COLUMNS, write_tables
+from busicli.batch.journal import DEATHS, DIED, open_journal
+from busicli.batch.shards import PartRecord, part_rows, write_part
+from busicli.batch.tables import LESION_COLUMNS, write_tables
+from busicli.evaluation.summary import by, per_image_csv, size_class, summarise, trust, unobjected
+from busicli.imaging.measure import lesions
+from busicli.io.escaping import safe_cell
+from busicli.io.output_paths import Layout, picture_path
+from busicli.types import ImageScore, LesionMm
 
 NAN = float("nan")
 RECORD = PartRecord(settings={}, listing="", counts={}, next="", start="", end="")
@@ -186,7 +186,7 @@ def test_rows_outlive_the_process_once_append_returns(tmp_path):
     path = tmp_path / "journal.jsonl"
     code = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from busicli.results.journal import open_journal\n"
+        "from busicli.batch.journal import open_journal\n"
         "with open_journal(Path(sys.argv[1]), 'key') as journal:\n"
         "    journal.append({'scan': 'a'}); os.kill(os.getpid(), signal.SIGKILL)"
     )

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from busicli.agreement import precision_recall
-from busicli.records import ImageScore
-from busicli.workflows.score_figures import numbers_of_figures, write_figures
+from busicli.evaluation.plots import numbers_of_figures, write_figures
+from busicli.imaging.agreement import precision_recall
+from busicli.types import ImageScore
 
 NAN = float("nan")
 SCORE = ImageScore(

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from busicli.predict import KerasEngine
-from busicli.weights import load_model, read_card, read_numbers
+from busicli.inference.engines import KerasEngine
+from busicli.models.weights import load_model, read_card, read_numbers
 
 ROOT = Path(__file__).parents[1]
-SCRIPTS = ("weights/rebuild.sh", "examples/busi_session.sh")
+SCRIPTS = ("tools/rebuild.sh", "examples/busi_session.sh")
 
 
 def test_the_wheel_holds_every_package():
@@ -39,7 +39,7 @@ def test_weights_whose_scores_are_of_another_recipe_do_not_ship(study, tmp_path)
         "weights": {"architecture": card["architecture"], "options": card["options"]},
     }
     (tmp_path / "metrics.json").write_text(json.dumps(metrics))
-    ship = [sys.executable, ROOT / "weights/ship.py", study.run, "not-to-be", "--cv", tmp_path]
+    ship = [sys.executable, ROOT / "tools/ship.py", study.run, "not-to-be", "--cv", tmp_path]
     ended = subprocess.run(ship, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     assert "differ in settings of training, scans." in ended.stderr
@@ -48,7 +48,7 @@ def test_weights_whose_scores_are_of_another_recipe_do_not_ship(study, tmp_path)
 
 def test_a_wider_network_answers_as_the_one_it_was_widened_from(tmp_path):
     wider = [16, 80, 128, 208, 272]
-    widen = [sys.executable, ROOT / "weights/widen.py", ROOT / "weights/improved-unet"]
+    widen = [sys.executable, ROOT / "tools/widen.py", ROOT / "weights/improved-unet"]
     subprocess.run([*widen, json.dumps({"widths": wider}), tmp_path], check=True)
     card = read_card(tmp_path)
     assert card.options["widths"] == wider
@@ -65,7 +65,7 @@ def test_a_wider_network_answers_as_the_one_it_was_widened_from(tmp_path):
 
 
 def test_a_network_of_other_layers_is_not_widened(tmp_path):
-    widen = [sys.executable, ROOT / "weights/widen.py", ROOT / "weights/improved-unet"]
+    widen = [sys.executable, ROOT / "tools/widen.py", ROOT / "weights/improved-unet"]
     command = [*widen, json.dumps({"blocks": [1, 1, 2, 2, 1]}), tmp_path / "wider"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)

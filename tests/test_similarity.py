@@ -4,8 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from busicli.images import decode_scan
-from busicli.similarity import (
+from busicli.imaging.similarity import (
     grey_picture,
     hash_distances,
     join_groups,
@@ -13,6 +12,7 @@ from busicli.similarity import (
     perceptual_hash,
     thumbnail,
 )
+from busicli.io.images import decode_scan
 
 NO_PAIRS = (np.zeros(0, np.int64), np.zeros(0, np.int64))
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from busicli.data.splits import divide, split_counts
 from busicli.errors import InputError
-from busicli.records import SPLITS
 from busicli.settings import SplitSettings
-from busicli.split import divide, split_counts
+from busicli.types import SPLITS
 
 CLASSES = np.repeat(["benign", "malignant", "normal"], [437, 210, 133])
 """BUSI's 780 scans."""

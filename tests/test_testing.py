@@ -23,7 +23,7 @@ from busicli.testing.backends import on_another
 FIRST = 'x = layers.Conv2D(filters, 3, padding="same", activation="relu", name="first")(scan)'
 LAST = 'x = layers.Conv2D(1, 1, activation="sigmoid", dtype="float32", name="last")(x)'
 SOUND = f"""
-from busicli.architecture import Architecture
+from busicli.models.architecture import Architecture
 
 builds = []
 

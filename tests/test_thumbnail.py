@@ -4,12 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from busicli.report.thumbnail import (
-    LONGEST_PX,
-    encode_comparison,
-    encode_thumbnail,
-    small_shape,
-)
+from busicli.report.thumbnail import LONGEST_PX, encode_comparison, encode_thumbnail, small_shape
 
 GREY = np.full((480, 640, 3), 60, np.uint8)
 

@@ -5,16 +5,16 @@ import keras
 import numpy as np
 import pytest
 
-from busicli.dataset.store import PreparedScans
+from busicli.data.store import PreparedScans
 from busicli.errors import InputError
-from busicli.registry import find
+from busicli.models.registry import find
+from busicli.models.weights import build_model
 from busicli.settings import PostprocessSettings, PreprocessSettings, TrainSettings
-from busicli.train.batches import PlainBatches, TrainingBatches
-from busicli.train.checkpoint import Progress, load_state, save_state
-from busicli.train.choose import Sweep, choose, choose_confidence, choose_postprocess
-from busicli.train.history import COLUMNS, read_history, write_history
-from busicli.train.loop import averaged, compile_model
-from busicli.weights import build_model
+from busicli.training.batches import PlainBatches, TrainingBatches
+from busicli.training.checkpoint import Progress, load_state, save_state
+from busicli.training.history import COLUMNS, read_history, write_history
+from busicli.training.loop import averaged, compile_model
+from busicli.training.tune import Sweep, choose, choose_confidence, choose_postprocess
 
 PLAIN = TrainSettings(batch_size=4, augment=False)
 CHANGED = TrainSettings(batch_size=4)

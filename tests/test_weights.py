@@ -8,10 +8,9 @@ import pytest
 from safetensors.numpy import load
 
 from busicli.errors import InputError
-from busicli.files import sha256_bytes, sha256_file
-from busicli.registry import find
-from busicli.settings import PostprocessSettings, PreprocessSettings
-from busicli.weights import (
+from busicli.io.files import sha256_bytes, sha256_file
+from busicli.models.registry import find
+from busicli.models.weights import (
     CARD,
     NUMBERS,
     Card,
@@ -24,6 +23,7 @@ from busicli.weights import (
     save_weights,
     shipped_names,
 )
+from busicli.settings import PostprocessSettings, PreprocessSettings
 
 SMALL_UNET = {"filters": 2, "levels": 3}
 CARD_OF_UNET = Card(

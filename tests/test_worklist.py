@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from busicli.batch.inputs import Work, from_folder, from_list
 from busicli.errors import InputError
-from busicli.worklist import Work, from_folder, from_list
 
 NOBODY = 65534
 

@@ -21,7 +21,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from busicli.files import sha256_bytes, write_whole
+from busicli.io.files import sha256_bytes, write_whole
 
 WHEELS = {
     "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be": "lite0",

@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from busicli.dataset.store import ArrayFile, PreparedData, open_data
+from busicli.data.store import ArrayFile, PreparedData, open_data
 from busicli.settings import AugmentSettings, TrainSettings
-from busicli.workflows.fit_request import FitRequest
+from busicli.training.request import FitRequest
 
 QUALITY = 90
 """Of the packed WebP images."""
@@ -145,7 +145,7 @@ def train_all(given: argparse.Namespace) -> None:
 
 def _cache_compiled(out: Path) -> None:
     """Compile each size once for all networks, where the backend is JAX."""
-    from busicli.framework import load_keras
+    from busicli.models.keras_backend import load_keras
 
     if load_keras().backend.backend() == "jax":
         import jax
@@ -168,9 +168,9 @@ def epochs_within(seconds: float, data: PreparedData, settings: TrainSettings) -
 
 def _step_s(size_px: int, settings: TrainSettings) -> float:
     """Seconds of a training step on random pixels, compiled."""
-    from busicli.registry import find
-    from busicli.train.loop import compile_model
-    from busicli.weights import build_model
+    from busicli.models.registry import find
+    from busicli.models.weights import build_model
+    from busicli.training.loop import compile_model
 
     model = build_model(find("improved-unet"), size_px, {}, precision=settings.precision)
     compile_model(model, settings, settings.batch_size * PROBED_STEPS)
@@ -186,8 +186,8 @@ def _step_s(size_px: int, settings: TrainSettings) -> float:
 
 
 def _train(network: Network, work: Path, settings: TrainSettings, processes: int) -> Path:
-    from busicli.workflows.fit import fit, fit_fold
-    from busicli.workflows.fit_request import FitListeners
+    from busicli.training.request import FitListeners
+    from busicli.training.run import fit, fit_fold
 
     request = FitRequest(
         data=work / "data",

@@ -13,24 +13,14 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from busicli.cli import (
-    evaluate,
-    merge,
-    models,
-    preprocess,
-    report,
-    segment,
-    settings,
-    show,
-    train,
-)
+from busicli.cli import evaluate, merge, models, preprocess, report, segment, settings, show, train
 from busicli.cli.command import Command, PrintingCommand, Program, examples
-from busicli.cli.settings_file import FILE as SETTINGS_FILE
-from busicli.cli.settings_file import option_values
+from busicli.cli.settings import FILE as SETTINGS_FILE
+from busicli.cli.settings import option_values
 from busicli.cli.signals import STATUS
 from busicli.cli.usage import sentence
 from busicli.errors import BusicliError, UsageError
-from busicli.names import written_name
+from busicli.io.escaping import written_name
 
 SWITCHES = ("-q", "--quiet", "-v", "--verbose", "--debug")
 """Of the program; they may stand anywhere on the command line."""

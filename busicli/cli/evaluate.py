@@ -108,9 +108,9 @@ def evaluate(
     # imported here: SciPy and matplotlib would double the time of --help
     from busicli.cli.progress import tracked
     from busicli.cli.scores import show
-    from busicli.workflows.evaluate import EvaluateRequest
-    from busicli.workflows.evaluate import evaluate as run
-    from busicli.workflows.evaluate_folds import EvaluateFoldsRequest, evaluate_folds
+    from busicli.evaluation.cross_validate import EvaluateFoldsRequest, evaluate_folds
+    from busicli.evaluation.evaluate import EvaluateRequest
+    from busicli.evaluation.evaluate import evaluate as run
 
     if folds is not None or fold:
         _check_options(context, "--folds", OF_FOLDS)
@@ -151,7 +151,7 @@ def _evaluate_masks(
 ) -> None:
     from busicli.cli.progress import tracked
     from busicli.cli.scores import show
-    from busicli.workflows.evaluate_masks import EvaluateMasksRequest, evaluate_masks
+    from busicli.evaluation.external_masks import EvaluateMasksRequest, evaluate_masks
 
     request = EvaluateMasksRequest(
         predictions=predictions, reference=reference, split=split, scans=scans, out=out
@@ -160,8 +160,8 @@ def _evaluate_masks(
 
 
 def _compare(folders: tuple[Path, Path], out: Path | None, *, as_json: bool) -> None:
-    from busicli.cli.compared import show
-    from busicli.workflows.compare import CompareRequest, compare
+    from busicli.cli.comparison import show
+    from busicli.evaluation.compare import CompareRequest, compare
 
     show(compare(CompareRequest(a=folders[0], b=folders[1], out=out)), as_json=as_json)
 

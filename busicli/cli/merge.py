@@ -13,8 +13,8 @@ def merge(
 ) -> None:
     """Make one whole of a run in parts: manifest, tables, report and run.json."""
     # imported here: --help must stay fast
-    from busicli.report.wording import counted
-    from busicli.workflows.merge import merge as run
+    from busicli.batch.merge import merge as run
+    from busicli.report.formatting import counted
 
     outcome = run(out)
     counts = outcome.counts

@@ -24,7 +24,7 @@ app = typer.Typer(
 @app.command("list", cls=PrintingCommand)
 def list_models(as_json: Json = False, plugin: Plugin = None) -> None:
     """Every registered architecture, with what is wrong where one is broken."""
-    from busicli.workflows.catalogue import listing
+    from busicli.models.model_info import listing
 
     rows = listing(tuple(plugin or ()))
     if as_json:
@@ -36,7 +36,7 @@ def list_models(as_json: Json = False, plugin: Plugin = None) -> None:
 @app.command("show", cls=PrintingCommand)
 def show_model(name: str, as_json: Json = False, plugin: Plugin = None) -> None:
     """One architecture: where it comes from, its options, its size and its cost."""
-    from busicli.workflows.catalogue import description
+    from busicli.models.model_info import description
 
     found = description(name, tuple(plugin or ()))
     if as_json:
@@ -79,7 +79,7 @@ def new_model(
     ] = None,
 ) -> None:
     """Begin an architecture of your own: its plugin file, its test and its project file."""
-    from busicli.workflows.new_plugin import new_plugin  # imported here: --help must stay fast
+    from busicli.models.scaffold import new_plugin  # imported here: --help must stay fast
 
     folder = out or Path(name)
     files = new_plugin(name, folder)

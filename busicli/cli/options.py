@@ -9,8 +9,8 @@ import typer
 from busicli.errors import UsageError
 
 if TYPE_CHECKING:
-    from busicli.cluster import ClusterRequest
-    from busicli.records import Spacing
+    from busicli.parallel.dask import ClusterRequest
+    from busicli.types import Spacing
 
 WEIGHTS, SCANS, RESULTS = "Weights and models", "Scans", "Results"
 WHERE = "Where the work is done"
@@ -121,7 +121,7 @@ def key_value(text: str) -> tuple[str, Any]:
 
 def spacing_of(text: str | None) -> "Spacing | None":
     """The two numbers of --pixel-spacing; UsageError where they are none."""
-    from busicli.records import Spacing
+    from busicli.types import Spacing
 
     if text is None:
         return None
@@ -145,7 +145,7 @@ def cluster_of(
     walltime: str | None,
 ) -> "ClusterRequest | None":
     """What --cluster and its options ask for; UsageError where they do not go together."""
-    from busicli.cluster import BATCH_SYSTEMS, ClusterRequest
+    from busicli.parallel.dask import BATCH_SYSTEMS, ClusterRequest
 
     asked = {
         "workers": workers,

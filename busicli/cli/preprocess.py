@@ -18,7 +18,7 @@ from busicli.cli.options import (
 from busicli.errors import UsageError
 
 if TYPE_CHECKING:
-    from busicli.records import Summary
+    from busicli.types import Summary
 
 TITLES = {"train": "Training", "val": "Validation", "test": "Test"}
 
@@ -67,9 +67,9 @@ def preprocess(
         raise UsageError("no data set was given; name a folder, or a table with --table.")
     # imported here: SciPy and matplotlib would double the time of --help
     from busicli.cli.progress import tracked
-    from busicli.parallel import cores
+    from busicli.data.preprocess import PrepareRequest, prepare
+    from busicli.parallel.threads import cores
     from busicli.settings import PreprocessSettings, SplitSettings
-    from busicli.workflows.prepare import PrepareRequest, prepare
 
     request = PrepareRequest(
         folders=tuple(datasets or ()),

@@ -16,7 +16,7 @@ def report(
     ] = False,
 ) -> None:
     """Write the page to look through, worst scans first, for any browser without a network."""
-    from busicli.workflows.report import write_report  # NumPy would double the time of --help
+    from busicli.report.write import write_report  # NumPy would double the time of --help
 
     written = write_report(out, inline=inline)
     print(f"Written: {written}")

@@ -7,10 +7,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from busicli.names import first_few
+from busicli.io.escaping import first_few
 
 if TYPE_CHECKING:
-    from busicli.workflows.scores_folder import EvaluateOutcome
+    from busicli.evaluation.output import EvaluateOutcome
 
 _WITHOUT = {"all": "without objections"}
 """What the row of all scans is called where those with an objection are left out."""

@@ -30,8 +30,8 @@ from busicli.cli.options import (
 from busicli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from busicli.layout import Kind
-    from busicli.workflows.segment_request import SegmentRequest
+    from busicli.batch.request import SegmentRequest
+    from busicli.io.output_paths import Kind
 
 DICOM, BROKEN, SHOWN = "DICOM", "When scans are broken", "What is shown"
 """Headings of the help, beside those that commands share."""
@@ -200,15 +200,15 @@ def segment_dir(
                 f"{name} is an address, not a folder; mount that storage, or copy the scans."
             )
     # imported here: SciPy would double the time of --help
+    from busicli.batch.request import Listeners, SegmentRequest
+    from busicli.batch.run import segment
+    from busicli.batch.shards import parsed_part
     from busicli.cli.progress import is_quiet
-    from busicli.cli.segmented import Shown, show
+    from busicli.cli.segment_output import Shown, show
     from busicli.cli.signals import noted_signals
-    from busicli.parallel import share_heaps
-    from busicli.parallel import workers as default_workers
-    from busicli.parts import parsed_part
-    from busicli.report.wording import counted
-    from busicli.workflows.segment import segment
-    from busicli.workflows.segment_request import Listeners, SegmentRequest
+    from busicli.parallel.threads import share_heaps
+    from busicli.parallel.threads import workers as default_workers
+    from busicli.report.formatting import counted
 
     request = SegmentRequest(
         scans=_listed(nul) if scans == "-" else Path(scans),
@@ -265,10 +265,10 @@ def _check_together(*pairs: tuple[str, bool, str, bool]) -> None:
 
 
 def _dry_run(request: "SegmentRequest", form: str, *, as_json: bool) -> None:
+    from busicli.batch.dry_run import plan
+    from busicli.batch.run import SOME_FAILED
     from busicli.cli.progress import tracked
-    from busicli.cli.segmented import show_plan
-    from busicli.workflows.plan import plan
-    from busicli.workflows.segment import SOME_FAILED
+    from busicli.cli.segment_output import show_plan
 
     if request.cluster:
         raise UsageError("--dry-run looks at the scans from here; leave --cluster out.")
@@ -283,7 +283,7 @@ def _dry_run(request: "SegmentRequest", form: str, *, as_json: bool) -> None:
 
 
 def _kinds(text: str | None) -> "tuple[Kind, ...]":
-    from busicli.layout import KINDS
+    from busicli.io.output_paths import KINDS
 
     named = [part.strip() for part in text.split(",")] if text is not None else []
     if unknown := [part for part in named if part not in KINDS]:

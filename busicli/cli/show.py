@@ -12,8 +12,8 @@ from busicli.cli.options import WEIGHTS, PixelSpacing, Plugin, WeightsSha256, sp
 from busicli.errors import UsageError
 
 if TYPE_CHECKING:
-    from busicli.records import Image, Lesion, LesionMm
-    from busicli.workflows.show import ShowOutcome
+    from busicli.api import ShowOutcome
+    from busicli.types import Image, Lesion, LesionMm
 
 
 def show(
@@ -41,9 +41,9 @@ def show(
     if out is None and not _shows_pictures():
         raise UsageError("this terminal shows no pictures; give --out PICTURE.png.")
     # imported here: SciPy would double the time of --help
-    from busicli.images import encode_picture
-    from busicli.workflows.show import ShowRequest
-    from busicli.workflows.show import show as run
+    from busicli.api import ShowRequest
+    from busicli.api import show as run
+    from busicli.io.images import encode_picture
 
     request = ShowRequest(
         scan=scan,
@@ -57,7 +57,7 @@ def show(
     if out is None:
         _show(outcome.picture)
     else:
-        from busicli.files import write_whole
+        from busicli.io.files import write_whole
 
         write_whole(out, encode_picture(outcome.picture))
         print(f"Written to {out}.")
@@ -78,7 +78,7 @@ def _show(picture: "Image") -> None:
     from rich.console import Console
     from textual_image.renderable import Image as Shown
 
-    from busicli.images import encode_picture
+    from busicli.io.images import encode_picture
 
     Console().print(Shown(Pillow.open(io.BytesIO(encode_picture(picture)))))
 

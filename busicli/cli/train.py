@@ -28,9 +28,9 @@ from busicli.cli.options import (
 from busicli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from busicli.train.history import Row
-    from busicli.workflows.fit import FitOutcome
-    from busicli.workflows.fit_request import FitRequest
+    from busicli.training.history import Row
+    from busicli.training.request import FitRequest
+    from busicli.training.run import FitOutcome
 
 
 RUN, LEARNING = "The run", "How it learns"
@@ -165,9 +165,9 @@ def train(
         raise UsageError(f"--name is {name}; it names a folder below {runs}: leave out slashes.")
     # imported here: SciPy and matplotlib would double the time of --help
     from busicli.settings import TrainSettings
-    from busicli.workflows.fit import fit, fit_fold
-    from busicli.workflows.fit_request import FitListeners, FitRequest
-    from busicli.workflows.run_folder import begun_with
+    from busicli.training.request import FitListeners, FitRequest
+    from busicli.training.run import fit, fit_fold
+    from busicli.training.run_folder import begun_with
 
     run = name or _run_name(runs, model, resume, folds)
     begun = begun_with(runs / run) if resume else None
@@ -237,7 +237,7 @@ def train(
         return
     numbers = fold or range(1, folds + 1)
     if on_cluster:
-        from busicli.workflows.fit_cluster import fit_folds_on
+        from busicli.training.cluster import fit_folds_on
 
         for outcome in fit_folds_on(on_cluster, request, [(number, folds) for number in numbers]):
             print(f"Weights in {outcome}", flush=True)
@@ -251,8 +251,8 @@ def train(
 
 
 def _tell_of_left_out(request: "FitRequest", folds: int | None) -> None:
-    from busicli.dataset.store import open_data
-    from busicli.workflows.fit_request import left_out
+    from busicli.data.store import open_data
+    from busicli.training.request import left_out
 
     fold = (1, folds) if folds else None
     if count := left_out(replace(request, fold=fold), open_data(request.data)):
@@ -309,7 +309,7 @@ class _Shown:
 def _run_name(runs: Path, model: str, resume: bool, folds: int | None) -> str:
     if not resume:
         return f"{model}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    from busicli.workflows.run_folder import newest_run
+    from busicli.training.run_folder import newest_run
 
     newest = newest_run(runs, run="*/fold-*" if folds else "*")
     if newest is None:
@@ -329,7 +329,7 @@ def _show(outcome: "FitOutcome", elsewhere: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from busicli.train.history import FIGURES
+    from busicli.training.history import FIGURES
 
     last, kept = outcome.history[-1], outcome.history[outcome.best_epoch - 1]
     columns = {"training": (last, "")}

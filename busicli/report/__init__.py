@@ -1,1 +1,1 @@
-"""The page to look through: small pictures, what is shown of each scan, and the page itself."""
+"""The HTML page: what it shows of a run or an evaluation, and writing it."""

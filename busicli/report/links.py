@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
-from busicli.names import written_name
+from busicli.io.escaping import written_name
 
 Links = Callable[[str], str]
 """A picture's link by its written path below its folder; empty where there is none."""

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files as package_files
 from typing import Any
 
-from busicli.report.shown import Page, Shown
+from busicli.report.view_model import Page, Shown
 
 _STYLE = "page.css"
 _THEME = "theme.js"

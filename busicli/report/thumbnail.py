@@ -4,11 +4,10 @@ import numpy as np
 from PIL import Image as Pillow
 from scipy.ndimage import binary_dilation
 
-from busicli.box import bounding_box
-from busicli.grey import resized
-from busicli.images import YELLOW, encode_small
-from busicli.outline import outline
-from busicli.records import Image, Mask
+from busicli.imaging.arrays import bounding_box, resized
+from busicli.imaging.contour import outline
+from busicli.io.images import YELLOW, encode_small
+from busicli.types import Image, Mask
 
 LONGEST_PX = 320
 """The longer side of a small picture; a smaller scan keeps its size."""

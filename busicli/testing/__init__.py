@@ -4,10 +4,10 @@
 take the plugin's name or its file. Nothing here imports Keras before a network is built.
 """
 
+from busicli.testing.candidate import Check, Subject
 from busicli.testing.contract import ArchitectureContract
-from busicli.testing.outcome import CheckError, CheckResult, NotTriedError
+from busicli.testing.result import CheckError, CheckResult, NotTriedError
 from busicli.testing.run import CHECKS, check_architecture, title
-from busicli.testing.subject import Check, Subject
 
 __all__ = [
     "CHECKS",

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from busicli.framework import load_keras
-from busicli.process import last_line, run_python
-from busicli.testing.outcome import CheckError, NotTriedError, need
-from busicli.testing.stored import fill, store
-from busicli.testing.subject import Subject, difference, plain_answers
+from busicli.models.keras_backend import load_keras
+from busicli.parallel.subprocesses import last_line, run_python
+from busicli.testing.candidate import Subject, difference, plain_answers
+from busicli.testing.result import CheckError, NotTriedError, need
+from busicli.testing.serialization_checks import fill, store
 
 ALIKE = 1e-3
 """By how much one backend's answer may differ from another's."""
@@ -74,7 +74,9 @@ def on_another(backend: str, subject: Subject) -> str:
 
 def _run(backend: str, folder: Path) -> None:
     try:
-        ended = run_python(["-m", "busicli.testing.alone", str(folder)], {"KERAS_BACKEND": backend})
+        ended = run_python(
+            ["-m", "busicli.testing._subprocess", str(folder)], {"KERAS_BACKEND": backend}
+        )
     except subprocess.TimeoutExpired as error:
         raise CheckError(
             f"on {backend} it had not ended after {error.timeout:.0f} s; check smaller options."

@@ -5,9 +5,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-from busicli.testing.outcome import NotTriedError
+from busicli.testing.candidate import Check, Subject
+from busicli.testing.result import NotTriedError
 from busicli.testing.run import CHECKS
-from busicli.testing.subject import Check, Subject
 
 
 class ArchitectureContract:

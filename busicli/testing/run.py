@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from busicli.errors import InputError
-from busicli.testing.answered import (
+from busicli.testing.backends import on_jax, on_tensorflow, on_torch
+from busicli.testing.candidate import Check, Subject
+from busicli.testing.metadata_checks import cost, declaration, import_cost
+from busicli.testing.output_checks import (
     alone_as_among_others,
     class_output,
     depends_on_the_scan,
@@ -17,12 +20,9 @@ from busicli.testing.answered import (
     output,
     sizes,
 )
-from busicli.testing.backends import on_jax, on_tensorflow, on_torch
-from busicli.testing.declared import cost, declaration, import_cost
-from busicli.testing.learnt import gradients, learning
-from busicli.testing.outcome import CheckError, CheckResult, NotTriedError
-from busicli.testing.stored import export, saving
-from busicli.testing.subject import Check, Subject
+from busicli.testing.result import CheckError, CheckResult, NotTriedError
+from busicli.testing.serialization_checks import export, saving
+from busicli.testing.training_checks import gradients, learning
 
 CHECKS: tuple[Check, ...] = (
     declaration,

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from busicli.architecture import Architecture, Shape
+from busicli.models.architecture import Architecture, Shape
 
 if TYPE_CHECKING:
     import keras
@@ -105,7 +105,7 @@ def _bottleneck(x: Tensor, width: int, name: str) -> Tensor:
 
 
 def _norm(x: Tensor, name: str) -> Tensor:
-    from busicli.layers import BatchNormalization
+    from busicli.models.layers import BatchNormalization
 
     return BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm")(x)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from busicli.registry import of_file
+from busicli.models.registry import of_file
 from busicli.testing import ArchitectureContract
 
 FILE = Path(__file__).with_name("cmunext.py")

@@ -11,10 +11,10 @@ import os
 import tempfile
 from pathlib import Path
 
-from busicli.predict import operations
-from busicli.predict.graph import precisions
-from busicli.registry import find
-from busicli.weights import build_model, locate, read_card
+from busicli.inference.openvino import precisions
+from busicli.models.flops import operations
+from busicli.models.registry import find
+from busicli.models.weights import build_model, locate, read_card
 from tests.benchmarks.commands import preparing, spent, start_up
 from tests.benchmarks.job import CORES, WEIGHTS, habit_s, jobs, parts
 from tests.benchmarks.machine import peaks_gflops

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from busicli.images import decode_frames, encode_mask, encode_overlay
-from busicli.outline import outline
-from busicli.parallel import in_order
-from busicli.postprocess import lesion_mask
-from busicli.predict import Engine, EngineRequest, choose_engine
-from busicli.predict.engines import averaged_with_mirror
-from busicli.predict.graph import open_graph, precisions
-from busicli.preprocess import native_probability, network_image
-from busicli.registry import find
+from busicli.imaging.contour import outline
+from busicli.imaging.postprocess import lesion_mask
+from busicli.imaging.preprocess import native_probability, network_image
+from busicli.inference.choose import EngineRequest, choose_engine
+from busicli.inference.engines import Engine, averaged_with_mirror
+from busicli.inference.openvino import open_graph, precisions
+from busicli.io.images import decode_frames, encode_mask, encode_overlay
+from busicli.models.registry import find
+from busicli.models.weights import build_model, locate, read_card, read_checked
+from busicli.parallel.threads import in_order
 from busicli.settings import Precision
-from busicli.weights import build_model, locate, read_card, read_checked
 from tests.benchmarks.commands import spent
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from busicli.workflows.report import write_report
+from busicli.report.write import write_report
 from tests.made_results import done, lesion, not_done, square, write_pictures, write_run
 
 FOLDERS = 50

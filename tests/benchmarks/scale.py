@@ -21,8 +21,8 @@ from pathlib import Path
 
 import psutil
 
-from busicli.cluster import ClusterRequest, connected, in_order_on
-from busicli.workflows.segment_cluster import task_size
+from busicli.batch.cluster import task_size
+from busicli.parallel.dask import ClusterRequest, connected, in_order_on
 from tests.benchmarks.__main__ import ROOT, linked
 from tests.dask_processes import Dask
 

@@ -14,9 +14,9 @@ from unittest.mock import patch
 import keras
 import numpy as np
 
-from busicli.layers import BatchNormalization
+from busicli.models.layers import BatchNormalization
 from busicli.settings import TrainSettings
-from busicli.train.loop import compile_model
+from busicli.training.loop import compile_model
 from plugins.improved_unet import build
 
 BATCH, ROUNDS, STEPS = 8, 5, 3
@@ -35,7 +35,7 @@ def main() -> None:
     keras.config.set_dtype_policy("mixed_bfloat16")
     for name, layer, sliced, levels in VARIANTS:
         with (
-            patch("busicli.layers.BatchNormalization", layer),
+            patch("busicli.models.layers.BatchNormalization", layer),
             patch("keras.ops.split", of(sliced)),
         ):
             cells = [f"{milliseconds(levels, size):.1f}" for size in (192, 128)]

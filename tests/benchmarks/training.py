@@ -4,10 +4,10 @@ import time
 
 import numpy as np
 
-from busicli.predict import operations
-from busicli.registry import find
+from busicli.models.flops import operations
+from busicli.models.registry import find
+from busicli.models.weights import build_model
 from busicli.settings import TrainSettings
-from busicli.weights import build_model
 
 SIZE = 256
 STEPS = 10
@@ -15,7 +15,7 @@ STEPS = 10
 
 def step_gflops(architecture: str) -> float:
     """GFLOP/s of training steps in bfloat16: three times the operations of the way forward."""
-    from busicli.train.loop import compile_model  # loads TensorFlow: see `measure`
+    from busicli.training.loop import compile_model  # loads TensorFlow: see `measure`
 
     settings = TrainSettings(precision="bfloat16")
     model = build_model(find(architecture), SIZE, {}, precision="bfloat16")

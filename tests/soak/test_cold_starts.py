@@ -7,8 +7,8 @@ STARTS = 40
 PROGRAM = """
 import threading
 import numpy as np
-from busicli.predict import EngineRequest, choose_engine
-from busicli.weights import locate, read_card
+from busicli.inference.choose import EngineRequest, choose_engine
+from busicli.models.weights import locate, read_card
 
 folder, pinned = locate("improved-unet")
 card = read_card(folder, pinned_sha256=pinned)

@@ -1,0 +1,124 @@
+"""A run's scans on the workers of a cluster: the same files, the same bytes as on one machine."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import chain
+from pathlib import Path
+
+from busicli.batch.inputs import Work
+from busicli.batch.request import Row, SegmentRequest
+from busicli.batch.worker import ScanWorker, scan_worker
+from busicli.errors import BusicliError
+from busicli.io.escaping import written_name
+from busicli.parallel.dask import connected, in_order_on
+from busicli.versions import versions
+
+Task = tuple[Sequence[Work], Sequence[Row | None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What a worker is told: a few scans, and how; small enough to be sent for each."""
+
+    request: SegmentRequest
+    versions: dict[str, str]
+    """Of the program that asks: other versions might make other masks."""
+    works: Sequence[Work]
+    earlier: Sequence[Row | None]
+    """Rows that an earlier run left of them."""
+
+
+_MOST, _FEWEST_TASKS = 16, 64
+LOST = "its worker was killed again and again: too little memory, or a fault of a library"
+
+
+def task_size(scans: int) -> int:
+    """Scans that a task holds: several, where there are many, because a scheduler does some
+    hundred tasks a second, and a worker some thirty scans.
+
+    >>> task_size(24), task_size(200), task_size(1_000_000)
+    (1, 3, 16)
+    """
+    return max(1, min(_MOST, scans // _FEWEST_TASKS))
+
+
+def rows_on_cluster(
+    request: SegmentRequest,
+    worker: ScanWorker,
+    tasks: Iterable[Task],
+    stop_status: Callable[[], int],
+) -> Iterator[list[Row]]:
+    """The rows of each few scans, in order, made by a cluster's workers.
+
+    The request that is sent names weights and scans by path, so every worker must see the same
+    paths. Engine and precision are those of `worker`, whatever the workers' processors would take.
+    """
+    if request.cluster is None:
+        raise BusicliError("no cluster was named.")
+    sent = replace(
+        request,
+        scans=Path(),
+        out=request.out.resolve(),
+        weights=_reachable(request.weights),
+        plugins=tuple(path.resolve() for path in request.plugins),
+        engine="openvino" if worker.engine.name.startswith("openvino") else "keras",
+        precision=worker.engine.precision,
+        cluster=None,
+        jobs=1,
+    )
+    told = (
+        Sent(
+            request=sent,
+            versions=worker.settings["versions"],
+            works=[replace(work, path=Path.cwd() / work.path) for work in works],
+            earlier=earlier,
+        )
+        for works, earlier in tasks
+    )
+    with connected(request.cluster) as client:
+
+        def lost(task: Sent) -> list[Row]:
+            """Of several scans one is to blame: each is tried by itself."""
+            if len(task.works) == 1:
+                return lost_rows(task)
+            pairs = zip(task.works, task.earlier, strict=True)
+            single = (replace(task, works=[work], earlier=[row]) for work, row in pairs)
+            rows = [*chain.from_iterable(in_order_on(client, do_task, single, lost, stop_status))]
+            return rows if len(rows) == len(task.works) else []  # it was stopped
+
+        yield from in_order_on(client, do_task, told, lost, stop_status)
+
+
+def do_task(task: Sent) -> list[Row]:
+    """On a worker: the scans of one task. Weights are loaded once a process.
+
+    Raises BusicliError where the worker is of other versions than the program that asks.
+    """
+    own = versions()
+    if task.versions != own:
+        names = sorted({*own, *task.versions})
+        differ = [name for name in names if own.get(name) != task.versions.get(name)]
+        raise BusicliError(
+            f"a worker of the cluster has other versions of {', '.join(differ)}; "
+            "install the same ones everywhere."
+        )
+    worker = _loaded(task.request)
+    pairs = zip(task.works, task.earlier, strict=True)
+    return [row for work, earlier in pairs for row in worker.rows([work], [earlier])]
+
+
+def lost_rows(task: Sent) -> list[Row]:
+    """A failed row for a scan that took several workers with it."""
+    (work,) = task.works
+    return [{"scan": written_name(work.relative), "status": "failed", "reason": LOST}]
+
+
+@lru_cache(maxsize=1)
+def _loaded(request: SegmentRequest) -> ScanWorker:
+    return scan_worker(request)
+
+
+def _reachable(weights: str) -> str:
+    """A folder of weights by its whole path; a shipped name stays a name."""
+    return str(Path(weights).resolve()) if Path(weights).is_dir() else weights

@@ -1,0 +1,149 @@
+"""Which scans are to be done: a folder searched, or paths from a list."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from busicli.errors import InputError
+from busicli.io.escaping import written_name
+from busicli.io.images import SUFFIXES
+from busicli.io.masks import scan_stem_of_mask
+from busicli.io.output_paths import Layout
+
+MASK = "a mask beside its scan"
+"""Why most files that are no scan are skipped."""
+RESULT = "a result of busicli"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One input file."""
+
+    path: Path
+    relative: PurePosixPath
+    """Below the scans' folder, or as listed: its name in every result."""
+    skip: str = ""
+    """Why it is no scan, known from its name alone; empty for a scan."""
+    fault: str = ""
+    """Why it cannot be done, known before it is opened: a closed folder."""
+    clash: str = ""
+    """The other scan whose mask its own would overwrite, in words; empty where none."""
+
+    @property
+    def not_done(self) -> str:
+        """Why it is not opened at all; empty where it is."""
+        return self.skip or self.fault or self.clash
+
+
+def from_folder(scans: Path, out: Path) -> list[Work]:
+    """Every file below `scans`, by name; `out` is not searched.
+
+    Links to folders are not entered, nor are the results of other runs: each is one skipped piece
+    of work. A folder that cannot be read is a faulty one. Raises InputError where `scans` is no
+    folder, is `out` or lies in results, and where `out` is a folder of scans below it.
+    """
+    if not scans.is_dir():
+        if scans.is_file():
+            raise InputError(f"{scans} is a file; give its folder, or look at it by busicli show.")
+        raise InputError(f"there is no folder {scans}; give the folder that holds the scans.")
+    if Layout(scans).own.is_dir() or Layout.is_within_results(scans.resolve()):
+        raise InputError(
+            f"{scans} holds results of busicli, whose masks would be taken for scans; "
+            "give the folder that holds the scans."
+        )
+    whole, out = scans.resolve(), out.resolve()
+    if out == whole:
+        raise InputError(
+            f"{scans} is to be read and written, and masks would be taken for scans; "
+            "name another folder for the results."
+        )
+    if whole in out.parents and _holds_others_files(out):
+        raise InputError(
+            f"{out.relative_to(whole)} is a folder of the scans and holds files of its own, which "
+            "would be left out; name another folder for the results."
+        )
+    closed: list[OSError] = []
+    found: list[Work] = []
+    for folder, folders, names in os.walk(scans, onerror=closed.append):
+        for name in sorted(folders):
+            path = Path(folder, name)
+            why = _left_out(path)
+            if why or path.resolve() == out:
+                folders.remove(name)
+            if why and path.resolve() != out:
+                relative = PurePosixPath(path.relative_to(scans))
+                found.append(Work(path=path, relative=relative, skip=why))
+        folders.sort()
+        siblings = {Path(name).stem for name in names if Path(name).suffix.lower() in SUFFIXES}
+        for name in sorted(names):
+            path = Path(folder, name)
+            relative = PurePosixPath(path.relative_to(scans))
+            found.append(Work(path=path, relative=relative, skip=_skip(path, siblings)))
+    found += [_closed_folder(error, scans) for error in closed]
+    found.sort(key=lambda work: os.fsencode(work.relative))
+    return list(_with_clashes(found))
+
+
+def from_list(paths: Iterable[Path]) -> list[Work]:
+    """The listed files in their order; one listed twice counts once.
+
+    A path keeps its place below the current folder, any other its absolute one, without the root.
+    Results of a run, which a search of the folder around them finds, are skipped.
+    """
+    here = Path.cwd()
+    found: dict[Path, Work] = {}
+    for path in paths:
+        whole = Path("/", os.path.normpath(here / path).lstrip("/"))  # two slashes stay two
+        below = whole.relative_to(here if here in whole.parents else "/")
+        relative = PurePosixPath(below)
+        stem = scan_stem_of_mask(path)
+        siblings = {stem} if stem and _has_scan(path, stem) else set()
+        skip = _skip(path, siblings) or (RESULT if Layout.is_within_results(whole) else "")
+        found.setdefault(whole, Work(path=path, relative=relative, skip=skip))
+    return list(_with_clashes(found.values()))
+
+
+def _holds_others_files(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir()) and not Layout(folder).own.is_dir()
+
+
+def _left_out(folder: Path) -> str:
+    """Why a folder is not searched; empty where it is."""
+    # Path's own methods would raise below a folder that cannot be searched
+    if os.path.islink(folder):  # noqa: PTH114
+        return "a link to a folder, which is not entered"
+    own = os.path.isdir(Layout(folder).own)  # noqa: PTH112
+    return "a folder with results of busicli, which is not searched" if own else ""
+
+
+def _skip(path: Path, siblings: set[str]) -> str:
+    """Only a mask beside its scan is skipped by name; what a file is, its content decides."""
+    stem = scan_stem_of_mask(path)
+    return MASK if stem is not None and stem in siblings else ""
+
+
+def _has_scan(mask: Path, stem: str) -> bool:
+    # Path.is_file would raise below a folder that cannot be searched
+    places = (mask.with_name(stem + suffix) for suffix in SUFFIXES)
+    return any(os.path.isfile(place) for place in places)  # noqa: PTH113
+
+
+def _with_clashes(found: Iterable[Work]) -> Iterator[Work]:
+    """Name the scan whose mask another's would overwrite, also where case is ignored."""
+    taken: dict[str, Work] = {}
+    for work in found:
+        if work.skip or work.fault:
+            yield work
+            continue
+        place = str(work.relative).casefold()
+        place += "" if place.endswith(".png") and work.relative.suffix == ".png" else ".png"
+        first = taken.setdefault(place, work)
+        clash = f"its mask would overwrite that of {written_name(first.relative)}"
+        yield work if first is work else replace(work, clash=clash)
+
+
+def _closed_folder(error: OSError, scans: Path) -> Work:
+    path = Path(os.fsdecode(error.filename))
+    relative = PurePosixPath(path.relative_to(scans))
+    return Work(path=path, relative=relative, fault=f"this folder cannot be read: {error.strerror}")

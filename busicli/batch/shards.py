@@ -1,0 +1,181 @@
+"""Shards of a run: which scans belong to which, and what each leaves for the merge.
+
+Under OUT/.busicli/, `parts.json` says how many shards there are; `part-0003/` holds a shard's
+journal, its lock and, once it has ended, `part.json` and `rows.jsonl`: its rows in the scans' order,
+each with its place in the whole list.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from filelock import FileLock
+
+from busicli.errors import BusicliError, UsageError
+from busicli.io.files import whole_text, write_json, write_whole
+
+MAX_PARTS = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One of several runs that share the scans and the results' folder."""
+
+    number: int
+    """From 1."""
+    of: int
+    """How many there are."""
+
+    def holds(self, relative: PurePosixPath) -> bool:
+        """Whether a scan is this part's: by its path alone, whatever else lies in the folder.
+
+        >>> parts = [Part(number=n, of=3) for n in (1, 2, 3)]
+        >>> sum(part.holds(PurePosixPath("a/x.png")) for part in parts)
+        1
+        """
+        digest = hashlib.sha256(os.fsencode(relative)).digest()
+        return int.from_bytes(digest[:8], "big") % self.of == self.number - 1
+
+
+def parsed_part(text: str, environment: Mapping[str, str]) -> Part:
+    """`I/N`, or `slurm`: the place in the job array that Slurm's variables tell.
+
+    Raises UsageError where the text is neither, or those variables are not there.
+
+    >>> parsed_part("2/8", {})
+    Part(number=2, of=8)
+    >>> parsed_part("slurm", {"SLURM_ARRAY_TASK_ID": "7", "SLURM_ARRAY_TASK_MIN": "1",
+    ...     "SLURM_ARRAY_TASK_MAX": "9", "SLURM_ARRAY_TASK_STEP": "2"})
+    Part(number=4, of=5)
+    """
+    if text == "slurm":
+        return _of_array(environment)
+    found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
+    number, of = (int(group) for group in found.groups()) if found else (0, 0)
+    if not 1 <= number <= of <= MAX_PARTS:
+        raise UsageError(f"--part is {text}; it must be I/N with I from 1 to N, or slurm.")
+    return Part(number=number, of=of)
+
+
+def _of_array(environment: Mapping[str, str]) -> Part:
+    names = [f"SLURM_ARRAY_TASK_{name}" for name in ("ID", "MIN", "MAX")]
+    try:
+        task, first, last = (int(environment[name]) for name in names)
+        step = int(environment.get("SLURM_ARRAY_TASK_STEP", "1"))
+        count = (last - first) // step + 1
+        number = (task - first) // step + 1
+        # an array such as 1,5,6 has a count that no even step makes
+        even = int(environment.get("SLURM_ARRAY_TASK_COUNT", count)) == count
+    except (KeyError, ValueError, ZeroDivisionError):
+        raise UsageError(
+            "--part slurm needs the variables of a Slurm job array; submit it by sbatch --array."
+        ) from None
+    if not even or (task - first) % step:
+        raise UsageError(
+            "--part slurm needs an array of even steps, as --array=1-10; this one leaves some out."
+        )
+    return Part(number=number, of=count)
+
+
+Row = dict[str, Any]
+_READ_BYTES = 65536
+_SECONDS = 60.0
+"""How long another part may take to write down how many there are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartRecord:
+    """How a part ended."""
+
+    settings: Row
+    """All that decides a scan's result, as in `run.json`."""
+    listing: str
+    """SHA-256 of the whole list of inputs: parts that saw other lists do not fit together."""
+    counts: dict[str, int]
+    """Inputs by status, `inputs` and `pending` among them."""
+    next: str
+    """The first scan that is still to be done; empty where all are done."""
+    start: str
+    end: str
+
+
+def part_folder(own: Path, number: int) -> Path:
+    """Where a part keeps its journal and its lock; `own` is OUT/.busicli."""
+    return own / f"part-{number:04d}"
+
+
+def check_parts(own: Path, part: Part) -> None:
+    """Raise BusicliError where OUT is in another number of parts, or holds a run that is whole."""
+    if (own / "journal.jsonl").is_file():
+        raise BusicliError(
+            f"{own.parent} holds a run that was not in parts; name another folder for --part."
+        )
+    found = count_parts(own)
+    if found not in (None, part.of):
+        raise BusicliError(
+            f"{own.parent} is written in {found} parts, not {part.of}; "
+            f"take --part I/{found} or name another folder."
+        )
+
+
+def join_parts(own: Path, part: Part) -> None:
+    """Write down how many parts share OUT, or agree with what another wrote down.
+
+    Raises BusicliError as `check_parts` does.
+    """
+    own.mkdir(parents=True, exist_ok=True)
+    with FileLock(own / "parts.lock", timeout=_SECONDS):
+        check_parts(own, part)
+        if count_parts(own) is None:
+            write_whole(own / "parts.json", json.dumps({"of": part.of}).encode() + b"\n")
+
+
+def count_parts(own: Path) -> int | None:
+    """In how many parts OUT is written; None where it is not in parts."""
+    try:
+        return int(json.loads((own / "parts.json").read_bytes())["of"])
+    except FileNotFoundError:
+        return None
+
+
+def write_part(folder: Path, record: PartRecord, rows: Iterable[Row]) -> None:
+    """Leave a part's rows, in the scans' order and each with its place `at`, then its record."""
+    with whole_text(folder / "rows.jsonl") as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    write_json(folder / "part.json", asdict(record))
+
+
+def remove_part(folder: Path) -> None:
+    """Withdraw a part's record, if there is one: it is under way again, and not to be merged."""
+    (folder / "part.json").unlink(missing_ok=True)
+
+
+def read_part(folder: Path) -> PartRecord | None:
+    """How a part ended; None where it has not."""
+    try:
+        return PartRecord(**json.loads((folder / "part.json").read_bytes()))
+    except FileNotFoundError:
+        return None
+
+
+def part_rows(folder: Path) -> Iterator[Row]:
+    """A part's rows in order, each with its place `at`, a few in memory.
+
+    The file is opened for those few alone: more parts may be read side by side than a process may
+    hold files open.
+    """
+    start = 0
+    while True:
+        with (folder / "rows.jsonl").open("rb") as file:
+            file.seek(start)
+            lines = file.readlines(_READ_BYTES)  # whole lines, one at least
+            start = file.tell()
+        if not lines:
+            return
+        yield from map(json.loads, lines)

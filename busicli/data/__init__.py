@@ -1,0 +1,1 @@
+"""Data sets as published, and prepared for training: sources, splits, store."""

@@ -1,0 +1,98 @@
+"""Which split and which group each scan of a data folder belongs to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from busicli.data.objections import objection_by_pixels
+from busicli.data.prepare_case import PreparedCase
+from busicli.data.splits import divide
+from busicli.data.store import read_splits
+from busicli.errors import InputError
+from busicli.imaging.similarity import join_groups, near_copies
+from busicli.settings import SplitSettings
+from busicli.types import SPLITS, Case, Split
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What remains of the scans in memory once their pixels are on disk."""
+
+    cases: list[PreparedCase]
+    """Their images, masks and thumbnails left empty."""
+    thumbnails: NDArray[np.float32]
+    """(N, 4096)."""
+
+
+def assign(read: Read, settings: SplitSettings, split_from: Path | None) -> list[Case]:
+    """Groups, splits and places within the splits, in the order of reading."""
+    hashes = [case.print.phash for case in read.cases]
+    patients = [
+        f"{c.source.dataset}/{c.source.group}" if c.source.group else "" for c in read.cases
+    ]
+    groups = join_groups(near_copies(read.thumbnails, hashes), patients)
+    splits = _splits(read.cases, groups, settings, split_from)
+    places = _places(splits, np.random.default_rng((settings.seed, 1)))
+    return [
+        _case(prepared, splits[i], int(groups[i]), int(places[i]))
+        for i, prepared in enumerate(read.cases)
+    ]
+
+
+def _splits(
+    cases: Sequence[PreparedCase],
+    groups: NDArray[np.int64],
+    settings: SplitSettings,
+    split_from: Path | None,
+) -> list[Split]:
+    """From the table that was named, else from the data sets' own tables, else drawn."""
+    if split_from is not None:
+        known = read_splits(split_from)
+        unknown = sum(case.print.pixels_sha256 not in known for case in cases)
+        if unknown:
+            raise InputError(
+                f"{unknown} of {len(cases)} scans are not in {split_from}; "
+                "prepare the data that it was made for, or leave out --split-from."
+            )
+        return [known[case.print.pixels_sha256] for case in cases]
+    if any(case.source.split for case in cases):
+        return [SPLITS[SPLITS.index(case.source.split)] for case in cases]
+    strata = [f"{case.source.dataset}/{case.source.label}" for case in cases]
+    return [SPLITS[SPLITS.index(split)] for split in divide(groups, strata, settings).tolist()]
+
+
+def _places(splits: Sequence[Split], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Each scan's place in its split's arrays, shuffled."""
+    order = rng.permutation(len(splits))
+    places = np.zeros(len(order), np.int64)
+    for split in SPLITS:
+        members = [i for i in order if splits[i] == split]
+        places[members] = np.arange(len(members))
+    return places
+
+
+def _case(prepared: PreparedCase, split: Split, group: int, index: int) -> Case:
+    source = prepared.source
+    base = source.scan.parent.parent
+    paths = (source.scan, *source.masks)
+    return Case(
+        case=source.case,
+        dataset=source.dataset,
+        label=source.label,
+        split=split,
+        group=group,
+        index=index,
+        device=source.device,
+        objection=objection_by_pixels(prepared.print.pixels_sha256) or source.objection,
+        view=prepared.view,
+        height=prepared.shape[0],
+        width=prepared.shape[1],
+        print=prepared.print,
+        mask_sha256=prepared.mask_sha256,
+        sources=tuple(
+            p.relative_to(base).as_posix() if base in p.parents else p.name for p in paths
+        ),
+    )

@@ -1,0 +1,121 @@
+"""One scan with its masks, from the disk to arrays: the piece of work that runs in parallel."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from busicli.errors import InputError
+from busicli.imaging.arrays import Box
+from busicli.imaging.field import field_box
+from busicli.imaging.preprocess import network_image, network_mask
+from busicli.imaging.similarity import grey_picture, perceptual_hash, thumbnail
+from busicli.io.files import sha256_bytes
+from busicli.io.images import MAX_PIXELS, decode_scan, encode_bitmap, read_scan
+from busicli.io.masks import decode_mask
+from busicli.settings import PreprocessSettings
+from busicli.types import Failed, Image, Mask, ScanPrint, SourceCase, View
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedCase:
+    """A scan ready to be stored."""
+
+    source: SourceCase
+    image: Image
+    """(size, size, 3) uint8, of the part of the scan that the network sees."""
+    mask: NDArray[np.uint8]
+    """(size, size) uint8 of 0 and 1, of the same part."""
+    native_mask: bytes
+    """One-bit PNG of the united mask at the scan's own size."""
+    shape: tuple[int, int]
+    """Rows and columns of the scan."""
+    view: View | None
+    """The part of the scan that image and mask show; None for the whole."""
+    print: ScanPrint
+    mask_sha256: str
+    thumbnail: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class CasePreparation:
+    """Prepares cases with fixed settings; an object, so that worker processes can receive it."""
+
+    settings: PreprocessSettings
+    max_pixels: int = MAX_PIXELS
+
+    def __call__(self, source: SourceCase) -> PreparedCase | Failed:
+        """The prepared case, or why it cannot be: unreadable files, masks of another size."""
+        faults: list[Failed] = []
+        data, scan, masks = b"", None, []
+        with _noted(source.scan, faults):
+            data = read_scan(source.scan, max_pixels=self.max_pixels)
+            scan = decode_scan(data, max_pixels=self.max_pixels)
+        for path in source.masks:
+            with _noted(path, faults):
+                masks.append(_mask_like(scan, path, self.max_pixels))
+        if scan is None or faults:
+            return replace(faults[0], others=tuple(faults[1:]))
+        mask = np.zeros(scan.shape[:2], bool)
+        for part in masks:
+            mask |= part
+        box = _whole(scan) if self.settings.views == "whole" else field_box(scan)
+        grey = grey_picture(scan)  # of the whole scan: near copies are told by all that is in it
+        return PreparedCase(
+            source=source,
+            image=network_image(scan[box], self.settings),
+            mask=network_mask(mask[box], self.settings),
+            native_mask=encode_bitmap(mask),
+            shape=scan.shape[:2],
+            view=_view(box, scan.shape),
+            print=scan_print(data, scan, grey),
+            mask_sha256=sha256_bytes(f"{mask.shape}".encode(), np.packbits(mask).data),
+            thumbnail=thumbnail(grey),
+        )
+
+
+def scan_print(data: bytes, scan: Image, grey: NDArray[np.uint8]) -> ScanPrint:
+    """What identifies a scan: its file's bytes, its decoded picture, the picture's structure."""
+    return ScanPrint(
+        sha256=sha256_bytes(data),
+        pixels_sha256=sha256_bytes(f"{scan.shape}".encode(), np.ascontiguousarray(scan).data),
+        phash=perceptual_hash(grey),
+    )
+
+
+def _whole(scan: Image) -> Box:
+    return slice(0, scan.shape[0]), slice(0, scan.shape[1])
+
+
+def _view(box: Box, shape: tuple[int, ...]) -> View | None:
+    rows, columns = box
+    view = (rows.start, columns.start, rows.stop, columns.stop)
+    return None if view == (0, 0, *shape[:2]) else view
+
+
+@contextmanager
+def _noted(path: Path, faults: list[Failed]) -> Iterator[None]:
+    """What is wrong with a file, added to `faults`: the scan's other files are looked at too."""
+    try:
+        yield
+    except InputError as error:
+        faults.append(Failed(_short(path), str(error).rstrip(".")))
+    except OSError as error:
+        faults.append(Failed(_short(path), f"cannot be read: {error.strerror}"))
+
+
+def _mask_like(scan: Image | None, path: Path, max_pixels: int) -> Mask:
+    mask = decode_mask(read_scan(path, max_pixels=max_pixels), max_pixels=max_pixels)
+    if scan is not None and mask.shape != scan.shape[:2]:
+        raise InputError(
+            f"is {mask.shape[0]} x {mask.shape[1]} px but its scan is "
+            f"{scan.shape[0]} x {scan.shape[1]}"
+        )
+    return mask
+
+
+def _short(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"

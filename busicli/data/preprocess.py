@@ -1,0 +1,267 @@
+"""Data sets to a prepared data folder: read in parallel, grouped, divided, stored whole."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from busicli.data.assign_splits import Read, assign
+from busicli.data.objections import SOURCE
+from busicli.data.prepare_case import CasePreparation, PreparedCase
+from busicli.data.sources import read_folder, read_table
+from busicli.data.store import (
+    MARKER,
+    ArrayFile,
+    read_splits,
+    write_index,
+    write_native_masks,
+    write_rows,
+)
+from busicli.errors import InputError
+from busicli.io.files import whole_folder
+from busicli.parallel.dask import ClusterRequest, connected, in_order_on
+from busicli.parallel.threads import in_parallel
+from busicli.plots.montage import category_montage
+from busicli.settings import PreprocessSettings, SplitSettings
+from busicli.types import CLASSES, SPLITS, Case, Failed, SourceCase, Split, Summary
+from busicli.versions import versions
+
+Track = Callable[[Iterator[PreparedCase | Failed], int], Iterable[PreparedCase | Failed]]
+"""Passes results through and shows how many of how many have come."""
+
+FIGURE_SCANS = 4
+_GONE: NDArray[Any] = np.zeros(0)
+
+
+class FaultyDataError(InputError):
+    """Files of a data set that cannot be used, all of them at once."""
+
+    def __init__(self, found: Sequence[Failed]) -> None:
+        faults = [fault for first in found for fault in (first, *first.others)]
+        lines = "\n".join(f"  {fault.what}: {fault.reason}" for fault in faults)
+        files = "file is" if len(faults) == 1 else "files are"
+        super().__init__(
+            f"{len(faults)} {files} faulty, so nothing was written; "
+            f"mend or remove what is named here and run again:\n{lines}"
+        )
+        self.faults = tuple(faults)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrepareRequest:
+    """What to prepare, and where to."""
+
+    folders: tuple[Path, ...]
+    tables: tuple[Path, ...]
+    out: Path
+    preprocess: PreprocessSettings
+    split: SplitSettings
+    split_from: Path | None = None
+    """A table that names each scan's split, such as another data folder's cases.csv."""
+    jobs: int = -1
+    cluster: ClusterRequest | None = None
+    """Where to work instead of on this machine."""
+
+
+def prepare(request: PrepareRequest, track: Track) -> Summary:
+    """Write `request.out` and return its counts; raises InputError and leaves nothing behind."""
+    if request.split_from is not None:
+        read_splits(request.split_from)  # what is wrong with it is told before scans are read
+    sources = _find_cases(request)
+    size = request.preprocess.size_px
+    with whole_folder(request.out, marker=MARKER) as folder:
+        scratch = folder / "scratch"
+        results = _prepared(request, sources)
+        read = _store_scratch(track(results, len(sources)), scratch, (len(sources), size, size))
+        arrays = _load_scratch(scratch)
+        cases = assign(read, request.split, request.split_from)
+        _write(folder, arrays, read, cases, request)
+        del arrays
+        for file in scratch.iterdir():
+            file.unlink()
+        scratch.rmdir()
+    return _summary(cases, size)
+
+
+def _prepared(
+    request: PrepareRequest, sources: Sequence[SourceCase]
+) -> Iterator[PreparedCase | Failed]:
+    """Every case in order, prepared on this machine's cores or on a cluster's workers."""
+    preparation = CasePreparation(request.preprocess)
+    if request.cluster is None:
+        yield from in_parallel(preparation, sources, jobs=request.jobs)
+        return
+    with connected(request.cluster) as client:
+        results = in_order_on(client, preparation, map(_absolute, sources), _lost, lambda: False)
+        for source, result in zip(sources, results, strict=True):
+            yield result if isinstance(result, Failed) else replace(result, source=source)
+
+
+def _absolute(source: SourceCase) -> SourceCase:
+    """Workers have their own current folder."""
+    masks = tuple(Path.cwd() / path for path in source.masks)
+    return replace(source, scan=Path.cwd() / source.scan, masks=masks)
+
+
+def _lost(source: SourceCase) -> Failed:
+    return Failed(str(source.scan), "its worker was killed again and again")
+
+
+def _find_cases(request: PrepareRequest) -> list[SourceCase]:
+    cases: list[SourceCase] = []
+    faults: list[Failed] = []
+    used: Counter[str] = Counter()
+    for path in (*request.folders, *request.tables):
+        name = path.resolve().stem if path in request.tables else path.resolve().name
+        used[name] += 1
+        name += f"-{used[name]}" if used[name] > 1 else ""
+        read = read_table if path in request.tables else read_folder
+        found, faulty = read(path, name)
+        cases += found
+        faults += faulty
+        if not found and not faulty:
+            raise InputError(f"{path} holds no scan; give a folder or table with some.")
+    faults += _of_one_name(cases)
+    if faults:
+        # the unreadable ones are looked for too: all faults are told at once
+        results = _prepared(request, cases)
+        raise FaultyDataError([*faults, *(r for r in results if isinstance(r, Failed))])
+    with_split = sum(bool(case.split) for case in cases)
+    if with_split not in (0, len(cases)):
+        raise InputError(
+            f"{with_split} of {len(cases)} scans come with a split of their own; "
+            "name one for every scan in a --table, or for none."
+        )
+    return sorted(cases, key=lambda case: (case.dataset, case.case))
+
+
+def _of_one_name(cases: Sequence[SourceCase]) -> Iterator[Failed]:
+    """Scans of a data set that are called as an earlier one of it: results go by their names."""
+    first: dict[tuple[str, str], SourceCase] = {}
+    for case in cases:
+        other = first.setdefault((case.dataset, case.case), case)
+        if other is not case:
+            places = " and ".join(f"{p.parent.name}/{p.name}" for p in (other.scan, case.scan))
+            yield Failed(case.case, f"stands twice, as {places}; rename one")
+
+
+def _store_scratch(
+    results: Iterable[PreparedCase | Failed], scratch: Path, shape: tuple[int, int, int]
+) -> Read:
+    """Put every scan's arrays on the disk in the order of reading: splits are not known yet."""
+    images = ArrayFile(scratch / "images.npy", (*shape, 3))
+    masks = ArrayFile(scratch / "masks.npy", shape)
+    with closing(images), closing(masks):
+        return _store_each(results, images, masks)
+
+
+def _load_scratch(scratch: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    images, masks = (
+        np.load(scratch / f"{name}.npy", mmap_mode="r") for name in ("images", "masks")
+    )
+    return images, masks
+
+
+def _store_each(
+    results: Iterable[PreparedCase | Failed], images: ArrayFile, masks: ArrayFile
+) -> Read:
+    cases: list[PreparedCase] = []
+    thumbnails: list[NDArray[np.float32]] = []
+    faults: list[Failed] = []
+    for result in results:
+        if isinstance(result, Failed):
+            faults.append(result)
+            continue
+        images.append(result.image)
+        masks.append(result.mask)
+        thumbnails.append(result.thumbnail)
+        cases.append(replace(result, image=_GONE, mask=_GONE, thumbnail=_GONE))
+    if faults:
+        raise FaultyDataError(faults)
+    return Read(cases, np.stack(thumbnails))
+
+
+def _write(
+    folder: Path,
+    arrays: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    read: Read,
+    cases: Sequence[Case],
+    request: PrepareRequest,
+) -> None:
+    parts: list[Callable[[], None]] = []
+    for split in SPLITS:
+        rows = [i for i, case in enumerate(cases) if case.split == split]
+        rows.sort(key=lambda i: cases[i].index)
+        pictures = [read.cases[i].native_mask for i in rows]
+        parts.append(partial(write_native_masks, folder / split, pictures))
+        for name, source in zip(("images", "masks"), arrays, strict=True):
+            parts.append(partial(write_rows, folder / split / f"{name}.npy", source, rows))
+    list(in_parallel(_call, parts, jobs=request.jobs))
+    _write_figures(folder / "figures", arrays, cases)
+    write_index(folder, cases, _info(cases, request))
+
+
+def _call(part: Callable[[], None]) -> None:
+    part()
+
+
+def _write_figures(
+    folder: Path, arrays: tuple[NDArray[np.uint8], NDArray[np.uint8]], cases: Sequence[Case]
+) -> None:
+    folder.mkdir()
+    for label in CLASSES:
+        all_rows = [i for i, case in enumerate(cases) if case.label == label]
+        if all_rows:  # spread over the list, so that every data set has its turn
+            places = np.linspace(0, len(all_rows) - 1, min(FIGURE_SCANS, len(all_rows)))
+            rows = [all_rows[int(place)] for place in places]
+            figure = category_montage(label, arrays[0][rows], arrays[1][rows])
+            (folder / f"{label}.png").write_bytes(figure)
+
+
+def _info(cases: Sequence[Case], request: PrepareRequest) -> dict[str, Any]:
+    return {
+        "preprocess": asdict(request.preprocess),
+        "split": asdict(request.split),
+        "datasets": dict(Counter(case.dataset for case in cases)),
+        "counts": _labels(cases),
+        "groups": len({case.group for case in cases}),
+        "objections": {"scans": _objections(cases), "source": SOURCE},
+        "cut_to_field": sum(case.view is not None for case in cases),
+        "versions": versions(),
+    }
+
+
+def _labels(cases: Sequence[Case]) -> dict[str, dict[str, int]]:
+    return {
+        split: dict(
+            sorted(Counter(c.label or "unknown" for c in cases if c.split == split).items())
+        )
+        for split in SPLITS
+    }
+
+
+def _objections(cases: Sequence[Case]) -> dict[str, int]:
+    return dict(sorted(Counter(case.objection for case in cases if case.objection).items()))
+
+
+def _summary(cases: Sequence[Case], size: int) -> Summary:
+    def shape(split: Split) -> tuple[int, int, int, int]:
+        return (sum(case.split == split for case in cases), size, size, 3)
+
+    groups = Counter(case.group for case in cases)
+    parts = Counter(group for group, _ in {(case.group, case.split) for case in cases})
+    return Summary(
+        shapes={split: shape(split) for split in SPLITS},
+        labels=_labels(cases),
+        groups=sum(n > 1 for n in groups.values()),
+        grouped_scans=sum(n for n in groups.values() if n > 1),
+        divided=sum(n > 1 for n in parts.values()),
+        objections=_objections(cases),
+        cut=sum(case.view is not None for case in cases),
+    )

@@ -1,0 +1,118 @@
+"""The truth that masks of any tool are scored against: a folder of masks, or prepared data."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from busicli.data.mask_files import MaskFiles, short_name
+from busicli.data.store import MARKER, PreparedScans, native_path
+from busicli.errors import InputError
+from busicli.io.escaping import first_few
+from busicli.types import CLASSES, Case
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """One scan's truth, and how a prediction of it may be called."""
+
+    case: str
+    dataset: str
+    label: str
+    """Class: benign, malignant, normal, or empty where unknown."""
+    group: int
+    names: tuple[str, ...]
+    """Paths without suffix; the first that a prediction has counts."""
+    masks: tuple[Path, ...]
+    """Files whose union is the truth; none for a normal scan that has no mask."""
+    scan: Path | None = None
+    """The scan, where it stands beside its masks."""
+    device: str = ""
+    """The scanner, where it is known."""
+    objection: str = ""
+    """Why the curators of the data set object to the scan; empty for none."""
+
+
+def holds_prepared_data(folder: Path) -> bool:
+    """Whether `preprocess` wrote this folder."""
+    return (folder / MARKER).is_file() and (folder / "cases.csv").is_file()
+
+
+def references_in(folder: Path, files: MaskFiles) -> list[Reference]:
+    """The scans of a folder of masks, by name; each is a group of its own, for nobody is named.
+
+    The class is the name of a mask's own folder, where it is one; it may be left out of the name.
+    Raises InputError where there is no mask, or where a scan beside others' masks has none and is
+    not in the folder of normal ones.
+    """
+    if not files.masks:
+        raise InputError(f"{folder} holds no mask; give the folder of the true masks.")
+    bare = [name for name in files.scans if name not in files.masks and _label(name) != "normal"]
+    if bare:
+        raise InputError(
+            f"scans in {folder} without a mask: {len(bare)} ({first_few(bare)}); "
+            "add an empty one where there is no lesion."
+        )
+    names = sorted(files.masks.keys() | files.scans.keys())
+    known = _distinct([(name, _without_class(name)) for name in names])
+    return [
+        Reference(
+            case=own[-1],
+            dataset=folder.resolve().name,
+            label=_label(name),
+            group=number,
+            names=own,
+            masks=files.masks.get(name, ()),
+            scan=files.scans.get(name),
+        )
+        for number, (name, own) in enumerate(zip(names, known, strict=True))
+    ]
+
+
+def references_of(scans: PreparedScans) -> list[Reference]:
+    """The scans of prepared data, in their order, with class, group and scanner.
+
+    A prediction goes by the scan's path in its data set, with the data set's name before it or not,
+    or by the case.
+    """
+    known = _distinct([_names_of(case) for case in scans.cases])
+    return [
+        Reference(
+            case=case.case,
+            dataset=case.dataset,
+            label=case.label,
+            group=case.group,
+            names=names,
+            masks=(native_path(scans.folder / case.split, case.index),),
+            device=case.device,
+            objection=case.objection,
+        )
+        for case, names in zip(scans.cases, known, strict=True)
+    ]
+
+
+def _names_of(case: Case) -> tuple[str, ...]:
+    path = str(PurePosixPath(case.sources[0]).with_suffix("")).lstrip("/")
+    return f"{case.dataset}/{path}", path, case.case
+
+
+def _label(name: str) -> str:
+    parent = PurePosixPath(name).parent.name
+    return parent if parent in CLASSES else ""
+
+
+def _without_class(name: str) -> str:
+    path = PurePosixPath(name)
+    return str(path.parent.parent / path.name) if _label(name) else name
+
+
+def _distinct(names: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+    """For each scan the first of its names, and those, short too, that no other scan has."""
+    asked = [tuple(dict.fromkeys(_with_short(own))) for own in names]
+    count = Counter(name for own in asked for name in own)
+    return [(own[0], *(name for name in own[1:] if count[name] == 1)) for own in asked]
+
+
+def _with_short(names: Iterable[str]) -> Iterable[str]:
+    for name in names:
+        yield from (name, short_name(name))

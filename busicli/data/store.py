@@ -1,0 +1,332 @@
+"""The prepared data folder: arrays a split, masks at the scans' own size, one table."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, overload
+
+import numpy as np
+from numpy.lib.format import write_array_header_1_0
+from numpy.typing import NDArray
+
+from busicli.data.splits import divide_into_folds
+from busicli.errors import InputError
+from busicli.imaging.preprocess import network_image, network_mask
+from busicli.io.escaping import safe_cell, written_name
+from busicli.io.files import sha256_bytes, write_json, write_whole
+from busicli.io.masks import decode_mask
+from busicli.settings import PreprocessSettings
+from busicli.types import SPLITS, Case, Mask, ScanPrint, Split, View
+
+MARKER = "dataset.json"
+VIEW = ("view_top", "view_left", "view_bottom", "view_right")
+_COLUMNS = (
+    "case",
+    "dataset",
+    "class",
+    "split",
+    "group",
+    "index",
+    "scan",
+    "masks",
+    "height",
+    "width",
+    "sha256",
+    "pixels_sha256",
+    "phash",
+    "mask_sha256",
+    "device",
+    "objection",
+    *VIEW,
+)
+
+
+class Rows:
+    """Rows of several (N, ...) uint8 arrays as if they were one array, read as they are used."""
+
+    def __init__(self, places: Sequence[tuple[NDArray[np.uint8], int]]) -> None:
+        """Each row is given by its array and its index there; at least one."""
+        self._places = places
+        self.shape = (len(places), *places[0][0].shape[1:])
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, rows: int) -> NDArray[np.uint8]: ...
+    @overload
+    def __getitem__(self, rows: slice) -> NDArray[np.uint8]: ...
+    def __getitem__(self, rows: int | slice) -> NDArray[np.uint8]:
+        if isinstance(rows, slice):
+            return np.stack([array[row] for array, row in self._places[rows]])
+        array, row = self._places[rows]
+        picked: NDArray[np.uint8] = array[row]
+        return picked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedScans:
+    """Some scans of a data folder. The arrays lie on disk and are read as they are used."""
+
+    images: NDArray[np.uint8] | Rows
+    """(N, size, size, 3)."""
+    masks: NDArray[np.uint8] | Rows
+    """(N, size, size) of 0 and 1."""
+    cases: tuple[Case, ...]
+    folder: Path
+    """The data folder."""
+    preprocess: PreprocessSettings
+
+    def shrunk(self, size_px: int) -> "PreparedScans":
+        """The same scans for a network that takes smaller ones, all in memory."""
+        if size_px == self.preprocess.size_px:
+            return self
+        smaller = replace(self.preprocess, size_px=size_px)
+        rows = range(len(self.cases))
+        images = [network_image(self.images[row], smaller) for row in rows]
+        masks = [network_mask(self.masks[row] > 0, smaller) for row in rows]
+        shape = (len(rows), size_px, size_px)
+        return replace(
+            self,
+            images=np.array(images, np.uint8).reshape(*shape, 3),
+            masks=np.array(masks, np.uint8).reshape(shape),
+            preprocess=smaller,
+        )
+
+    def native_mask(self, index: int) -> Mask:
+        """The united mask of one scan at the scan's own size, (rows, columns) bool."""
+        case = self.cases[index]
+        return decode_mask(native_path(self.folder / case.split, case.index).read_bytes())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedData:
+    """A data folder: what is known of it before any pixel is read."""
+
+    folder: Path
+    preprocess: PreprocessSettings
+    fingerprint: str
+    """SHA-256 over scans, masks, splits, views and settings: the same data, wherever it lies."""
+    cases: tuple[Case, ...]
+    info: dict[str, Any]
+
+    def load(self, split: Split) -> PreparedScans:
+        """One split, its arrays memory-mapped."""
+        folder = self.folder / split
+        cases = sorted((c for c in self.cases if c.split == split), key=lambda c: c.index)
+        try:
+            images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+            masks = np.load(folder / "masks.npy", mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise _unusable(folder) from error
+        if not len(cases) == len(images) == len(masks):
+            raise _unusable(folder)
+        return PreparedScans(
+            images=images,
+            masks=masks,
+            cases=tuple(cases),
+            folder=self.folder,
+            preprocess=self.preprocess,
+        )
+
+    def gather(self, cases: Sequence[Case]) -> PreparedScans:
+        """The given scans of this folder, at least one, in this order, whatever their splits."""
+        splits = {split: self.load(split) for split in sorted({case.split for case in cases})}
+        pairs = [(splits[case.split], case.index) for case in cases]
+        return PreparedScans(
+            images=Rows([(np.asarray(scans.images), row) for scans, row in pairs]),
+            masks=Rows([(np.asarray(scans.masks), row) for scans, row in pairs]),
+            cases=tuple(cases),
+            folder=self.folder,
+            preprocess=self.preprocess,
+        )
+
+    def chosen(self, split: Split | Literal["all"]) -> PreparedScans:
+        """One split, or every scan; InputError where that is none."""
+        scans = self.load(split) if split != "all" else self.gather(self.cases)
+        if not scans.cases:
+            raise InputError(
+                f"the data in {self.folder} hold no scan for {split}; score another --split."
+            )
+        return scans
+
+    def folds(self, count: int) -> NDArray[np.int64]:
+        """The fold of each of `cases`, from 1: whole groups, classes and data sets shared out."""
+        groups = np.array([case.group for case in self.cases], np.int64)
+        strata = [f"{case.dataset} {case.label}" for case in self.cases]
+        return divide_into_folds(groups, strata, count)
+
+
+def open_data(folder: Path) -> PreparedData:
+    """The data folder that `preprocess` wrote; InputError where there is none."""
+    if not (folder / MARKER).is_file():
+        raise InputError(
+            f"{folder} holds no prepared data; make them: busicli preprocess DATASET --out {folder}"
+        )
+    try:
+        info = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        cases = tuple(_read_cases(folder / "cases.csv"))
+        if _fingerprint(cases, info) != info["fingerprint"]:
+            raise _unusable(folder)
+        return PreparedData(
+            folder=folder,
+            preprocess=PreprocessSettings.from_dict(info["preprocess"]),
+            fingerprint=info["fingerprint"],
+            cases=cases,
+            info=info,
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _unusable(folder) from error
+
+
+def read_splits(table: Path) -> dict[str, Split]:
+    """The split of each scan by pixels_sha256, from a `cases.csv` or any table with these columns.
+
+    So that a published split can be taken over, whatever the folders are called.
+    """
+    if not table.is_file():
+        raise InputError(f"there is no table {table}; give a cases.csv of preprocess.")
+    try:
+        with table.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        pairs = {(row["pixels_sha256"], SPLITS[SPLITS.index(row["split"])]) for row in rows}
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{table} is no table with the columns pixels_sha256 and split; give a cases.csv."
+        ) from error
+    if len(pairs) > len({pixels for pixels, _ in pairs}):
+        raise InputError(
+            f"{table} has identical scans in different splits, which cannot be taken over: "
+            "give each picture one split."
+        )
+    return dict(pairs)
+
+
+class ArrayFile:
+    """A .npy file of uint8, written row by row, so that memory holds one row."""
+
+    def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("wb")
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        write_array_header_1_0(self._file, header)
+
+    def append(self, row: NDArray[np.uint8]) -> None:
+        """Add the next row; as many as the shape says must come."""
+        self._file.write(np.ascontiguousarray(row).data)
+
+    def close(self) -> None:
+        """Hand the file to the system."""
+        self._file.close()
+
+
+def native_path(split_folder: Path, index: int) -> Path:
+    """Where the mask at the scan's own size stands."""
+    return split_folder / "native" / f"{index:06d}.png"
+
+
+def write_rows(path: Path, source: NDArray[np.uint8], rows: Sequence[int]) -> None:
+    """Write the given rows of an array to a .npy file, row by row: memory holds one."""
+    with closing(ArrayFile(path, (len(rows), *source.shape[1:]))) as target:
+        for row in rows:
+            target.append(source[row])
+
+
+def write_native_masks(split_folder: Path, pictures: Iterable[bytes]) -> None:
+    """Write the masks' PNG bytes, in the order of the split's arrays."""
+    native_path(split_folder, 0).parent.mkdir(parents=True)
+    for index, data in enumerate(pictures):
+        native_path(split_folder, index).write_bytes(data)
+
+
+def write_index(folder: Path, cases: Sequence[Case], info: dict[str, Any]) -> str:
+    """Write `cases.csv` and `dataset.json`; returns the fingerprint."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    writer.writerows(_row(case) for case in cases)
+    write_whole(folder / "cases.csv", text.getvalue().encode())
+    fingerprint = _fingerprint(cases, info)
+    document = {"fingerprint": fingerprint, **info}
+    write_json(folder / MARKER, document)
+    return fingerprint
+
+
+def _fingerprint(cases: Sequence[Case], info: dict[str, Any]) -> str:
+    preprocess = dict(info["preprocess"])
+    for name, value in (("aspect", "stretch"), ("views", "whole")):
+        if preprocess.get(name) == value:
+            del preprocess[name]  # data of before there was a choice stay the same data
+    parts = [json.dumps(preprocess, sort_keys=True)]
+    for case in cases:
+        place = " ".join(map(str, (case.split, case.index, *(case.view or ()))))
+        parts.append(f"{case.print.pixels_sha256} {case.mask_sha256} {place}")
+    return sha256_bytes("\n".join(parts).encode())
+
+
+def _row(case: Case) -> tuple[object, ...]:
+    values = (
+        case.case,
+        case.dataset,
+        case.label,
+        case.split,
+        case.group,
+        case.index,
+        case.sources[0],
+        ";".join(case.sources[1:]),
+        case.height,
+        case.width,
+        case.print.sha256,
+        case.print.pixels_sha256,
+        case.print.phash,
+        case.mask_sha256,
+        case.device,
+        case.objection,
+        *(case.view or (0, 0, case.height, case.width)),
+    )
+    return tuple(safe_cell(written_name(v)) if isinstance(v, str) else v for v in values)
+
+
+def _read_cases(path: Path) -> Iterator[Case]:
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            split = SPLITS[SPLITS.index(row["split"])]
+            yield Case(
+                case=row["case"],
+                dataset=row["dataset"],
+                label=row["class"],
+                split=split,
+                group=int(row["group"]),
+                index=int(row["index"]),
+                height=int(row["height"]),
+                width=int(row["width"]),
+                print=ScanPrint(
+                    sha256=row["sha256"], pixels_sha256=row["pixels_sha256"], phash=row["phash"]
+                ),
+                mask_sha256=row["mask_sha256"],
+                device=row.get("device") or "",  # older tables have fewer columns
+                objection=row.get("objection") or "",
+                view=_view(row),
+                sources=(row["scan"], *filter(None, row["masks"].split(";"))),
+            )
+
+
+def _view(row: dict[str, str]) -> View | None:
+    if not row.get(VIEW[0]):
+        return None
+    top, left, bottom, right = (int(row[column]) for column in VIEW)
+    height, width = int(row["height"]), int(row["width"])
+    if not (0 <= top < bottom <= height and 0 <= left < right <= width):
+        raise ValueError
+    whole = (top, left, bottom, right) == (0, 0, height, width)
+    return None if whole else (top, left, bottom, right)
+
+
+def _unusable(folder: Path) -> InputError:
+    return InputError(
+        f"the prepared data in {folder} are incomplete or were changed; run preprocess again."
+    )

@@ -1,1 +1,0 @@
-"""Data sets: as they lie on disk (`sources`), and prepared for training (`store`)."""

@@ -1,0 +1,1 @@
+"""Scoring weights and masks: metrics, comparisons, plots and the page."""

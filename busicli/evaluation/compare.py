@@ -1,0 +1,114 @@
+"""Two evaluations of the same scans, compared: which is better, by how much, how surely."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from busicli.evaluation.comparison import (
+    KINDS,
+    Pair,
+    compare_pairs,
+    compared_csv,
+    hd95_left_out,
+    joined_groups,
+    label_of,
+    pair_scores,
+)
+from busicli.imaging.bootstrap import FLIPS
+from busicli.io.escaping import written_name
+from busicli.io.files import write_json, write_whole
+from busicli.plots.comparison import Effect, comparison_figure
+from busicli.report.reading import read_scores
+
+PROTOCOL = {
+    "scans": "those of both results, paired by data set and case",
+    "groups": "scans that either result puts into one group (near copies, a patient) stay together",
+    "interval": "B - A: bootstrap 95 % percentile interval over groups, 2,000 resamples",
+    "p_value": "two-sided, by flipping the signs of whole groups' differences: every choice of "
+    f"signs up to 13 groups, {FLIPS:,} random ones beyond; not corrected for how many are given",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareRequest:
+    """Which evaluations to compare."""
+
+    a: Path
+    b: Path
+    out: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareOutcome:
+    """What was found, and where it stands."""
+
+    found: dict[str, Any]
+    out: Path
+
+
+def compare(request: CompareRequest) -> CompareOutcome:
+    """Write `compare.json`, `compare.csv`, `compare.png` and `compare.svg`.
+
+    Raises InputError where a folder is of no evaluation, or the two cannot be compared.
+    """
+    paired = pair_scores(read_scores(request.a), read_scores(request.b))
+    groups = joined_groups(paired.pairs)
+    a, b = (written_name(folder.resolve().name) for folder in (request.a, request.b))
+    found: dict[str, Any] = {
+        "a": written_name(request.a),
+        "b": written_name(request.b),
+        "protocol": PROTOCOL,
+        "scans": len(paired.pairs),
+        "groups": len(set(groups.tolist())),
+        "only_in_a": list(paired.only_a),
+        "only_in_b": list(paired.only_b),
+        "hd95_left_out": hd95_left_out(paired.pairs),
+        "seen_in_training": _seen(paired.pairs),
+        **compare_pairs(paired.pairs, groups),
+    }
+    out = request.out or Path("eval") / f"{a}-and-{b}"
+    figure = comparison_figure((a, b), _points(paired.pairs), _effects(found))
+    write_json(out / "compare.json", found)
+    write_whole(out / "compare.csv", compared_csv({kind: found[kind] for kind in KINDS}))
+    figure.write(out / "compare")
+    return CompareOutcome(found=found, out=out)
+
+
+def _seen(pairs: Sequence[Pair]) -> dict[str, int]:
+    """How many of the scans each result's weights had trained on, or on a near copy."""
+    return {name: sum(bool(pair[which].seen) for pair in pairs) for which, name in enumerate("ab")}
+
+
+def _points(pairs: Sequence[Pair]) -> dict[str, NDArray[np.float64]]:
+    """Dice of both on the scans with a lesion, by class."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for mine, theirs in pairs:
+        if mine.reference_area_px:
+            found.setdefault(label_of((mine, theirs)), []).append((mine.dice, theirs.dice))
+    return {label: np.array(found[label], np.float64) for label in sorted(found)}
+
+
+def _effects(found: Mapping[str, Any]) -> list[Effect]:
+    """Dice over all scans with a lesion, by class, and by data set where there are several."""
+    kinds = KINDS if len(found["by_dataset"]) > 1 else KINDS[:2]
+    rows = [(name, parts["dice"]) for kind in kinds for name, parts in found[kind].items()]
+    return [
+        Effect(
+            name=name,
+            scans=row["scans"],
+            difference=row["difference"],
+            low=_number(row["low"]),
+            high=_number(row["high"]),
+            p_value=row["p_value"],
+        )
+        for name, row in rows
+        if row["scans"]
+    ]
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value

@@ -1,0 +1,166 @@
+"""Two results on the same scans: paired, and how they differ, figure by figure."""
+
+import csv
+import io
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from busicli.errors import InputError
+from busicli.imaging.bootstrap import paired_difference
+from busicli.imaging.similarity import join_groups
+from busicli.io.escaping import first_few, safe_cell
+from busicli.types import ImageScore
+
+NAN = float("nan")
+Pair = tuple[ImageScore, ImageScore]
+"""One scan's scores in the first result and in the second."""
+Rows = dict[str, dict[str, Any]]
+"""The figures of some scans, by name."""
+
+FIGURES: Mapping[str, Callable[[ImageScore], float]] = {
+    "dice": lambda s: s.dice if s.reference_area_px else NAN,
+    "iou": lambda s: s.iou if s.reference_area_px else NAN,
+    "hd95_px": lambda s: s.hd95_px,
+    "dice_empty_is_1": lambda s: 1.0 if math.isnan(s.dice) else s.dice,
+    "false_masks": lambda s: NAN if s.reference_area_px else float(s.predicted_area_px > 0),
+}
+"""What is compared, NaN where a scan does not count: Dice and IoU on scans with a lesion, HD95
+where both masks hold one, false masks on scans without."""
+KINDS = ("all", "by_class", "by_dataset")
+_COLUMNS = ("scans", "groups", "a", "b", "difference", "low", "high", "p_value")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paired:
+    """The scans of two results, and those that only one of them has, by name."""
+
+    pairs: tuple[Pair, ...]
+    """In the order of data set and case."""
+    only_a: tuple[str, ...]
+    only_b: tuple[str, ...]
+
+
+def pair_scores(a: Sequence[ImageScore], b: Sequence[ImageScore]) -> Paired:
+    """Pair scans by data set and case.
+
+    Raises InputError where a result has a scan twice, where none is in both, or where one was
+    scored against another truth than in the other result, as far as its size tells.
+    """
+    ours, theirs = _by_name(a, "first"), _by_name(b, "second")
+    both = sorted(ours.keys() & theirs.keys())
+    if not both:
+        raise InputError(
+            "no scan is in both results by data set and case "
+            f"({_first_name(ours)} in the first, {_first_name(theirs)} in the second); "
+            "score both against one reference."
+        )
+    pairs = tuple((ours[name], theirs[name]) for name in both)
+    other = [_name(mine) for mine, yours in pairs if _truth(mine) != _truth(yours)]
+    if other:
+        raise InputError(
+            f"scans scored against another truth in the second result than in the first: "
+            f"{len(other)} ({first_few(other)}); score both against one reference."
+        )
+    return Paired(
+        pairs=pairs,
+        only_a=tuple("/".join(name) for name in sorted(ours.keys() - theirs.keys())),
+        only_b=tuple("/".join(name) for name in sorted(theirs.keys() - ours.keys())),
+    )
+
+
+def joined_groups(pairs: Sequence[Pair]) -> NDArray[np.int64]:
+    """The group (N,) of each pair: scans that either result puts together stay together."""
+    first_of: dict[int, int] = {}
+    links = [(first_of.setdefault(mine.group, row), row) for row, (mine, _) in enumerate(pairs)]
+    rows, columns = np.array(links, np.int64).reshape(-1, 2).T
+    return join_groups((rows, columns), [str(theirs.group) for _, theirs in pairs])
+
+
+def compare_pairs(pairs: Sequence[Pair], groups: NDArray[np.int64]) -> dict[str, dict[str, Rows]]:
+    """Every figure over all scans, by class and by data set; None for undefined."""
+    names_by_kind = {
+        "all": ["all"] * len(pairs),
+        "by_class": [label_of(pair) for pair in pairs],
+        "by_dataset": [mine.dataset for mine, _ in pairs],
+    }
+    return {
+        kind: {
+            name: _figures(pairs, groups, np.array(names) == name) for name in sorted(set(names))
+        }
+        for kind, names in names_by_kind.items()
+    }
+
+
+def hd95_left_out(pairs: Sequence[Pair]) -> int:
+    """How many scans with a lesion have an HD95 in one result at most."""
+    lesions = [(mine, theirs) for mine, theirs in pairs if mine.reference_area_px]
+    return sum(math.isnan(mine.hd95_px + theirs.hd95_px) for mine, theirs in lesions)
+
+
+def label_of(pair: Pair) -> str:
+    """A scan's class, as the first result has it if it knows; `unknown` if neither does."""
+    return pair[0].label or pair[1].label or "unknown"
+
+
+def compared_csv(found: Mapping[str, Mapping[str, Rows]]) -> bytes:
+    """One row for each kind of scan and figure; an undefined one is an empty cell."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("kind", "name", "figure", *_COLUMNS))
+    for kind, parts in found.items():
+        for name, rows in parts.items():
+            for figure, row in rows.items():
+                cells = [_cell(row[column]) for column in _COLUMNS]
+                writer.writerow((kind.removeprefix("by_"), safe_cell(name), figure, *cells))
+    return text.getvalue().encode()
+
+
+def _by_name(scores: Sequence[ImageScore], which: str) -> dict[tuple[str, str], ImageScore]:
+    found = {(score.dataset, score.case): score for score in scores}
+    if len(found) < len(scores):
+        raise InputError(f"the {which} result holds a scan twice; score its folder anew.")
+    return found
+
+
+def _name(score: ImageScore) -> str:
+    return f"{score.dataset}/{score.case}"
+
+
+def _first_name(found: Mapping[tuple[str, str], ImageScore]) -> str:
+    return "/".join(min(found)) if found else "nothing"
+
+
+def _truth(score: ImageScore) -> tuple[int, int]:
+    return score.reference_area_px, score.scan_px
+
+
+def _figures(pairs: Sequence[Pair], groups: NDArray[np.int64], rows: NDArray[np.bool_]) -> Rows:
+    own = [pair for pair, wanted in zip(pairs, rows, strict=True) if wanted]
+    return {name: _compared(own, groups[rows], value) for name, value in FIGURES.items()}
+
+
+def _compared(
+    pairs: Sequence[Pair], groups: NDArray[np.int64], value: Callable[[ImageScore], float]
+) -> dict[str, Any]:
+    a, b = (np.array([value(pair[which]) for pair in pairs], np.float64) for which in (0, 1))
+    found = paired_difference(a, b, groups)
+    figures = {
+        "scans": found.difference.scans,
+        "groups": found.groups,
+        "a": found.first,
+        "b": found.second,
+        "difference": found.difference.mean,
+        "low": found.difference.low,
+        "high": found.difference.high,
+        "p_value": found.p_value,
+    }
+    return {name: None if math.isnan(number) else number for name, number in figures.items()}
+
+
+def _cell(number: float | None) -> str:
+    return "" if number is None else f"{number:.6g}"

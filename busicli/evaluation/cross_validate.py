@@ -1,0 +1,212 @@
+"""Cross-validation: every scan scored by the network that never saw it, nothing chosen on it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from busicli.data.store import PreparedData, PreparedScans, open_data
+from busicli.errors import InputError
+from busicli.evaluation.comparison_images import examples_of
+from busicli.evaluation.evaluate import figures_of_maps, pixel_curve, score_scan
+from busicli.evaluation.output import (
+    EvaluateOutcome,
+    Scored,
+    Track,
+    check_folder,
+    write_page,
+    write_results,
+)
+from busicli.evaluation.plots import write_figures
+from busicli.evaluation.summary import Summary, per_image_csv, summarise, unobjected
+from busicli.inference.engines import KerasEngine, averaged_with_mirror
+from busicli.models.weights import CARD, Card, load_model, read_card
+from busicli.training.initial_weights import seen_in_fold
+from busicli.training.run_folder import all_but_fold, newest_run
+from busicli.training.tuned_settings import write_choices
+from busicli.types import ImageScore
+
+PROTOCOL = {
+    "folds": "each scan by the network trained on the other folds; near copies and scans of one "
+    "patient in one fold, classes and data sets shared out; the last epoch, no choice of it",
+    "chosen": "threshold, post-processing, confidence and review threshold of a fold on the other "
+    "folds' scans, scored by networks that had not seen these; without scans that carry an "
+    "objection, unless the networks were trained on them",
+    "pooled": "all pixels at the network's size, threshold 0.5, not post-processed",
+    "per_image": "each scan at its own size; bootstrap 95 % intervals over groups of near copies "
+    "and patients",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateFoldsRequest:
+    """Which cross-validation to score."""
+
+    data: Path
+    folds: int
+    only: tuple[int, ...]
+    """Numbers of the folds to score, from 1, at least two; none for all."""
+    runs: Path
+    weights: Path | None = None
+    """The folder that holds fold-1 and so on; None: the newest on this data."""
+    out: Path | None = None
+    plugins: tuple[Path, ...] = ()
+    mirror: bool = False
+    """Average each scan's map with its mirror image's; written into `choices.json`."""
+
+
+def evaluate_folds(request: EvaluateFoldsRequest, track: Track[Scored]) -> EvaluateOutcome:
+    """Score every scan of the data; writes `choices.json` beside what `evaluate` writes.
+
+    `choices.json` holds what all folds together would choose, for weights trained on every scan.
+    """
+    if request.out is not None:
+        check_folder(request.out)
+    from busicli.training.tune import Sweep, choose  # SciPy's optimizers are slow to load
+
+    data = open_data(request.data)
+    folder = request.weights or _newest(request, data)
+    numbers = request.only or tuple(range(1, request.folds + 1))
+    cards = {number: _card(folder, number, request.folds, data) for number in numbers}
+    _check_alike(cards)
+    card = cards[numbers[0]]
+    fold_of = data.folds(request.folds)
+    places = np.flatnonzero(np.isin(fold_of, numbers))
+    folds, scans = fold_of[places], data.gather([data.cases[place] for place in places])
+    maps = _maps(request, scans, folds, cards, folder)
+    sweep = Sweep(maps, scans.masks[:] > 0)
+    objected = np.array([bool(case.objection) for case in scans.cases], bool)
+    usable = _usable(card, objected, folds)
+    chosen = {number: choose(sweep, usable & (folds != number)) for number in numbers}
+    own = [chosen[fold] for fold in folds]
+    results = (score_scan(scans, i, maps[i], own[i]) for i in range(len(maps)))
+    scored = list(track(results, len(maps)))
+    scores = [each.score for each in scored]
+    pixels = pixel_curve(maps, scans)
+    for_all = replace(choose(sweep, usable), mirror=request.mirror)
+    metrics = {
+        "weights": {
+            "name": str(folder),
+            "chosen": "as asked for"
+            if request.weights
+            else "the last cross-validated on this data",
+            "architecture": card.architecture,
+            "options": card.options,
+        },
+        "training": card.training["settings"],
+        "begun_from": card.training["init"],
+        "data": {"fingerprint": data.fingerprint, "datasets": data.info["datasets"]},
+        "split": f"folds {', '.join(map(str, numbers))} of {request.folds}",
+        "protocol": PROTOCOL,
+        "mirrored": request.mirror,
+        "chosen_for_fold": {number: asdict(choices) for number, choices in chosen.items()},
+        "chosen_for_all": asdict(for_all),
+        **figures_of_maps(scores, maps, scans, pixels),
+        "by_fold": _by_fold(scores, folds),
+    }
+    metrics["without_objections"]["by_fold"] = _by_fold(unobjected(scores), folds[~objected])
+    out = request.out or Path("eval") / f"{folder.name}-folds"
+    examples = examples_of(scans, maps, scores, [choices.postprocess for choices in own])
+    write_results(out, metrics, per_image_csv(scores), examples)
+    # each fold's scans were flagged below a threshold of their own: none is drawn
+    write_figures(out, scores, pixels=pixels, review_below=float("nan"))
+    write_choices(out, for_all)
+    write_page(out, [each.picture for each in scored])
+    return EvaluateOutcome(metrics=metrics, out=out)
+
+
+def _newest(request: EvaluateFoldsRequest, data: PreparedData) -> Path:
+    found = newest_run(request.runs, data.fingerprint, run="*/fold-*")
+    if found is None:
+        raise InputError(
+            f"no cross-validation on this data stands in {request.runs}; "
+            f"make one: busicli train --folds {request.folds} --name NAME."
+        )
+    return found.parent
+
+
+def _card(folder: Path, number: int, count: int, data: PreparedData) -> Card:
+    """The card of one fold's weights, if they are of this fold of this data."""
+    weights = folder / f"fold-{number}" / "weights"
+    if not (weights / CARD).is_file():
+        raise InputError(
+            f"fold {number} of {count} is not trained in {folder}; finish it: "
+            f"busicli train --folds {count} --name {folder.name} --resume, or name those to score "
+            "by --fold."
+        )
+    card = read_card(weights)
+    trained = card.training["data"].get("trained_on", "")
+    own = all_but_fold(number, count)
+    own_fold = trained == own or trained.startswith(f"{own} of ")  # of chosen data sets
+    if card.training["fingerprint"] != data.fingerprint or not own_fold:
+        raise InputError(
+            f"the weights in {weights} were not trained on this data with fold {number} of "
+            f"{count} left out; score them on the data and folds that they belong to."
+        )
+    known, held = seen_in_fold(data, (number, count), {scan for scan, _ in card.training_scans})
+    if known:
+        raise InputError(
+            f"the weights in {weights} were trained on {known} of the {held} scans of fold "
+            f"{number}; score them on the data and folds that they belong to."
+        )
+    return card
+
+
+def _check_alike(cards: Mapping[int, Card]) -> None:
+    """Folds of two recipes have no common score."""
+    first, *others = cards
+    for number in others:
+        if _recipe(cards[number]) != _recipe(cards[first]):
+            raise InputError(
+                f"folds {first} and {number} were trained in different ways; "
+                "train all of them alike, under a name of their own."
+            )
+
+
+def _recipe(card: Card) -> tuple[object, ...]:
+    """All that folds must have in common: of what they were trained on, the data sets."""
+    training = card.training
+    folds = training["data"].get("trained_on", "").partition(" of ")[2]
+    datasets = folds.partition(" of ")[2]
+    objected = training["data"].get("objected", "keep")
+    settings = training["settings"], training["init"]
+    return card.architecture, card.options, *settings, datasets, objected
+
+
+def _usable(card: Card, objected: NDArray[np.bool_], folds: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which scans settings are chosen on: (N,) those that carry no objection, or all of them where
+    the networks were trained on all, or where no others would be left for a fold.
+    """
+    keep = card.training["data"].get("objected", "keep") == "keep"
+    if keep or any(objected[folds != number].all() for number in set(folds.tolist())):
+        return np.ones(len(objected), bool)
+    return ~objected
+
+
+def _by_fold(scores: Sequence[ImageScore], folds: NDArray[np.int64]) -> dict[int, Summary]:
+    """A summary of each fold's scans; `folds` (N,) is the fold of each score."""
+    return {
+        number: summarise([s for s, f in zip(scores, folds, strict=True) if f == number])
+        for number in sorted(set(folds.tolist()))
+    }
+
+
+def _maps(
+    request: EvaluateFoldsRequest,
+    scans: PreparedScans,
+    folds: NDArray[np.int64],
+    cards: Mapping[int, Card],
+    folder: Path,
+) -> NDArray[np.float32]:
+    """The map (N, size, size) of each scan by the network that did not see it."""
+    maps = np.zeros(scans.images.shape[:3], np.float32)
+    for number, card in cards.items():
+        weights = folder / f"fold-{number}" / "weights"
+        network = KerasEngine(load_model(weights, card, plugins=request.plugins))
+        engine = averaged_with_mirror(network, request.mirror)
+        rows = np.flatnonzero(folds == number)
+        images = np.stack([scans.images[int(row)] for row in rows])
+        maps[rows] = engine.predict(images).maps
+    return maps

@@ -1,0 +1,73 @@
+"""The folder that an evaluation leaves, whatever was scored."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from busicli.errors import InputError
+from busicli.evaluation.comparison_images import remove_comparisons, write_comparisons
+from busicli.evaluation.plots import remove_figures
+from busicli.io.files import write_json, write_whole
+from busicli.plots.drawing import Drawn
+from busicli.report.write import REPORT, write_report
+from busicli.training.tuned_settings import CHOICES
+from busicli.types import ImageScore
+
+T = TypeVar("T")
+EXAMPLES = "examples"
+METRICS = "metrics.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateOutcome:
+    """What was found, and where it stands."""
+
+    metrics: dict[str, Any]
+    out: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """One scan's scores, and its picture with both outlines as JPEG."""
+
+    score: ImageScore
+    picture: bytes = field(repr=False)
+
+
+Track = Callable[[Iterator[T], int], Iterable[T]]
+"""Passes results through and shows how many of how many have come."""
+
+
+def check_folder(out: Path) -> None:
+    """Raise InputError where `out` holds something, and no earlier evaluation."""
+    if out.is_dir() and any(out.iterdir()) and not (out / METRICS).is_file():
+        raise InputError(
+            f"{out} holds files but no {METRICS}, so eval did not make it; name another folder."
+        )
+
+
+def write_results(
+    out: Path, metrics: Mapping[str, Any], table: bytes, examples: Drawn | None
+) -> None:
+    """`metrics.json`, `per_image.csv` and, where there are pictures, `examples.png` and `.svg`.
+
+    The pictures and the page of an earlier evaluation go first: they show other scores.
+    """
+    check_folder(out)
+    (out / REPORT).unlink(missing_ok=True)
+    for suffix in ("png", "svg"):
+        (out / f"{EXAMPLES}.{suffix}").unlink(missing_ok=True)
+    remove_figures(out)
+    remove_comparisons(out)
+    (out / CHOICES).unlink(missing_ok=True)  # of an earlier evaluation
+    write_json(out / METRICS, metrics)
+    write_whole(out / "per_image.csv", table)
+    if examples is not None:
+        examples.write(out / EXAMPLES)
+
+
+def write_page(out: Path, pictures: Sequence[bytes]) -> None:
+    """`report.html` with its `thumbnails/`, once the tables stand there."""
+    write_comparisons(out, pictures)
+    write_report(out)

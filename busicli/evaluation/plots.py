@@ -1,0 +1,137 @@
+"""The figures of an evaluation, as PNG and SVG below `figures/`, and the numbers behind them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from busicli.evaluation.summary import SIZE_CLASSES
+from busicli.imaging.agreement import AreaAgreement, PrecisionRecall, area_agreement, calibration
+from busicli.imaging.bootstrap import mean_interval
+from busicli.imaging.metrics import is_good
+from busicli.plots.agreement import area_figure, calibration_figure, precision_recall_figure
+from busicli.plots.dice import dice_figure
+from busicli.plots.drawing import Drawn
+from busicli.types import ImageScore
+
+FIGURES = "figures"
+_NAMES = ("dice", "areas", "calibration", "precision_recall")
+
+
+def remove_figures(out: Path) -> None:
+    """Remove those of an earlier evaluation: they must not stand beside other scores."""
+    for name in _NAMES:
+        for suffix in ("png", "svg"):
+            (out / FIGURES / f"{name}.{suffix}").unlink(missing_ok=True)
+
+
+def write_figures(
+    out: Path,
+    scores: Sequence[ImageScore],
+    *,
+    pixels: PrecisionRecall | None = None,
+    review_below: float = float("nan"),
+) -> None:
+    """`dice` and `areas`; `calibration` where every mask has a confidence; `precision_recall` where
+    there are maps.
+    """
+    drawings: dict[str, Drawn] = {
+        "dice": _dice(scores),
+        "areas": area_figure(_areas_by_class(scores), _areas(scores)),
+    }
+    if told := _trust(scores):
+        drawings["calibration"] = calibration_figure(calibration(*told), *told, review_below)
+    if pixels is not None:
+        drawings["precision_recall"] = precision_recall_figure(pixels)
+    for name, drawing in drawings.items():
+        drawing.write(out / FIGURES / name)
+
+
+def numbers_of_figures(
+    scores: Sequence[ImageScore], pixels: PrecisionRecall | None = None
+) -> dict[str, Any]:
+    """What the figures show, for `metrics.json`; None for undefined."""
+    areas = _areas(scores)
+    found: dict[str, Any] = {
+        "areas": {
+            "scans": areas.difference.size,
+            "bias_percent": _known(areas.bias),
+            "low_percent": _known(areas.low),
+            "high_percent": _known(areas.high),
+        }
+    }
+    if told := _trust(scores):
+        found["calibration_error"] = _known(calibration(*told).error)
+    if pixels is not None:
+        found["average_precision"] = _known(pixels.average_precision)
+    return found
+
+
+def _dice(scores: Sequence[ImageScore]) -> Drawn:
+    lesions = [score for score in scores if score.reference_area_px]
+    kinds = {"all": lesions, **_by(lesions, "label")}
+    if len(datasets := _by(lesions, "dataset")) > 1:
+        kinds |= datasets
+    shares = np.array([score.reference_area_px / score.scan_px for score in lesions])
+    dice = np.array([score.dice for score in lesions])
+    sizes, low = [], float(shares.min(initial=1.0))
+    for high, _ in SIZE_CLASSES:
+        inside = dice[(shares >= low) & (shares < high)]
+        if inside.size:
+            sizes.append((low, min(high, float(shares.max())), float(inside.mean())))
+        low = max(low, high)
+    return dice_figure(
+        {
+            name: (
+                np.array([score.dice for score in own]),
+                mean_interval(
+                    np.array([score.dice for score in own], np.float64),
+                    np.array([score.group for score in own], np.int64),
+                ),
+            )
+            for name, own in kinds.items()
+        },
+        {
+            name: (
+                np.array([score.reference_area_px / score.scan_px for score in own]),
+                np.array([score.dice for score in own]),
+            )
+            for name, own in _by(lesions, "label").items()
+        },
+        sizes,
+    )
+
+
+def _areas_by_class(scores: Sequence[ImageScore]) -> Mapping[str, AreaAgreement]:
+    found = {name: _areas(own) for name, own in _by(scores, "label").items()}
+    return {name: each for name, each in found.items() if each.difference.size}
+
+
+def _areas(scores: Sequence[ImageScore]) -> AreaAgreement:
+    return area_agreement(
+        np.array([score.predicted_area_px for score in scores], np.float64),
+        np.array([score.reference_area_px for score in scores], np.float64),
+        np.array([score.scan_px for score in scores], np.float64),
+    )
+
+
+def _trust(scores: Sequence[ImageScore]) -> tuple[NDArray[np.float64], NDArray[np.bool_]] | None:
+    """Each mask's confidence and whether it was good; None where one has no confidence."""
+    confidence = np.array([score.confidence for score in scores], np.float64)
+    if not confidence.size or np.isnan(confidence).any():
+        return None
+    return confidence, np.array([is_good(score.dice) for score in scores], bool)
+
+
+def _by(scores: Sequence[ImageScore], kind: str) -> dict[str, list[ImageScore]]:
+    found: dict[str, list[ImageScore]] = {}
+    for score in scores:
+        found.setdefault(getattr(score, kind) or "unknown", []).append(score)
+    return {name: found[name] for name in sorted(found)}
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value

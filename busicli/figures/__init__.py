@@ -1,1 +1,0 @@
-"""Figures for print and screen: each drawn once, as PNG and as SVG."""

@@ -1,0 +1,167 @@
+"""Means and paired differences, with intervals and tests that respect what belongs together.
+
+Arrays only.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from busicli.errors import InputError
+from busicli.types import Interval, PairedDifference
+
+FLIPS = 9_999
+"""Random sign flips; with the observed signs that makes the smallest p-value 0.0001."""
+_DRAWS_AT_ONCE = 1 << 20
+_SAME = 1e-12
+"""Sums that differ by less, relative to all that is summed, are equal but for their rounding."""
+
+
+def mean_interval(
+    values: NDArray[np.floating],
+    groups: NDArray[np.integer],
+    *,
+    seed: int = 0,
+    resamples: int = 2000,
+) -> Interval:
+    """Mean of the (scans,) values with its bootstrap 95 % percentile interval over groups.
+
+    NaN values are left out. Whole groups are drawn with replacement, as many as there are, since
+    scans of one patient are not independent; a resample's mean is over all its scans.
+    Mean, low and high are NaN where no value is left. Low and high are NaN where only one group
+    is left, for it cannot tell how groups vary. The same seed gives the same interval.
+    Raises InputError where values and groups differ in shape, or resamples are below 1.
+    Efron (1979), Ann. Stat. 7(1); groups: Davison & Hinkley (1997), chapter 3.8.
+    """
+    _check(values, groups)
+    _check_count("resamples", resamples)
+    known = ~np.isnan(values)
+    scans = int(np.count_nonzero(known))
+    if not scans:
+        return Interval(mean=float("nan"), low=float("nan"), high=float("nan"), scans=0)
+    _, member = np.unique(groups[known], return_inverse=True)
+    sums = np.bincount(member, weights=values[known]).astype(np.float64)
+    counts = np.bincount(member)
+    low, high = _percentiles(sums, counts, np.random.default_rng(seed), resamples)
+    return Interval(mean=float(sums.sum() / scans), low=low, high=high, scans=scans)
+
+
+def paired_difference(
+    first: NDArray[np.floating],
+    second: NDArray[np.floating],
+    groups: NDArray[np.integer],
+    *,
+    seed: int = 0,
+) -> PairedDifference:
+    """How the second of two (scans,) results on the same scans differs from the first.
+
+    Scans where either is NaN are left out of all figures. The interval is that of `mean_interval`
+    over the scans' differences, the p-value that of `sign_flip_p_value`.
+    Raises InputError where the shapes differ.
+    """
+    _check(first, groups)
+    _check(second, groups)
+    known = ~(np.isnan(first) | np.isnan(second))
+    ours, theirs, own = first[known], second[known], groups[known]
+    differences = theirs - ours
+    return PairedDifference(
+        first=float(ours.mean()) if ours.size else float("nan"),
+        second=float(theirs.mean()) if ours.size else float("nan"),
+        difference=mean_interval(differences, own, seed=seed),
+        p_value=sign_flip_p_value(differences, own, seed=seed),
+        groups=len(np.unique(own)),
+    )
+
+
+def sign_flip_p_value(
+    differences: NDArray[np.floating],
+    groups: NDArray[np.integer],
+    *,
+    seed: int = 0,
+    flips: int = FLIPS,
+) -> float:
+    """Two-sided p-value of the mean of (scans,) paired differences, by flipping groups' signs.
+
+    If the two results were made alike, each group's could be exchanged whole: every choice of signs
+    was as likely as the one observed. The p-value is the share of choices whose mean is at least as
+    far from 0: of all choices where there are no more than `flips`, else of so many random ones and
+    the observed one, so that it is never 0. A bootstrap would need the interval turned round to the
+    null hypothesis, and is too bold with few groups; flipping signs is exact at any number.
+    NaN differences are left out; NaN where none is left, 1 where all are 0. The same seed gives the
+    same value. Raises InputError where the shapes differ, or flips are below 1.
+    Fisher (1935), The Design of Experiments; whole groups: Winkler et al. (2015), NeuroImage 123;
+    the observed one counted: Phipson & Smyth (2010), Stat. Appl. Genet. Mol. Biol. 9(1).
+
+    >>> sign_flip_p_value(np.array([0.1, 0.2, 0.1]), np.array([1, 2, 3]))  # 2 of 8 choices
+    0.25
+    """
+    _check(differences, groups)
+    _check_count("flips", flips)
+    known = ~np.isnan(differences)
+    if not known.any():
+        return float("nan")
+    _, member = np.unique(groups[known], return_inverse=True)
+    sums = np.bincount(member, weights=differences[known])
+    sums = sums[sums != 0]  # those are the same either way
+    reached = abs(sums.sum()) - _SAME * np.abs(sums).sum()
+    if 2**sums.size <= flips:
+        return float((_flipped(_every_sign(sums.size), sums) >= reached).mean())
+    generator = np.random.default_rng(seed)
+    count = sum(
+        int(np.count_nonzero(_flipped(signs, sums) >= reached))
+        for signs in _random_signs(sums.size, generator, flips)
+    )
+    return (1 + count) / (1 + flips)
+
+
+def _random_signs(
+    count: int, generator: np.random.Generator, flips: int
+) -> Iterator[NDArray[np.integer]]:
+    """In all (flips, count) random choices of 0 and 1, a block at a time."""
+    step = max(1, _DRAWS_AT_ONCE // count)
+    for start in range(0, flips, step):
+        yield generator.integers(2, size=(min(step, flips - start), count), dtype=np.int8)
+
+
+def _every_sign(count: int) -> NDArray[np.integer]:
+    """Every choice of 0 and 1 for each of `count`, (2 ** count, count); one empty one for none."""
+    return np.arange(2**count)[:, None] >> np.arange(count) & 1
+
+
+def _flipped(signs: NDArray[np.integer], sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far from 0 the total of (groups,) sums is for each row of signs, 0 for minus."""
+    distance: NDArray[np.float64] = np.abs((2.0 * signs - 1) @ sums)
+    return distance
+
+
+def _percentiles(
+    sums: NDArray[np.float64],
+    counts: NDArray[np.intp],
+    generator: np.random.Generator,
+    resamples: int,
+) -> tuple[float, float]:
+    """The 2.5th and 97.5th percentile of the means of resampled groups; NaN for one group."""
+    if sums.size == 1:
+        return float("nan"), float("nan")
+    means = np.empty(resamples)
+    step = max(1, _DRAWS_AT_ONCE // sums.size)  # thousands of groups must not fill the memory
+    for start in range(0, resamples, step):
+        block = means[start : start + step]
+        drawn = generator.integers(sums.size, size=(block.size, sums.size))
+        block[:] = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    low, high = np.percentile(means, (2.5, 97.5))
+    return float(low), float(high)
+
+
+def _check(values: NDArray[np.floating], groups: NDArray[np.integer]) -> None:
+    if values.ndim != 1 or values.shape != groups.shape:
+        raise InputError(
+            f"the values are {values.shape} but their groups are {groups.shape}; "
+            "give one value and one group a scan."
+        )
+
+
+def _check_count(name: str, count: int) -> None:
+    if count < 1:
+        raise InputError(f"{name} is {count}; it must be at least 1.")

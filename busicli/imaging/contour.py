@@ -1,0 +1,53 @@
+"""The line around a lesion, for people to look at and for other programs. Arrays only."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
+
+from busicli.imaging.arrays import bounding_box
+from busicli.types import Mask
+
+_LOOSE_PX = 0.3
+PIXELS_A_LINE = 250
+"""The line is one pixel wide for every so many pixels of the scan's longer side."""
+
+
+def outline(mask: Mask) -> Mask:
+    """The (rows, columns) bool line just outside the mask, so that it hides no lesion pixel.
+
+    Empty for an empty mask. Thicker on larger scans, so that it can be seen.
+
+    >>> outline(np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]], bool)).astype(int)
+    array([[0, 1, 0],
+           [1, 0, 1],
+           [0, 1, 0]])
+    """
+    line = np.zeros_like(mask)
+    width = max(1, round(max(mask.shape, default=0) / PIXELS_A_LINE))
+    if box := bounding_box(mask, width):
+        line[box] = binary_dilation(mask[box], iterations=width) & ~mask[box]
+    return line
+
+
+def contour(component: Mask) -> NDArray[np.float64]:
+    """The outer rim of one connected lesion as a closed polygon, (N, 2) of row and column.
+
+    Pixels' centres are whole numbers, the rim runs half way between lesion and not; holes are left
+    out, and points that lie within a third of a pixel of their neighbours' line. (0, 2) for an
+    empty mask.
+
+    >>> contour(np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]], bool)).tolist()
+    [[1.5, 1.0], [1.0, 0.5], [0.5, 1.0], [1.0, 1.5], [1.5, 1.0]]
+    """
+    from skimage.measure import approximate_polygon, find_contours  # SciPy's signal: slow to load
+
+    if not component.any():
+        return np.zeros((0, 2))
+    framed = np.pad(component, 1).astype(np.float64)
+    rims = find_contours(framed, 0.5, fully_connected="high")
+    rim = max(rims, key=_extent)
+    return np.asarray(approximate_polygon(rim, _LOOSE_PX) - 1) if len(rim) > 5 else rim - 1
+
+
+def _extent(rim: NDArray[np.float64]) -> float:
+    return float(np.ptp(rim, axis=0).prod())

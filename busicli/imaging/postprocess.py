@@ -1,0 +1,106 @@
+"""Probability map to lesion mask. Arrays only."""
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.measure import label
+
+from busicli.errors import InputError
+from busicli.imaging.arrays import bounding_box
+from busicli.settings import PostprocessSettings
+from busicli.types import Mask, Probability
+
+Labels = NDArray[np.integer]
+
+_CELLS = 32
+"""Cells a side of a map, as in the presence term of `busicli.models.losses`."""
+_SURENESS = 8
+"""Power of a component's mean probability in its score; its area has power 1."""
+
+
+def lesion_mask(probability: Probability, settings: PostprocessSettings) -> Mask:
+    """The lesions of a (rows, columns) probability map, as a new boolean mask of that shape.
+
+    Where `presence` is lower than `min_presence` the mask is empty. Else pixels at or above the
+    threshold form 8-connected components. Those smaller than `min_area_fraction` of the whole map
+    are dropped; then those with less than `min_share_of_best` of the best one's score; then holes
+    of at most `max_hole_fraction` of the whole map are filled.
+    A hole is 4-connected background that does not reach the map's border; a dropped component
+    inside it is part of it.
+    The mask is empty where nothing is left, and for a map without pixels. The map is not changed.
+    Raises InputError where the map is not two-dimensional or holds NaN.
+
+    >>> ring = np.array([[0.9, 0.9, 0.9, 0.0],
+    ...                  [0.9, 0.1, 0.9, 0.0],
+    ...                  [0.9, 0.9, 0.9, 0.0]], np.float32)
+    >>> lesion_mask(ring, PostprocessSettings()).astype(int)
+    array([[1, 1, 1, 0],
+           [1, 1, 1, 0],
+           [1, 1, 1, 0]])
+    """
+    _check_map(probability)
+    if settings.min_presence and presence(probability) < settings.min_presence:
+        return np.zeros(probability.shape, bool)
+    mask = probability >= settings.threshold
+    box = bounding_box(mask)
+    if box is None:
+        return mask
+    components = label(mask[box], connectivity=2)
+    kept = _kept(components, probability[box], mask.size, settings)
+    mask[box] = _fill_holes(kept[components], mask.size, settings.max_hole_fraction)
+    return mask
+
+
+def presence(probability: Probability) -> float:
+    """How sure a (rows, columns) map is that there is a lesion: the highest mean of a cell.
+
+    A side has 32 to 63 cells, or as many as pixels where those are fewer: a lone pixel makes a
+    lesion in small maps alone. 0 for a map without pixels.
+    """
+    if not probability.size:
+        return 0.0
+    rows, columns = probability.shape
+    high, wide = max(1, rows // _CELLS), max(1, columns // _CELLS)
+    cut = probability[: rows // high * high, : columns // wide * wide]
+    cells = cut.reshape(rows // high, high, columns // wide, wide)
+    return float(cells.mean(axis=(1, 3), dtype=np.float64).max())
+
+
+def _check_map(probability: Probability) -> None:
+    if probability.ndim != 2:
+        raise InputError(
+            f"the probability map has shape {probability.shape}; it must be (rows, columns): "
+            "pass one channel of one scan."
+        )
+    # A maximum passes NaN on, and costs a quarter of looking at every pixel for one.
+    if np.isnan(probability.max(initial=0)):
+        raise InputError(
+            "the probability map holds NaN; it must hold probabilities in [0, 1]: "
+            "check the weights and the scan."
+        )
+
+
+def _kept(
+    components: Labels, probability: Probability, map_px: int, settings: PostprocessSettings
+) -> NDArray[np.bool_]:
+    """For each label whether its component stays, the background (label 0) never."""
+    # An area divided by the map's is exactly the share a user writes; a product may round up.
+    areas = np.bincount(components.ravel())
+    kept = areas / map_px >= settings.min_area_fraction
+    kept[0] = False
+    sums = np.bincount(components.ravel(), probability.ravel())
+    scores = kept * areas * (sums / np.maximum(areas, 1)) ** _SURENESS
+    best: NDArray[np.bool_] = kept & (scores >= settings.min_share_of_best * scores.max())
+    return best
+
+
+def _fill_holes(mask: Mask, map_px: int, max_fraction: float) -> Mask:
+    """The mask with its enclosed background of at most `max_fraction * map_px` pixels filled.
+
+    scikit-image's `remove_small_holes` would also fill background that reaches the border.
+    """
+    background = label(np.pad(~mask, 1, constant_values=True), connectivity=1)
+    small = np.bincount(background.ravel()) / map_px <= max_fraction
+    small[0] = True
+    small[background[0, 0]] = False
+    filled: Mask = small[background[1:-1, 1:-1]]
+    return filled

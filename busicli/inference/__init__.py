@@ -1,0 +1,1 @@
+"""From an image to its segmentation: engines, exported graphs, post-processing."""

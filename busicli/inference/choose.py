@@ -1,0 +1,93 @@
+"""Which engine runs a weights folder."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from busicli.errors import InputError
+from busicli.inference.engines import Engine, KerasEngine, averaged_with_mirror
+from busicli.inference.openvino import (
+    CONSTANTS,
+    GRAPH,
+    LEAST_DICE,
+    LEAST_MEAN_DICE,
+    has_bfloat16,
+    have_openvino,
+    is_alike,
+    open_graph,
+)
+from busicli.models.registry import of_file
+from busicli.models.weights import Card, load_model, read_checked
+from busicli.settings import Precision
+
+EngineName = Literal["auto", "openvino", "keras"]
+PrecisionName = Literal["auto", "float32", "bfloat16"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineRequest:
+    """Which engine is wanted."""
+
+    name: EngineName = "auto"
+    """`auto` is the exported graph on OpenVINO, else Keras."""
+    precision: PrecisionName = "auto"
+    """`auto` is bfloat16 where the processor has it and the weights' masks are known to stay the
+    same, else float32."""
+    streams: int = 1
+    """Scans to compute at a time, a core each where there is one, if the engine can be told."""
+    mirror: bool | None = None
+    """Whether to average each scan's map with its mirror image's; None: as the card says."""
+
+
+def choose_engine(
+    request: EngineRequest, folder: Path, card: Card, plugins: Sequence[Path] = ()
+) -> tuple[Engine, str]:
+    """The engine asked for and, where another than the first choice was taken, why.
+
+    Raises InputError where what was asked for by name cannot be had.
+    """
+    engine, note = _plain_engine(request, folder, card, plugins)
+    return averaged_with_mirror(engine, card.asked_mirror(request.mirror)), note
+
+
+def _plain_engine(
+    request: EngineRequest, folder: Path, card: Card, plugins: Sequence[Path]
+) -> tuple[Engine, str]:
+    for file in plugins:  # also where no network is built from one
+        of_file(file)
+    lacking = _lacking(card)
+    if request.name == "openvino" and lacking:
+        raise InputError(f"the engine openvino cannot be used: {lacking}; take --engine keras.")
+    if request.name == "keras" or lacking:
+        if request.precision == "bfloat16":
+            raise InputError(
+                "Keras computes in float32 here; take --precision float32, or weights with an "
+                "exported graph and --engine openvino."
+            )
+        note = f"{lacking}: running on Keras, which is slower." if request.name == "auto" else ""
+        return KerasEngine(load_model(folder, card, plugins=plugins)), note
+    files = {part: read_checked(folder, card, part) for part in card.files}  # also those not used
+    precision = _precision(request.precision, card)
+    return open_graph(files, precision=precision, streams=request.streams), ""
+
+
+def _lacking(card: Card) -> str:
+    """What OpenVINO needs and is not there, or nothing."""
+    if GRAPH not in card.files or CONSTANTS not in card.files:
+        return f"the weights {card.name} have no exported graph"
+    return "" if have_openvino() else "openvino is not installed"
+
+
+def _precision(wanted: PrecisionName, card: Card) -> Precision:
+    compared = card.graph.get("bfloat16")
+    alike = compared is not None and is_alike(compared)
+    if wanted == "auto":
+        return "bfloat16" if alike and has_bfloat16() else "float32"
+    if wanted == "bfloat16" and not alike:
+        raise InputError(
+            f"the masks of {card.name} are not known to stay the same in bfloat16 (Dice with those "
+            f"in float32 {LEAST_MEAN_DICE} on average and {LEAST_DICE} each); "
+            "take --precision float32."
+        )
+    return wanted

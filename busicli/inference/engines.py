@@ -1,0 +1,217 @@
+"""Engines: all map scans to probability maps, Keras on any backend, OpenVINO on processors."""
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from busicli.imaging.preprocess import network_values
+from busicli.settings import Precision
+
+if TYPE_CHECKING:
+    import keras
+
+BATCH = 8
+"""Scans that Keras gets at once."""
+
+
+class Images(Protocol):
+    """Network images (N, size, size, 3) uint8 that can be read some at a time."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, size, size, 3)."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice, /) -> NDArray[np.uint8]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What a network says of N images."""
+
+    maps: NDArray[np.float32]
+    """Lesion probabilities (N, size, size) in [0, 1]."""
+    classes: NDArray[np.float32] | None = None
+    """Probabilities (N, 3) in the order of `NETWORK_CLASSES`; None where it tells no class."""
+
+    def __getitem__(self, rows: slice) -> "Predictions":
+        return Predictions(self.maps[rows], None if self.classes is None else self.classes[rows])
+
+    @classmethod
+    def of_no_image(cls, images: "Images") -> "Predictions":
+        """Of (0, size, size, 3) images."""
+        return cls(np.zeros(images.shape[:3], np.float32))
+
+
+def joined(parts: Sequence[Predictions]) -> Predictions:
+    """Several predictions of one network, at least one, in their order."""
+    classes = [part.classes for part in parts if part.classes is not None]
+    return Predictions(
+        np.concatenate([part.maps for part in parts]), np.concatenate(classes) if classes else None
+    )
+
+
+class Engine(Protocol):
+    """Anything that runs a network on images; several threads may ask at once."""
+
+    @property
+    def name(self) -> str:
+        """What the manifest calls it."""
+        ...
+
+    @property
+    def precision(self) -> Precision:
+        """What it computes in."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """How many scans are best asked for at once."""
+        ...
+
+    def predict(self, images: Images) -> Predictions:
+        """What the network says of (N, size, size, 3) uint8 images.
+
+        It depends neither on an image's place nor on how many are asked for.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KerasEngine:
+    """The reference: Keras's compiled call on batches of one fixed size, on any backend."""
+
+    model: "keras.Model"
+    batch: int = BATCH
+    name: str = "keras"
+    precision: Precision = "float32"
+    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def predict(self, images: Images) -> Predictions:
+        """As every engine; the last batch is filled up, so that the network is compiled for one
+        shape.
+        """
+        with self._one_at_a_time:
+            parts = [self._batch(images[rows]) for rows in _slices(len(images), self.batch)]
+        return joined(parts) if parts else Predictions.of_no_image(images)
+
+    def _batch(self, images: NDArray[np.uint8]) -> Predictions:
+        full = np.zeros((self.batch, *images.shape[1:]), np.float32)
+        full[: len(images)] = network_values(images)
+        outputs = self.model.predict_on_batch(full)
+        maps, *classes = outputs if isinstance(outputs, list) else [outputs]
+        return Predictions(
+            np.asarray(maps, np.float32)[: len(images), ..., 0],
+            np.asarray(classes[0], np.float32)[: len(images)] if classes else None,
+        )
+
+
+class OpenVinoEngine:
+    """A network's exported graph on the processor, without Keras or its backend.
+
+    Each scan goes through the network on one core, as many scans side by side as there are
+    `streams`: no core waits for another, and a thread that asks for one scan runs on no second
+    core.
+    """
+
+    name = "openvino"
+    batch = 1
+
+    def __init__(self, graph: Any, *, precision: Precision, streams: int) -> None:
+        """`graph` is a compiled OpenVINO model of one (1, size, size, 3) input."""
+        self.precision = precision
+        self._tells_class = len(graph.outputs) > 1
+        self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        for _ in range(streams):
+            self._idle.put(graph.create_infer_request())
+        # OpenVINO's binding makes tables of its own on first use, letting go of Python's lock while
+        # it holds C++'s: two threads that use it first at once wait for each other for ever.
+        size = int(graph.inputs[0].shape[1])
+        self.predict(np.zeros((1, size, size, 3), np.uint8))
+
+    def predict(self, images: Images) -> Predictions:
+        """As every engine, on all streams that are idle."""
+        found = Predictions(
+            np.zeros(images.shape[:3], np.float32),
+            np.zeros((len(images), 3), np.float32) if self._tells_class else None,
+        )
+        running: deque[tuple[int, Any]] = deque()
+        for place in range(len(images)):
+            request = self._next_request(running, found) if running else self._idle.get()
+            request.start_async([network_values(images[place : place + 1])])
+            running.append((place, request))
+        while running:
+            self._idle.put(_collected(running, found))
+        return found
+
+    def _next_request(self, running: "deque[tuple[int, Any]]", found: Predictions) -> Any:
+        """An idle request, else the caller's own oldest: never one that another thread must free
+        first, which may be waiting in the same way.
+        """
+        try:
+            return self._idle.get_nowait()
+        except queue.Empty:
+            return _collected(running, found)
+
+
+@dataclass(frozen=True, slots=True)
+class MirroredEngine:
+    """Another engine's mean over each scan and its mirror image, at twice the cost."""
+
+    engine: Engine
+
+    @property
+    def name(self) -> str:
+        """The other's name, and what is done beside."""
+        return f"{self.engine.name}, mirrored too"
+
+    @property
+    def precision(self) -> Precision:
+        """The other's."""
+        return self.engine.precision
+
+    @property
+    def batch(self) -> int:
+        """The other's."""
+        return self.engine.batch
+
+    def predict(self, images: Images) -> Predictions:
+        """As every engine."""
+        parts = [self._mean(np.asarray(images[rows])) for rows in _slices(len(images), BATCH)]
+        return joined(parts) if parts else Predictions.of_no_image(images)
+
+    def _mean(self, images: NDArray[np.uint8]) -> Predictions:
+        plain, mirrored = (self.engine.predict(some) for some in (images, images[:, :, ::-1]))
+        half = np.float32(0.5)
+        maps = (plain.maps + mirrored.maps[:, :, ::-1]) * half
+        if plain.classes is None or mirrored.classes is None:
+            return Predictions(maps)
+        return Predictions(maps, (plain.classes + mirrored.classes) * half)
+
+
+def averaged_with_mirror(engine: Engine, wanted: bool) -> Engine:
+    """The engine, or where wanted its mean over each scan and its mirror image."""
+    return MirroredEngine(engine) if wanted else engine
+
+
+def _collected(running: "deque[tuple[int, Any]]", found: Predictions) -> Any:
+    """The oldest running request, once what it says is in `found`."""
+    place, request = running.popleft()
+    request.wait()
+    found.maps[place] = request.get_output_tensor(0).data[0, ..., 0]
+    if found.classes is not None:
+        found.classes[place] = request.get_output_tensor(1).data[0]
+    return request
+
+
+def _slices(count: int, size: int) -> Iterator[slice]:
+    for start in range(0, count, size):
+        yield slice(start, start + size)

@@ -1,0 +1,166 @@
+"""A network's graph in OpenVINO's form: exported once, checked, run without Keras."""
+
+import importlib.util
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from busicli.errors import InputError
+from busicli.inference.engines import OpenVinoEngine
+from busicli.models.keras_backend import load_keras
+from busicli.settings import Precision
+
+if TYPE_CHECKING:
+    import keras
+
+GRAPH, CONSTANTS = "graph.xml", "graph.bin"
+LEAST_MEAN_DICE, LEAST_DICE = 0.999, 0.98
+"""How alike the masks of two engines must be on real scans, on average and each."""
+
+
+def have_openvino() -> bool:
+    """Whether OpenVINO is installed; it is not imported to find out."""
+    return importlib.util.find_spec("openvino") is not None
+
+
+def export_graph(model: "keras.Model") -> dict[str, bytes]:
+    """The graph's two files by name.
+
+    Kernels stay the network's own, in half precision as they are stored, with the factors of their
+    normalisation beside them; the rest is in single precision. Needs a Keras backend that can be
+    converted: TensorFlow, JAX or PyTorch.
+    """
+    openvino = _openvino()
+    with tempfile.TemporaryDirectory() as folder:
+        whole, lean = Path(folder, "whole.xml"), Path(folder, GRAPH)
+        model.export(str(whole), format="openvino", verbose=False)
+        graph = openvino.Core().read_model(whole)
+        # the converter leaves shapes that nobody asked for as outputs
+        outputs = [_output(graph, output) for output in model.outputs]
+        only = openvino.Model(outputs, graph.get_parameters(), "busicli")
+        _unfold_kernels(only, model)
+        openvino.save_model(only, lean, compress_to_fp16=False)
+        return {name: lean.with_name(name).read_bytes() for name in (GRAPH, CONSTANTS)}
+
+
+def _output(graph: Any, output: "keras.KerasTensor") -> Any:
+    """The graph's output of the same shape: maps have four axes, class probabilities two."""
+    alike = (o for o in graph.outputs if _sides(o) == tuple(output.shape[1:]))
+    return next(alike)
+
+
+def _sides(output: Any) -> tuple[int, ...]:
+    """The known sides after the first, the number of scans."""
+    sides = list(output.partial_shape)[1:]
+    return tuple(side.get_length() if side.is_static else -1 for side in sides)
+
+
+def _unfold_kernels(graph: Any, model: "keras.Model") -> None:
+    """Give each convolution its kernel and a factor a channel instead of the products of both.
+
+    The converter multiplies them. The products do not fit half precision: with them rounded to it,
+    one mask of 1,687 real scans differed from the network's by more than engines may. The engine
+    multiplies anew when it compiles the graph. A kernel that is not found again stays as it is.
+    """
+    operations = importlib.import_module("openvino.opset13")
+    kernels = [_stored(variable) for variable in model.weights if len(variable.shape) == 4]
+    for convolution in graph.get_ops():
+        if convolution.get_type_name() != "Convolution":
+            continue
+        constant = convolution.input_value(1).get_node()
+        if constant.get_type_name() != "Constant":
+            continue
+        products = np.asarray(constant.get_data(), np.float32)
+        for half in kernels:
+            single = half.astype(np.float32)
+            factors = _factors(products, single)
+            if factors is not None:
+                kernel = operations.convert(operations.constant(half), "f32")
+                unfolded = operations.multiply(kernel, operations.constant(factors))
+                convolution.input(1).replace_source_output(unfolded.output(0))
+                break
+
+
+def _stored(kernel: "keras.Variable") -> NDArray[np.float16]:
+    """A (rows, columns, channels in, channels out) kernel as (out, in, rows, columns).
+
+    In half precision, as weights store it. A copy: openvino misreads transposed arrays.
+    """
+    array = np.asarray(load_keras().ops.convert_to_numpy(kernel.value), np.float32)
+    with np.errstate(over="ignore"):  # one too large for half is not found again
+        return np.ascontiguousarray(array.transpose(3, 2, 0, 1).astype(np.float16))
+
+
+def _factors(
+    products: NDArray[np.float32], kernel: NDArray[np.float32]
+) -> NDArray[np.float32] | None:
+    """What each channel of a (channels, …) kernel was multiplied by; None if it is another's."""
+    if products.shape != kernel.shape or not np.isfinite(kernel).all():
+        return None
+    rows = np.arange(len(kernel))
+    flat, multiplied = kernel.reshape(len(kernel), -1), products.reshape(len(kernel), -1)
+    largest = np.abs(flat).argmax(axis=1)
+    divisor = flat[rows, largest]
+    factors = multiplied[rows, largest] / np.where(divisor == 0, np.float32(1), divisor)
+    factors = factors.reshape(-1, *(1,) * (kernel.ndim - 1))
+    if not np.allclose(factors * kernel, products, rtol=1e-6, atol=0):
+        return None
+    return np.asarray(factors, np.float32)
+
+
+def open_graph(
+    files: Mapping[str, bytes], *, precision: Precision = "float32", streams: int = 1
+) -> OpenVinoEngine:
+    """An engine of the graph's two files, that takes `streams` scans at a time, a core each.
+
+    The files must have been checked: they are parsed here. Raises InputError where the processor
+    does not compute in `precision`.
+    """
+    core = _openvino().Core()
+    if precision == "bfloat16" and not has_bfloat16():
+        raise InputError("this processor does not compute in bfloat16; take --precision float32.")
+    graph = core.read_model(files[GRAPH], files[CONSTANTS])
+    rows, columns, channels = (side.get_length() for side in list(graph.input(0).partial_shape)[1:])
+    graph.reshape([1, rows, columns, channels])
+    settings = {
+        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
+        "NUM_STREAMS": streams,
+        "INFERENCE_NUM_THREADS": streams,
+        # bound to cores, every process would take the first ones, and two would share one core
+        "ENABLE_CPU_PINNING": False,
+    }
+    compiled = core.compile_model(graph, "CPU", settings)
+    return OpenVinoEngine(compiled, precision=precision, streams=streams)
+
+
+def has_bfloat16() -> bool:
+    """Whether the processor has instructions for bfloat16."""
+    return "BF16" in _openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def precisions() -> tuple[Precision, ...]:
+    """What this processor computes in."""
+    return ("float32", "bfloat16") if has_bfloat16() else ("float32",)
+
+
+def is_alike(found: Mapping[str, float]) -> bool:
+    """Whether `mean` and `least` Dice of masks are enough for one engine to stand for another."""
+    return found["mean"] >= LEAST_MEAN_DICE and found["least"] >= LEAST_DICE
+
+
+def _openvino() -> Any:
+    """The openvino module. Its converter would report to its maker over the network; without the
+    module for that it goes on without.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    try:
+        return importlib.import_module("openvino")
+    except ImportError as error:
+        raise InputError(
+            "the engine openvino is not installed; pip install openvino, or take --engine keras."
+        ) from error

@@ -1,0 +1,1 @@
+"""Files: images, masks, DICOM, atomic writes, output paths."""

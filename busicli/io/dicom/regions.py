@@ -1,0 +1,115 @@
+"""The size of pixels from the Sequence of Ultrasound Regions, where nothing contradicts it."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from busicli.types import Region, Scale, Spacing
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+TWO_DIMENSIONAL, TISSUE, CENTIMETRES = 1, 1, 3
+Box = tuple[int, int, int, int]
+"""First row, first column, and behind the last row and column."""
+PLAUSIBLE_MM = (0.005, 1.0)
+"""No ultrasound scan of a breast has smaller or larger pixels."""
+_TOLERANCE = 0.01
+"""Relative difference up to which two statements of a pixel's size agree."""
+
+
+def scale_of(header: "Dataset") -> Scale:
+    """What an ultrasound header says of millimetres; no region where anything leaves a doubt.
+
+    A region counts if it is of tissue, two-dimensional, in centimetres, with plausible positive
+    deltas. One region that reaches out of the picture, of whatever kind, discredits them all: the
+    picture was cropped or made smaller and the header was not. So does another statement in the
+    header that disagrees. PS3.3 C.8.5.5.
+    """
+    items = header.get("SequenceOfUltrasoundRegions") or []
+    if not items:
+        return Scale(origin="none: the file describes no ultrasound region")
+    size = int(header.Rows), int(header.Columns)
+    boxes = [_box(item) for item in items]
+    if not all(box and _is_inside(box, size) for box in boxes):
+        return Scale(origin="none: an ultrasound region reaches out of the picture")
+    regions = tuple(
+        Region(box=box, spacing=spacing, begins_at_skin=True)
+        for item, box in zip(items, boxes, strict=True)
+        if box and (spacing := _spacing(item))
+    )
+    if not regions:
+        return Scale(origin="none: no ultrasound region of tissue is calibrated in centimetres")
+    if _is_contradicted(header, regions):
+        return Scale(origin="none: the file's statements of the pixels' size disagree")
+    return Scale(origin="ultrasound regions of the file", regions=regions)
+
+
+def boxes_of(header: "Dataset") -> tuple[Box, ...]:
+    """Where ultrasound is, by the header: every region of it, tissue or curve; none where one of
+    them reaches out of the picture, or where they are all of it together. What a scanner writes of
+    a patient stands beside them, and where nothing is beside them it would pass for ultrasound.
+    """
+    boxes = [_box(item) for item in header.get("SequenceOfUltrasoundRegions") or []]
+    size = int(header.Rows), int(header.Columns)
+    whole = tuple(box for box in boxes if box and _is_inside(box, size))
+    beside = np.ones(size, bool)
+    for top, left, bottom, right in whole:
+        beside[top:bottom, left:right] = False
+    return whole if len(whole) == len(boxes) and beside.any() else ()
+
+
+def _box(item: "Dataset") -> Box | None:
+    names = ("MinY0", "MinX0", "MaxY1", "MaxX1")
+    corners = [item.get(f"RegionLocation{name}") for name in names]
+    if not all(isinstance(corner, int) for corner in corners):
+        return None
+    top, left, last_row, last_column = corners
+    return top, left, last_row + 1, last_column + 1
+
+
+def _is_inside(box: Box, size: tuple[int, int]) -> bool:
+    top, left, bottom, right = box
+    return 0 <= top < bottom <= size[0] and 0 <= left < right <= size[1]
+
+
+def _spacing(item: "Dataset") -> Spacing | None:
+    """The pixels' size in a region of tissue; None for other regions and doubtful deltas."""
+    kind = (
+        item.get("RegionSpatialFormat"),
+        item.get("RegionDataType"),
+        item.get("PhysicalUnitsXDirection"),
+        item.get("PhysicalUnitsYDirection"),
+    )
+    if kind != (TWO_DIMENSIONAL, TISSUE, CENTIMETRES, CENTIMETRES):
+        return None
+    row, column = (item.get(f"PhysicalDelta{axis}") for axis in "YX")
+    if not all(isinstance(delta, float) and math.isfinite(delta) for delta in (row, column)):
+        return None
+    row_mm, column_mm = 10 * row, 10 * column
+    low, high = PLAUSIBLE_MM
+    if not (low <= row_mm <= high and low <= column_mm <= high):
+        return None
+    return Spacing(row_mm=row_mm, column_mm=column_mm)
+
+
+def _is_contradicted(header: "Dataset", regions: Sequence[Region]) -> bool:
+    """Whether a spacing or an aspect ratio elsewhere in the header says something else."""
+    stated = header.get("PixelSpacing")
+    if stated:
+        row, column = (float(value) for value in stated)
+        if not any(_near(r.spacing, row, column) for r in regions):
+            return True
+    aspect = header.get("PixelAspectRatio")
+    if aspect:
+        vertical, horizontal = (float(value) for value in aspect)
+        ratios = (r.spacing.row_mm / r.spacing.column_mm * horizontal for r in regions)
+        return not all(math.isclose(ratio, vertical, rel_tol=_TOLERANCE) for ratio in ratios)
+    return False
+
+
+def _near(spacing: Spacing, row_mm: float, column_mm: float) -> bool:
+    rows = math.isclose(spacing.row_mm, row_mm, rel_tol=_TOLERANCE)
+    return rows and math.isclose(spacing.column_mm, column_mm, rel_tol=_TOLERANCE)

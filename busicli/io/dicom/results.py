@@ -1,0 +1,288 @@
+"""Results as DICOM objects: a segmentation, a measurement report, a secondary capture.
+
+Each takes the small data set of `busicli.io.dicom.source.source_of` and gives an object to be written.
+Identifiers follow from the scan, the kind and the maker: the same result made anew replaces itself
+in an archive instead of standing beside itself.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from busicli.io.dicom.source import mark_deidentified
+from busicli.io.output_paths import Kind
+from busicli.types import Image, Lesion, LesionMm, Mask
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+SERIES_NUMBERS: dict[Kind, int] = {"seg": 9101, "sr": 9102, "sc": 9103}
+MAKER = "busicli"
+_EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maker:
+    """The algorithm that made a result."""
+
+    weights: str
+    weights_sha256: str
+    version: str
+    """Of busicli."""
+    deidentified: bool
+    variant: str = ""
+    """What else a result depends on, as the engine: another one gets other identifiers."""
+
+    @property
+    def seed(self) -> tuple[str, ...]:
+        """All that decides a result beside the scan."""
+        private = "deidentified" if self.deidentified else ""
+        return MAKER, self.version, self.weights_sha256, self.variant, private
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One lesion of one frame, for the report."""
+
+    frame: int
+    """From 1."""
+    lesion: Lesion
+    millimetres: LesionMm | None
+    contour: NDArray[np.float64]
+    """(N, 2) row and column of its rim, closed, in pixels whose centres are whole numbers."""
+
+
+def segmentation(source: "Dataset", mask: Mask, maker: Maker) -> "Dataset":
+    """A binary segmentation of a single-frame scan: (rows, columns), also where it is empty."""
+    import highdicom as hd
+    from pydicom.sr.codedict import codes
+
+    description = hd.seg.SegmentDescription(
+        segment_number=1,
+        segment_label="Breast mass",
+        segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
+        segmented_property_type=codes.SCT.Mass,
+        algorithm_type="AUTOMATIC",
+        algorithm_identification=hd.AlgorithmIdentificationSequence(
+            name=f"{MAKER} {maker.weights}",
+            family=codes.DCM.ArtificialIntelligence,
+            version=maker.version,
+            parameters={"weights_sha256": maker.weights_sha256},
+        ),
+        anatomic_regions=[codes.SCT.Breast],
+    )
+    made = hd.seg.Segmentation(
+        source_images=[source],
+        pixel_array=mask[None].astype(np.uint8),
+        segmentation_type="BINARY",
+        segment_descriptions=[description],
+        omit_empty_frames=False,
+        content_label="BREAST_MASS",
+        content_description="Breast masses found by an algorithm; to be checked by a person",
+        **_identity(source, "seg", 1, maker),
+        **_equipment(maker),
+    )
+    return _finished(made, maker)
+
+
+def report(source: "Dataset", findings: Sequence[Finding], frames: int, maker: Maker) -> "Dataset":
+    """A measurement report (TID 1500) of every frame: outline and lengths of each lesion, or that
+    there is none.
+    """
+    import highdicom as hd
+    from pydicom.sr.codedict import codes
+    from pydicom.uid import generate_uid
+
+    observer = hd.sr.ObserverContext(
+        observer_type=codes.DCM.Device,
+        observer_identifying_attributes=hd.sr.DeviceObserverIdentifyingAttributes(
+            uid=generate_uid(entropy_srcs=list(maker.seed)),
+            name=MAKER,
+            manufacturer_name=MAKER,
+            model_name=maker.weights,
+        ),
+    )
+    groups = [_measured(finding, source, maker) for finding in findings]
+    content = hd.sr.MeasurementReport(
+        observation_context=hd.sr.ObservationContext(observer_device_context=observer),
+        procedure_reported=codes.SCT.UltrasonographyOfBreast,
+        imaging_measurements=groups or [_nothing(source, frames, maker)],
+        title=codes.DCM.ImagingMeasurementReport,
+    )
+    made = hd.sr.ComprehensiveSR(
+        evidence=[source],
+        content=content,
+        manufacturer=MAKER,
+        is_complete=True,
+        transfer_syntax_uid=_EXPLICIT_LITTLE_ENDIAN,
+        **_identity(source, "sr", 1, maker),
+    )
+    return _finished(made, maker)
+
+
+def capture(source: "Dataset", painted: Image, frame: int, maker: Maker) -> "Dataset":
+    """A picture of one frame, from 1, with the outlines drawn in."""
+    import highdicom as hd
+
+    equipment = _equipment(maker)
+    made = hd.sc.SCImage.from_ref_dataset(
+        ref_dataset=source,
+        pixel_array=painted,
+        photometric_interpretation="RGB",
+        bits_allocated=8,
+        coordinate_system="PATIENT",
+        manufacturer=equipment["manufacturer"],
+        patient_orientation=("L", "F"),  # asked for; taken away below, for nobody knows it
+        transfer_syntax_uid=_EXPLICIT_LITTLE_ENDIAN,
+        **_identity(source, "sc", frame, maker),
+    )
+    made.Laterality = source.get("Laterality", "")
+    made.BurnedInAnnotation = "YES"  # what the scanner wrote into its pixels may be anything
+    made.DerivationDescription = "Outlines of breast masses, drawn by an algorithm"
+    return _finished(made, maker)
+
+
+def _identity(source: "Dataset", kind: Kind, number: int, maker: Maker) -> dict[str, Any]:
+    from pydicom.uid import generate_uid
+
+    seed = [kind, *maker.seed]
+    return {
+        "series_instance_uid": generate_uid(entropy_srcs=[*seed, source.StudyInstanceUID]),
+        "series_number": SERIES_NUMBERS[kind],
+        "sop_instance_uid": generate_uid(entropy_srcs=[*seed, source.SOPInstanceUID, str(number)]),
+        "instance_number": number,
+    }
+
+
+def _equipment(maker: Maker) -> dict[str, Any]:
+    return {
+        "manufacturer": MAKER,
+        "manufacturer_model_name": maker.weights,
+        "software_versions": maker.version,
+        "device_serial_number": maker.weights_sha256[:16],
+    }
+
+
+def _finished(made: "Dataset", maker: Maker) -> "Dataset":
+    made.SeriesDescription = f"{MAKER} {maker.weights}, to be checked by a person"
+    if made.Modality != "SR":
+        made.PatientOrientation = ""
+    if maker.deidentified:
+        mark_deidentified(made)
+    return made
+
+
+def _measured(finding: Finding, source: "Dataset", maker: Maker) -> Any:
+    import highdicom as hd
+    from pydicom.sr.codedict import codes
+
+    lesion = finding.lesion
+    points = finding.contour[:, ::-1] + 0.5  # column, row; a pixel's corner is a whole number
+    region = hd.sr.ImageRegion(
+        graphic_type="POLYLINE",
+        graphic_data=points.astype(np.float32),
+        source_image=hd.sr.SourceImageForRegion(
+            referenced_sop_class_uid=source.SOPClassUID,
+            referenced_sop_instance_uid=source.SOPInstanceUID,
+            referenced_frame_numbers=_frames(source, [finding.frame]),
+        ),
+    )
+    return hd.sr.PlanarROIMeasurementsAndQualitativeEvaluations(
+        tracking_identifier=_tracked(source, finding.frame, lesion.lesion, maker),
+        referenced_region=region,
+        finding_type=codes.SCT.Mass,
+        algorithm_id=_algorithm(maker),
+        finding_sites=[_site(source)],
+        measurements=_measurements(lesion, finding.millimetres),
+    )
+
+
+def _measurements(lesion: Lesion, millimetres: LesionMm | None) -> list[Any]:
+    """Lengths and area with their units: in millimetres where those are certain, else in pixels."""
+    import highdicom as hd
+    from pydicom.sr.codedict import codes
+
+    names, pixels = codes.SCT, hd.sr.CodedConcept("{pixels}", "UCUM", "pixels")
+    if millimetres is None:
+        found = [
+            (names.LongAxis, lesion.long_axis_px, pixels),
+            (names.ShortAxis, lesion.short_axis_px, pixels),
+            (names.Area, lesion.area_px, pixels),
+        ]
+    else:
+        mm, ratio = codes.UCUM.Millimeter, hd.sr.CodedConcept("{ratio}", "UCUM", "ratio")
+        wider = hd.sr.CodedConcept("width-by-height", f"99{MAKER.upper()}", "Width by height")
+        found = [
+            (names.LongAxis, millimetres.long_axis_mm, mm),
+            (names.ShortAxis, millimetres.short_axis_mm, mm),
+            (names.Area, millimetres.area_mm2, codes.UCUM.SquareMillimeter),
+            (names.Width, millimetres.width_mm, mm),
+            (codes.DCM.Height, millimetres.height_mm, mm),
+            (wider, millimetres.wider_than_tall_ratio, ratio),
+        ]
+        if millimetres.depth_mm is not None:
+            found.append((names.Depth, millimetres.depth_mm, mm))
+    return [
+        hd.sr.Measurement(name=name, value=float(f"{value:.6g}"), unit=unit)
+        for name, value, unit in found
+    ]
+
+
+def _nothing(source: "Dataset", frames: int, maker: Maker) -> Any:
+    """That no mass was found, said of every frame."""
+    import highdicom as hd
+    from pydicom.sr.codedict import codes
+
+    return hd.sr.MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=_tracked(source, 0, 0, maker),
+        finding_type=codes.SCT.Mass,
+        algorithm_id=_algorithm(maker),
+        finding_sites=[_site(source)],
+        qualitative_evaluations=[
+            hd.sr.QualitativeEvaluation(name=codes.SCT.Mass, value=codes.SCT.Absent)
+        ],
+        source_images=[
+            hd.sr.SourceImageForMeasurementGroup(
+                referenced_sop_class_uid=source.SOPClassUID,
+                referenced_sop_instance_uid=source.SOPInstanceUID,
+                referenced_frame_numbers=_frames(source, range(1, frames + 1)),
+            )
+        ],
+    )
+
+
+def _tracked(source: "Dataset", frame: int, lesion: int, maker: Maker) -> Any:
+    import highdicom as hd
+    from pydicom.uid import generate_uid
+
+    parts = [*maker.seed, source.SOPInstanceUID]
+    name = f"frame {frame} lesion {lesion}" if lesion else "no lesion"
+    return hd.sr.TrackingIdentifier(uid=generate_uid(entropy_srcs=[*parts, name]), identifier=name)
+
+
+def _algorithm(maker: Maker) -> Any:
+    import highdicom as hd
+
+    return hd.sr.AlgorithmIdentification(
+        name=f"{MAKER} {maker.weights}",
+        version=maker.version,
+        parameters=[f"weights SHA-256 {maker.weights_sha256}"],
+    )
+
+
+def _site(source: "Dataset") -> Any:
+    """The breast, and which one where the scan says so."""
+    import highdicom as hd
+    from pydicom.sr.codedict import codes
+
+    sides = {"L": codes.SCT.Left, "R": codes.SCT.Right, "B": codes.SCT.Bilateral}
+    stated = source.get("ImageLaterality") or source.get("Laterality") or ""
+    return hd.sr.FindingSite(anatomic_location=codes.SCT.Breast, laterality=sides.get(stated))
+
+
+def _frames(source: "Dataset", numbers: Sequence[int]) -> list[int] | None:
+    """Frame numbers; None for an object of one frame, which has none to be named."""
+    return list(numbers) if source.NumberOfFrames > 1 else None

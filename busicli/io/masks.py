@@ -1,0 +1,95 @@
+"""A mask's file, by whatever tool, to the mask; and whose mask a name says it is."""
+
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from busicli.errors import InputError
+from busicli.io.images import MAX_PIXELS, WIDE, check_pixels, only_picture, rgb
+from busicli.types import Mask
+
+_FEW_VALUES = 16
+_NPY = b"\x93NUMPY"
+"""How a file of one NumPy array begins."""
+_MASK_NAME = re.compile(r"^(?P<scan>.+)_mask(_\d+)?$", re.DOTALL)
+
+
+def scan_stem_of_mask(path: Path) -> str | None:
+    """The stem of the scan that a mask's name belongs to (`x_mask.png`, `x_mask_1.png`: x)."""
+    match = _MASK_NAME.match(path.stem)
+    return match["scan"] if match else None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundMask:
+    """A mask as it was read."""
+
+    mask: Mask
+    cut: bool
+    """Whether it held many greys and was cut at half of the highest, as a map would be too."""
+
+
+def decode_mask(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Mask:
+    """A mask file's bytes as (rows, columns) bool.
+
+    Few different values, or every one from 0 up, are labels: each but 0 is lesion. Many others are
+    a smoothed or JPEG mask: lesion from half of the highest on. Raises InputError as `decode_scan`
+    does, and for values that are no numbers.
+    """
+    return _found_mask(_mask_values(only_picture(data, max_pixels))).mask
+
+
+def find_mask(data: bytes, *, max_pixels: int = MAX_PIXELS) -> FoundMask:
+    """As `decode_mask`, also of a NumPy array's file (.npy), and whether greys were cut.
+
+    An array has two axes, rows and columns, and real numbers; InputError where not.
+    """
+    if data.startswith(_NPY):
+        return _found_mask(_array_values(data, max_pixels))
+    return _found_mask(_mask_values(only_picture(data, max_pixels)))
+
+
+def _mask_values(picture: Pillow.Image) -> NDArray[np.generic]:
+    """(rows, columns): bits or wide numbers as they are, of colours the brightest channel."""
+    if picture.mode == "1" or picture.mode.startswith(WIDE):
+        return np.asarray(picture)
+    red, green, blue = np.moveaxis(rgb(picture), 2, 0)
+    brightest: NDArray[np.uint8] = np.maximum(np.maximum(red, green), blue)
+    return brightest
+
+
+def _array_values(data: bytes, max_pixels: int) -> NDArray[np.generic]:
+    try:
+        values: NDArray[np.generic] = np.load(io.BytesIO(data), allow_pickle=False)
+    except (OSError, ValueError, EOFError, MemoryError) as error:
+        raise InputError("is no array of numbers, or cut short; store it with np.save.") from error
+    check_pixels(values.size, max_pixels)
+    if values.ndim != 2 or not values.size or values.dtype.kind not in "buif":
+        raise InputError(
+            f"is an array of shape {values.shape} and type {values.dtype}; rows and columns of "
+            "numbers are needed."
+        )
+    return values
+
+
+def _found_mask(values: NDArray[Any]) -> FoundMask:
+    if values.dtype == np.bool_:
+        return FoundMask(values, cut=False)
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise InputError("holds values that are no numbers; store it with finite ones.")
+    highest = float(values.max())
+    count = _count_of_different(values)
+    labels = count <= _FEW_VALUES or count == highest + 1 != 256  # 256: every grey of 8 bits
+    return FoundMask(values > (0 if labels else highest / 2), cut=not labels)
+
+
+def _count_of_different(values: NDArray[Any]) -> int:
+    if values.dtype == np.uint8:  # half the time of sorting them
+        return int(np.count_nonzero(np.bincount(values.ravel(), minlength=256)))
+    return len(np.unique(values))

@@ -1,0 +1,52 @@
+"""A file of any kind that holds scans: its frames, and what is known of millimetres."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from busicli.io.dicom.read import DicomScan, is_dicom, open_dicom
+from busicli.io.images import MAX_PIXELS, NotAPictureError, decode_frames
+from busicli.types import Image, Region, Scale, Spacing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanFile:
+    """What a file holds."""
+
+    frames: tuple[Image, ...] = field(repr=False)
+    """Each (rows, columns, 3) uint8 RGB."""
+    scale: Scale
+    """How pixels become millimetres."""
+    dicom: DicomScan | None = field(default=None, repr=False)
+    """None for a picture."""
+
+
+def decode_file(
+    data: bytes, *, spacing: Spacing | None = None, max_pixels: int = MAX_PIXELS
+) -> ScanFile:
+    """The scans in a file's bytes; what kind it is, its content says.
+
+    `spacing` is for pictures: a DICOM object says itself. Raises NotAPictureError,
+    NotUltrasoundError or InputError, whose messages go on from the file's name.
+    """
+    if is_dicom(data):
+        scan = open_dicom(data, max_pixels=max_pixels)
+        return ScanFile(frames=tuple(scan.frames()), scale=scan.scale, dicom=scan)
+    try:
+        frames = tuple(decode_frames(data, max_pixels=max_pixels))
+    except NotAPictureError as error:
+        raise NotAPictureError(
+            "is no scan; PNG, JPEG, BMP, TIFF or DICOM ultrasound is needed."
+        ) from error
+    if spacing is None:
+        return ScanFile(
+            frames=frames, scale=Scale(origin="none: the picture's spacing was not given")
+        )
+    rows, columns = map(int, np.max([frame.shape[:2] for frame in frames], axis=0))
+    return ScanFile(frames=frames, scale=scale_of_all((rows, columns), spacing, "--pixel-spacing"))
+
+
+def scale_of_all(shape: tuple[int, int], spacing: Spacing, origin: str) -> Scale:
+    """One spacing for a whole scan of `shape` (rows, columns); nobody said where the skin is."""
+    whole = Region(box=(0, 0, *shape), spacing=spacing, begins_at_skin=False)
+    return Scale(origin=origin, regions=(whole,))

@@ -1,0 +1,1 @@
+"""Architectures, their registry and layers, losses, and weights."""

@@ -1,0 +1,121 @@
+"""Finding architectures: those that ship, those that other packages register, single files.
+
+All take the same road, an entry point of the group `busicli.models` or `--plugin FILE`. A listing
+imports the plugin files only, and they import no framework until they build.
+"""
+
+import importlib.util
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+from busicli.errors import InputError
+from busicli.models.architecture import Architecture
+
+GROUP = "busicli.models"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plugin:
+    """Where a named architecture comes from, before anything of it is imported."""
+
+    name: str
+    origin: str
+    """The distribution and object, or the file, that a person can look up."""
+    entry_point: EntryPoint | None = None
+    file: Path | None = None
+
+    def load(self) -> Architecture:
+        """Import the plugin; whatever goes wrong in it becomes one InputError that names it."""
+        try:
+            found = self.entry_point.load() if self.entry_point else _from_file(self.file)
+        except InputError:
+            raise
+        except (Exception, SystemExit) as error:  # a stranger's code must only hurt itself
+            raise InputError(
+                f"the plugin {self.name} ({self.origin}) cannot be loaded: "
+                f"{type(error).__name__}: {error}; mend or uninstall it."
+            ) from error
+        if not isinstance(found, Architecture):
+            raise InputError(
+                f"the plugin {self.name} ({self.origin}) is a {type(found).__name__}; "
+                "it must be a busicli.models.architecture.Architecture."
+            )
+        return found
+
+
+def installed() -> list[Plugin]:
+    """Every registered plugin, by name; nothing is imported. Editable installs count once."""
+    found = {(point.name, point.value): point for point in entry_points(group=GROUP)}
+    plugins = [
+        Plugin(name=point.name, origin=_origin(point), entry_point=point)
+        for point in found.values()
+    ]
+    return sorted(plugins, key=lambda plugin: (plugin.name, plugin.origin))
+
+
+def from_files(files: Iterable[Path]) -> list[Plugin]:
+    """The plugins of single files; each file is imported to learn its architecture's name.
+
+    A broken one goes by the file's name, so that a listing can show why.
+    """
+    plugins = []
+    for file in files:
+        nameless = Plugin(name=file.name, origin=str(file), file=file)
+        try:
+            name = nameless.load().name
+        except InputError:
+            name = nameless.name
+        plugins.append(Plugin(name=name, origin=str(file), file=file))
+    return plugins
+
+
+def of_file(file: Path) -> Architecture:
+    """The architecture that a single file declares, whatever else is installed.
+
+    Raises InputError where there is no such file or it is broken.
+    """
+    return Plugin(name=file.name, origin=str(file), file=file).load()
+
+
+def find(name: str, files: Sequence[Path] = ()) -> Architecture:
+    """The architecture of that name; importing no other plugin but the files given.
+
+    Raises InputError for an unknown name, for two plugins of one name, for a broken plugin.
+    """
+    given = from_files(files)
+    plugins = [*installed(), *given]
+    matching = [plugin for plugin in plugins if plugin.name == name]
+    if not matching:
+        for plugin in given:
+            plugin.load()  # a broken file may be the one that was meant: tell why it is
+        known = ", ".join(sorted({plugin.name for plugin in plugins})) or "none"
+        raise InputError(
+            f"there is no model {name}; known are: {known}. "
+            "Install its plugin or give --plugin FILE."
+        )
+    if len(matching) > 1:
+        origins = " and ".join(plugin.origin for plugin in matching)
+        raise InputError(f"two plugins are named {name}: {origins}; remove or rename one.")
+    return matching[0].load()
+
+
+def _origin(point: EntryPoint) -> str:
+    package = point.dist.name if point.dist else "unknown package"
+    return f"{package}: {point.value}"
+
+
+def _from_file(file: Path | None) -> object:
+    if file is None or not file.is_file():
+        raise InputError(f"there is no plugin file {file}; check the path given to --plugin.")
+    spec = importlib.util.spec_from_file_location(f"busicli_plugin_{file.stem}", file)
+    if spec is None or spec.loader is None:
+        raise InputError(f"the plugin file {file} is no Python file; its name must end in .py.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and pickling look a module up by its name
+    spec.loader.exec_module(module)
+    if not hasattr(module, "ARCHITECTURE"):
+        raise InputError(f"the plugin file {file} declares no ARCHITECTURE; add one.")
+    return module.ARCHITECTURE

@@ -1,0 +1,59 @@
+"""Beginning a plugin: a file, its test and its project file, ready to install and to pass."""
+
+import importlib.util
+import keyword
+from importlib.resources import files as package_files
+from pathlib import Path
+from string import Template
+
+from busicli.errors import InputError
+from busicli.io.files import write_whole
+from busicli.models.architecture import is_name
+from busicli.models.registry import installed
+
+TEMPLATE = "busicli.models"
+
+
+def new_plugin(name: str, folder: Path) -> list[str]:
+    """Write the plugin `name` into a new or empty folder; returns the files' names, it first.
+
+    Raises InputError for what is no name, for a name that is taken, and for a folder that holds
+    anything: nothing is ever overwritten.
+    """
+    module = _module(name)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder} exists and is not empty; name another folder by --out.")
+    words = {
+        "name": name,
+        "module": module,
+        "camel": "".join(part.capitalize() for part in name.split("-")),
+    }
+    written = {
+        f"{module}.py": "plugin.txt",
+        f"test_{module}.py": "test.txt",
+        "pyproject.toml": "pyproject.txt",
+    }
+    templates = package_files(TEMPLATE) / "template"
+    for file, template in written.items():
+        text = Template((templates / template).read_text(encoding="utf-8")).substitute(words)
+        write_whole(folder / file, text.encode())
+    return list(written)
+
+
+def _module(name: str) -> str:
+    """The name as a Python module's, if both are free."""
+    if not is_name(name):
+        raise InputError(
+            f"{name} cannot name a model; it must be words of lower-case letters and digits, a "
+            "letter first, joined by hyphens, as improved-unet."
+        )
+    for plugin in installed():
+        if plugin.name == name:
+            raise InputError(f"there is a model {name} ({plugin.origin}); choose another name.")
+    module = name.replace("-", "_")
+    if keyword.iskeyword(module) or importlib.util.find_spec(module) is not None:
+        raise InputError(
+            f"Python has a module or a word {module}, which a plugin's file must not be called "
+            "by; choose another name."
+        )
+    return module

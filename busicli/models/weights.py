@@ -1,0 +1,285 @@
+"""Weights: a folder of numbers with a card that says what they are, checked before it is parsed."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from importlib.resources import files as package_files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as parse_numbers
+from safetensors.numpy import save as numbers_to_bytes
+
+from busicli.errors import InputError
+from busicli.io.files import sha256_bytes, write_whole
+from busicli.models.architecture import Architecture
+from busicli.models.keras_backend import load_keras
+from busicli.models.registry import find
+from busicli.settings import (
+    Choices,
+    ConfidenceSettings,
+    PostprocessSettings,
+    Precision,
+    PreprocessSettings,
+)
+
+if TYPE_CHECKING:
+    import keras
+
+NUMBERS = "model.safetensors"
+ENCODER = "encoder.safetensors"
+CARD = "card.json"
+DEFAULT_WEIGHTS = "improved-unet"
+"""Those that ship and are taken where none are named."""
+SHIPPED = "busicli.shipped"
+"""The package that the top-level folder `weights/` becomes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What weights are and how they must be used."""
+
+    name: str
+    architecture: str
+    options: dict[str, Any]
+    preprocess: PreprocessSettings
+    postprocess: PostprocessSettings
+    training: dict[str, Any]
+    """Data with citation and fingerprint, settings, epochs, versions, time."""
+    scores: dict[str, Any]
+    """Figures by split, each with its protocol."""
+    training_scans: list[list[str]]
+    """pixels_sha256 and perceptual hash of every scan trained on."""
+    files: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of each file beside the card."""
+    confidence: ConfidenceSettings | None = None
+    """How masks are trusted; None where nothing was there to learn it from."""
+    graph: dict[str, dict[str, float]] = field(default_factory=dict)
+    """How alike the exported graph's masks are to the network's, by precision; empty without."""
+    mirror: bool = False
+    """Whether each scan's map is the mean of its own and its mirror image's."""
+
+    @property
+    def chosen(self) -> Choices:
+        """All that was chosen on scans that the network had not trained on."""
+        return Choices(mirror=self.mirror, postprocess=self.postprocess, confidence=self.confidence)
+
+    def asked_mirror(self, asked: bool | None) -> bool:
+        """Whether to average with the mirror image's map: as asked for, else as was chosen."""
+        return self.mirror if asked is None else asked
+
+    def with_chosen(self, chosen: Choices) -> Self:
+        """The card with other choices."""
+        return replace(
+            self,
+            mirror=chosen.mirror,
+            postprocess=chosen.postprocess,
+            confidence=chosen.confidence,
+        )
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Rebuild from a card's JSON document."""
+        known = dict(values)
+        known["preprocess"] = PreprocessSettings.from_dict(known["preprocess"])
+        known["postprocess"] = PostprocessSettings.from_dict(known["postprocess"])
+        if known.get("confidence"):
+            known["confidence"] = ConfidenceSettings.from_dict(known["confidence"])
+        return cls(**known)
+
+
+def build_model(
+    architecture: Architecture,
+    size_px: int,
+    options: Mapping[str, Any],
+    *,
+    precision: Precision = "float32",
+) -> "keras.Model":
+    """The untrained network for (size, size, 3) scans; layers compute in `precision`."""
+    keras = load_keras()
+    architecture.check_size(size_px)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32" if precision == "float32" else "mixed_bfloat16")
+    try:
+        chosen = architecture.checked_options(dict(options))
+        return architecture.build((size_px, size_px, 3), **chosen)
+    except (TypeError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError(
+            f"the model {architecture.name} cannot be built with the options {dict(options)}: "
+            f"{reason}; see busicli models show {architecture.name}."
+        ) from error
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def save_weights(folder: Path, model: "keras.Model", card: Card) -> str:
+    """Write numbers, then the card with their hashes; returns the card's SHA-256."""
+    numbers = numbers_to_bytes(numbers_to_store(model))
+    return write_files(folder, replace(card, files={}), {NUMBERS: numbers})
+
+
+def numbers_to_store(model: "keras.Model") -> dict[str, NDArray[Any]]:
+    """A model's numbers by name, as they are stored.
+
+    Kernels are in half precision, as numbers that bfloat16 holds too: the file is half as large,
+    and an engine that computes in bfloat16 has no rounding of its own to add. Everything else
+    stays float32. A model filled with them answers as what is read back will.
+    """
+    ops = load_keras().ops
+    numbers = {}
+    for key, variable in zip(_keys(model.weights), model.weights, strict=True):
+        kernel = len(variable.shape) > 1
+        value = ops.cast(variable.value, "bfloat16") if kernel else variable.value
+        array = ops.convert_to_numpy(ops.cast(value, "float32"))
+        numbers[key] = np.array(array, np.float16 if kernel else np.float32, order="C")
+    return numbers
+
+
+def write_files(folder: Path, card: Card, files: Mapping[str, bytes]) -> str:
+    """Write further files of a weights folder, then the card that names them by their hashes."""
+    for name, data in files.items():
+        write_whole(folder / name, data)
+    hashes = {name: sha256_bytes(data) for name, data in files.items()}
+    document = asdict(replace(card, files=card.files | hashes))
+    text = (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()
+    write_whole(folder / CARD, text)
+    return sha256_bytes(text)
+
+
+def read_card(folder: Path, *, pinned_sha256: str | None = None) -> Card:
+    """The card of a weights folder, its hash checked first where one is pinned."""
+    text = _read_card_text(folder, pinned_sha256)
+    try:
+        return Card.from_dict(json.loads(text))
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"the card of {folder.name} is damaged or of another version; get the weights anew."
+        ) from error
+
+
+def _read_card_text(folder: Path, pinned_sha256: str | None) -> bytes:
+    path = folder / CARD
+    if not path.is_file():
+        raise InputError(
+            f"{folder} holds no {CARD}; name a weights folder, such as runs/NAME/weights, or "
+            f"weights that ship: {', '.join(shipped_names())}."
+        )
+    text = path.read_bytes()
+    if pinned_sha256 is not None and sha256_bytes(text) != pinned_sha256:
+        raise InputError(
+            f"the card of {folder.name} has SHA-256 {sha256_bytes(text)[:12]}…, not the "
+            f"{pinned_sha256[:12]}… that was pinned; get the weights anew from their source."
+        )
+    return text
+
+
+def load_model(folder: Path, card: Card, *, plugins: Sequence[Path] = ()) -> "keras.Model":
+    """The network with its numbers: built by the plugin, filled from a checked file of numbers."""
+    model = build_model(find(card.architecture, plugins), card.preprocess.size_px, card.options)
+    fill_model(model, read_numbers(folder, card), folder.name)
+    return model
+
+
+def read_checked(folder: Path, card: Card, name: str) -> bytes:
+    """A file of a weights folder, if it is the one that the card names by its hash."""
+    return _read_whole(folder, name, card.files.get(name))
+
+
+def _read_whole(folder: Path, name: str, sha256: str | None) -> bytes:
+    path = folder / name
+    if not path.is_file():
+        raise InputError(f"{folder.name} lacks {name}; get the weights anew from their source.")
+    data = path.read_bytes()
+    if sha256_bytes(data) != sha256:
+        raise InputError(
+            f"{name} of {folder.name} is not the file that its card names; "
+            "it was changed or cut short: get the weights anew from their source."
+        )
+    return data
+
+
+def read_encoder(folder: Path, *, pinned_sha256: str | None) -> dict[str, np.ndarray[Any, Any]]:
+    """The checked arrays of a folder of pre-trained weights, by the paths of their variables."""
+    text = _read_card_text(folder, pinned_sha256)
+    try:
+        wanted = json.loads(text)["files"][ENCODER]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"the card of {folder.name} names no {ENCODER}; get it again.") from error
+    data = _read_whole(folder, ENCODER, wanted)
+    try:
+        return parse_numbers(data)
+    except SafetensorError as error:
+        raise InputError(f"{ENCODER} of {folder.name} holds no arrays; get it again.") from error
+
+
+def read_numbers(folder: Path, card: Card) -> dict[str, np.ndarray[Any, Any]]:
+    """The checked numbers of a weights folder by key; nothing is parsed before the hash agrees."""
+    try:
+        return parse_numbers(read_checked(folder, card, NUMBERS))
+    except SafetensorError as error:
+        raise InputError(f"{NUMBERS} of {folder.name} holds no numbers; get it anew.") from error
+
+
+def fill_model(model: "keras.Model", numbers: Mapping[str, Any], name: str) -> None:
+    """Put numbers into a network; InputError where they belong to another architecture."""
+    keys = _keys(model.weights)
+    shapes = {key: tuple(v.shape) for key, v in zip(keys, model.weights, strict=True)}
+    if shapes != {key: tuple(array.shape) for key, array in numbers.items()}:
+        raise InputError(
+            f"the weights {name} do not fit the model {model.name}: they hold {len(numbers)} "
+            f"arrays where {len(keys)} of given shapes were needed; use the plugin that made them."
+        )
+    for key, variable in zip(keys, model.weights, strict=True):
+        variable.assign(np.asarray(numbers[key], np.float32))
+
+
+def fill_by_path(model: "keras.Model", arrays: Mapping[str, Any], name: str) -> None:
+    """Put arrays into the variables of the same paths and leave the others as they are.
+
+    Raises InputError, naming the first, where an array has no variable or one of another shape.
+    """
+    variables = {variable.path: variable for variable in model.weights}
+    for path, array in arrays.items():
+        shape = tuple(variables[path].shape) if path in variables else None
+        if shape != array.shape:
+            raise InputError(
+                f"the pre-trained weights {name} hold {path} of shape {array.shape}, but the model "
+                f"{model.name} has {shape or 'no such variable'}; take weights of this encoder, or "
+                "--init random."
+            )
+        variables[path].assign(np.asarray(array, np.float32))
+
+
+def shipped_names() -> list[str]:
+    """Names of the weights that come with busicli."""
+    root = package_files(SHIPPED)
+    return sorted(d.name for d in root.iterdir() if d.is_dir() and d.joinpath(NUMBERS).is_file())
+
+
+def locate(name_or_folder: str) -> tuple[Path, str | None]:
+    """The folder of weights given by path or by shipped name, and the card hash pinned for it."""
+    folder = Path(name_or_folder)
+    if (folder / CARD).is_file() or name_or_folder not in shipped_names():
+        return folder, None
+    return locate_shipped(name_or_folder)
+
+
+def locate_shipped(name: str) -> tuple[Path, str]:
+    """The folder of weights that come with busicli, and the card hash pinned for it."""
+    from busicli.shipped import CARD_SHA256
+
+    return Path(str(package_files(SHIPPED))) / name, CARD_SHA256.get(name, "not pinned")
+
+
+def _keys(variables: Sequence["keras.Variable"]) -> list[str]:
+    """A stable key a variable: its place and its path, without the counters of automatic names."""
+    keys = []
+    for place, variable in enumerate(variables):
+        parts = variable.path.split("/")
+        keys.append(f"{place:04d}." + ".".join(re.sub(r"_\d+$", "", part) for part in parts))
+    return keys

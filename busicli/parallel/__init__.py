@@ -1,0 +1,1 @@
+"""Work in parallel: threads, Dask, subprocesses."""

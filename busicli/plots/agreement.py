@@ -1,0 +1,138 @@
+"""What was told against what is true: confidence, areas, pixels."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter
+from numpy.typing import NDArray
+
+from busicli.imaging.agreement import AreaAgreement, Calibration, PrecisionRecall
+from busicli.plots.drawing import (
+    BLUE,
+    CLASS_STYLES,
+    INK,
+    OTHER_STYLE,
+    VERMILION,
+    Drawn,
+    drawn,
+    legend_below,
+    new_figure,
+    plain_axis,
+    short,
+)
+
+Floats = NDArray[np.float64]
+
+THRESHOLD = 0.5
+"""Marked on a precision-recall curve: where the pooled figures are taken."""
+
+
+def calibration_figure(
+    found: Calibration, confidence: Floats, good: NDArray[np.bool_], review_below: float
+) -> Drawn:
+    """On the left confidence against the share of good masks in bins, with 95 % intervals; on the
+    right how many of the (scans,) masks have which confidence, those below `review_below`, where
+    it is a number, going to a person.
+    """
+    figure = new_figure(3.2)
+    curve, counts = figure.subplots(1, 2)
+    plain_axis(curve, "Calibration of confidence", "confidence", "share of good masks")
+    curve.plot((0, 1), (0, 1), color=INK, linewidth=0.8, linestyle="--", label="ideal")
+    whiskers = found.good - found.low, found.high - found.good
+    curve.errorbar(
+        found.confidence,
+        found.good,
+        yerr=np.clip(whiskers, 0, None),
+        color=BLUE,
+        marker="o",
+        markersize=4,
+        linewidth=1.2,
+        capsize=2,
+        label=f"{found.scans.sum()} scans, mean distance {found.error:.3f}",
+    )
+    curve.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+    legend_below(curve)
+    plain_axis(counts, "Masks by confidence", "confidence", "masks")
+    edges = np.linspace(0, 1, 21)
+    counts.hist(
+        [confidence[good], confidence[~good]],
+        edges,
+        stacked=True,
+        color=[BLUE, VERMILION],
+        edgecolor="white",
+        linewidth=0.4,
+        hatch=["", "////"],
+        label=["good", "bad"],
+    )
+    if not np.isnan(review_below):
+        counts.axvline(
+            review_below,
+            color=INK,
+            linestyle="--",
+            linewidth=1,
+            label=f"review below {review_below:.2f}",
+        )
+    legend_below(counts)
+    return drawn(figure)
+
+
+def area_figure(found: Mapping[str, AreaAgreement], whole: AreaAgreement) -> Drawn:
+    """Bland-Altman plot of lesion areas, by class, with the bias and limits of agreement of all."""
+    figure = new_figure(3.4, 5.2)
+    axis = figure.subplots()
+    across, up = "mean of both areas (% of the scan)", "predicted less true area (% of their mean)"
+    plain_axis(axis, "Agreement of lesion areas", across, up)
+    for label, each in found.items():
+        marker, colour = CLASS_STYLES.get(label, OTHER_STYLE)
+        axis.scatter(
+            100 * each.mean_share,
+            each.difference,
+            s=8,
+            marker=marker,
+            facecolors="none",
+            edgecolors=colour,
+            linewidths=0.5,
+            alpha=0.7,
+            label=f"{short(label)} ({each.difference.size})",
+        )
+    for value, line, name in (
+        (whole.bias, "-", "bias"),
+        (whole.low, "--", "95 % limits"),
+        (whole.high, "--", ""),
+    ):
+        if not np.isnan(value):
+            axis.axhline(value, color=INK, linestyle=line, linewidth=1, label=name or None)
+            axis.annotate(
+                f"{value:+.0f} %",
+                (1.01, value),
+                xycoords=("axes fraction", "data"),
+                fontsize=7,
+                va="center",
+            )
+    axis.set_xscale("log")
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_ylim(-205, 205)
+    if found:
+        legend_below(axis)
+    return drawn(figure)
+
+
+def precision_recall_figure(found: PrecisionRecall) -> Drawn:
+    """Precision against recall of pixels, with the threshold of the pooled figures."""
+    figure = new_figure(3.4, 3.8)
+    axis = figure.subplots()
+    plain_axis(axis, "Precision and recall of pixels", "recall", "precision")
+    label = f"average precision {found.average_precision:.3f}"
+    axis.plot(found.recall, found.precision, color=BLUE, linewidth=1.4, label=label)
+    at = int(np.searchsorted(found.threshold, THRESHOLD))
+    axis.plot(
+        found.recall[at : at + 1],
+        found.precision[at : at + 1],
+        "D",
+        color=VERMILION,
+        markersize=5,
+        label=f"threshold {THRESHOLD:g}",
+    )
+    axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+    legend_below(axis)
+    return drawn(figure)

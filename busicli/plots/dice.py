@@ -1,0 +1,98 @@
+"""Dice by class and by lesion size."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
+from numpy.typing import NDArray
+
+from busicli.plots.drawing import (
+    CLASS_STYLES,
+    INK,
+    OTHER_STYLE,
+    Drawn,
+    drawn,
+    legend_below,
+    new_figure,
+    plain_axis,
+    short,
+)
+from busicli.types import Interval
+
+Floats = NDArray[np.float64]
+
+
+def dice_figure(
+    kinds: Mapping[str, tuple[Floats, Interval]],
+    by_class: Mapping[str, tuple[Floats, Floats]],
+    sizes: Sequence[tuple[float, float, float]],
+) -> Drawn:
+    """Dice of scans with a lesion; without one both parts are empty.
+
+    On the left the (scans,) Dice of each kind as a box from the lower to the upper quartile with
+    the median, whiskers from the 5th to the 95th percentile, and the mean with its interval. On the
+    right every scan by class, (scans,) lesion's share of the scan and (scans,) Dice, and `sizes`:
+    lower and upper share of each class of size and its mean Dice.
+    """
+    figure = new_figure(3.2)
+    boxes, scatter = figure.subplots(1, 2)
+    _draw_boxes(boxes, kinds)
+    _draw_scatter(scatter, by_class, sizes)
+    return drawn(figure)
+
+
+def _draw_boxes(axis: Axes, kinds: Mapping[str, tuple[Floats, Interval]]) -> None:
+    plain_axis(axis, "Dice by kind of scan", "", "Dice")
+    filled = {name: both for name, both in kinds.items() if both[0].size}
+    if filled:
+        axis.boxplot(
+            [dice for dice, _ in filled.values()],
+            whis=(5, 95),
+            showfliers=False,
+            widths=0.5,
+            medianprops={"color": INK},
+            boxprops={"color": "#777777"},
+            whiskerprops={"color": "#777777"},
+            capprops={"color": "#777777"},
+        )
+    for place, (_, mean) in enumerate(filled.values(), 1):
+        axis.plot((place, place), (mean.low, mean.high), color=INK, linewidth=2.5)
+        name = "mean and its 95 % interval" if place == 1 else None
+        axis.plot((place,), (mean.mean,), "D", color=INK, markersize=4, label=name)
+    labels = [f"{short(name)}\n({dice.size})" for name, (dice, _) in filled.items()]
+    axis.set_xticks(range(1, len(filled) + 1), labels, parse_math=False)
+    if len(filled) > 3:
+        axis.tick_params(axis="x", labelsize=6, rotation=20)
+    axis.set_ylim(-0.02, 1.02)
+    if filled:
+        legend_below(axis)
+
+
+def _draw_scatter(
+    axis: Axes,
+    by_class: Mapping[str, tuple[Floats, Floats]],
+    sizes: Sequence[tuple[float, float, float]],
+) -> None:
+    plain_axis(axis, "Dice by lesion size", "lesion's share of the scan (%)", "Dice")
+    for label, (share, dice) in by_class.items():
+        marker, colour = CLASS_STYLES.get(label, OTHER_STYLE)
+        axis.scatter(
+            100 * share,
+            dice,
+            s=7,
+            marker=marker,
+            facecolors="none",
+            edgecolors=colour,
+            linewidths=0.5,
+            alpha=0.6,
+            label=short(label),
+        )
+    for number, (low, high, mean) in enumerate(sizes):
+        name = None if number else "mean of a size"
+        axis.plot((100 * low, 100 * high), (mean, mean), color=INK, linewidth=2, label=name)
+    axis.set_xscale("log")
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_ylim(-0.02, 1.02)
+    if by_class:
+        legend_below(axis)

@@ -1,0 +1,85 @@
+"""What all figures share: colours, sizes, and their bytes, drawn without a screen and without
+matplotlib's global state.
+"""
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from busicli.io.files import write_whole
+
+BLUE, VERMILION, INK = "#0072B2", "#D55E00", "#222222"
+"""The first two of Okabe and Ito: told apart by colour-blind eyes and in grey print."""
+CLASS_STYLES = {"benign": ("o", BLUE), "malignant": ("^", VERMILION)}
+"""A class is told by its marker too, not by colour alone."""
+OTHER_STYLE = ("s", INK)
+
+PRINT_DPI = 300
+WIDTH_IN = 7.2
+"""Of a page's two columns."""
+_LONGEST_NAME = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """One figure's bytes; the same values give the same bytes."""
+
+    png: bytes
+    svg: bytes
+
+    def write(self, stem: Path) -> None:
+        """Write `stem`.png and `stem`.svg, each whole."""
+        write_whole(stem.with_name(f"{stem.name}.png"), self.png)
+        write_whole(stem.with_name(f"{stem.name}.svg"), self.svg)
+
+
+def new_figure(height_in: float, width_in: float = WIDTH_IN, dpi: int = PRINT_DPI) -> Figure:
+    """An empty figure that lays itself out."""
+    return Figure(figsize=(width_in, height_in), dpi=dpi, layout="constrained")
+
+
+def drawn(figure: Figure) -> Drawn:
+    """The finished figure as PNG and SVG."""
+    png, svg = io.BytesIO(), io.BytesIO()
+    # without a salt the identifiers of an SVG are random
+    with _silent_on_glyphs(), matplotlib.rc_context({"svg.hashsalt": "busicli"}):
+        FigureCanvasAgg(figure).print_png(png)
+        FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})
+    return Drawn(png=png.getvalue(), svg=svg.getvalue())
+
+
+def plain_axis(axis: Axes, title: str, across: str, up: str) -> None:
+    """Titles and a light grid, in letters that are read at a column's width."""
+    axis.set_title(title, fontsize=9)
+    axis.set_xlabel(across, fontsize=8)
+    axis.set_ylabel(up, fontsize=8)
+    axis.tick_params(labelsize=7)
+    axis.grid(alpha=0.3, linewidth=0.5)
+    axis.spines[["top", "right"]].set_visible(False)
+
+
+def legend_below(axis: Axes) -> None:
+    """A legend in one line below the axis, where it hides no scan."""
+    axis.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=4, frameon=False)
+
+
+def short(name: str) -> str:
+    """A name that fits beside an axis."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."
+
+
+@contextmanager
+def _silent_on_glyphs() -> Iterator[None]:
+    """A name in letters that the font lacks is drawn as boxes, which needs no warning."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        yield

@@ -1,0 +1,149 @@
+"""The page to look through, made from what a run or an evaluation left in its folder."""
+
+import heapq
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from busicli.errors import BusicliError, InputError
+from busicli.io.files import sha256_bytes, whole_text
+from busicli.io.output_paths import Layout
+from busicli.models.weights import CARD, locate
+from busicli.report.links import Links, inlined, links_below, no_links
+from busicli.report.page import page_text
+from busicli.report.reading import columns_of, document, run_rows, table_rows
+from busicli.report.run_page import Pictures, run_page, run_scan, urgency
+from busicli.report.view_model import Frame, Page, Shown
+
+REPORT = "report.html"
+THUMBNAILS = "thumbnails"
+MOST_INLINE = 500
+"""Pictures that one file may hold: it is then some 10 MB, which a browser still opens at once."""
+
+MOST_SHOWN = 20_000
+"""Scans on a page: a browser takes seconds for more, and nobody looks through them."""
+
+
+def write_report(out: Path, *, inline: bool = False) -> Path:
+    """Write `report.html` into a folder of `segment-dir` or `eval`, and return its path.
+
+    Pictures are linked beside it; `inline` puts them into the file, which then stands alone. The
+    same results give the same bytes. Of more than MOST_SHOWN scans it shows the worst.
+
+    Raises InputError where the folder holds neither, where its tables are damaged, or where there
+    are more scans (frames count each) than MOST_INLINE to inline.
+    """
+    try:
+        page, scans = _found(out, inline=inline)
+        with whole_text(out / REPORT) as file:
+            file.writelines(page_text(page, scans))
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"the tables in {out} are damaged or of another version; make them anew."
+        ) from error
+    except OSError as error:
+        raise BusicliError(
+            f"{REPORT} cannot be written into {out}: {error.strerror}; make room or allow it."
+        ) from error
+    return out / REPORT
+
+
+def _found(out: Path, *, inline: bool) -> tuple[Page, Iterable[Shown]]:
+    if (out / "manifest.jsonl").is_file() and (out / "lesions.csv").is_file():
+        return _of_run(out, inline=inline)
+    if (out / "metrics.json").is_file() and (out / "per_image.csv").is_file():
+        return _of_scores(out, inline=inline)
+    raise InputError(
+        f"{out} holds no manifest.jsonl with lesions.csv, nor metrics.json with per_image.csv; "
+        "name a folder that segment-dir or eval wrote to."
+    )
+
+
+def _of_run(out: Path, *, inline: bool) -> tuple[Page, Iterable[Shown]]:
+    if inline:
+        _check_few(out, (_pictures(row) for row, _ in run_rows(out)))
+    record = document(out / "run.json")
+    overlays = links_below(out, "overlays") if record.get("overlays", True) else no_links
+    pictures = Pictures(
+        thumbnails=links_below(out, THUMBNAILS),
+        overlays=no_links if inline else overlays,
+        masks=no_links if inline else links_below(out, "masks"),
+    )
+    page = run_page(record, columns_of(out / "lesions.csv"), _card(out, record))
+    count = int(record["counts"]["inputs"])
+    if inline or count <= MOST_SHOWN:
+        scans = (run_scan(row, lesions, pictures) for row, lesions in run_rows(out))
+        return page, _with_pictures(out, scans) if inline else scans
+    note = (
+        f"{count:,} files are too many for a page: the {MOST_SHOWN:,} to look at first are here, "
+        "all stand in manifest.jsonl."
+    )
+    kept, rows = _worst(out), enumerate(run_rows(out))
+    shown = (run_scan(*found, pictures) for number, found in rows if number in kept)
+    return replace(page, notes=(*page.notes, note)), shown
+
+
+def _worst(out: Path) -> set[int]:
+    """Numbers of the MOST_SHOWN scans to look at first; scans themselves would fill the memory."""
+    urgencies = ((urgency(row), number) for number, (row, _) in enumerate(run_rows(out)))
+    return {number for _, number in heapq.nsmallest(MOST_SHOWN, urgencies)}
+
+
+def _of_scores(out: Path, *, inline: bool) -> tuple[Page, Iterable[Shown]]:
+    # SciPy's statistics are slow to load, and a run needs none
+    from busicli.report.evaluation_page import scored_scan, scores_page
+
+    rows = list(table_rows(out / "per_image.csv"))
+    if inline:
+        _check_few(out, (1 for _ in rows))
+    thumbnails: Links = links_below(out, THUMBNAILS)
+    metrics = document(out / "metrics.json")
+    page = scores_page(metrics, rows, _card(out, metrics))
+    scans = (scored_scan(index, cells, thumbnails) for index, cells in enumerate(rows))
+    return page, _with_pictures(out, scans) if inline else scans
+
+
+def _pictures(row: dict[str, Any]) -> int:
+    """How many pictures a scan takes; what is no scan takes none."""
+    return 0 if row["status"] == "skipped" else max(1, len(row.get("masks") or ()))
+
+
+def _check_few(out: Path, pictures: Iterable[int]) -> None:
+    count = sum(pictures)
+    if count > MOST_INLINE:
+        raise InputError(
+            f"{out} holds {count:,} scans (frames count each) and one file holds at most "
+            f"{MOST_INLINE}; leave out --inline and keep {THUMBNAILS} beside {REPORT}."
+        )
+
+
+def _with_pictures(out: Path, scans: Iterable[Shown]) -> Iterator[Shown]:
+    for scan in scans:
+        frames = tuple(_with_picture(out, frame) for frame in scan.frames)
+        yield replace(scan, frames=frames)
+
+
+def _with_picture(out: Path, frame: Frame) -> Frame:
+    return replace(frame, thumbnail=inlined(out, frame.thumbnail))
+
+
+def _card(out: Path, record: dict[str, Any]) -> dict[str, Any]:
+    """The card of the weights that a record names, if it is at hand and the very same, by hash."""
+    weights = record.get("weights")
+    named = weights if isinstance(weights, dict) else {}
+    places = [Layout(out).own / CARD]
+    if named.get("name"):
+        places.append(locate(str(named["name"]))[0] / CARD)
+    for place in places:
+        data = place.read_bytes() if place.is_file() else b""
+        if sha256_bytes(data) == named.get("card_sha256"):
+            return _without_scans(json.loads(data))
+    return {}
+
+
+def _without_scans(card: dict[str, Any]) -> dict[str, Any]:
+    """Thousands of hashes help nobody who looks at a page."""
+    scans = card.get("training_scans") or ()
+    return {**card, "training_scans": f"{len(scans):,}, listed by hash in the card itself"}

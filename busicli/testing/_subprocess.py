@@ -1,0 +1,46 @@
+"""What a process of its own does to check a plugin on another backend of Keras.
+
+Run as `python -m busicli.testing._subprocess FOLDER`, with KERAS_BACKEND set. The folder holds the
+request, a network's numbers and scans; what failed first, or answers, is written into it.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from busicli.testing.candidate import Subject, plain_answers
+from busicli.testing.output_checks import (
+    alone_as_among_others,
+    finite,
+    half_precision,
+    output,
+    sizes,
+)
+from busicli.testing.run import results
+from busicli.testing.serialization_checks import fill
+from busicli.testing.training_checks import gradients, learning
+
+PORTABLE = (sizes, half_precision, output, finite, alone_as_among_others, learning, gradients)
+"""Checks that say something new on another backend."""
+
+
+def main(folder: Path) -> None:
+    """Check what the folder asks for."""
+    request = json.loads((folder / "request.json").read_text())
+    asked = Path(request["asked"]) if request["is_file"] else request["asked"]
+    plugins = [Path(file) for file in request["plugins"]]
+    subject = Subject.of(asked, plugins, request["options"])
+    failed = (f"{r.name}: {r.detail}" for r in results(subject, PORTABLE) if r.passed is False)
+    first = next(failed, "")
+    (folder / "failed.txt").write_text(first, encoding="utf-8")
+    if first:
+        return
+    model = subject.fresh()
+    fill(folder, model)
+    np.save(folder / "answers.npy", plain_answers(model, np.load(folder / "scans.npy")))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,155 @@
+"""An architecture to be checked: its networks at small sizes, and scans to ask them about."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from busicli.models.architecture import Architecture
+from busicli.models.keras_backend import load_keras
+from busicli.models.registry import find, of_file
+from busicli.models.weights import build_model
+from busicli.settings import Precision, PreprocessSettings, TrainSettings
+
+if TYPE_CHECKING:
+    import keras
+
+LEAST_PX = 33
+"""No power of two: what only fits those is found out."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Subject:
+    """One plugin; what is slow to make is made once.
+
+    Networks are made from the options given, so that they can be smaller than the plugin's own.
+    """
+
+    asked: str | Path
+    """The name or the file that the plugin was asked for by."""
+    plugins: tuple[Path, ...]
+    """Files among which a name is looked for, beside what is installed."""
+    options: dict[str, Any]
+    architecture: Architecture = field(repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        asked: str | Path,
+        plugins: Sequence[Path] = (),
+        options: Mapping[str, Any] | None = None,
+    ) -> "Subject":
+        """The plugin of a name, or of a single file whatever else is installed.
+
+        Raises InputError where there is no such plugin, where it is broken, and for options that
+        it does not have.
+        """
+        found = of_file(asked) if isinstance(asked, Path) else find(asked, plugins)
+        given = dict(options or {})
+        found.checked_options(given)
+        return cls(asked=asked, plugins=tuple(plugins), options=given, architecture=found)
+
+    @property
+    def size_px(self) -> int:
+        """Rows and columns of most networks: the smallest above 32 that the plugin takes."""
+        return self.size_from(LEAST_PX)
+
+    @property
+    def sizes_px(self) -> tuple[int, ...]:
+        """Sizes that the plugin takes: the two smallest above 32, and what training uses."""
+        small, full = TrainSettings().small_size_px, PreprocessSettings().size_px
+        wanted = (LEAST_PX, self.size_px + 1, small, full)
+        return tuple(sorted({self.size_from(size) for size in wanted}))
+
+    def size_from(self, size_px: int) -> int:
+        """The smallest size from that one on which is a multiple of what the plugin asks for."""
+        multiple = max(1, self.architecture.size_multiple)
+        return multiple * -(-size_px // multiple)
+
+    def fresh(
+        self, size_px: int | None = None, *, seed: int = 0, precision: Precision = "float32"
+    ) -> "keras.Model":
+        """A new network as training begins with it. Sets the random state of Keras and NumPy."""
+        load_keras().utils.set_random_seed(seed)
+        # a card holds options as JSON does, so that tuples come back as lists
+        options = json.loads(json.dumps(self.architecture.checked_options(self.options)))
+        size = size_px or self.size_px
+        return build_model(self.architecture, size, options, precision=precision)
+
+    def as_trained(self, seed: int = 0) -> "keras.Model":
+        """A new network with random numbers everywhere, also where it begins with 0."""
+        model = self.fresh(seed=seed)
+        rng = np.random.default_rng(seed)
+        for variable in model.trainable_variables:
+            fan_in = max(1, int(np.prod(variable.shape[:-1])))
+            spread = rng.normal(0, min(0.1, fan_in**-0.5), variable.shape)
+            variable.assign(as_array(variable) + spread.astype(np.float32))
+        return model
+
+    @cached_property
+    def network(self) -> "keras.Model":
+        """A network as after training, not to be changed."""
+        return self.as_trained()
+
+    @cached_property
+    def answers(self) -> NDArray[np.float32]:
+        """What the network says of the scans."""
+        return answers(self.network, self.scans)
+
+    @cached_property
+    def scans(self) -> NDArray[np.float32]:
+        """Black, white, grey, noise twice, and half and half: (6, size, size, 3) in [0, 1]."""
+        size = self.size_px
+        noise = np.random.default_rng(0).random((2, size, size, 3), np.float32)
+        plain = [np.full((size, size, 3), value, np.float32) for value in (0, 1, 0.5)]
+        halves = np.zeros((1, size, size, 3), np.float32)
+        halves[:, : size // 2] = 1
+        return np.concatenate([np.stack(plain), noise, halves])
+
+    def targets(self, model: "keras.Model") -> Any:
+        """What the network is trained on: masks, with classes where it has a second output."""
+        classes = np.eye(3, dtype=np.float32)[np.arange(len(self.scans)) % 3]
+        return self.truths if len(model.outputs) == 1 else [self.truths, classes]
+
+    @property
+    def truths(self) -> NDArray[np.float32]:
+        """A mask of each scan that can be told from it, its bright pixels: (6, size, size, 1)."""
+        bright = self.scans.mean(axis=3, keepdims=True) > 0.5
+        return np.where(bright, np.float32(1), np.float32(0))
+
+
+Check = Callable[[Subject], str]
+"""Returns what was seen; raises CheckError, or NotTriedError where something is missing."""
+
+
+def answers(model: "keras.Model", scans: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The maps of a network in prediction, in its own type; any shape: it may be wrong."""
+    return np.array(first_of(model.predict_on_batch(scans)))
+
+
+def plain_answers(model: "keras.Model", scans: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The same without compiling it, for networks that are asked once."""
+    maps = first_of(model(scans, training=False))
+    return np.array(load_keras().ops.convert_to_numpy(maps))
+
+
+def first_of(outputs: Any) -> Any:
+    """The map of a network's outputs: the only one, or the one before the classes."""
+    return outputs[0] if isinstance(outputs, list | tuple) else outputs
+
+
+def difference(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """The largest difference; infinite where the shapes differ or one alone holds a number."""
+    if one.shape != other.shape or (np.isfinite(one) != np.isfinite(other)).any():
+        return float("inf")
+    return float(np.abs(np.nan_to_num(one - other)).max(initial=0))
+
+
+def as_array(variable: "keras.Variable") -> NDArray[np.float32]:
+    """A copy of a variable's numbers."""
+    return np.array(variable.numpy(), np.float32)

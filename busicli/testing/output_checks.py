@@ -1,0 +1,156 @@
+"""Checks of what a network answers."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from busicli.models.keras_backend import load_keras
+from busicli.testing.candidate import Subject, answers, difference
+from busicli.testing.result import need
+
+if TYPE_CHECKING:
+    import keras
+
+LEAST_CHANGE = 1e-4
+"""By how much the answers to two scans of noise must differ somewhere."""
+ALIKE = 1e-4
+"""By how much an answer may change with the scans beside it: sums in another order."""
+
+
+def sizes(subject: Subject) -> str:
+    """It builds for every size that it says it takes, and answers each pixel once."""
+    keras = load_keras()
+    for size in subject.sizes_px:
+        model = subject.fresh(size)
+        need(
+            isinstance(model, keras.Model),
+            f"build returned a {type(model).__name__}; a keras.Model was needed.",
+        )
+        found = (tuple(model.input_shape), tuple(model.outputs[0].shape))
+        needed = ((None, size, size, 3), (None, size, size, 1))
+        need(
+            found == needed,
+            f"at {size} px it maps {found[0]} to {found[1]}; {needed[0]} to {needed[1]} was "
+            "needed: mend the network, or declare the size_multiple that it needs.",
+        )
+    return f"{', '.join(map(str, subject.sizes_px))} px"
+
+
+def one_set_of_weights(subject: Subject) -> str:
+    """Its weights are the same at every size: training begins small and ends large."""
+    small, large = subject.sizes_px[0], subject.sizes_px[-1]
+    needed, found = (_shapes(subject.fresh(size)) for size in (small, large))
+    need(
+        len(found) == len(needed),
+        f"it has {len(needed)} weights at {small} px and {len(found)} at {large} px; "
+        "weights must not depend on the scan's size.",
+    )
+    for (path, shape), (_, other) in zip(needed, found, strict=True):
+        need(
+            shape == other,
+            f"{path} is {shape} at {small} px and {other} at {large} px; "
+            "weights must not depend on the scan's size.",
+        )
+    return f"{len(needed)} weights at {small} px and at {large} px"
+
+
+def half_precision(subject: Subject) -> str:
+    """Its probabilities are float32 also where its layers compute in bfloat16."""
+    for one in subject.fresh(precision="bfloat16").outputs:
+        need(
+            one.dtype == "float32",
+            f"with --precision bfloat16 its output is {one.dtype}; float32 was needed: "
+            'give its last layer dtype="float32".',
+        )
+    return "float32 output of bfloat16 layers"
+
+
+def output(subject: Subject) -> str:
+    """It maps scans to float32 probabilities of their size, in [0, 1]."""
+    found, needed = subject.answers, (*subject.scans.shape[:3], 1)
+    need(
+        found.shape == needed,
+        f"its answer to {subject.scans.shape} is {found.shape}; {needed} was needed: "
+        "end with a layer of one channel at the scan's size.",
+    )
+    need(
+        found.dtype == np.float32,
+        f'its answer is {found.dtype}; float32 was needed: give its last layer dtype="float32".',
+    )
+    numbers = found[np.isfinite(found)]
+    least, most = float(numbers.min(initial=1)), float(numbers.max(initial=0))
+    need(
+        least >= 0 and most <= 1,
+        f"its answers lie between {least:.4g} and {most:.4g}; probabilities in [0, 1] were "
+        'needed: end with activation="sigmoid".',
+    )
+    return f"{found.shape} float32 between {least:.3g} and {most:.3g}"
+
+
+def class_output(subject: Subject) -> str:
+    """A second output, if it has one, is the probability of normal, benign and malignant."""
+    outputs = subject.network.predict_on_batch(subject.scans)
+    if not isinstance(outputs, list | tuple):
+        return "none: it gives no class"
+    need(
+        len(outputs) == 2,
+        f"it has {len(outputs)} outputs; a map and class probabilities were needed.",
+    )
+    found, needed = np.asarray(outputs[1]), (len(subject.scans), 3)
+    need(
+        found.shape == needed and found.dtype == np.float32,
+        f"its second output is {found.shape} {found.dtype}; {needed} float32 was needed: "
+        'end with Dense(3, "softmax", dtype="float32").',
+    )
+    sums = found.sum(axis=1)
+    need(
+        bool(np.isfinite(found).all() and (found >= 0).all() and np.allclose(sums, 1, atol=1e-3)),
+        f"its class probabilities add up to between {sums.min():.3g} and {sums.max():.3g}; 1 was "
+        'needed: end with Dense(3, "softmax", dtype="float32").',
+    )
+    return "probabilities of normal, benign and malignant"
+
+
+def finite(subject: Subject) -> str:
+    """It answers black, white, grey and noise with numbers."""
+    names = ("black", "white", "grey", "noise", "noise", "half black, half white")
+    wrong = [
+        name
+        for name, answer in zip(names, subject.answers, strict=True)
+        if not np.isfinite(answer).all()
+    ]
+    need(
+        not wrong,
+        f"its answer to a scan that is {' and to one that is '.join(dict.fromkeys(wrong))} holds "
+        "what is no number; look for divisions, logarithms and roots of 0, and add a small number.",
+    )
+    return "black, white, grey, noise and halves"
+
+
+def depends_on_the_scan(subject: Subject) -> str:
+    """It answers two scans of noise differently."""
+    change = float(np.abs(subject.answers[3] - subject.answers[4]).max())
+    need(
+        change > LEAST_CHANGE,
+        f"its answers to two scans of noise differ by {change:.1g} at most, and more than "
+        f"{LEAST_CHANGE:g} was needed; is its input connected to its output?",
+    )
+    return f"two scans of noise differ by up to {change:.2g}"
+
+
+def alone_as_among_others(subject: Subject) -> str:
+    """A scan alone gets the answer that it gets among others, and gets it again."""
+    model, scans = subject.network, subject.scans
+    alone = np.concatenate([answers(model, scans[i : i + 1]) for i in range(len(scans))])
+    turned = answers(model, scans[::-1])[::-1]
+    change = max(difference(alone, subject.answers), difference(turned, subject.answers))
+    need(
+        change <= ALIKE,
+        f"a scan's answer changes by up to {change:.2g} with the scans beside it, and {ALIKE:g} "
+        "was allowed; in inference nothing may be averaged over the batch or drawn at random.",
+    )
+    return f"differences up to {change:.1g}"
+
+
+def _shapes(model: "keras.Model") -> list[tuple[str, tuple[int, ...]]]:
+    return [(variable.path, tuple(variable.shape)) for variable in model.weights]

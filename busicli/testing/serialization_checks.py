@@ -1,0 +1,95 @@
+"""Checks of a network that was stored: as numbers, and as a graph for the engine."""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from busicli.errors import InputError
+from busicli.imaging.preprocess import network_values
+from busicli.inference.openvino import export_graph, have_openvino, open_graph
+from busicli.models.weights import Card, fill_model, read_card, read_numbers, save_weights
+from busicli.settings import PostprocessSettings, PreprocessSettings
+from busicli.testing.candidate import Subject, difference, plain_answers
+from busicli.testing.result import CheckError, NotTriedError, need
+
+if TYPE_CHECKING:
+    import keras
+
+ALIKE = 1e-4
+"""By how much a filled network may differ from the one whose numbers it got."""
+ENGINE_ALIKE = 0.005
+"""By how much the exported graph may differ: it adds up in another order."""
+
+
+def saving(subject: Subject) -> str:
+    """A network filled with another's stored numbers gives the other's answers."""
+    one, other = subject.as_trained(), subject.fresh(seed=1)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        store(folder, subject, one)
+        fill(folder, one)  # kernels are rounded when stored
+        fill(folder, other)
+    expected, found = (plain_answers(model, subject.scans) for model in (one, other))
+    change = difference(found, expected)
+    need(
+        change <= ALIKE,
+        f"filled with the same numbers, two networks differ by {change:.2g}, and {ALIKE:g} was "
+        "allowed; whatever build draws or layers remember must be weights of the network.",
+    )
+    return f"{len(one.weights)} weights, differences up to {change:.1g}"
+
+
+def export(subject: Subject) -> str:
+    """Its exported graph answers as Keras does, without Keras."""
+    if not have_openvino():
+        raise NotTriedError("openvino is not installed.")
+    model = subject.as_trained()
+    with tempfile.TemporaryDirectory() as name:
+        store(Path(name), subject, model)
+        fill(Path(name), model)
+    images = np.round(subject.scans * 255).astype(np.uint8)
+    expected = plain_answers(model, network_values(images))[..., 0]
+    try:
+        found = open_graph(export_graph(model)).predict(images).maps
+    except Exception as error:  # the converter raises what it likes
+        reason = str(error).strip().partition("\n")[0]
+        raise CheckError(
+            f"its graph cannot be exported ({type(error).__name__}: {reason}); "
+            "use layers and operations of Keras alone, or it will run on Keras, which is slower."
+        ) from error
+    change = difference(found, expected)
+    need(
+        change <= ENGINE_ALIKE,
+        f"its exported graph differs from Keras by {change:.2g}, and {ENGINE_ALIKE:g} was allowed; "
+        "look for an operation that the converter takes for another.",
+    )
+    return f"differences up to {change:.1g}"
+
+
+def store(folder: Path, subject: Subject, model: "keras.Model") -> None:
+    """Write a network's numbers into a weights folder, as training does."""
+    card = Card(
+        name=subject.architecture.name,
+        architecture=subject.architecture.name,
+        options=subject.architecture.checked_options(subject.options),
+        preprocess=PreprocessSettings(size_px=subject.size_px),
+        postprocess=PostprocessSettings(),
+        training={},
+        scores={},
+        training_scans=[],
+    )
+    save_weights(folder, model, card)
+
+
+def fill(folder: Path, model: "keras.Model") -> None:
+    """Put the numbers of a weights folder into a network, as prediction does."""
+    card = read_card(folder)
+    try:
+        fill_model(model, read_numbers(folder, card), card.name)
+    except InputError as error:
+        raise CheckError(
+            f"a network cannot be filled with the numbers of another build ({error}); "
+            "build must make the same weights in the same order each time."
+        ) from error

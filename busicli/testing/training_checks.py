@@ -1,0 +1,95 @@
+"""Checks of a network in training."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from busicli.models.keras_backend import load_keras
+from busicli.settings import TrainSettings
+from busicli.testing.candidate import Subject, as_array
+from busicli.testing.result import CheckError, need
+
+if TYPE_CHECKING:
+    import keras
+
+STEPS = 10
+RATES = (3e-3, 3e-4, 3e-5)
+"""Learning rates, the next one where the loss has not fallen: large networks want small ones."""
+TRIES = 3
+"""From how many random states a weight may get its gradient: few filters may all be at rest."""
+
+
+def learning(subject: Subject) -> str:
+    """A few steps of training on one batch lower what training minimises."""
+    for rate in RATES:
+        losses = _losses(subject, rate)
+        if np.isfinite(losses).all() and losses[-1] < losses[0]:
+            return f"{STEPS} steps took the loss from {losses[0]:.3f} to {losses[-1]:.3f}"
+    need(
+        bool(np.isfinite(losses).all()),
+        f"the loss went from {losses[0]:.4f} to what is no number; "
+        "look for divisions, logarithms and roots of 0 in the network.",
+    )
+    raise CheckError(
+        f"{STEPS} steps of training took the loss from {losses[0]:.4f} to {losses[-1]:.4f}, and "
+        "less was needed; does the output depend on weights that are trained?"
+    )
+
+
+def _losses(subject: Subject, rate: float) -> list[float]:
+    """What the loss was before each step, as training takes it."""
+    model = subject.fresh()  # loads Keras, without its chatter
+    from busicli.training.loop import compile_model
+
+    batch = len(subject.scans)
+    settings = TrainSettings(epochs=1, batch_size=batch, learning_rate=rate, warmup_epochs=0)
+    compile_model(model, settings, batch * STEPS)
+    losses = []
+    for _ in range(STEPS):
+        model.reset_metrics()
+        logs = model.train_on_batch(subject.scans, subject.targets(model), return_dict=True)
+        losses.append(float(logs["loss"]))
+    return losses
+
+
+def gradients(subject: Subject) -> str:
+    """Every weight that is to be trained gets a gradient, and a finite one."""
+    still: list[str] = []
+    moved: set[int] = set()
+    for attempt in range(TRIES):
+        model = subject.as_trained(seed=attempt)
+        weights = model.trainable_variables
+        need(bool(weights), "it has no weight to train; a network was needed.")
+        moved |= _moved(model, subject)
+        still = [weight.path for place, weight in enumerate(weights) if place not in moved]
+        if not still:
+            return f"all of {len(weights)} move"
+    named = ", ".join(still[:3]) + (", and others" if len(still) > 3 else "")
+    raise CheckError(
+        f"{len(still)} of its weights get no gradient: {named}; connect them to the output, or "
+        "leave them out."
+    )
+
+
+def _moved(model: "keras.Model", subject: Subject) -> set[int]:
+    """Places of the weights that a step changes. Adam moves all that have a gradient."""
+    from busicli.training.loop import losses_of
+
+    weights = model.trainable_variables
+    before = [as_array(weight) for weight in weights]
+    adam = load_keras().optimizers.Adam(0.01)
+    model.compile(adam, **losses_of(model, TrainSettings()), run_eagerly=True)
+    model.train_on_batch(subject.scans, subject.targets(model))
+    after = [as_array(weight) for weight in weights]
+    lost = [
+        weight.path
+        for weight, value in zip(weights, after, strict=True)
+        if not np.isfinite(value).all()
+    ]
+    need(
+        not lost,
+        f"the gradient of {', '.join(lost[:3])} is no number; "
+        "look for divisions, logarithms and roots of 0 in the network.",
+    )
+    pairs = enumerate(zip(before, after, strict=True))
+    return {place for place, (old, new) in pairs if not np.array_equal(old, new)}

@@ -1,0 +1,42 @@
+"""`history.csv`: the figures of every epoch; no cell is filled that was not measured."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from busicli.io.files import write_whole
+
+FIGURES = ("Loss", "Dice_coef", "Recall", "Precision", "Accuracy", "F1_score")
+COLUMNS = (
+    "epoch",
+    *FIGURES,
+    *(f"val_{name}" for name in FIGURES),
+    "objective",
+    "val_objective",
+    "learning_rate",
+    "seconds",
+)
+Row = dict[str, float]
+
+
+def write_history(path: Path, rows: Sequence[Row]) -> None:
+    """Write every row anew, whole; six significant digits, so that equal runs give equal files."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        cells = (f"{row[name]:.6g}" if name in row else "" for name in COLUMNS[1:])
+        writer.writerow([int(row["epoch"]), *cells])
+    write_whole(path, text.getvalue().encode())
+
+
+def read_history(path: Path) -> list[Row]:
+    """The rows of `history.csv`; none where there is no file yet."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [
+            {name: float(value) for name, value in row.items() if value}
+            for row in csv.DictReader(file)
+        ]

@@ -1,0 +1,146 @@
+"""Weights that a training begins from, and what they had seen."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from busicli.data.store import PreparedData
+from busicli.errors import InputError
+from busicli.models.registry import find
+from busicli.models.weights import (
+    ENCODER,
+    fill_by_path,
+    fill_model,
+    locate,
+    locate_shipped,
+    read_card,
+    read_encoder,
+    read_numbers,
+)
+from busicli.training.request import FitRequest
+from busicli.types import Case
+
+if TYPE_CHECKING:
+    import keras
+
+RANDOM = "random"
+"""What `--init` says to begin from random weights where pre-trained ones ship."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """Weights that a training begins from."""
+
+    name: str
+    part: Literal["network", "encoder"]
+    numbers: dict[str, np.ndarray[Any, Any]] = field(repr=False)
+    training_scans: list[list[str]] = field(repr=False)
+    """What they were trained on, as in their card; nothing for an encoder, which saw no scan."""
+
+    def fill(self, model: "keras.Model") -> None:
+        """Put them into a network; InputError where they belong to another."""
+        if self.part == "network":
+            fill_model(model, self.numbers, self.name)
+        else:
+            fill_by_path(model, self.numbers, self.name)
+
+
+def weights_begun_from(request: FitRequest, data: PreparedData) -> Begun | None:
+    """What `init` asks for; None where it asks for nothing.
+
+    Raises InputError where a fold would begin from weights that have seen its held-out scans, or
+    where nothing is to have a share in the finished weights.
+    """
+    weights = _name(request)
+    if request.settings.init_share and (weights is None or weights == RANDOM):
+        raise InputError(
+            "init_share is a share of the weights begun from, and there are none: give --init."
+        )
+    if weights == RANDOM:
+        return None
+    if weights is None:
+        encoder = find(request.model, request.plugins).pretrained
+        return _encoder(*locate_shipped(encoder)) if encoder else None
+    source, pinned = locate(weights)
+    if (source / ENCODER).is_file():
+        return _encoder(source, pinned)
+    card = read_card(source, pinned_sha256=pinned)
+    _check_unseen(request, data, {pixels for pixels, _ in card.training_scans})
+    return Begun(
+        name=source.name,
+        part="network",
+        numbers=read_numbers(source, card),
+        training_scans=card.training_scans,
+    )
+
+
+def _encoder(folder: Path, pinned_sha256: str | None) -> Begun:
+    arrays = read_encoder(folder, pinned_sha256=pinned_sha256)
+    return Begun(name=folder.name, part="encoder", numbers=arrays, training_scans=[])
+
+
+def averaged_with(
+    begun: Begun, trained: Mapping[str, NDArray[Any]], share: float
+) -> dict[str, NDArray[Any]]:
+    """Trained numbers, of which those begun from get a share in [0, 1).
+
+    Wortsman et al. (2022), arXiv:2109.01903: where both lie in one valley of the loss, what is
+    between them holds on strange scans as the trained ones do, and loses nothing on known ones.
+    """
+
+    def single(numbers: NDArray[Any]) -> NDArray[np.float32]:  # they may be stored in half
+        return numbers.astype(np.float32)
+
+    return {
+        key: (1 - share) * single(own) + share * single(begun.numbers[key])
+        for key, own in trained.items()
+    }
+
+
+def seen_scans(begun: Begun | None, trained: Sequence[Case]) -> list[list[str]]:
+    """What the finished weights have seen: what these scans are, and what was seen before."""
+    own = [[case.print.pixels_sha256, case.print.phash] for case in trained]
+    known = {pixels for pixels, _ in own}
+    before = begun.training_scans if begun else []
+    return own + [scan for scan in before if scan[0] not in known]
+
+
+def seen_in_fold(
+    data: PreparedData, fold: tuple[int, int], seen: Collection[str]
+) -> tuple[int, int]:
+    """How many of a fold's scans weights have seen, and how many there are.
+
+    `fold` is its number and how many folds there are, `seen` the pixels_sha256 of trained scans.
+    """
+    number, count = fold
+    held = [c for c, k in zip(data.cases, data.folds(count), strict=True) if k == number]
+    return sum(case.print.pixels_sha256 in seen for case in held), len(held)
+
+
+def _name(request: FitRequest) -> str | None:
+    """The weights to begin from: a fold's own, where `init` is a cross-validation's folder."""
+    if request.init and request.fold:
+        own = Path(request.init) / f"fold-{request.fold[0]}" / "weights"
+        if own.is_dir():
+            return str(own)
+    return request.init
+
+
+def _check_unseen(request: FitRequest, data: PreparedData, seen: Collection[str]) -> None:
+    """Raise InputError where weights to begin a fold from have seen a scan it is scored on.
+
+    `seen` are the pixels_sha256 of the scans that they were trained on.
+    """
+    if request.fold is None:
+        return
+    known, held = seen_in_fold(data, request.fold, seen)
+    if known:
+        raise InputError(
+            f"the weights to begin from, {_name(request)}, were trained on {known} of "
+            f"the {held} scans of fold {request.fold[0]}, which is to be scored as unseen; begin "
+            "from the folder of a cross-validation with the same folds."
+        )

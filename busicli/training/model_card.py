@@ -1,0 +1,94 @@
+"""The card of trained weights: what they are, what was chosen for them, how they scored there."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from busicli.data.store import PreparedData, PreparedScans
+from busicli.imaging.metrics import dice
+from busicli.imaging.postprocess import lesion_mask
+from busicli.models.registry import find
+from busicli.models.weights import Card
+from busicli.settings import PostprocessSettings
+from busicli.training.initial_weights import Begun, seen_scans
+from busicli.training.request import FitRequest, left_out, trained_on
+from busicli.types import Case, Mask
+from busicli.versions import versions
+
+if TYPE_CHECKING:
+    import keras
+
+    from busicli.training.history import Row
+
+
+def card_of_run(
+    request: FitRequest,
+    data: PreparedData,
+    begun: Begun | None,
+    trained: Sequence[Case],
+    best_epoch: int,
+) -> Card:
+    """What is known of weights before anything is chosen for them.
+
+    `trained` are the scans of the run, `begun` the weights that it began from.
+    """
+    return Card(
+        name=request.name,
+        architecture=request.model,
+        options=find(request.model, request.plugins).checked_options(dict(request.options)),
+        preprocess=data.preprocess,
+        postprocess=PostprocessSettings(),
+        training={
+            "data": {
+                "datasets": data.info["datasets"],
+                "counts": data.info["counts"],
+                "trained_on": trained_on(request),
+                "objected": request.objected,
+                "left_out": left_out(request, data),
+                "scans": len(trained),
+            },
+            "fingerprint": data.fingerprint,
+            "split": data.info["split"],
+            "settings": asdict(request.settings),
+            "init": request.init,
+            "best_epoch": best_epoch,
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "versions": versions(),
+        },
+        scores={},
+        training_scans=seen_scans(begun, trained),
+    )
+
+
+def with_choices(card: Card, model: "keras.Model", val: PreparedScans, figures: "Row") -> Card:
+    """The card with what was chosen on the validation split, and its scores there."""
+    from busicli.inference.engines import KerasEngine
+    from busicli.training.tune import Sweep, choose
+
+    maps = KerasEngine(model).predict(val.images).maps
+    truths = val.masks[:] > 0
+    chosen = choose(Sweep(maps, truths), np.ones(len(maps), bool))
+    masks = [lesion_mask(probability, chosen.postprocess) for probability in maps]
+    scores = {"val": _validation_scores(val, masks, truths, figures)}
+    return replace(card.with_chosen(chosen), scores=scores)
+
+
+def _validation_scores(
+    val: PreparedScans, masks: list[Mask], truths: NDArray[np.bool_], figures: "Row"
+) -> dict[str, Any]:
+    scores = np.array([dice(mask, truth) for mask, truth in zip(masks, truths, strict=True)])
+    with_lesion = truths.any(axis=(1, 2))
+    called = np.array([mask.any() for mask in masks])
+    return {
+        "protocol": "validation split, at the network's size; epoch, threshold and post-processing "
+        "were chosen on it: an upper bound, not a result",
+        "pooled": {name.removeprefix("val_"): value for name, value in figures.items()},
+        "scans": len(val.cases),
+        "dice_per_lesion_scan": float(np.mean(scores[with_lesion])) if with_lesion.any() else None,
+        "normals_with_false_mask": int(called[~with_lesion].sum()),
+        "normals": int((~with_lesion).sum()),
+    }

@@ -1,0 +1,135 @@
+"""Which scans a run trains on, and which it validates on."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from busicli.data.store import PreparedData, PreparedScans
+from busicli.errors import InputError
+from busicli.settings import TrainSettings
+from busicli.training.run_folder import all_but_fold
+from busicli.types import SPLITS, Case
+
+Objected = Literal["leave-out", "keep"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitRequest:
+    """What to train, on what, and where to."""
+
+    data: Path
+    runs: Path
+    name: str
+    model: str
+    settings: TrainSettings
+    on: Literal["train", "all"] = "train"
+    """The training split, the best epoch by the validation split kept; or every scan of the data,
+    the last epoch kept."""
+    fold: tuple[int, int] | None = None
+    """Number, from 1, and how many: every scan but this fold's, the last epoch kept."""
+    datasets: tuple[str, ...] = ()
+    """Train on these data sets alone; none for all."""
+    objected: Objected = "leave-out"
+    """Whether scans that carry an objection of their data set's curators are trained and validated
+    on. Folds are over all scans, so that each of them is scored."""
+    chosen_by: Path | None = None
+    """A cross-validation's results: the post-processing and confidence chosen there are used."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    init: str | None = None
+    """Weights to begin from; of a fold also a cross-validation's folder: its own fold of that."""
+    plugins: tuple[Path, ...] = ()
+    devices: Literal["one", "all"] = "one"
+    """`all` shares each batch among every accelerator."""
+    processes: int = 0
+    """Worker processes that prepare training scans; 0 for threads of this one."""
+    resume: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitListeners:
+    """Who is told of progress."""
+
+    on_start: Callable[[Path], None] = lambda _: None
+    """The run's folder, once nothing of the request is found amiss."""
+    on_batch: Callable[[int, int, int], None] = lambda _epoch, _done, _all: None
+    """Epoch (from 1), batches done, batches in all."""
+    on_epoch: Callable[[list[dict[str, float]]], None] = lambda _: None
+    """The history, after each epoch."""
+
+
+def check_scans(request: FitRequest, data: PreparedData) -> None:
+    """Raise InputError where there is nothing to train on, or to validate on if that is needed.
+
+    A table may ask for splits that leave one empty: good for scoring, not for training.
+    """
+    if unknown := sorted(set(request.datasets) - set(data.info["datasets"])):
+        raise InputError(
+            f"the data in {data.folder} hold no data set {', '.join(unknown)}; "
+            f"they hold {', '.join(data.info['datasets'])}."
+        )
+    held = {case.split for case in data.cases if _wanted(request, case)}
+    left_out = _words_of_left_out(request, data)
+    if request.fold is not None or request.on == "all":
+        if not held:
+            raise InputError(f"no scan of {data.folder} is left to train on{left_out}; add scans.")
+        return
+    if empty := [split for split in ("train", "val") if split not in held]:
+        raise InputError(
+            f"the data in {data.folder} hold no scan for {' and '.join(empty)}{left_out}, and "
+            "training needs both; ask for other splits in the table and run preprocess again."
+        )
+
+
+def left_out(request: FitRequest, data: PreparedData) -> int:
+    """How many scans are left out, for they carry an objection: of the splits that are trained and
+    validated on, or of all scans where the run is on all or one of several folds.
+    """
+    splits = ("train", "val") if request.fold is None and request.on == "train" else SPLITS
+    return sum(
+        bool(case.objection) and case.split in splits and _of_datasets(request, case)
+        for case in data.cases
+        if request.objected == "leave-out"
+    )
+
+
+def scans_of(request: FitRequest, data: PreparedData) -> tuple[PreparedScans, PreparedScans | None]:
+    """What to train on and, if anything, what to validate on."""
+    cases = [case for case in data.cases if _wanted(request, case)]
+    if request.fold is not None:
+        number, count = request.fold
+        kept = data.folds(count) != number
+        cases = [c for c, k in zip(data.cases, kept, strict=True) if k and _wanted(request, c)]
+        if not cases:
+            raise InputError(f"without fold {number} no scan is left to train on; add scans.")
+        return data.gather(cases), None
+    if request.on == "all":
+        return data.gather(cases), None
+    if len(cases) == len(data.cases):
+        return data.load("train"), data.load("val")
+    cases.sort(key=lambda case: case.index)  # as `load` gives them
+    train, val = ([case for case in cases if case.split == split] for split in ("train", "val"))
+    return data.gather(train), data.gather(val)
+
+
+def _wanted(request: FitRequest, case: Case) -> bool:
+    kept = request.objected == "keep" or not case.objection
+    return kept and _of_datasets(request, case)
+
+
+def _of_datasets(request: FitRequest, case: Case) -> bool:
+    return not request.datasets or case.dataset in request.datasets
+
+
+def _words_of_left_out(request: FitRequest, data: PreparedData) -> str:
+    count = left_out(request, data)
+    return f" once {count} that carry an objection are left out (--objected)" if count else ""
+
+
+def trained_on(request: FitRequest) -> str:
+    """The scans in words, as run and card name them."""
+    if request.fold is not None:
+        part = all_but_fold(*request.fold)
+    else:
+        part = {"train": "the training split", "all": "all scans"}[request.on]
+    return f"{part} of {', '.join(request.datasets)}" if request.datasets else part

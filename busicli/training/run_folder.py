@@ -1,0 +1,102 @@
+"""The folder of a training run: what it was begun with, and its curves."""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from busicli.errors import InputError
+from busicli.io.files import write_json
+from busicli.plots.curves import curve_figure
+from busicli.versions import versions
+
+if TYPE_CHECKING:
+    from busicli.training.history import Row
+
+RUN = "run.json"
+_LATER = ("chosen_by", "folds", "init_share")
+"""What a record may lack: scores made in the meantime; older records tell neither the folds nor a
+share that matters only once a run ends."""
+CURVES = {
+    "loss": ("Loss (1 - Dice_coef)", "Loss"),
+    "accuracy": ("Accuracy", "Accuracy"),
+    "dice": ("Dice_coef", "Dice_coef"),
+}
+
+
+def newest_run(
+    runs: Path, fingerprint: str | None = None, *, holding: str = RUN, run: str = "*"
+) -> Path | None:
+    """The run folder that was begun last, on this data if a fingerprint is given.
+
+    Runs without the file `holding` do not count; `run` is the pattern of their names.
+    """
+    found = []
+    for path in runs.glob(f"{run}/{RUN}"):
+        if not (path.parent / holding).is_file():
+            continue
+        with suppress(ValueError, KeyError, TypeError):  # segment-dir writes a run.json too
+            record = json.loads(path.read_text(encoding="utf-8"))
+            if fingerprint in (None, record["data"]["fingerprint"]):
+                found.append((record["started"], path.parent))
+    return max(found)[1] if found else None
+
+
+def all_but_fold(number: int, count: int) -> str:
+    """What a run of a cross-validation was trained on, as its card says."""
+    return f"all folds but {number} of {count}"
+
+
+def check_run(folder: Path, now: Mapping[str, Any], *, resume: bool) -> None:
+    """A new run needs a free name; a resumed one the settings it was begun with."""
+    record = folder / RUN
+    if not resume:
+        if folder.exists() and any(p.name != ".lock" for p in folder.iterdir()):
+            raise InputError(
+                f"the run {folder} exists; give another --name, or go on with it by --resume."
+            )
+        return
+    if not record.is_file():
+        raise InputError(f"there is no run {folder} to go on with; leave out --resume.")
+    before = json.loads(record.read_text(encoding="utf-8"))
+    different = sorted(
+        f"{key} ({before[part].get(key)}, now {now[part][key]})"
+        if isinstance(now[part][key], int | float | str | None)
+        else key
+        for part in ("settings", "data", "model")
+        for key in now[part]
+        if now[part][key] != before[part].get(key)
+        and not (key in _LATER and before[part].get(key) is None)
+    )
+    if different:
+        raise InputError(
+            f"the run {folder} was begun with another {', '.join(different)}; "
+            "go on with the same, or start a new run under another --name."
+        )
+
+
+def begun_with(folder: Path) -> dict[str, Any] | None:
+    """What a run, or a cross-validation's first fold, was begun with; None where none was."""
+    records = sorted((*folder.glob(RUN), *folder.glob(f"fold-*/{RUN}")))
+    return json.loads(records[0].read_text(encoding="utf-8")) if records else None
+
+
+def write_run(folder: Path, record: Mapping[str, Any]) -> None:
+    """Note what a run was begun with, when, and by which versions."""
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    document = {"started": started, **record, "versions": versions()}
+    write_json(folder / RUN, document)
+
+
+def draw_curves(folder: Path, history: "list[Row]") -> None:
+    """`loss`, `accuracy` and `dice` of all epochs so far, .png and .svg."""
+    epochs = [int(row["epoch"]) for row in history]
+    for name, (title, column) in CURVES.items():
+        curves = {
+            curve: [row[prefix + column] for row in history]
+            for curve, prefix in (("training", ""), ("validation", "val_"))
+            if prefix + column in history[0]
+        }
+        curve_figure(title, column, epochs, curves).write(folder / name)

@@ -1,1 +1,0 @@
-"""Whole jobs: prepare, fit, evaluate, segment. They print nothing: callbacks tell."""

@@ -1,0 +1,61 @@
+"""Writes docs/reference/settings.md from busicli/settings.py: python tools/settings.py."""
+
+import ast
+import inspect
+from dataclasses import fields
+from pathlib import Path
+
+from busicli import settings
+
+PAGE = Path(__file__).parents[1] / "docs" / "reference" / "settings.md"
+TABLES = {
+    settings.TrainSettings: (
+        "Training",
+        "`busicli train --setting KEY=VALUE`, as in `--setting dice_weight=2`. Some have an option "
+        "of their own, as `--epochs`.",
+    ),
+    settings.AugmentSettings: (
+        "Changes of the scans while training",
+        "`busicli train --setting augmentation.KEY=VALUE`. Each scan's changes are drawn anew "
+        "every epoch: angles, shifts and brightness evenly between minus and plus the bound, "
+        "factors evenly in their logarithm, speckle and blur evenly from 0 on. 0 leaves a "
+        "change out; of `speckle_size_px`, `speckle_aspect` and `low_res_factor` 1 does.",
+    ),
+    settings.PostprocessSettings: (
+        "From probability map to mask",
+        "Kept in the weights' card, and never set by hand: `train` chooses threshold, smallest "
+        "area, share of the best and presence on the validation split, `eval --folds` on the other "
+        "folds' scans. The defaults hold where nothing was chosen.",
+    ),
+}
+
+
+def page() -> str:
+    """The whole page."""
+    lines = ["# Settings", "", "Written from `busicli/settings.py` by `make docs`."]
+    for record, (title, how) in TABLES.items():
+        lines += ["", f"## {title}", "", how, "", "| key | default | meaning |", "|---|---|---|"]
+        told = meanings(record)
+        for field in fields(record):
+            default = "" if field.name == "augmentation" else f"`{field.default}`"
+            lines.append(f"| `{field.name}` | {default} | {told[field.name]} |")
+    return "\n".join(lines) + "\n"
+
+
+def meanings(record: type) -> dict[str, str]:
+    """What the string below each field says; KeyError later where a field has none."""
+    (body,) = ast.parse(inspect.getsource(record)).body
+    assert isinstance(body, ast.ClassDef)
+    pairs = zip(body.body, body.body[1:], strict=False)
+    return {
+        field.target.id: inspect.cleandoc(text.value.value).replace("\n", " ").rstrip(".")
+        for field, text in pairs
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+    }
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,114 @@
+"""Make trained weights the ones that ship: python tools/ship.py RUN NAME [--cv CV] [TITLE=EVAL].
+
+RUN is a run that trained on every scan, CV what `busicli eval --folds` found with the same settings
+on the same data; its scores become the card's, for no scan is left to score RUN on. Further
+evaluations, as of networks trained on one data set and scored on another, are added under their
+titles. Copies RUN/weights to weights/NAME and pins the card's hash.
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from busicli.io.files import sha256_bytes, write_whole
+from busicli.models.weights import CARD, Card, read_card, read_checked
+from busicli.settings import Choices
+from busicli.training.tuned_settings import read_choices
+
+WEIGHTS = Path(__file__).parents[1] / "weights"
+KEPT = (
+    *("split", "protocol", "mirrored", "pooled", "per_image"),
+    *("by_class", "by_dataset", "by_size", "by_device", "by_fold", "confidence"),
+)
+KEPT_OF_OTHERS = ("split", "protocol", "mirrored", "by_dataset")
+"""Of a network that was trained on one data set alone: the other data set's figures count."""
+CITATIONS = {
+    "Dataset_BUSI_with_GT": "Al-Dhabyani W., Gomaa M., Khaled H., Fahmy A., Dataset of breast "
+    "ultrasound images, Data in Brief 28 (2020) 104863",
+    "BUSBRA": "Gómez-Flores W., Gregorio-Calas M. J., Pereira W., BUS-BRA: A Breast Ultrasound "
+    "Dataset for Assessing Computer-aided Diagnosis Systems, Medical Physics 51 (2024) 3110",
+}
+
+
+def ship(run: Path, name: str, crossvalidation: Path | None, others: Mapping[str, Path]) -> None:
+    """Copy, complete and pin; refuses scores of another recipe or of other data."""
+    source, target = run / "weights", WEIGHTS / name
+    card = read_card(source)
+    scores = {title: _metrics(evaluation) for title, evaluation in others.items()}
+    if crossvalidation:
+        metrics = _metrics(crossvalidation)
+        _check(card, metrics, read_choices(crossvalidation))
+        scores = {"crossvalidation": metrics} | scores
+    cited = {d: CITATIONS[d] for d in card.training["data"]["datasets"] if d in CITATIONS}
+    complete = replace(
+        card,
+        name=name,
+        training={**card.training, "citations": cited},
+        scores={
+            title: {key: found[key] for key in _kept(title) if key in found}
+            for title, found in scores.items()
+        },
+    )
+    text = (json.dumps(asdict(complete), indent=1, ensure_ascii=False) + "\n").encode()
+    for file in card.files:
+        write_whole(target / file, read_checked(source, card, file))
+    write_whole(target / CARD, text)
+    _pin(name, sha256_bytes(text))
+
+
+def _kept(title: str) -> tuple[str, ...]:
+    return KEPT_OF_OTHERS if title.endswith(" alone") else KEPT
+
+
+def _metrics(evaluation: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((evaluation / "metrics.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _check(card: Card, metrics: Mapping[str, Any], choices: Choices) -> None:
+    """The scores must be those of the recipe that made the weights."""
+    same = {
+        "data": metrics["data"]["fingerprint"] == card.training["fingerprint"],
+        "settings of training": metrics["training"] == card.training["settings"],
+        "architecture": metrics["weights"]["architecture"] == card.architecture,
+        "options": metrics["weights"]["options"] == card.options,
+        "post-processing, mirror or confidence": choices == card.chosen,
+        "scans": card.training["data"]["trained_on"] == "all scans",
+    }
+    if different := [what for what, holds in same.items() if not holds]:
+        sys.exit(f"the weights and the cross-validation differ in {', '.join(different)}.")
+
+
+def _pin(name: str, sha256: str) -> None:
+    """Write the hash into the package's table of pinned cards."""
+    module = WEIGHTS / "__init__.py"
+    source = module.read_text(encoding="utf-8")
+    table = dict(re.findall(r'^    "(.+)": "([0-9a-f]{64})",$', source, re.MULTILINE))
+    table[name] = sha256
+    lines = "".join(f'    "{key}": "{value}",\n' for key, value in sorted(table.items()))
+    start = source.index("CARD_SHA256")
+    end = source.index("}\n", start) + 2
+    pinned = f"CARD_SHA256: dict[str, str] = {{\n{lines}}}\n"
+    write_whole(module, (source[:start] + pinned + source[end:]).encode())
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path, metavar="RUN")
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("--cv", type=Path, metavar="CV")
+    parser.add_argument("others", nargs="*", metavar="TITLE=EVAL")
+    given = parser.parse_args()
+    pairs = dict(other.split("=", 1) for other in given.others)
+    others = {title: Path(evaluation) for title, evaluation in pairs.items()}
+    ship(given.run, given.name, given.cv, others)
+
+
+if __name__ == "__main__":
+    main()
