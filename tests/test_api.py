@@ -4,11 +4,11 @@ import sys
 
 import numpy as np
 import pytest
-from dicom_maker import region, ultrasound
 from PIL import Image
 
 import busicli
 from busicli import InputError, Scale, Spacing, evaluate, load_weights, read_file, segment
+from tests.dicom_maker import region, ultrasound
 
 LEFT = np.array([[1, 1, 0, 0]], bool)
 SHIFTED = np.array([[0, 1, 1, 0]], bool)

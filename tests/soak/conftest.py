@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from soak.jobs import job
+from tests.soak.jobs import job
 
 COPIES = 4
 """Of each phantom."""

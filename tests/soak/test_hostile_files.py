@@ -8,12 +8,12 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from dicom_maker import compressed, region, ultrasound, written
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 from pydicom.uid import JPEG2000, JPEGBaseline8Bit, JPEGLSLossless, RLELossless
 
-from soak.jobs import peak_mb, picture
+from tests.dicom_maker import compressed, region, ultrasound, written
+from tests.soak.jobs import peak_mb, picture
 
 MUTATED = 10_000
 MUTATED_DICOM = 2_000

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from soak.jobs import job, results, seconds_of_a_job, small_disk
+from tests.soak.jobs import job, results, seconds_of_a_job, small_disk
 
 KILLS = 50
 STOPS = 20

@@ -7,7 +7,6 @@ import highdicom as hd
 import numpy as np
 import pydicom.examples
 import pytest
-from dicom_maker import PATIENT, PATIENT_ID, region, ultrasound
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
 
@@ -19,6 +18,7 @@ from busicli.io.dicom.read import open_dicom
 from busicli.io.dicom.results import Finding, Maker, capture, report, segmentation
 from busicli.io.dicom.source import source_of
 from busicli.io.images import MAX_PIXELS, painted
+from tests.dicom_maker import PATIENT, PATIENT_ID, region, ultrasound
 
 MAKER = Maker(
     weights="improved-unet", weights_sha256="ab" * 32, version="1.2.3", deidentified=False

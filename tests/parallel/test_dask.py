@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dask_processes import Dask
 from PIL import Image
+
+from tests.dask_processes import Dask
 
 TIMED = ("run.json", "manifest.jsonl", "report.html")
 

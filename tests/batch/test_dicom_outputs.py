@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dicom_maker import PATIENT, PATIENT_ID, region, ultrasound
 from PIL import Image
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
+
+from tests.dicom_maker import PATIENT, PATIENT_ID, region, ultrasound
 
 PLANTED = ("PLANTED", PATIENT_ID, "19700102")
 WEIGHTS = ("--weights", "improved-unet")

@@ -8,12 +8,12 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 import pytest
-from made_results import done, lesion, not_done, write_pictures, write_run, write_scores
 
 from busicli.batch.tables import keep_card
 from busicli.errors import InputError
 from busicli.report.links import links_below
 from busicli.report.write import MOST_INLINE, write_report
+from tests.made_results import done, lesion, not_done, write_pictures, write_run, write_scores
 
 NAMES_OF_ALL_KINDS = (
     b"two words.png",

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pydicom.examples
 import pytest
-from dicom_maker import PATIENT, compressed, region, ultrasound, written
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
@@ -29,6 +28,7 @@ from busicli.errors import InputError
 from busicli.io.dicom.codestream import picture_size
 from busicli.io.dicom.read import NotUltrasoundError, is_dicom, open_dicom, reading
 from busicli.io.images import MAX_PIXELS
+from tests.dicom_maker import PATIENT, compressed, region, ultrasound, written
 
 GREYS = (np.arange(40 * 60).reshape(40, 60) % 251).astype(np.uint8)
 COLOURS = np.dstack([GREYS, GREYS[::-1], np.full_like(GREYS, 7)])

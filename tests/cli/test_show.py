@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dicom_maker import region, ultrasound
 from PIL import Image
 
 from busicli.io.images import YELLOW
+from tests.dicom_maker import region, ultrasound
 
 
 @pytest.fixture

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_results import (
+
+from busicli.io.images import encode_small
+from busicli.report.write import write_report
+from tests.made_results import (
     done,
     lesion,
     not_done,
@@ -17,9 +20,6 @@ from made_results import (
     write_run,
     write_scores,
 )
-
-from busicli.io.images import encode_small
-from busicli.report.write import write_report
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue")
-SCRIPT = Path(__file__).parent.parent / "examples" / "segment.sbatch"
+SCRIPT = Path(__file__).parents[2] / "examples" / "segment.sbatch"
 TIMED = ("run.json", "manifest.jsonl", "report.html")
 pytestmark = [
     pytest.mark.skipif(

@@ -2,7 +2,6 @@ import math
 
 import numpy as np
 import pytest
-from dicom_maker import region, ultrasound
 from pydicom.examples import get_path
 
 from busicli.imaging.measure import lesions
@@ -10,6 +9,7 @@ from busicli.imaging.millimetres import in_millimetres
 from busicli.io.dicom.read import open_dicom
 from busicli.io.images import MAX_PIXELS
 from busicli.types import LesionMm, Region, Scale, Spacing
+from tests.dicom_maker import region, ultrasound
 
 SIZE = (120, 160)
 PICTURE = np.zeros(SIZE, np.uint8)
