@@ -26,7 +26,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 demo: $(VENV)/.ready
 	$(BIN)/busicli segment-dir examples/scans out
 	@echo
-	@echo "Open out/report.html in a browser: each scan with the outlines of what was found,"
+	@echo "Open out/report.html in a browser: each scan with the contours of what was found,"
 	@echo "beside out/masks/ and the tables out/lesions.csv and out/manifest.jsonl."
 
 lint: $(VENV)/.ready

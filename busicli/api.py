@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 
 from busicli.errors import InputError
 from busicli.imaging.arrays import as_rgb
-from busicli.imaging.contour import outline
+from busicli.imaging.contour import contour_mask
 from busicli.imaging.metrics import image_score
 from busicli.imaging.preprocess import network_image
 from busicli.inference.choose import EngineName, EngineRequest, PrecisionName, choose_engine
 from busicli.inference.engines import Engine
-from busicli.inference.segmentation import interpret
-from busicli.io.images import MAX_PIXELS, painted, read_scan
+from busicli.inference.segmentation import segmentation_from_map
+from busicli.io.images import MAX_PIXELS, draw_contour, read_scan
 from busicli.io.scans import ScanFile, decode_file, scale_of_all
-from busicli.models.weights import DEFAULT_WEIGHTS, Card, locate, read_card
+from busicli.models.weights import DEFAULT_WEIGHTS, Card, read_card, resolve_weights
 from busicli.report.formatting import counted
 from busicli.types import Image, ImageScore, Lesion, LesionMm, Mask, Probability, Scale, Spacing
 
@@ -58,7 +58,7 @@ class Segmentation:
     lesions_mm: tuple[LesionMm | None, ...]
     """The same lesions in millimetres; None where those are not certain."""
     confidence: float | None
-    """That the mask is good, in [0, 1]; None where the weights cannot tell."""
+    """That the mask is good, in [0, 1]; None where the weights do not say."""
     review: bool
     """Whether that is so low that a person should look first."""
 
@@ -86,7 +86,7 @@ def load_weights(
     ):
         if value not in known:
             raise InputError(f"{name} is {value}; it must be {' or '.join(known)}.")
-    folder, pinned = locate(str(name_or_folder))
+    folder, pinned = resolve_weights(str(name_or_folder))
     card = read_card(folder, pinned_sha256=sha256 or pinned)
     wanted = EngineRequest(name=engine, precision=precision, streams=threads)
     found, note = choose_engine(wanted, folder, card, plugins)
@@ -99,7 +99,7 @@ def read_file(
     """The frames of a PNG, JPEG, BMP, TIFF or DICOM ultrasound file, and what is known of their
     millimetres.
 
-    `spacing` is for pictures; DICOM objects say themselves. Raises InputError where it holds no
+    `spacing` is for images; DICOM objects say themselves. Raises InputError where it holds no
     scan, is damaged or too large, or cannot be read; no text of the file stands in the message.
     """
     try:
@@ -130,13 +130,15 @@ def segment(
     card = weights.card
     probability = weights.engine.predict(network_image(image, card.preprocess)[None]).maps[0]
     scale = spacing or Scale(origin="none: it was not given")
-    said = interpret(probability, (rows, columns), (card.preprocess, card.chosen), scale)
-    trust, trusted = card.confidence, said.confidence
+    result = segmentation_from_map(
+        probability, (rows, columns), (card.preprocess, card.tuned), scale
+    )
+    trust, trusted = card.confidence, result.confidence
     return Segmentation(
-        mask=said.mask,
-        probability=said.probability,
-        lesions=tuple(lesion for lesion, _ in said.found),
-        lesions_mm=tuple(millimetres for _, millimetres in said.found),
+        mask=result.mask,
+        probability=result.probability,
+        lesions=tuple(lesion for lesion, _ in result.lesions),
+        lesions_mm=tuple(millimetres for _, millimetres in result.lesions),
         confidence=trusted,
         review=trust is not None and trusted is not None and trusted < trust.review_below,
     )
@@ -175,19 +177,19 @@ class ShowRequest:
     weights_sha256: str | None = None
     plugins: tuple[Path, ...] = ()
     spacing: Spacing | None = None
-    """Of pictures; DICOM objects say themselves."""
+    """Of images; DICOM objects say themselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowOutcome:
     """What was found in one frame."""
 
-    picture: Image
-    """The frame with its outlines."""
+    image: Image
+    """The frame with its contours."""
     frames: int
-    found: tuple[tuple[Lesion, LesionMm | None], ...]
+    lesions: tuple[tuple[Lesion, LesionMm | None], ...]
     confidence: float | None
-    """None where the weights cannot tell."""
+    """None where the weights do not say."""
     review: bool
     millimetres: str
     """Where they come from, or why there are none."""
@@ -208,12 +210,12 @@ def show(request: ShowRequest) -> ShowOutcome:
             f"{request.frame}."
         )
     scan = found.frames[request.frame - 1]
-    said = segment(scan, weights, spacing=found.scale)
+    result = segment(scan, weights, spacing=found.scale)
     return ShowOutcome(
-        picture=painted(scan, outline(said.mask)),
+        image=draw_contour(scan, contour_mask(result.mask)),
         frames=len(found.frames),
-        found=tuple(zip(said.lesions, said.lesions_mm, strict=True)),
-        confidence=said.confidence,
-        review=said.review,
+        lesions=tuple(zip(result.lesions, result.lesions_mm, strict=True)),
+        confidence=result.confidence,
+        review=result.review,
         millimetres=found.scale.origin,
     )

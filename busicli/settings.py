@@ -28,7 +28,8 @@ class _Record:
         if unknown := sorted(set(values) - known):
             raise InputError(
                 f"{cls.__name__} does not know {', '.join(unknown)}; "
-                "the file was written by another version of busicli: use that one, or make it anew."
+                "the file was written by another version of busicli: use that one, or make it "
+                "again."
             )
         parts = cls._parts()
         return cls(
@@ -46,18 +47,18 @@ class _Record:
         document = asdict(self)  # type: ignore[call-overload]  # every subclass is a dataclass
         for name, value in values.items():
             *path, last = name.split(".")
-            place = document
+            node = document
             for step in path:
-                place = place.get(step)
-                if not isinstance(place, dict):
+                node = node.get(step)
+                if not isinstance(node, dict):
                     raise InputError(f"there is no setting {name}; see {type(self).__name__}.")
-            if last not in place:
+            if last not in node:
                 raise InputError(
-                    f"there is no setting {name}; there are {', '.join(sorted(place))}."
+                    f"there is no setting {name}; there are {', '.join(sorted(node))}."
                 )
-            if type(value) is not type(place[last]) and not _both_numbers(value, place[last]):
-                raise InputError(f"{name} is {value}; it must be like {place[last]}.")
-            place[last] = value
+            if type(value) is not type(node[last]) and not _both_numbers(value, node[last]):
+                raise InputError(f"{name} is {value}; it must be like {node[last]}.")
+            node[last] = value
         return self.from_dict(document)
 
     @classmethod
@@ -175,10 +176,10 @@ class ConfidenceSettings(_Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choices(_Record):
+class TunedSettings(_Record):
     """What was chosen on scans that the network had not trained on."""
 
-    mirror: bool = False
+    tta: bool = False
     """Whether each scan's map is the mean of its own and its mirror image's."""
     postprocess: PostprocessSettings = PostprocessSettings()
     confidence: ConfidenceSettings | None = None
@@ -272,17 +273,17 @@ class TrainSettings(_Record):
     """As AdamW takes it: weights shrink by this share of the learning rate a step."""
     warmup_epochs: float = 1.0
     """Epochs in which the learning rate rises to its highest, at most a quarter of all."""
-    small_size_px: int = 128
+    low_res_px: int = 128
     """Rows and columns that scans are shrunk to while most is learnt: an epoch takes a third."""
-    small_share: float = 0.75
+    low_res_fraction: float = 0.75
     """Share of the epochs at the small size, in [0, 1); the last ones are at the data's own."""
     ema_momentum: float = 0.99
     """Weights are averaged with this momentum a step, and the average is validated and kept."""
-    init_share: float = 0.0
-    """Share, in [0, 1), that the weights begun from have in the finished ones, the rest being what
+    init_weight: float = 0.0
+    """Share, in [0, 1), that the initial weights have in the finished ones, the rest being what
     they were trained to. For a last stage with stronger changes of the scans: at a half, what was
     learnt of them is kept, and what was known before too (docs/explanation/accuracy.md)."""
-    entropy_weight: float = 1.0
+    bce_weight: float = 1.0
     """Weight in the loss of each pixel's binary cross-entropy."""
     dice_weight: float = 1.0
     """Weight in the loss of one minus each scan's soft Dice."""
@@ -311,13 +312,15 @@ class TrainSettings(_Record):
         _check(self.weight_decay >= 0, "weight_decay", self.weight_decay, "0 or more")
         _check(self.warmup_epochs >= 0, "warmup_epochs", self.warmup_epochs, "0 or more")
         _check(0 <= self.ema_momentum < 1, "ema_momentum", self.ema_momentum, "in [0, 1)")
-        _check(0 <= self.init_share < 1, "init_share", self.init_share, "in [0, 1)")
+        _check(0 <= self.init_weight < 1, "init_weight", self.init_weight, "in [0, 1)")
         _check(0 <= self.class_balance <= 1, "class_balance", self.class_balance, "in [0, 1]")
-        for name in ("entropy_weight", "dice_weight", "presence_weight", "class_weight"):
+        for name in ("bce_weight", "dice_weight", "presence_weight", "class_weight"):
             _check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
-        _check(self.entropy_weight + self.dice_weight > 0, "the loss", "nothing", "some weight")
-        _check(self.small_size_px >= 16, "small_size_px", self.small_size_px, "at least 16")
-        _check(0 <= self.small_share < 1, "small_share", self.small_share, "in [0, 1)")
+        _check(self.bce_weight + self.dice_weight > 0, "the loss", "nothing", "some weight")
+        _check(self.low_res_px >= 16, "low_res_px", self.low_res_px, "at least 16")
+        _check(
+            0 <= self.low_res_fraction < 1, "low_res_fraction", self.low_res_fraction, "in [0, 1)"
+        )
         known = self.precision in ("float32", "bfloat16")
         _check(known, "precision", self.precision, "float32 or bfloat16")
 
@@ -326,8 +329,8 @@ class TrainSettings(_Record):
 
         The small size is made a multiple of what the architecture asks for.
         """
-        small = max(multiple, self.small_size_px // multiple * multiple)
-        return min(small, full_px) if epoch < int(self.epochs * self.small_share) else full_px
+        small = max(multiple, self.low_res_px // multiple * multiple)
+        return min(small, full_px) if epoch < int(self.epochs * self.low_res_fraction) else full_px
 
     @classmethod
     def _parts(cls) -> dict[str, type[_Record]]:

@@ -38,7 +38,7 @@ class SourceCase:
     """Class: benign, malignant, normal, or empty where unknown."""
     scan: Path
     masks: tuple[Path, ...]
-    """Masks whose union is the truth; none for a scan without a lesion."""
+    """Masks whose union is the reference; none for a scan without a lesion."""
     group: str = ""
     """Patient or other unit that must not be divided; empty where unknown."""
     split: str = ""
@@ -50,13 +50,13 @@ class SourceCase:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScanPrint:
-    """What identifies a scan's picture, for finding it again and for finding near copies."""
+class Fingerprint:
+    """What identifies a scan's image, for finding it again and for finding near copies."""
 
     sha256: str
     """Of the file's bytes."""
     pixels_sha256: str
-    """Of the decoded RGB pixels and their shape: equal for one picture stored in two formats."""
+    """Of the decoded RGB pixels and their shape: equal for one image stored in two formats."""
     phash: str
     """64-bit perceptual hash, 16 hexadecimal digits."""
 
@@ -74,7 +74,7 @@ class Case:
     """Position in its split's arrays."""
     height: int
     width: int
-    print: ScanPrint
+    fingerprint: Fingerprint
     mask_sha256: str
     """Of the united mask's pixels and their shape."""
     sources: tuple[str, ...]
@@ -95,12 +95,12 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Something that could not be done, and why, as a value: the rest goes on."""
+    """Something that could not be done, and why, as a value: the rest continues."""
 
     what: str
     reason: str
     others: "tuple[Failed, ...]" = ()
-    """What else failed with it: the other faulty files of one scan."""
+    """What else failed with it: the other broken files of one scan."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +148,7 @@ class Region:
     """First row, first column, row after the last, column after the last."""
     spacing: Spacing
     begins_at_skin: bool
-    """Whether the first row is the top of what the transducer saw, so that depth can be told."""
+    """Whether the first row is the top of what the transducer saw, so that depth can be known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,16 +181,16 @@ class LesionMm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PixelCounts:
-    """Pooled sums over pixels, from which the literature's six figures follow."""
+    """Pooled sums over pixels, from which the literature's six metrics follow."""
 
     true_positive: float = 0.0
     false_positive: float = 0.0
     false_negative: float = 0.0
     true_negative: float = 0.0
     soft_intersection: float = 0.0
-    """Sum of probability times truth."""
+    """Sum of probability times reference."""
     soft_sum: float = 0.0
-    """Sum of probability plus sum of truth."""
+    """Sum of probability plus sum of reference."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,7 +220,7 @@ class ImageScore:
     objection: str = ""
     """Why the curators of the data set object to the scan; empty for none."""
     confidence: float = float("nan")
-    """That the mask is good, in [0, 1]; NaN where the weights cannot tell."""
+    """That the mask is good, in [0, 1]; NaN where the weights do not say."""
     review: bool = False
     """Whether the confidence asks for a person's eye."""
     seen: str = ""

@@ -9,7 +9,7 @@ busicli preprocess "$busi" --out data
 busicli train --data data --epochs "$epochs" --name busi
 busicli eval --data data --split test
 
-# The seed work's own model under the same split, for comparison (hours on a CPU):
+# The baseline notebook's own model under the same split, for comparison (hours on a CPU):
 #   busicli train --data data --model unet --epochs "$epochs" --name unet
 
 # With that network; without --weights, the one that ships

@@ -93,14 +93,14 @@ def _encoder(x: Tensor, name: str) -> list[Tensor]:
     x = _conv(x, 32, "encoder_stem", strides=2, relu6=True)
     results = []
     number = 0
-    for place, stage in enumerate(STAGES):
-        ends = place in (0, len(STAGES) - 1)
+    for position, stage in enumerate(STAGES):
+        ends = position in (0, len(STAGES) - 1)
         width = int(stage.width * wider + 4) // 8 * 8
         for repeat in range(stage.blocks if ends else -int(-stage.blocks * deeper // 1)):
             strides = 1 if repeat else stage.strides
             x = _inverted_residual(x, stage, width, strides, f"encoder_block{number:02d}")
             number += 1
-        if place in (*SKIPS, len(STAGES) - 1):
+        if position in (*SKIPS, len(STAGES) - 1):
             results.append(x)
     return results
 

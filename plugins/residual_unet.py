@@ -6,7 +6,7 @@ What differs from `unet`, and why:
 - each scan is standardised inside the network: gain and dynamic range differ between scanners;
 - no convolution works at full resolution, the decoder ends at a quarter of it: there U-Net spends
   most of its work, and lesions do not need it;
-- its last step answers for the 4 x 4 pixels of each place, so that outlines stay sharp;
+- its last step answers for the 4 x 4 pixels of each place, so that contours stay sharp;
 - every level of the decoder adds its own coarse logit: where the lesion is, and that it is one
   piece, is learnt deep down and at once, and the loss reaches the deep levels directly;
 - residual blocks with batch normalisation train deeper encoders; normalisation folds away later;
@@ -79,8 +79,8 @@ def build(
     x = logit(x, 2 ** (finest + 1), "logit")
     if side_outputs:
         coarse = [
-            _grown_logit(side, 2 ** (len(widths) - place), f"side{place}")
-            for place, side in enumerate(sides[:-1])
+            _grown_logit(side, 2 ** (len(widths) - position), f"side{position}")
+            for position, side in enumerate(sides[:-1])
         ]
         x = layers.Add(dtype="float32", name="logits")([x, *coarse])
     x = layers.Activation("sigmoid", dtype="float32", name="probability")(x)

@@ -1,4 +1,6 @@
-"""U-Net as the seed work trained it: five levels of two 3 x 3 convolutions, 64 filters on top."""
+"""U-Net as the baseline notebook trained it: five levels of two 3 x 3 convolutions, 64 filters on
+top.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,7 @@ def build(input_shape: Shape, *, filters: int = 64, levels: int = 5) -> keras.Mo
 
 ARCHITECTURE = Architecture(
     name="unet",
-    summary="U-Net of the seed work: five levels, 64 filters at the top, 256 x 256 x 3.",
+    summary="U-Net of the baseline notebook: five levels, 64 filters at the top, 256 x 256 x 3.",
     source="Ronneberger, Fischer, Brox (2015), MICCAI, doi:10.1007/978-3-319-24574-4_28",
     build=build,
     size_multiple=16,

@@ -15,10 +15,10 @@ from busicli.cli.app import main
 
 TRAINING = (
     *("--epochs", "2", "--batch-size", "2", "--learning-rate", "0.01", "--seed", "3"),
-    *("--option", "widths=[8,16,16]", "--option", "blocks=[0,1,0]"),
-    *("--option", "instance_levels=0"),
-    *("--setting", "small_size_px=32"),  # the first epoch is at 32 px, the second at 64
-    *("--setting", "presence_weight=0.1"),  # every term of the loss has its part
+    *("--model-option", "widths=[8,16,16]", "--model-option", "blocks=[0,1,0]"),
+    *("--model-option", "instance_levels=0"),
+    *("--set", "low_res_px=32"),  # the first epoch is at 32 px, the second at 64
+    *("--set", "presence_weight=0.1"),  # every term of the loss has its part
 )
 """Small enough for a test, and enough for masks that are neither empty nor full."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from busicli.batch.tables import LESION_COLUMNS, write_tables
-from busicli.io.escaping import written_name
+from busicli.io.escaping import percent_escape
 from busicli.io.images import encode_mask
 from busicli.report.thumbnail import encode_thumbnail
 
@@ -23,16 +23,21 @@ def square(shape=(60, 80), top=20, left=30, side=16):
 
 
 def lesion(number=1, frame=1, **measures):
-    """A journal row's lesion: 16 x 16 px unless told otherwise, in no millimetres."""
-    told = {"area_px": 256, "long_axis_px": 18.5, "short_axis_px": 18.5, "touches_border": False}
+    """A journal row's lesion: 16 x 16 px unless stated otherwise, in no millimetres."""
+    reported = {
+        "area_px": 256,
+        "long_axis_px": 18.5,
+        "short_axis_px": 18.5,
+        "touches_border": False,
+    }
     known = {"frame": frame, "lesion": number, "bbox": (20, 30, 36, 46), "centroid": (27.5, 37.5)}
     unknown = dict.fromkeys(name for name in LESION_COLUMNS if name != "scan")
-    return {**unknown, **told, **known, **measures}
+    return {**unknown, **reported, **known, **measures}
 
 
 def done(scan, lesions=(), confidence=0.9, frames=1, **others):
     """The journal row of a scan that came out."""
-    written = written_name(scan)
+    written = percent_escape(scan)
     masks = [f"{written}/{n:04d}.png" for n in range(1, frames + 1)] if frames > 1 else [written]
     return {
         "scan": written,
@@ -53,7 +58,7 @@ def done(scan, lesions=(), confidence=0.9, frames=1, **others):
 
 def not_done(scan, status="failed", reason="is damaged or cut short"):
     """The row of a scan that failed or was skipped."""
-    return {"scan": written_name(scan), "status": status, "reason": reason}
+    return {"scan": percent_escape(scan), "status": status, "reason": reason}
 
 
 def write_run(out: Path, rows: Iterable[dict], **record) -> Path:
@@ -73,7 +78,7 @@ def write_run(out: Path, rows: Iterable[dict], **record) -> Path:
     return out
 
 
-def write_pictures(out: Path, below: str | bytes, mask=None) -> None:
+def write_images(out: Path, below: str | bytes, mask=None) -> None:
     """Mask, overlay (as good as one) and thumbnail of one frame, at a path as it is on disk."""
     mask = square() if mask is None else mask
     scan = np.random.default_rng(len(below)).integers(0, 200, (*mask.shape, 1), np.uint8)

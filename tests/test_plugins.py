@@ -10,7 +10,7 @@ from busicli.inference.engines import KerasEngine
 from busicli.models.flops import operations, uncounted
 from busicli.models.registry import find, installed
 from busicli.models.weights import build_model
-from busicli.testing import CHECKS, NotTriedError, Subject, title
+from busicli.testing import CHECKS, Candidate, NotTriedError, title
 
 QUICK: dict[str, dict[str, Any]] = {
     "unet": {"filters": 4},
@@ -28,22 +28,22 @@ def full_size(name: str):
     scope="module",
     params=sorted({plugin.name for plugin in installed()}),
 )
-def subject(request) -> Subject:
-    return Subject.of(request.param, options=QUICK.get(request.param))
+def candidate(request) -> Candidate:
+    return Candidate.of(request.param, options=QUICK.get(request.param))
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=title)
-def test_it_keeps_what_architectures_promise(subject, check):
+def test_it_keeps_what_architectures_promise(candidate, check):
     try:
-        assert check(subject)
+        assert check(candidate)
     except NotTriedError as reason:
         pytest.skip(str(reason))
 
 
-def test_the_engine_answers_as_the_network_does_in_any_number(subject):
-    images = (subject.scans * 255).astype(np.uint8)
-    expected = np.asarray(subject.network.predict_on_batch(images / np.float32(255)))[..., 0]
-    engine = KerasEngine(subject.network, batch=4)
+def test_the_engine_answers_as_the_network_does_in_any_number(candidate):
+    images = (candidate.scans * 255).astype(np.uint8)
+    expected = np.asarray(candidate.network.predict_on_batch(images / np.float32(255)))[..., 0]
+    engine = KerasEngine(candidate.network, batch=4)
     for count in (0, 1, 4, 6):
         found = engine.predict(images[:count]).maps
         assert found.shape == (count, *images.shape[1:3])

@@ -15,12 +15,14 @@ SCRIPTS = ("tools/rebuild.sh", "examples/busi_session.sh")
 
 
 def test_the_wheel_holds_every_package():
-    told = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    reported = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"][
+        "packages"
+    ]
     found = {
         str(file.parent.relative_to(ROOT)).replace("/", ".")
         for file in (ROOT / "busicli").rglob("__init__.py")
     }
-    assert set(told) == found | {"busicli.plugins", "busicli.shipped"}
+    assert set(reported) == found | {"busicli.plugins", "busicli.shipped"}
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -32,7 +34,7 @@ def test_weights_whose_scores_are_of_another_recipe_do_not_ship(study, tmp_path)
     # The study trained on its training split alone: its scores cannot stand for all scans.
     card = json.loads((study.weights / "card.json").read_text())
     chosen = {"postprocess": card["postprocess"], "confidence": card["confidence"]}
-    (tmp_path / "choices.json").write_text(json.dumps(chosen))
+    (tmp_path / "tuned_settings.json").write_text(json.dumps(chosen))
     metrics = {
         "data": {"fingerprint": card["training"]["fingerprint"]},
         "training": {**card["training"]["settings"], "epochs": 99},

@@ -3,8 +3,9 @@
     python tools/ablation.py BUSI BUSBRA [VARIANT...]
 
 Trains and scores every variant below on two of five folds of both data sets, the folds side by side
-on a core each, a few epochs at 128 px, and writes docs/explanation/ablation.md. What is done already
-in ablation/ is kept, so that it can be stopped and gone on with; name variants to make only these.
+on a core each, a few epochs at 128 px, and writes docs/explanation/ablation.md. What is done
+already in ablation/ is kept, so that it can be stopped and resumed; name variants to make only
+these.
 """
 
 import csv
@@ -54,12 +55,12 @@ class Variant:
 
 def setting(text: str) -> tuple[str, str]:
     """A setting of training."""
-    return "--setting", text
+    return "--set", text
 
 
 def option(text: str) -> tuple[str, str]:
     """An option of the architecture."""
-    return "--option", text
+    return "--model-option", text
 
 
 CHANGES = (
@@ -79,15 +80,15 @@ VARIANTS = (
     Variant("tissue beside lesions as normal", setting("augmentation.lesion_free_crop_prob=0.15")),
     Variant("text burned in", setting("augmentation.burned_in_text_prob=0.5")),
     Variant("cross-entropy alone", setting("dice_weight=0")),
-    Variant("Dice loss alone", setting("entropy_weight=0")),
+    Variant("Dice loss alone", setting("bce_weight=0")),
     Variant("weights not averaged", setting("ema_momentum=0")),
     Variant("no side outputs (deep supervision)", option("side_outputs=false")),
     Variant("presence term", setting("presence_weight=0.1")),
     Variant("stronger presence term", setting("presence_weight=0.5")),
-    Variant("BUSI alone", ("--from", BUSI)),
+    Variant("BUSI alone", ("--dataset", BUSI)),
     Variant("proportions kept", prepare=(*SIZE, "--aspect", "keep")),
-    Variant("192 px throughout", setting("small_share=0"), prepare=("--size", "192")),
-    Variant("192 px, begun at 128", prepare=("--size", "192")),
+    Variant("192 px throughout", setting("low_res_fraction=0"), prepare=("--size", "192")),
+    Variant("192 px, started at 128", prepare=("--size", "192")),
     Variant("attention gates", option("gates=true")),
     Variant("decoder to half resolution", option("finest=0")),
     Variant("outputs interpolated, not sub-pixel", option("sub_pixel=false")),
@@ -98,8 +99,8 @@ VARIANTS = (
     Variant("batches of 16", ("--batch-size", "16")),
     Variant("a third of the learning rate", ("--learning-rate", "0.001")),
     Variant(
-        "the seed work's U-Net, a quarter of its filters",
-        ("--model", "unet", "--option", "filters=16", "--learning-rate", "0.001"),
+        "the baseline notebook's U-Net, a quarter of its filters",
+        ("--model", "unet", "--model-option", "filters=16", "--learning-rate", "0.001"),
     ),
     Variant(
         "CMUNeXt-S, examples/cmunext_plugin",

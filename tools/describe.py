@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from busicli.inference.openvino import LEAST_DICE, LEAST_MEAN_DICE, is_alike
-from busicli.io.files import write_whole
+from busicli.inference.openvino import LEAST_DICE, LEAST_MEAN_DICE, masks_agree
+from busicli.io.files import atomic_write
 from busicli.models.flops import operations
 from busicli.models.weights import Card, load_model, read_card
 
@@ -19,9 +19,9 @@ COLUMNS = (
     *("", "scans", "Dice per image", "95 % interval", "IoU", "HD95, px"),
     *("missed lesions", "empty masks", "false masks"),
 )
-USE = """**Not a medical device.** For research, and for sorting and pre-drawing scans that a qualified person then checks, every one. Not for finding or excluding disease, for grading a lesion, for other organs, or for pictures that are not two-dimensional B-mode scans."""
-STAGES = "The last of five stages, each begun from the weights of the one before (`tools/rebuild.sh`): 60 epochs with strong changes of the scans; 55 with mild ones, and one scan in seven showing only what lies beside its lesion, as a normal scan; 45 with mild ones, but noise, grain and blur as strong as at first, and one scan in twenty showing no lesion; 44 likewise with a wider network, which began as the narrow one; these, with noise twice as strong, more blur, and text burned into every other scan. What ships is the mean of the last two stages' weights."
-MISSED = "A lesion is an 8-connected component of the true mask. It is missed where less than 10 % of it is covered; a mask is empty where nothing is outlined in a scan with a lesion, and false where something is in a normal scan."
+USE = """**Not a medical device.** For research, and for sorting and pre-drawing scans that a qualified person then checks, every one. Not for finding or excluding disease, for grading a lesion, for other organs, or for images that are not two-dimensional B-mode scans."""
+STAGES = "The last of five stages, each initialized from the weights of the one before (`tools/rebuild.sh`): 60 epochs with strong changes of the scans; 55 with mild ones, and one scan in seven showing only what lies beside its lesion, as a normal scan; 45 with mild ones, but noise, grain and blur as strong as at first, and one scan in twenty showing no lesion; 44 likewise with a wider network, which began as the narrow one; these, with noise twice as strong, more blur, and text burned into every other scan. What ships is the mean of the last two stages' weights."
+MISSED = "A lesion is an 8-connected component of the reference mask. It is missed where less than 10 % of it is covered; a mask is empty where nothing is outlined in a scan with a lesion, and false where something is in a normal scan."
 LIMITS = """- The scans come from two collections, of a few scanners in two countries; expect less elsewhere. How much less is what training on one collection and scoring on the other shows.
 - All scans of BUS-BRA show a lesion and only BUSI has normal ones: how often a normal scan gets a false mask is known least.
 - Annotations differ: on near copies in BUSI two annotators' masks agree at Dice 0.85 on average. No figure here can be trusted finer than that.
@@ -46,7 +46,7 @@ def describe(name: str) -> str:
         USE,
         "## The network",
         f"Architecture `{card.architecture}`, {network.count_params() / 1e6:.2f} million "
-        f"parameters, {(1 + card.mirror) * operations(network) / 1e9:.2f} GFLOP a scan "
+        f"parameters, {(1 + card.tta) * operations(network) / 1e9:.2f} GFLOP a scan "
         f"(2 x multiply-adds){_seen(card)}, input {card.preprocess.size_px} x {card.preprocess.size_px} px ({card.preprocess.aspect}), "
         f"{size_mb:.0f} MB with its exported graph. Options: `{card.options}`.",
         _graph(card),
@@ -69,7 +69,7 @@ def describe(name: str) -> str:
 
 
 def _seen(card: Card) -> str:
-    return " for it and its mirror image together" if card.mirror else ""
+    return " for it and its mirror image together" if card.tta else ""
 
 
 def _graph(card: Card) -> str:
@@ -79,7 +79,7 @@ def _graph(card: Card) -> str:
         f"{found['scans']:,} scans"
         for precision, found in card.graph.items()
     )
-    others = [precision for precision, found in card.graph.items() if not is_alike(found)]
+    others = [precision for precision, found in card.graph.items() if not masks_agree(found)]
     refused = f": {', '.join(others)} is refused" if others else ""
     return (
         f"The exported graph's masks and the network's own have Dice {compared}. The rule for an "
@@ -90,11 +90,11 @@ def _graph(card: Card) -> str:
 def _data(card: Card) -> str:
     training = card.training
     counts = ", ".join(f"{name} ({count} scans)" for name, count in data_sets(card).items())
-    begun = f" {STAGES}" if training["init"] else ""
+    initial = f" {STAGES}" if training["init"] else ""
     cited = "".join(f"\n- {name}: {text}" for name, text in training.get("citations", {}).items())
     return (
         f"{counts}; trained on {training['data'].get('trained_on', 'the training split')}, "
-        f"{training['settings']['epochs']} epochs.{begun}{cited}"
+        f"{training['settings']['epochs']} epochs.{initial}{cited}"
     )
 
 
@@ -146,7 +146,7 @@ def _protocol(metrics: Summary) -> str:
     protocol = metrics["protocol"]
     words = protocol if isinstance(protocol, str) else "; ".join(protocol.values())
     mirrored = " A map is the mean of those of the scan and of its mirror image."
-    return f"{metrics.get('split', '')}: {words}.{mirrored if metrics.get('mirrored') else ''}"
+    return f"{metrics.get('split', '')}: {words}.{mirrored if metrics.get('tta') else ''}"
 
 
 def _header() -> list[str]:
@@ -199,4 +199,4 @@ def _interval(interval: Summary) -> str:
 
 
 if __name__ == "__main__":
-    write_whole(WEIGHTS / sys.argv[1] / "README.md", describe(sys.argv[1]).encode())
+    atomic_write(WEIGHTS / sys.argv[1] / "README.md", describe(sys.argv[1]).encode())

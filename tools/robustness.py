@@ -20,7 +20,7 @@ from busicli.imaging.augment import AugmentationParams, apply_augmentation
 from busicli.imaging.metrics import dice
 from busicli.imaging.postprocess import lesion_mask
 from busicli.inference.engines import KerasEngine
-from busicli.models.weights import DEFAULT_WEIGHTS, load_model, locate, read_card
+from busicli.models.weights import DEFAULT_WEIGHTS, load_model, read_card, resolve_weights
 from busicli.settings import PostprocessSettings
 
 FOLDS = 5
@@ -58,12 +58,14 @@ def of_fold(
     data: PreparedData, fold: int, runs: Sequence[Path], settings: PostprocessSettings
 ) -> NDArray[np.float64]:
     """(changes, runs, scans, 3): Dice of lesions, else NaN; whether empty; whether false."""
-    held = [case for case, own in zip(data.cases, data.folds(FOLDS), strict=True) if own == fold]
-    scans = data.gather(held)
-    images = np.stack([scans.images[row] for row in range(len(held))]).astype(np.float32) / 255
-    truths = np.stack([scans.masks[row] for row in range(len(held))]) > 0
-    lesions = truths.any(axis=(1, 2))
-    found = np.empty((len(CHANGES), len(runs), len(held), 3))
+    held_out = [
+        case for case, own in zip(data.cases, data.folds(FOLDS), strict=True) if own == fold
+    ]
+    scans = data.gather(held_out)
+    images = np.stack([scans.images[row] for row in range(len(held_out))]).astype(np.float32) / 255
+    references = np.stack([scans.masks[row] for row in range(len(held_out))]) > 0
+    lesions = references.any(axis=(1, 2))
+    found = np.empty((len(CHANGES), len(runs), len(held_out), 3))
     for at, run in enumerate(runs):
         weights = run / f"fold-{fold}" / "weights"
         engine = KerasEngine(load_model(weights, read_card(weights)))
@@ -71,7 +73,9 @@ def of_fold(
             changed = np.stack([np.clip(255 * change(i), 0, 255) for i in images]).astype(np.uint8)
             masks = [lesion_mask(p, settings) for p in engine.predict(changed).maps]
             called = np.array([mask.any() for mask in masks])
-            scores = [dice(mask, truth) for mask, truth in zip(masks, truths, strict=True)]
+            scores = [
+                dice(mask, reference) for mask, reference in zip(masks, references, strict=True)
+            ]
             found[row, at] = np.stack(
                 [np.where(lesions, scores, np.nan), lesions & ~called, ~lesions & called], axis=1
             )
@@ -81,7 +85,7 @@ def of_fold(
 def main() -> None:
     """Score, print a Markdown table."""
     data, runs = open_data(Path(sys.argv[1])), [Path(run) for run in sys.argv[3:]]
-    settings = read_card(locate(DEFAULT_WEIGHTS)[0]).postprocess
+    settings = read_card(resolve_weights(DEFAULT_WEIGHTS)[0]).postprocess
     folds = [of_fold(data, int(fold), runs, settings) for fold in sys.argv[2].split(",")]
     found = np.concatenate(folds, axis=2)
     lesions = int(np.isfinite(found[0, 0, :, 0]).sum())

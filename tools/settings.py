@@ -11,12 +11,12 @@ PAGE = Path(__file__).parents[1] / "docs" / "reference" / "settings.md"
 TABLES = {
     settings.TrainSettings: (
         "Training",
-        "`busicli train --setting KEY=VALUE`, as in `--setting dice_weight=2`. Some have an option "
+        "`busicli train --set KEY=VALUE`, as in `--set dice_weight=2`. Some have an option "
         "of their own, as `--epochs`.",
     ),
     settings.AugmentSettings: (
         "Changes of the scans while training",
-        "`busicli train --setting augmentation.KEY=VALUE`. Each scan's changes are drawn anew "
+        "`busicli train --set augmentation.KEY=VALUE`. Each scan's changes are drawn again "
         "every epoch: angles, shifts and brightness evenly between minus and plus the bound, "
         "factors evenly in their logarithm, speckle and blur evenly from 0 on. 0 leaves a "
         "change out; of `speckle_size_px`, `speckle_aspect` and `low_res_factor` 1 does.",
@@ -35,10 +35,10 @@ def page() -> str:
     lines = ["# Settings", "", "Written from `busicli/settings.py` by `make docs`."]
     for record, (title, how) in TABLES.items():
         lines += ["", f"## {title}", "", how, "", "| key | default | meaning |", "|---|---|---|"]
-        told = meanings(record)
+        meaning_of = meanings(record)
         for field in fields(record):
             default = "" if field.name == "augmentation" else f"`{field.default}`"
-            lines.append(f"| `{field.name}` | {default} | {told[field.name]} |")
+            lines.append(f"| `{field.name}` | {default} | {meaning_of[field.name]} |")
     return "\n".join(lines) + "\n"
 
 

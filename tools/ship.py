@@ -15,17 +15,17 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from busicli.io.files import sha256_bytes, write_whole
+from busicli.io.files import atomic_write, sha256_bytes
 from busicli.models.weights import CARD, Card, read_card, read_checked
-from busicli.settings import Choices
-from busicli.training.tuned_settings import read_choices
+from busicli.settings import TunedSettings
+from busicli.training.tuned_settings import read_tuned_settings
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 KEPT = (
-    *("split", "protocol", "mirrored", "pooled", "per_image"),
+    *("split", "protocol", "tta", "pooled", "per_image"),
     *("by_class", "by_dataset", "by_size", "by_device", "by_fold", "confidence"),
 )
-KEPT_OF_OTHERS = ("split", "protocol", "mirrored", "by_dataset")
+KEPT_OF_OTHERS = ("split", "protocol", "tta", "by_dataset")
 """Of a network that was trained on one data set alone: the other data set's figures count."""
 CITATIONS = {
     "Dataset_BUSI_with_GT": "Al-Dhabyani W., Gomaa M., Khaled H., Fahmy A., Dataset of breast "
@@ -42,7 +42,7 @@ def ship(run: Path, name: str, crossvalidation: Path | None, others: Mapping[str
     scores = {title: _metrics(evaluation) for title, evaluation in others.items()}
     if crossvalidation:
         metrics = _metrics(crossvalidation)
-        _check(card, metrics, read_choices(crossvalidation))
+        _check(card, metrics, read_tuned_settings(crossvalidation))
         scores = {"crossvalidation": metrics} | scores
     cited = {d: CITATIONS[d] for d in card.training["data"]["datasets"] if d in CITATIONS}
     complete = replace(
@@ -56,8 +56,8 @@ def ship(run: Path, name: str, crossvalidation: Path | None, others: Mapping[str
     )
     text = (json.dumps(asdict(complete), indent=1, ensure_ascii=False) + "\n").encode()
     for file in card.files:
-        write_whole(target / file, read_checked(source, card, file))
-    write_whole(target / CARD, text)
+        atomic_write(target / file, read_checked(source, card, file))
+    atomic_write(target / CARD, text)
     _pin(name, sha256_bytes(text))
 
 
@@ -70,14 +70,14 @@ def _metrics(evaluation: Path) -> dict[str, Any]:
     return found
 
 
-def _check(card: Card, metrics: Mapping[str, Any], choices: Choices) -> None:
+def _check(card: Card, metrics: Mapping[str, Any], tuned: TunedSettings) -> None:
     """The scores must be those of the recipe that made the weights."""
     same = {
         "data": metrics["data"]["fingerprint"] == card.training["fingerprint"],
         "settings of training": metrics["training"] == card.training["settings"],
         "architecture": metrics["weights"]["architecture"] == card.architecture,
         "options": metrics["weights"]["options"] == card.options,
-        "post-processing, mirror or confidence": choices == card.chosen,
+        "post-processing, mirror or confidence": tuned == card.tuned,
         "scans": card.training["data"]["trained_on"] == "all scans",
     }
     if different := [what for what, holds in same.items() if not holds]:
@@ -94,7 +94,7 @@ def _pin(name: str, sha256: str) -> None:
     start = source.index("CARD_SHA256")
     end = source.index("}\n", start) + 2
     pinned = f"CARD_SHA256: dict[str, str] = {{\n{lines}}}\n"
-    write_whole(module, (source[:start] + pinned + source[end:]).encode())
+    atomic_write(module, (source[:start] + pinned + source[end:]).encode())
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from PIL import Image
 
 from busicli.data.store import ArrayFile, PreparedData, open_data
 from busicli.settings import AugmentSettings, TrainSettings
-from busicli.training.request import FitRequest
+from busicli.training.request import TrainRequest
 
 QUALITY = 90
 """Of the packed WebP images."""
@@ -79,10 +79,10 @@ def pack(data: PreparedData, target: Path) -> None:
         for split in ("train", "val", "test"):
             scans = data.load(split)  # type: ignore[arg-type]
             for row in range(len(scans.cases)):
-                picture, mask = io.BytesIO(), io.BytesIO()
-                Image.fromarray(scans.images[row]).save(picture, "WEBP", quality=QUALITY)
+                image, mask = io.BytesIO(), io.BytesIO()
+                Image.fromarray(scans.images[row]).save(image, "WEBP", quality=QUALITY)
                 Image.fromarray(scans.masks[row] > 0).save(mask, "PNG", optimize=True)
-                archive.writestr(f"{split}/{row:06d}.webp", picture.getvalue())
+                archive.writestr(f"{split}/{row:06d}.webp", image.getvalue())
                 archive.writestr(f"{split}/{row:06d}.png", mask.getvalue())
     print(f"{target}: {target.stat().st_size / 2**20:.1f} MiB")
 
@@ -104,8 +104,8 @@ def unpack(source: Path, folder: Path) -> PreparedData:
 
 
 def _pixels(data: bytes, kind: str) -> NDArray[np.uint8]:
-    picture = Image.open(io.BytesIO(data))
-    wanted = picture.convert("RGB") if kind == "images" else picture.convert("1")
+    image = Image.open(io.BytesIO(data))
+    wanted = image.convert("RGB") if kind == "images" else image.convert("1")
     return np.asarray(wanted, np.uint8)
 
 
@@ -157,12 +157,14 @@ def _cache_compiled(out: Path) -> None:
 def epochs_within(seconds: float, data: PreparedData, settings: TrainSettings) -> int:
     """How many epochs of training fit, by the time that steps of both sizes take."""
     steps = math.ceil(0.8 * len(data.cases) / settings.batch_size)
-    sizes = (settings.small_size_px, data.preprocess.size_px)
+    sizes = (settings.low_res_px, data.preprocess.size_px)
     small_s, full_s = (_step_s(size, settings) for size in sizes)
     print(
         f"a step takes {small_s:.3f} s at {sizes[0]} px, {full_s:.3f} s at {sizes[1]}", flush=True
     )
-    epoch_s = steps * (settings.small_share * small_s + (1 - settings.small_share) * full_s)
+    epoch_s = steps * (
+        settings.low_res_fraction * small_s + (1 - settings.low_res_fraction) * full_s
+    )
     return max(1, int(seconds / epoch_s))
 
 
@@ -186,10 +188,10 @@ def _step_s(size_px: int, settings: TrainSettings) -> float:
 
 
 def _train(network: Network, work: Path, settings: TrainSettings, processes: int) -> Path:
-    from busicli.training.request import FitListeners
-    from busicli.training.run import fit, fit_fold
+    from busicli.training.request import TrainCallbacks
+    from busicli.training.run import run_training, train_fold
 
-    request = FitRequest(
+    request = TrainRequest(
         data=work / "data",
         runs=work / "runs",
         name="folds" if network.fold else network.name,
@@ -200,8 +202,8 @@ def _train(network: Network, work: Path, settings: TrainSettings, processes: int
         processes=processes,
     )
     if network.fold:
-        return fit_fold(request, network.fold, FitListeners()).parent
-    return fit(request, FitListeners()).folder
+        return train_fold(request, network.fold, TrainCallbacks()).parent
+    return run_training(request, TrainCallbacks()).folder
 
 
 def _store(folder: Path, target: Path) -> None:

@@ -33,7 +33,7 @@ def widen(trained: "keras.Model", wider: "keras.Model") -> None:
     """Put a network's numbers into a wider one of the same layers, so that both answer the same.
 
     After Chen et al. (2016), arXiv:1511.05641; but new channels begin at random, and with weight
-    zero for the old ones. Raises InputError for layers whose channels cannot be told.
+    zero for the old ones. Raises InputError for layers whose channels cannot be known.
     """
     places: dict[int, Places] = {}
     if len(trained.operations) != len(wider.operations):
@@ -57,7 +57,7 @@ def widen(trained: "keras.Model", wider: "keras.Model") -> None:
             if any(not np.array_equal(found[0], other) for other in inputs[1:]):
                 raise InputError(f"{old.name} joins channels of different places.")
         _fill(old, new, inputs[0] if inputs else found[0], found[0])
-        places |= {id(tensor): place for tensor, place in zip(outputs, found, strict=True)}
+        places |= {id(tensor): positions for tensor, positions in zip(outputs, found, strict=True)}
 
 
 def _tensors(operation: Any, side: str) -> list[Any]:
@@ -85,7 +85,7 @@ def _fill(old: Any, new: Any, inputs: Places, outputs: Places) -> None:
 
 
 def widen_weights(source: Path, options: Mapping[str, Any], target: Path) -> None:
-    """Write the wider weights, without a graph: they are only to be begun from."""
+    """Write the wider weights, without a graph: they are only to start from."""
     card = read_card(source)
     architecture = find(card.architecture, [])
     size_px = card.preprocess.size_px

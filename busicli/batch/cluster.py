@@ -6,31 +6,31 @@ from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
-from busicli.batch.inputs import Work
+from busicli.batch.inputs import InputFile
 from busicli.batch.request import Row, SegmentRequest
 from busicli.batch.worker import ScanWorker, scan_worker
 from busicli.errors import BusicliError
-from busicli.io.escaping import written_name
-from busicli.parallel.dask import connected, in_order_on
+from busicli.io.escaping import percent_escape
+from busicli.parallel.dask import connected, ordered_map_on
 from busicli.versions import versions
 
-Task = tuple[Sequence[Work], Sequence[Row | None]]
+Task = tuple[Sequence[InputFile], Sequence[Row | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """What a worker is told: a few scans, and how; small enough to be sent for each."""
+    """What a worker is sent: a few scans, and how; small enough to be sent for each."""
 
     request: SegmentRequest
     versions: dict[str, str]
     """Of the program that asks: other versions might make other masks."""
-    works: Sequence[Work]
+    entries: Sequence[InputFile]
     earlier: Sequence[Row | None]
     """Rows that an earlier run left of them."""
 
 
 _MOST, _FEWEST_TASKS = 16, 64
-LOST = "its worker was killed again and again: too little memory, or a fault of a library"
+LOST = "its worker was killed again and again: too little memory, or a library error"
 
 
 def task_size(scans: int) -> int:
@@ -67,27 +67,29 @@ def rows_on_cluster(
         cluster=None,
         jobs=1,
     )
-    told = (
+    sent_tasks = (
         Sent(
             request=sent,
             versions=worker.settings["versions"],
-            works=[replace(work, path=Path.cwd() / work.path) for work in works],
+            entries=[replace(entry, path=Path.cwd() / entry.path) for entry in entries],
             earlier=earlier,
         )
-        for works, earlier in tasks
+        for entries, earlier in tasks
     )
     with connected(request.cluster) as client:
 
         def lost(task: Sent) -> list[Row]:
             """Of several scans one is to blame: each is tried by itself."""
-            if len(task.works) == 1:
+            if len(task.entries) == 1:
                 return lost_rows(task)
-            pairs = zip(task.works, task.earlier, strict=True)
-            single = (replace(task, works=[work], earlier=[row]) for work, row in pairs)
-            rows = [*chain.from_iterable(in_order_on(client, do_task, single, lost, stop_status))]
-            return rows if len(rows) == len(task.works) else []  # it was stopped
+            pairs = zip(task.entries, task.earlier, strict=True)
+            single = (replace(task, entries=[entry], earlier=[row]) for entry, row in pairs)
+            rows = [
+                *chain.from_iterable(ordered_map_on(client, do_task, single, lost, stop_status))
+            ]
+            return rows if len(rows) == len(task.entries) else []  # it was stopped
 
-        yield from in_order_on(client, do_task, told, lost, stop_status)
+        yield from ordered_map_on(client, do_task, sent_tasks, lost, stop_status)
 
 
 def do_task(task: Sent) -> list[Row]:
@@ -104,14 +106,14 @@ def do_task(task: Sent) -> list[Row]:
             "install the same ones everywhere."
         )
     worker = _loaded(task.request)
-    pairs = zip(task.works, task.earlier, strict=True)
-    return [row for work, earlier in pairs for row in worker.rows([work], [earlier])]
+    pairs = zip(task.entries, task.earlier, strict=True)
+    return [row for entry, earlier in pairs for row in worker.rows([entry], [earlier])]
 
 
 def lost_rows(task: Sent) -> list[Row]:
     """A failed row for a scan that took several workers with it."""
-    (work,) = task.works
-    return [{"scan": written_name(work.relative), "status": "failed", "reason": LOST}]
+    (entry,) = task.entries
+    return [{"scan": percent_escape(entry.relative), "status": "failed", "reason": LOST}]
 
 
 @lru_cache(maxsize=1)

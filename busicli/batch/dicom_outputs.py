@@ -1,4 +1,4 @@
-"""One DICOM scan's results in DICOM's own forms, and what may be told of whose it is."""
+"""One DICOM scan's results in DICOM's own forms, and what may be said of the patient."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from busicli.errors import InputError
-from busicli.imaging.contour import contour, outline
+from busicli.imaging.contour import contour_mask, contour_polygon
 from busicli.imaging.measure import component
 from busicli.io.dicom.read import DicomScan, reading
 from busicli.io.dicom.regions import Box
 from busicli.io.dicom.results import Finding, Maker, capture, report, segmentation
 from busicli.io.dicom.source import source_of
-from busicli.io.escaping import written_name
-from busicli.io.images import painted
+from busicli.io.escaping import percent_escape
+from busicli.io.images import draw_contour
 from busicli.io.output_paths import Kind
 from busicli.types import Image, Lesion, LesionMm, Mask
 
@@ -33,8 +33,8 @@ _KEPT = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DicomSteps:
-    """Which DICOM objects are made of a DICOM scan, and what is told of its patient."""
+class DicomSettings:
+    """Which DICOM objects are made of a DICOM scan, and what is recorded of its patient."""
 
     kinds: tuple[Kind, ...]
     maker: Maker
@@ -43,7 +43,7 @@ class DicomSteps:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class DicomOutput:
     """A DICOM file to be written."""
 
     kind: Kind
@@ -52,19 +52,19 @@ class Result:
     data: bytes
 
 
-def check_wanted(scan: DicomScan, steps: DicomSteps) -> None:
+def check_requested(scan: DicomScan, settings: DicomSettings) -> None:
     """InputError where a result is asked for that could not refer to this scan."""
-    if steps.kinds:
-        source_of(scan.header, deidentified=steps.maker.deidentified)
+    if settings.kinds:
+        source_of(scan.header, deidentified=settings.maker.deidentified)
 
 
-def shown_frames(
-    scan: DicomScan, frames: tuple[Image, ...], steps: DicomSteps
+def display_frames(
+    scan: DicomScan, frames: tuple[Image, ...], settings: DicomSettings
 ) -> tuple[Image, ...]:
-    """The frames as pictures for people may show them: deidentified, black where the header says
+    """The frames as images for people may show them: deidentified, black where the header says
     that no ultrasound is, for there the scanner writes whose scan it is.
     """
-    if not (steps.maker.deidentified and scan.boxes):
+    if not (settings.maker.deidentified and scan.boxes):
         return frames
     return tuple(_only_boxes(frame, scan.boxes) for frame in frames)
 
@@ -76,62 +76,62 @@ def _only_boxes(frame: Image, boxes: Sequence[Box]) -> Image:
     return shown
 
 
-def left_out(scan: DicomScan | None, frames: int, steps: DicomSteps) -> str:
+def missing_outputs(scan: DicomScan | None, frames: int, settings: DicomSettings) -> str:
     """Why an object that was asked for is not there; empty where all are."""
     if scan is None:
         return "the scan is no DICOM object"
     why = []
-    if frames > 1 and "seg" in steps.kinds:
+    if frames > 1 and "seg" in settings.kinds:
         why.append("a cine has no segmentation object")
-    if "sc" in steps.kinds and not _may_capture(scan, steps):
+    if "sc" in settings.kinds and not _may_capture(scan, settings):
         why.append(
             "a capture may show whose scan it is, for no ultrasound region is described, or "
-            "they are all of the picture"
+            "they are all of the image"
         )
     return "; ".join(why)
 
 
-def _may_capture(scan: DicomScan, steps: DicomSteps) -> bool:
-    return not steps.maker.deidentified or bool(scan.boxes) or scan.says_no_text
+def _may_capture(scan: DicomScan, settings: DicomSettings) -> bool:
+    return not settings.maker.deidentified or bool(scan.boxes) or scan.says_no_text
 
 
-def dicom_results(
+def make_dicom_outputs(
     scan: DicomScan,
     frames: Sequence[Image],
     masks: Sequence[Mask],
     found: Sequence[Sequence[tuple[Lesion, LesionMm | None]]],
-    steps: DicomSteps,
-) -> Iterator[Result]:
-    """The objects asked for, but those that `left_out` names.
+    settings: DicomSettings,
+) -> Iterator[DicomOutput]:
+    """The objects asked for, but those that `missing_outputs` names.
 
-    `frames` are those of `shown_frames`; `masks` and `found` go with them. Raises InputError where
-    the scan's header holds what no object may take over.
+    `frames` are those of `display_frames`; `masks` and `found` go with them. Raises InputError
+    where the scan's header holds what no object may take over.
     """
-    if not steps.kinds:
+    if not settings.kinds:
         return
-    maker = steps.maker
+    maker = settings.maker
     source = source_of(scan.header, deidentified=maker.deidentified)
     try:
-        if "seg" in steps.kinds and len(frames) == 1:
+        if "seg" in settings.kinds and len(frames) == 1:
             made = segmentation(source, masks[0], maker)
-            yield Result(kind="seg", frame=0, data=_written(made))
-        if "sr" in steps.kinds:
+            yield DicomOutput(kind="seg", frame=0, data=_written(made))
+        if "sr" in settings.kinds:
             findings = [
                 Finding(
                     frame=number,
                     lesion=lesion,
                     millimetres=millimetres,
-                    contour=contour(component(mask, lesion)),
+                    contour=contour_polygon(component(mask, lesion)),
                 )
                 for number, (mask, lesions) in enumerate(zip(masks, found, strict=True), start=1)
                 for lesion, millimetres in lesions
             ]
             made = report(source, findings, len(frames), maker)
-            yield Result(kind="sr", frame=0, data=_written(made))
-        if "sc" in steps.kinds and _may_capture(scan, steps):
+            yield DicomOutput(kind="sr", frame=0, data=_written(made))
+        if "sc" in settings.kinds and _may_capture(scan, settings):
             for number, (frame, mask) in enumerate(zip(frames, masks, strict=True), start=1):
-                made = capture(source, painted(frame, outline(mask)), number, maker)
-                yield Result(kind="sc", frame=number, data=_written(made))
+                made = capture(source, draw_contour(frame, contour_mask(mask)), number, maker)
+                yield DicomOutput(kind="sc", frame=number, data=_written(made))
     except Exception as error:  # whatever highdicom objects to in the values of a hostile header
         raise InputError(  # its text may quote the header, and that the patient
             "has a header from which no DICOM result can be made; leave out --dicom."
@@ -141,7 +141,7 @@ def dicom_results(
 def identifiers(scan: DicomScan) -> dict[str, str]:
     """Whose scan it is: only for those who ask for it."""
     with reading():
-        return {name: written_name(str(scan.header.get(key, ""))) for name, key in _KEPT.items()}
+        return {name: percent_escape(str(scan.header.get(key, ""))) for name, key in _KEPT.items()}
 
 
 def _written(made: "Dataset") -> bytes:

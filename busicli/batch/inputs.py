@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from busicli.errors import InputError
-from busicli.io.escaping import written_name
+from busicli.io.escaping import percent_escape
 from busicli.io.images import SUFFIXES
 from busicli.io.masks import scan_stem_of_mask
-from busicli.io.output_paths import Layout
+from busicli.io.output_paths import OutputPaths
 
 MASK = "a mask beside its scan"
 """Why most files that are no scan are skipped."""
@@ -17,7 +17,7 @@ RESULT = "a result of busicli"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class InputFile:
     """One input file."""
 
     path: Path
@@ -25,7 +25,7 @@ class Work:
     """Below the scans' folder, or as listed: its name in every result."""
     skip: str = ""
     """Why it is no scan, known from its name alone; empty for a scan."""
-    fault: str = ""
+    error: str = ""
     """Why it cannot be done, known before it is opened: a closed folder."""
     clash: str = ""
     """The other scan whose mask its own would overwrite, in words; empty where none."""
@@ -33,21 +33,21 @@ class Work:
     @property
     def not_done(self) -> str:
         """Why it is not opened at all; empty where it is."""
-        return self.skip or self.fault or self.clash
+        return self.skip or self.error or self.clash
 
 
-def from_folder(scans: Path, out: Path) -> list[Work]:
+def from_folder(scans: Path, out: Path) -> list[InputFile]:
     """Every file below `scans`, by name; `out` is not searched.
 
     Links to folders are not entered, nor are the results of other runs: each is one skipped piece
-    of work. A folder that cannot be read is a faulty one. Raises InputError where `scans` is no
+    of work. A folder that cannot be read is a broken one. Raises InputError where `scans` is no
     folder, is `out` or lies in results, and where `out` is a folder of scans below it.
     """
     if not scans.is_dir():
         if scans.is_file():
             raise InputError(f"{scans} is a file; give its folder, or look at it by busicli show.")
         raise InputError(f"there is no folder {scans}; give the folder that holds the scans.")
-    if Layout(scans).own.is_dir() or Layout.is_within_results(scans.resolve()):
+    if OutputPaths(scans).own.is_dir() or OutputPaths.is_within_results(scans.resolve()):
         raise InputError(
             f"{scans} holds results of busicli, whose masks would be taken for scans; "
             "give the folder that holds the scans."
@@ -64,7 +64,7 @@ def from_folder(scans: Path, out: Path) -> list[Work]:
             "would be left out; name another folder for the results."
         )
     closed: list[OSError] = []
-    found: list[Work] = []
+    found: list[InputFile] = []
     for folder, folders, names in os.walk(scans, onerror=closed.append):
         for name in sorted(folders):
             path = Path(folder, name)
@@ -73,39 +73,39 @@ def from_folder(scans: Path, out: Path) -> list[Work]:
                 folders.remove(name)
             if why and path.resolve() != out:
                 relative = PurePosixPath(path.relative_to(scans))
-                found.append(Work(path=path, relative=relative, skip=why))
+                found.append(InputFile(path=path, relative=relative, skip=why))
         folders.sort()
         siblings = {Path(name).stem for name in names if Path(name).suffix.lower() in SUFFIXES}
         for name in sorted(names):
             path = Path(folder, name)
             relative = PurePosixPath(path.relative_to(scans))
-            found.append(Work(path=path, relative=relative, skip=_skip(path, siblings)))
+            found.append(InputFile(path=path, relative=relative, skip=_skip(path, siblings)))
     found += [_closed_folder(error, scans) for error in closed]
-    found.sort(key=lambda work: os.fsencode(work.relative))
+    found.sort(key=lambda entry: os.fsencode(entry.relative))
     return list(_with_clashes(found))
 
 
-def from_list(paths: Iterable[Path]) -> list[Work]:
+def from_list(paths: Iterable[Path]) -> list[InputFile]:
     """The listed files in their order; one listed twice counts once.
 
     A path keeps its place below the current folder, any other its absolute one, without the root.
     Results of a run, which a search of the folder around them finds, are skipped.
     """
     here = Path.cwd()
-    found: dict[Path, Work] = {}
+    found: dict[Path, InputFile] = {}
     for path in paths:
         whole = Path("/", os.path.normpath(here / path).lstrip("/"))  # two slashes stay two
         below = whole.relative_to(here if here in whole.parents else "/")
         relative = PurePosixPath(below)
         stem = scan_stem_of_mask(path)
         siblings = {stem} if stem and _has_scan(path, stem) else set()
-        skip = _skip(path, siblings) or (RESULT if Layout.is_within_results(whole) else "")
-        found.setdefault(whole, Work(path=path, relative=relative, skip=skip))
+        skip = _skip(path, siblings) or (RESULT if OutputPaths.is_within_results(whole) else "")
+        found.setdefault(whole, InputFile(path=path, relative=relative, skip=skip))
     return list(_with_clashes(found.values()))
 
 
 def _holds_others_files(folder: Path) -> bool:
-    return folder.is_dir() and any(folder.iterdir()) and not Layout(folder).own.is_dir()
+    return folder.is_dir() and any(folder.iterdir()) and not OutputPaths(folder).own.is_dir()
 
 
 def _left_out(folder: Path) -> str:
@@ -113,7 +113,7 @@ def _left_out(folder: Path) -> str:
     # Path's own methods would raise below a folder that cannot be searched
     if os.path.islink(folder):  # noqa: PTH114
         return "a link to a folder, which is not entered"
-    own = os.path.isdir(Layout(folder).own)  # noqa: PTH112
+    own = os.path.isdir(OutputPaths(folder).own)  # noqa: PTH112
     return "a folder with results of busicli, which is not searched" if own else ""
 
 
@@ -125,25 +125,29 @@ def _skip(path: Path, siblings: set[str]) -> str:
 
 def _has_scan(mask: Path, stem: str) -> bool:
     # Path.is_file would raise below a folder that cannot be searched
-    places = (mask.with_name(stem + suffix) for suffix in SUFFIXES)
-    return any(os.path.isfile(place) for place in places)  # noqa: PTH113
+    candidates = (mask.with_name(stem + suffix) for suffix in SUFFIXES)
+    return any(os.path.isfile(mask_name) for mask_name in candidates)  # noqa: PTH113
 
 
-def _with_clashes(found: Iterable[Work]) -> Iterator[Work]:
+def _with_clashes(found: Iterable[InputFile]) -> Iterator[InputFile]:
     """Name the scan whose mask another's would overwrite, also where case is ignored."""
-    taken: dict[str, Work] = {}
-    for work in found:
-        if work.skip or work.fault:
-            yield work
+    taken: dict[str, InputFile] = {}
+    for entry in found:
+        if entry.skip or entry.error:
+            yield entry
             continue
-        place = str(work.relative).casefold()
-        place += "" if place.endswith(".png") and work.relative.suffix == ".png" else ".png"
-        first = taken.setdefault(place, work)
-        clash = f"its mask would overwrite that of {written_name(first.relative)}"
-        yield work if first is work else replace(work, clash=clash)
+        mask_name = str(entry.relative).casefold()
+        mask_name += (
+            "" if mask_name.endswith(".png") and entry.relative.suffix == ".png" else ".png"
+        )
+        first = taken.setdefault(mask_name, entry)
+        clash = f"its mask would overwrite that of {percent_escape(first.relative)}"
+        yield entry if first is entry else replace(entry, clash=clash)
 
 
-def _closed_folder(error: OSError, scans: Path) -> Work:
+def _closed_folder(error: OSError, scans: Path) -> InputFile:
     path = Path(os.fsdecode(error.filename))
     relative = PurePosixPath(path.relative_to(scans))
-    return Work(path=path, relative=relative, fault=f"this folder cannot be read: {error.strerror}")
+    return InputFile(
+        path=path, relative=relative, error=f"this folder cannot be read: {error.strerror}"
+    )

@@ -8,11 +8,11 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from busicli.batch.shards import PartRecord, count_parts, part_folder, part_rows, read_part
-from busicli.batch.tables import write_whole_run
+from busicli.batch.shards import ShardRecord, count_shards, read_shard, shard_folder, shard_rows
+from busicli.batch.tables import write_run_outputs
 from busicli.errors import BusicliError, InputError
 from busicli.io.files import folder_lock, remove_leftovers
-from busicli.io.output_paths import Layout
+from busicli.io.output_paths import OutputPaths
 
 Row = dict[str, Any]
 NAMED = 5
@@ -25,7 +25,7 @@ class MergeOutcome:
 
     exit_status: int
     """0, or 3 where scans failed."""
-    parts: int
+    shards: int
     counts: dict[str, int]
     """Inputs by status."""
 
@@ -36,13 +36,13 @@ def merge(out: Path) -> MergeOutcome:
     Raises BusicliError, naming the first of them, where parts have not run or were stopped, and
     where they do not fit together; InputError, once all is written, where none held a scan.
     """
-    own = Layout(out).own
-    of = count_parts(own)
+    own = OutputPaths(out).own
+    of = count_shards(own)
     if of is None:
         raise InputError(f"{out} holds no parts; name a folder that segment-dir --part wrote to.")
     with folder_lock(own):
-        folders = [part_folder(own, number) for number in range(1, of + 1)]
-        records = _whole(out, [read_part(folder) for folder in folders])
+        folders = [shard_folder(own, number) for number in range(1, of + 1)]
+        records = _complete(out, [read_shard(folder) for folder in folders])
         remove_leftovers(out)
         counts = Counter[str]()
         for record in records:
@@ -57,15 +57,15 @@ def merge(out: Path) -> MergeOutcome:
             "end": max(record.end for record in records),
             "exit_status": status,
         }
-        write_whole_run(out, _rows(folders), document)
+        write_run_outputs(out, _rows(folders), document)
     if status == 1:
         raise InputError(f"none of the {of} parts of {out} held a scan; look at what was listed.")
     return MergeOutcome(
-        exit_status=status, parts=of, counts={name: counts[name] for name in names[:3]}
+        exit_status=status, shards=of, counts={name: counts[name] for name in names[:3]}
     )
 
 
-def _whole(out: Path, found: Sequence[PartRecord | None]) -> list[PartRecord]:
+def _complete(out: Path, found: Sequence[ShardRecord | None]) -> list[ShardRecord]:
     """The records, once they are sure to make up one whole run."""
     missing = [number for number, record in enumerate(found, start=1) if record is None]
     if missing:
@@ -96,5 +96,5 @@ def _whole(out: Path, found: Sequence[PartRecord | None]) -> list[PartRecord]:
 
 def _rows(folders: Sequence[Path]) -> Iterator[Row]:
     """All parts' rows in the scans' order, one at a time."""
-    for row in heapq.merge(*map(part_rows, folders), key=itemgetter("at")):
+    for row in heapq.merge(*map(shard_rows, folders), key=itemgetter("at")):
         yield {name: value for name, value in row.items() if name != "at"}

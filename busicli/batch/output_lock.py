@@ -6,32 +6,32 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from busicli.batch.request import SegmentRequest
-from busicli.batch.shards import check_parts, count_parts, join_parts, part_folder, remove_part
+from busicli.batch.shards import check_shards, count_shards, join_shards, remove_shard, shard_folder
 from busicli.errors import BusicliError
 from busicli.io.files import folder_lock, write_json
-from busicli.io.output_paths import Layout
+from busicli.io.output_paths import OutputPaths
 
 RECORD = "run.json"
-_BEGUN = "begun.json"
+_STARTED = "started.json"
 """In our own folder: what a run that has not ended writes of patients and file names."""
 
 
 @contextmanager
-def held(request: SegmentRequest) -> Iterator[None]:
+def acquire_output(request: SegmentRequest) -> Iterator[None]:
     """OUT, or this part's share of it, for this run alone."""
-    own = Layout(request.out).own
-    check_out(request)
-    if request.part is not None:
-        join_parts(own, request.part)
-    share = own if request.part is None else part_folder(own, request.part.number)
-    with folder_lock(share):
-        if request.part is not None:
-            remove_part(share)  # what it left when it last ended no longer holds
-        write_json(own / _BEGUN, {"names": request.names, "deidentify": request.deidentify})
+    own = OutputPaths(request.out).own
+    check_output(request)
+    if request.shard is not None:
+        join_shards(own, request.shard)
+    folder = own if request.shard is None else shard_folder(own, request.shard.number)
+    with folder_lock(folder):
+        if request.shard is not None:
+            remove_shard(folder)  # what it left when it last ended no longer holds
+        write_json(own / _STARTED, {"names": request.names, "deidentify": request.deidentify})
         yield
 
 
-def check_out(request: SegmentRequest) -> None:
+def check_output(request: SegmentRequest) -> None:
     """Raise BusicliError where a run may not write into OUT; nothing is changed.
 
     Not a whole run into a folder that holds one in parts, nor the other way round; none into what
@@ -41,13 +41,13 @@ def check_out(request: SegmentRequest) -> None:
     out = request.out
     if out.exists() and not out.is_dir():
         raise BusicliError(f"{out} is a file; name a folder for the results.")
-    if foreign := Layout(out).foreign():
+    if foreign := OutputPaths(out).foreign():
         raise BusicliError(f"{out} holds {foreign} that busicli did not make; name another folder.")
-    if request.part is not None:
-        check_parts(Layout(out).own, request.part)
-    elif count_parts(Layout(out).own) is not None:
+    if request.shard is not None:
+        check_shards(OutputPaths(out).own, request.shard)
+    elif count_shards(OutputPaths(out).own) is not None:
         raise BusicliError(f"{out} holds a run in parts; take --part or another folder.")
-    for record in (out / RECORD, Layout(out).own / _BEGUN):
+    for record in (out / RECORD, OutputPaths(out).own / _STARTED):
         if record.is_file():
             _check_names(request, record)
 

@@ -12,40 +12,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from busicli.batch.dicom_outputs import (
-    DicomSteps,
-    Result,
-    check_wanted,
-    dicom_results,
+    DicomOutput,
+    DicomSettings,
+    check_requested,
+    display_frames,
     identifiers,
-    left_out,
-    shown_frames,
+    make_dicom_outputs,
+    missing_outputs,
 )
-from busicli.batch.inputs import Work
+from busicli.batch.inputs import InputFile
 from busicli.errors import InputError
-from busicli.imaging.contour import outline
+from busicli.imaging.contour import contour_mask
 from busicli.imaging.preprocess import network_image
-from busicli.inference.segmentation import interpret
+from busicli.inference.segmentation import segmentation_from_map
 from busicli.io.dicom.read import DicomScan, NotUltrasoundError
-from busicli.io.escaping import written_name
-from busicli.io.files import sha256_bytes, sha256_file, write_whole
+from busicli.io.escaping import percent_escape
+from busicli.io.files import atomic_write, sha256_bytes, sha256_file
 from busicli.io.images import (
     SUFFIXES,
-    NotAPictureError,
+    NotAnImageError,
     TooManyPixelsError,
     encode_mask,
     encode_overlay,
     encode_probability,
     read_scan,
 )
-from busicli.io.output_paths import Layout
+from busicli.io.output_paths import OutputPaths
 from busicli.io.scans import decode_file
-from busicli.parallel.threads import in_time
+from busicli.parallel.threads import with_timeout
 from busicli.report.thumbnail import encode_thumbnail
-from busicli.settings import Choices, ConfidenceSettings, PreprocessSettings
+from busicli.settings import ConfidenceSettings, PreprocessSettings, TunedSettings
 from busicli.types import Image, Lesion, LesionMm, Mask, Probability, Scale, Spacing
 
 Row = dict[str, Any]
-Changed = Callable[[Work], None]
+Changed = Callable[[InputFile], None]
 _OF_ITS_NAME = (
     *(errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ),
     *(errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY),
@@ -55,12 +55,12 @@ _NO_MILLIMETRES = {f.name: None for f in fields(LesionMm)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Steps:
+class ScanSettings:
     """The settings that a scan meets on its way."""
 
-    layout: Layout
+    paths: OutputPaths
     preprocess: PreprocessSettings
-    chosen: Choices
+    tuned: TunedSettings
     """Of the weights' card: how masks are made and trusted."""
     max_pixels: int
     timeout_s: float
@@ -68,19 +68,19 @@ class Steps:
     probabilities: bool
     thumbnails: bool
     spacing: Spacing | None
-    """Of pictures; DICOM objects say themselves."""
-    dicom: DicomSteps
+    """Of images; DICOM objects say themselves."""
+    dicom: DicomSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class LoadedScan:
     """A scan on its way to the network."""
 
-    work: Work
+    entry: InputFile
     sha256: str
     frames: tuple[Image, ...]
-    shown: tuple[Image, ...]
-    """The frames as overlays and other pictures may show them."""
+    displayed: tuple[Image, ...]
+    """The frames as overlays and other images may show them."""
     inputs: NDArray[np.uint8] = field(repr=False)
     """(frames, size, size, 3)."""
     scale: Scale
@@ -93,61 +93,72 @@ class _Frame:
     """What came of one frame, ready to be written."""
 
     mask: Mask
-    found: tuple[tuple[Lesion, LesionMm | None], ...]
+    lesions: tuple[tuple[Lesion, LesionMm | None], ...]
     files: dict[Path, bytes]
     """The mask's is the first."""
     confidence: float | None
 
 
-def open_scan(
-    work: Work, steps: Steps, earlier: Row | None, changed: Changed = lambda _: None
-) -> Opened | Row:
+def load_scan(
+    entry: InputFile,
+    scan_settings: ScanSettings,
+    earlier: Row | None,
+    on_change: Changed = lambda _: None,
+) -> LoadedScan | Row:
     """The opened scan, or its row at once: skipped, failed, or done in an earlier run.
 
-    `changed` is told of a scan that was done, but is not what it was, before it is decoded.
+    `on_change` is called for a scan that was done, but is not what it was, before it is decoded.
     """
-    if work.not_done:
-        return _row(work, "skipped" if work.skip else "failed", work.not_done)
+    if entry.not_done:
+        return _row(entry, "skipped" if entry.skip else "failed", entry.not_done)
     try:
-        return in_time(lambda: _open_scan(work, steps, earlier, changed), limit_s=steps.timeout_s)
+        return with_timeout(
+            lambda: _load_scan(entry, scan_settings, earlier, on_change),
+            limit_s=scan_settings.timeout_s,
+        )
     except TimeoutError:
         return _row(
-            work,
+            entry,
             "failed",
-            f"was not decoded after {steps.timeout_s:g} s; look at its drive, or raise --timeout",
+            f"was not decoded after {scan_settings.timeout_s:g} s; look at its drive, or raise "
+            "--timeout",
         )
 
 
-def _open_scan(work: Work, steps: Steps, earlier: Row | None, changed: Changed) -> Opened | Row:
+def _load_scan(
+    entry: InputFile, scan_settings: ScanSettings, earlier: Row | None, on_change: Changed
+) -> LoadedScan | Row:
     started = time.monotonic()
     data = b"unread"
     try:
-        data = read_scan(work.path, max_pixels=steps.max_pixels)
+        data = read_scan(entry.path, max_pixels=scan_settings.max_pixels)
         sha256 = sha256_bytes(data)
-        if earlier is not None and _unchanged(earlier, work, sha256, steps):
+        if earlier is not None and _unchanged(earlier, entry, sha256, scan_settings):
             return earlier
         if earlier is not None and earlier["status"] == "ok":
-            changed(work)
-        found = decode_file(data, spacing=steps.spacing, max_pixels=steps.max_pixels)
+            on_change(entry)
+        found = decode_file(
+            data, spacing=scan_settings.spacing, max_pixels=scan_settings.max_pixels
+        )
         frames, dicom = found.frames, found.dicom
         if dicom is not None:
-            check_wanted(dicom, steps.dicom)
-    except (NotAPictureError, NotUltrasoundError) as error:
+            check_requested(dicom, scan_settings.dicom)
+    except (NotAnImageError, NotUltrasoundError) as error:
         other = isinstance(error, NotUltrasoundError)
-        meant = not other and (_named_as_scan(work.path) or _cut_short(work.path, data))
-        return _row(work, "failed" if meant else "skipped", str(error).rstrip("."))
+        meant = not other and (_named_as_scan(entry.path) or _cut_short(entry.path, data))
+        return _row(entry, "failed" if meant else "skipped", str(error).rstrip("."))
     except TooManyPixelsError as error:
-        return _row(work, "failed", f"{str(error).rstrip('.')}: raise --max-pixels")
+        return _row(entry, "failed", f"{str(error).rstrip('.')}: raise --max-pixels")
     except InputError as error:
-        return _row(work, "failed", str(error).rstrip("."))
+        return _row(entry, "failed", str(error).rstrip("."))
     except OSError as error:
-        return _row(work, "failed", f"cannot be read: {error.strerror}")
-    inputs = np.stack([network_image(frame, steps.preprocess) for frame in frames])
-    return Opened(
-        work=work,
+        return _row(entry, "failed", f"cannot be read: {error.strerror}")
+    inputs = np.stack([network_image(frame, scan_settings.preprocess) for frame in frames])
+    return LoadedScan(
+        entry=entry,
         sha256=sha256,
         frames=frames,
-        shown=frames if dicom is None else shown_frames(dicom, frames, steps.dicom),
+        displayed=frames if dicom is None else display_frames(dicom, frames, scan_settings.dicom),
         inputs=inputs,
         scale=found.scale,
         dicom=dicom,
@@ -155,8 +166,11 @@ def _open_scan(work: Work, steps: Steps, earlier: Row | None, changed: Changed) 
     )
 
 
-def finish_scan(
-    opened: Opened, probabilities: NDArray[np.float32], steps: Steps, network_seconds: float
+def write_outputs(
+    loaded: LoadedScan,
+    probabilities: NDArray[np.float32],
+    scan_settings: ScanSettings,
+    network_seconds: float,
 ) -> Row:
     """Write masks and overlays of every frame and return the scan's row, its lesions in full.
 
@@ -164,16 +178,18 @@ def finish_scan(
     """
     started = time.monotonic()
     try:
-        frames = [_frame(opened, i, probabilities[i], steps) for i in range(len(opened.frames))]
-        written = list(_dicom_files(opened, frames, steps))
-        whose = _whose(opened, steps)
+        frames = [
+            _frame(loaded, i, probabilities[i], scan_settings) for i in range(len(loaded.frames))
+        ]
+        written = list(_dicom_files(loaded, frames, scan_settings))
+        patient = _patient(loaded, scan_settings)
         _write({p: r.data for p, r in written}, *(frame.files for frame in frames))
     except InputError as error:
-        return _row(opened.work, "failed", str(error).rstrip("."))
+        return _row(loaded.entry, "failed", str(error).rstrip("."))
     masks = [
         {
             "frame": number,
-            "path": _below(path, steps),
+            "path": _below(path, scan_settings),
             "sha256": sha256_bytes(data),
             **({} if frame.confidence is None else {"confidence": round(frame.confidence, 4)}),
         }
@@ -181,26 +197,27 @@ def finish_scan(
         for path, data in list(frame.files.items())[:1]
     ]
     row = {
-        **_row(opened.work, "ok", ""),
+        **_row(loaded.entry, "ok", ""),
         "lesions": [
             {"frame": number, **asdict(lesion), **(asdict(mm) if mm else _NO_MILLIMETRES)}
             for number, frame in enumerate(frames, start=1)
-            for lesion, mm in frame.found
+            for lesion, mm in frame.lesions
         ],
-        **_trust([frame.confidence for frame in frames], steps.chosen.confidence),
-        "millimetres": _millimetres(opened.scale, frames),
-        "sha256": opened.sha256,
+        **_trust([frame.confidence for frame in frames], scan_settings.tuned.confidence),
+        "millimetres": _millimetres(loaded.scale, frames),
+        "sha256": loaded.sha256,
         "masks": masks,
     }
-    if steps.dicom.maker.deidentified:
-        row["shown_whole"] = not (opened.dicom and opened.dicom.boxes)
-    if steps.dicom.kinds:
+    if scan_settings.dicom.maker.deidentified:
+        row["shown_whole"] = not (loaded.dicom and loaded.dicom.boxes)
+    if scan_settings.dicom.kinds:
         row["dicom"] = [
-            {"kind": r.kind, "frame": r.frame, "path": _below(path, steps)} for path, r in written
+            {"kind": r.kind, "frame": r.frame, "path": _below(path, scan_settings)}
+            for path, r in written
         ]
-        row["dicom_left_out"] = left_out(opened.dicom, len(frames), steps.dicom)
-    seconds = opened.seconds + network_seconds + time.monotonic() - started
-    return {**row, **whose, "milliseconds": round(1000 * seconds, 1)}
+        row["dicom_left_out"] = missing_outputs(loaded.dicom, len(frames), scan_settings.dicom)
+    seconds = loaded.seconds + network_seconds + time.monotonic() - started
+    return {**row, **patient, "milliseconds": round(1000 * seconds, 1)}
 
 
 def _write(*files: dict[Path, bytes]) -> None:
@@ -208,68 +225,81 @@ def _write(*files: dict[Path, bytes]) -> None:
 
     OSError for all else that hinders, which would hinder any scan.
     """
-    places = [(path, data) for some in files for path, data in some.items()]
+    outputs = [(path, data) for some in files for path, data in some.items()]
     try:
-        for path, data in places:
-            write_whole(path, data)
+        for path, data in outputs:
+            atomic_write(path, data)
     except OSError as error:
         if error.errno not in _OF_ITS_NAME:
             raise
-        for path, _ in places:
+        for path, _ in outputs:
             with suppress(OSError):
                 path.unlink()
         raise InputError(f"its results cannot be written: {error.strerror}") from error
 
 
-def _frame(opened: Opened, index: int, probability: Probability, steps: Steps) -> _Frame:
-    scan = opened.shown[index]
-    settings = steps.preprocess, steps.chosen
-    said = interpret(probability, scan.shape[:2], settings, opened.scale)
-    place = opened.work.relative, index + 1, len(opened.frames)
-    files = {steps.layout.mask(*place): encode_mask(said.mask)}
-    if steps.overlays:
-        files[steps.layout.overlay(*place)] = encode_overlay(scan, outline(said.mask))
-    if steps.probabilities:
-        files[steps.layout.probability(*place)] = encode_probability(said.probability)
-    if steps.thumbnails:
-        files[steps.layout.thumbnail(*place)] = encode_thumbnail(scan, said.mask)
-    return _Frame(mask=said.mask, found=said.found, files=files, confidence=said.confidence)
+def _frame(
+    loaded: LoadedScan, index: int, probability: Probability, scan_settings: ScanSettings
+) -> _Frame:
+    scan = loaded.displayed[index]
+    settings = scan_settings.preprocess, scan_settings.tuned
+    segmentation = segmentation_from_map(probability, scan.shape[:2], settings, loaded.scale)
+    target = loaded.entry.relative, index + 1, len(loaded.frames)
+    files = {scan_settings.paths.mask(*target): encode_mask(segmentation.mask)}
+    if scan_settings.overlays:
+        files[scan_settings.paths.overlay(*target)] = encode_overlay(
+            scan, contour_mask(segmentation.mask)
+        )
+    if scan_settings.probabilities:
+        files[scan_settings.paths.probability(*target)] = encode_probability(
+            segmentation.probability
+        )
+    if scan_settings.thumbnails:
+        files[scan_settings.paths.thumbnail(*target)] = encode_thumbnail(scan, segmentation.mask)
+    return _Frame(
+        mask=segmentation.mask,
+        lesions=segmentation.lesions,
+        files=files,
+        confidence=segmentation.confidence,
+    )
 
 
 def _dicom_files(
-    opened: Opened, frames: Sequence[_Frame], steps: Steps
-) -> Iterator[tuple[Path, Result]]:
-    if opened.dicom is None:
+    loaded: LoadedScan, frames: Sequence[_Frame], scan_settings: ScanSettings
+) -> Iterator[tuple[Path, DicomOutput]]:
+    if loaded.dicom is None:
         return
     masks = [frame.mask for frame in frames]
-    found = [frame.found for frame in frames]
-    for result in dicom_results(opened.dicom, opened.shown, masks, found, steps.dicom):
-        place = opened.work.relative, result.frame, len(frames)
-        yield steps.layout.dicom(*place, result.kind), result
+    found = [frame.lesions for frame in frames]
+    for result in make_dicom_outputs(
+        loaded.dicom, loaded.displayed, masks, found, scan_settings.dicom
+    ):
+        target = loaded.entry.relative, result.frame, len(frames)
+        yield scan_settings.paths.dicom(*target, result.kind), result
 
 
-def _whose(opened: Opened, steps: Steps) -> Row:
+def _patient(loaded: LoadedScan, scan_settings: ScanSettings) -> Row:
     """The patient, if that was asked for."""
-    if opened.dicom is None or not steps.dicom.keep_identifiers:
+    if loaded.dicom is None or not scan_settings.dicom.keep_identifiers:
         return {}
-    return {"identifiers": identifiers(opened.dicom)}
+    return {"identifiers": identifiers(loaded.dicom)}
 
 
 def _millimetres(scale: Scale, frames: Sequence[_Frame]) -> str:
     """Where millimetres came from, or why there are none; and how many lesions go without."""
-    found = [millimetres for frame in frames for _, millimetres in frame.found]
+    found = [millimetres for frame in frames for _, millimetres in frame.lesions]
     without = sum(millimetres is None for millimetres in found)
     if not scale.regions or not without:
         return scale.origin
     return f"{scale.origin}; {without} of {len(found)} lesions lie outside of them"
 
 
-def _below(path: Path, steps: Steps) -> str:
-    return written_name(path.relative_to(steps.layout.out))
+def _below(path: Path, scan_settings: ScanSettings) -> str:
+    return percent_escape(path.relative_to(scan_settings.paths.out))
 
 
 def _trust(trusted: Sequence[float | None], settings: ConfidenceSettings | None) -> Row:
-    """The least trusted frame's confidence counts; null where the weights cannot tell."""
+    """The least trusted frame's confidence counts; null where the weights do not say."""
     if settings is None:
         return {"confidence": None, "review": None}
     lowest = min(value for value in trusted if value is not None)
@@ -287,11 +317,11 @@ def _cut_short(path: Path, data: bytes) -> bool:
     return not (path.suffix or path.name.startswith(".") or data.strip(b"\0"))
 
 
-def _row(work: Work, status: str, reason: str) -> Row:
-    return {"scan": written_name(work.relative), "status": status, "reason": reason}
+def _row(entry: InputFile, status: str, reason: str) -> Row:
+    return {"scan": percent_escape(entry.relative), "status": status, "reason": reason}
 
 
-def _unchanged(earlier: Row, work: Work, sha256: str, steps: Steps) -> bool:
+def _unchanged(earlier: Row, entry: InputFile, sha256: str, scan_settings: ScanSettings) -> bool:
     """Whether an earlier row still holds: the same scan, every mask that it wrote, and all that
     goes with it.
     """
@@ -299,19 +329,19 @@ def _unchanged(earlier: Row, work: Work, sha256: str, steps: Steps) -> bool:
         return False
     masks = earlier["masks"]
     for mask in masks:  # the row's own path is written for readers, and may differ from the name
-        place = work.relative, mask["frame"], len(masks)
-        path = steps.layout.mask(*place)
+        target = entry.relative, mask["frame"], len(masks)
+        path = scan_settings.paths.mask(*target)
         if not (path.is_file() and sha256_file(path) == mask["sha256"]):
             return False
-        beside = (
-            (steps.overlays, steps.layout.overlay),
-            (steps.probabilities, steps.layout.probability),
-            (steps.thumbnails, steps.layout.thumbnail),
+        companions = (
+            (scan_settings.overlays, scan_settings.paths.overlay),
+            (scan_settings.probabilities, scan_settings.paths.probability),
+            (scan_settings.thumbnails, scan_settings.paths.thumbnail),
         )
-        if not all(where(*place).is_file() for wanted, where in beside if wanted):
+        if not all(where(*target).is_file() for wanted, where in companions if wanted):
             return False
     objects = (
-        steps.layout.dicom(work.relative, made["frame"], len(masks), made["kind"])
+        scan_settings.paths.dicom(entry.relative, made["frame"], len(masks), made["kind"])
         for made in earlier.get("dicom", ())
     )
     return all(path.is_file() for path in objects)

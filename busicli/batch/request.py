@@ -1,11 +1,11 @@
-"""What a run over scans is asked for, who is told of it, and how it ended."""
+"""Request, callbacks and outcome of a run over scans."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from busicli.batch.shards import Part
+from busicli.batch.shards import Shard
 from busicli.inference.choose import EngineName, PrecisionName
 from busicli.io.images import MAX_PIXELS
 from busicli.io.output_paths import Kind
@@ -30,14 +30,14 @@ class SegmentRequest:
     probabilities: bool = False
     """Write each scan's probability map too."""
     report: bool = True
-    """Write the page to look through, and its small pictures."""
-    mirror: bool | None = None
+    """Write the page to look through, and its small images."""
+    tta: bool | None = None
     """Whether to average each scan's map with its mirror image's; None: as the card says."""
     engine: EngineName = "auto"
     precision: PrecisionName = "auto"
     names: Literal["keep", "hash"] = "keep"
     spacing: Spacing | None = None
-    """Of pictures' pixels; DICOM objects say themselves."""
+    """Of images' pixels; DICOM objects say themselves."""
     dicom: tuple[Kind, ...] = ()
     """DICOM objects to be made of DICOM scans."""
     deidentify: bool = False
@@ -47,7 +47,7 @@ class SegmentRequest:
     max_pixels: int = MAX_PIXELS
     timeout_s: float = 60
     """How long reading and decoding one scan may take before it fails."""
-    part: Part | None = None
+    shard: Shard | None = None
     """Only this part of the scans; `busicli.batch.merge` makes the whole."""
     max_failures: int | None = None
     """Stop once so many scans have failed, at least 1; None never stops for it."""
@@ -57,8 +57,8 @@ class SegmentRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listeners:
-    """Who is told, and who may stop the run."""
+class Callbacks:
+    """What the run calls, and what may stop it."""
 
     on_note: Callable[[str], None]
     """Called with a sentence that whoever runs this should read."""
@@ -67,7 +67,7 @@ class Listeners:
     on_row: Callable[[Row], None]
     """Called with each scan's manifest row, in the scans' order."""
     stop_status: Callable[[], int]
-    """Asked before each scan: the exit status to stop with, or 0 to go on."""
+    """Asked before each scan: the exit status to stop with, or 0 to continue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,7 @@ class SegmentOutcome:
     for_review: int
     """Scans whose mask a person should look at first."""
     shown_whole: int
-    """Scans of a run that takes identifiers out whose pictures show all that is written in them."""
+    """Scans of a run that takes identifiers out whose images show all that is written in them."""
     inputs: int
     seconds: float
     weights: str

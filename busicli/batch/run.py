@@ -1,4 +1,4 @@
-"""Scans to masks, outlines and tables, in batches, whatever some of the scans are."""
+"""Scans to masks, contours and tables, in batches, whatever some of the scans are."""
 
 import json
 import os
@@ -13,19 +13,19 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from busicli.batch.cluster import rows_on_cluster, task_size
-from busicli.batch.inputs import MASK, Work, from_folder, from_list
-from busicli.batch.journal import DEATHS, DIED, Journal, Place, Row, open_journal
-from busicli.batch.output_lock import held
-from busicli.batch.request import Listeners, SegmentOutcome, SegmentRequest
-from busicli.batch.shards import PartRecord, part_folder, write_part
-from busicli.batch.tables import keep_card, manifest_row, write_whole_run
+from busicli.batch.inputs import MASK, InputFile, from_folder, from_list
+from busicli.batch.journal import CRASHED, MAX_CRASHES, Journal, Row, RowOffset, open_journal
+from busicli.batch.output_lock import acquire_output
+from busicli.batch.request import Callbacks, SegmentOutcome, SegmentRequest
+from busicli.batch.shards import ShardRecord, shard_folder, write_shard
+from busicli.batch.tables import keep_card, manifest_row, write_run_outputs
 from busicli.batch.worker import ScanWorker, scan_worker
 from busicli.errors import BusicliError, InputError
-from busicli.io.escaping import written_name
+from busicli.io.escaping import percent_escape
 from busicli.io.files import remove_leftovers, sha256_bytes
-from busicli.io.output_paths import Layout
-from busicli.models.weights import locate
-from busicli.parallel.threads import in_order
+from busicli.io.output_paths import OutputPaths
+from busicli.models.weights import resolve_weights
+from busicli.parallel.threads import ordered_map
 
 JOURNAL = "journal.jsonl"
 NO_SCAN, SOME_FAILED = 1, 3
@@ -33,42 +33,42 @@ STATUSES = ("ok", "failed", "skipped")
 LISTED_FAILURES = 10
 
 
-def segment(request: SegmentRequest, listeners: Listeners) -> SegmentOutcome:
-    """Do every scan, or go on where an earlier run stopped; a bad scan becomes a failed row.
+def segment_batch(request: SegmentRequest, callbacks: Callbacks) -> SegmentOutcome:
+    """Do every scan, or resume where an earlier run stopped; a bad scan becomes a failed row.
 
     Raises BusicliError where nothing can be done: weights refused, no scans, OUT locked or full.
     """
-    works = works_of(request)
+    entries = list_inputs(request)
     worker = scan_worker(request)
     if worker.note:
-        listeners.on_note(worker.note)
+        callbacks.on_note(worker.note)
     try:
-        with held(request):
-            keep_card(request.out, locate(request.weights)[0])
-            outcome = _Run(request, worker).all(works, listeners)
-    except BrokenPipeError:  # whoever read the rows went away: no fault of the folder
+        with acquire_output(request):
+            keep_card(request.out, resolve_weights(request.weights)[0])
+            outcome = _Run(request, worker).all(entries, callbacks)
+    except BrokenPipeError:  # whoever read the rows went away: not the folder's error
         raise
     except OSError as error:
         raise BusicliError(
             f"{request.out} cannot be written: {error.strerror}; "
-            "make room or allow writing, and run again to go on."
+            "make room or allow writing, and run again to resume."
         ) from error
     if outcome.exit_status == NO_SCAN:
         raise no_scan(request)
     return outcome
 
 
-def works_of(request: SegmentRequest) -> list[Work]:
+def list_inputs(request: SegmentRequest) -> list[InputFile]:
     """Every input of a run, also of its other parts; InputError where none is a scan."""
     if isinstance(request.scans, Path):
-        works = from_folder(request.scans, request.out)
+        entries = from_folder(request.scans, request.out)
     else:
-        works = from_list(request.scans)
-    if all(work.skip for work in works):
+        entries = from_list(request.scans)
+    if all(entry.skip for entry in entries):
         raise no_scan(request)
     if request.names == "keep":
-        return works
-    return [_hashed(work) for work in works]
+        return entries
+    return [_hashed(entry) for entry in entries]
 
 
 def journal_key(settings: dict[str, Any]) -> str:
@@ -82,10 +82,10 @@ def no_scan(request: SegmentRequest) -> InputError:
     return InputError(f"{came} holds no scan; give PNG, JPEG, BMP, TIFF or DICOM files.")
 
 
-def _hashed(work: Work) -> Work:
+def _hashed(entry: InputFile) -> InputFile:
     """Hashes do not clash as names do."""
-    name = sha256_bytes(os.fsencode(work.relative))[:16]
-    return replace(work, relative=PurePosixPath(name), clash="")
+    name = sha256_bytes(os.fsencode(entry.relative))[:16]
+    return replace(entry, relative=PurePosixPath(name), clash="")
 
 
 class _Run:
@@ -93,139 +93,143 @@ class _Run:
 
     def __init__(self, request: SegmentRequest, worker: ScanWorker) -> None:
         self.request, self.worker, self.settings = request, worker, worker.settings
-        own, part = Layout(request.out).own, request.part
-        self.own = own if part is None else part_folder(own, part.number)
+        own, shard = OutputPaths(request.out).own, request.shard
+        self.own = own if shard is None else shard_folder(own, shard.number)
         self.counts: Counter[str] = Counter()
         self.failed: list[Row] = []
         self.started = datetime.now(UTC)
         self.clock = time.monotonic()
 
-    def all(self, works: Sequence[Work], listeners: Listeners) -> SegmentOutcome:
+    def all(self, entries: Sequence[InputFile], callbacks: Callbacks) -> SegmentOutcome:
         """Do the scans, several side by side; write the tables whether it ends or is stopped."""
-        part = self.request.part
-        if part is None:  # another part may be at work on what would seem to be left over
+        shard = self.request.shard
+        if shard is None:  # another part may be at work on what would seem to be left over
             remove_leftovers(self.request.out)
-        mine = [at for at, work in enumerate(works) if part is None or part.holds(work.relative)]
-        listeners.on_start(len(mine))
+        mine = [
+            at for at, entry in enumerate(entries) if shard is None or shard.holds(entry.relative)
+        ]
+        callbacks.on_start(len(mine))
         with open_journal(self.own / JOURNAL, journal_key(self.settings)) as journal:
-            places = self._scans([works[at] for at in mine], journal, listeners)
-            stopped = listeners.stop_status() if len(places) < len(mine) else 0
+            offsets = self._scans([entries[at] for at in mine], journal, callbacks)
+            stopped = callbacks.stop_status() if len(offsets) < len(mine) else 0
             status = self._status(stopped)
-            rows = map(journal.read, places)
-            if part is None:
-                if self.request.cluster and len(places) == len(mine):  # of workers that were lost
+            rows = map(journal.read, offsets)
+            if shard is None:
+                if self.request.cluster and len(offsets) == len(mine):  # of workers that were lost
                     remove_leftovers(self.request.out)
-                self._write_whole(rows, len(mine), status)
+                self._write_run(rows, len(mine), status)
             else:
                 at_rows = ({"at": at, **row} for at, row in zip(mine, rows, strict=False))
-                write_part(self.own, self._part_record(works, mine, len(places)), at_rows)
+                write_shard(self.own, self._shard_record(entries, mine, len(offsets)), at_rows)
         return self._outcome(len(mine), status)
 
-    def _scans(self, works: Sequence[Work], journal: Journal, listeners: Listeners) -> list[Place]:
-        """Where each scan's row stands, in the scans' order; fewer than `works` if stopped, by the
-        user or by failures.
+    def _scans(
+        self, entries: Sequence[InputFile], journal: Journal, callbacks: Callbacks
+    ) -> list[RowOffset]:
+        """Where each scan's row stands, in the scans' order; fewer than `entries` if stopped, by
+        the user or by failures.
 
         A worker takes a scan (as many as the engine likes at once) from its file to its mask: it
         reads, computes and writes on one core, so that half as many workers again as cores keep all
         busy, and no more scans are in memory than a few a worker.
         """
 
-        def goes_on(_: object) -> bool:
+        def continues(_: object) -> bool:
             limit = self.request.max_failures
             enough = limit is not None and self.counts["failed"] >= limit
-            return not enough and not listeners.stop_status()
+            return not enough and not callbacks.stop_status()
 
-        def earlier(works: Sequence[Work]) -> list[Row | None]:
-            found = [journal.earlier(written_name(work.relative)) for work in works]
-            return [journal.read(place) if place else None for place in found]
+        def earlier(entries: Sequence[InputFile]) -> list[Row | None]:
+            found = [journal.earlier(percent_escape(entry.relative)) for entry in entries]
+            return [journal.read(offset) if offset else None for offset in found]
 
-        def sent(works: Sequence[Work]) -> tuple[Sequence[Work], list[Row | None]]:
-            rows = earlier(works)
-            journal.send(_to_do(works, rows))
-            return works, rows
+        def sent(entries: Sequence[InputFile]) -> tuple[Sequence[InputFile], list[Row | None]]:
+            rows = earlier(entries)
+            journal.send(_to_do(entries, rows))
+            return entries, rows
 
-        def here(works: Sequence[Work]) -> list[Row]:
-            stopped = listeners.stop_status()
-            return [] if stopped else self._rows(works, earlier(works), journal)
+        def here(entries: Sequence[InputFile]) -> list[Row]:
+            stopped = callbacks.stop_status()
+            return [] if stopped else self._rows(entries, earlier(entries), journal)
 
-        places: list[Place] = []
-        few = task_size(len(works)) if self.request.cluster else self.worker.engine.batch
-        parts = takewhile(goes_on, _parts(works, few))
+        offsets: list[RowOffset] = []
+        few = task_size(len(entries)) if self.request.cluster else self.worker.engine.batch
+        chunks = takewhile(continues, _chunks(entries, few))
         if self.request.cluster:
-            tasks = (sent(some) for some in parts)
-            done = rows_on_cluster(self.request, self.worker, tasks, listeners.stop_status)
+            tasks = (sent(some) for some in chunks)
+            done = rows_on_cluster(self.request, self.worker, tasks, callbacks.stop_status)
         else:
-            first = _suspicious(works, journal)
-            singly = takewhile(goes_on, _parts(works[:first], 1))
-            parts = takewhile(goes_on, _parts(works[first:], few))
+            first = _crash_suspects(entries, journal)
+            singly = takewhile(continues, _chunks(entries[:first], 1))
+            chunks = takewhile(continues, _chunks(entries[first:], few))
             jobs = self.request.jobs
-            done = chain(in_order(here, singly, jobs=1), in_order(here, parts, jobs=jobs))
+            done = chain(ordered_map(here, singly, jobs=1), ordered_map(here, chunks, jobs=jobs))
         for rows in takewhile(bool, done):  # the tables end where a worker found itself stopped
             for row in rows:
-                self._remove_stale(works[len(places)], row, journal)
-                places.append(self._note(row, journal))
-                listeners.on_row(manifest_row(row))
-        return places
+                self._remove_stale(entries[len(offsets)], row, journal)
+                offsets.append(self._note(row, journal))
+                callbacks.on_row(manifest_row(row))
+        return offsets
 
     def _rows(
-        self, works: Sequence[Work], earlier: Sequence[Row | None], journal: Journal
+        self, entries: Sequence[InputFile], earlier: Sequence[Row | None], journal: Journal
     ) -> list[Row]:
-        """The rows of a few scans, begun in the journal, but of those that processes died at."""
-        names = [written_name(work.relative) for work in works]
+        """The rows of a few scans, started in the journal, but of those that processes died at."""
+        names = [percent_escape(entry.relative) for entry in entries]
         tried = [
-            (work, row)
-            for name, work, row in zip(names, works, earlier, strict=True)
-            if journal.deaths(name) < DEATHS
+            (entry, row)
+            for name, entry, row in zip(names, entries, earlier, strict=True)
+            if journal.crash_count(name) < MAX_CRASHES
         ]
         journal.begin(_to_do(*zip(*tried, strict=True)) if tried else ())
         made = iter(
             self.worker.rows(
-                [work for work, _ in tried],
+                [entry for entry, _ in tried],
                 [row for _, row in tried],
-                lambda work: journal.begin([written_name(work.relative)]),
+                lambda entry: journal.begin([percent_escape(entry.relative)]),
             )
         )
         return [
             next(made)
-            if journal.deaths(name) < DEATHS
-            else {"scan": name, "status": "failed", "reason": DIED}
+            if journal.crash_count(name) < MAX_CRASHES
+            else {"scan": name, "status": "failed", "reason": CRASHED}
             for name in names
         ]
 
-    def _remove_stale(self, work: Work, row: Row, journal: Journal) -> None:
+    def _remove_stale(self, entry: InputFile, row: Row, journal: Journal) -> None:
         """Remove what an earlier run made of a scan and this one did not: it would stand beside a
         row that says otherwise. Of a scan whose mask's name another scan has, nothing is its own.
         """
-        if work.clash or work.fault or not journal.has_results(row["scan"]):
+        if entry.clash or entry.error or not journal.has_results(row["scan"]):
             return
-        layout, wanted = Layout(self.request.out), set(self._files(work, row))
-        for path in layout.standing(work.relative):
+        paths, wanted = OutputPaths(self.request.out), set(self._files(entry, row))
+        for path in paths.standing(entry.relative):
             if path not in wanted:
                 path.unlink(missing_ok=True)
                 with suppress(OSError):  # a folder of frames, once the last of them is gone
                     path.parent.rmdir()
 
-    def _files(self, work: Work, row: Row) -> Iterator[Path]:
+    def _files(self, entry: InputFile, row: Row) -> Iterator[Path]:
         """What this run has made of a scan."""
         if row["status"] != "ok":
             return
-        layout, request = Layout(self.request.out), self.request
+        paths, request = OutputPaths(self.request.out), self.request
         kinds = (
-            (True, layout.mask),
-            (request.overlays, layout.overlay),
-            (request.probabilities, layout.probability),
-            (request.report, layout.thumbnail),
+            (True, paths.mask),
+            (request.overlays, paths.overlay),
+            (request.probabilities, paths.probability),
+            (request.report, paths.thumbnail),
         )
         frames = len(row["masks"])
         for number in range(1, frames + 1):
-            yield from (w(work.relative, number, frames) for wanted, w in kinds if wanted)
+            yield from (w(entry.relative, number, frames) for wanted, w in kinds if wanted)
         for made in row.get("dicom", ()):
-            yield layout.dicom(work.relative, made["frame"], frames, made["kind"])
+            yield paths.dicom(entry.relative, made["frame"], frames, made["kind"])
 
-    def _note(self, row: Row, journal: Journal) -> Place:
+    def _note(self, row: Row, journal: Journal) -> RowOffset:
         """Count a row, and keep it in the journal unless it stands there."""
-        place = journal.earlier(row["scan"])
-        kept = place is not None and journal.read(place) == row
+        offset = journal.earlier(row["scan"])
+        kept = offset is not None and journal.read(offset) == row
         self.counts[row["status"]] += 1
         self.counts["kept"] += kept and row["status"] == "ok"
         self.counts["masks"] += row.get("reason") == MASK
@@ -234,16 +238,16 @@ class _Run:
         self.counts["for review"] += bool(row.get("review"))
         if row["status"] == "failed" and len(self.failed) < LISTED_FAILURES:
             self.failed.append(manifest_row(row))
-        unfinished = journal.has_begun(row["scan"]) or journal.deaths(row["scan"])
-        return place if kept and place and not unfinished else journal.append(row)
+        unfinished = journal.has_started(row["scan"]) or journal.crash_count(row["scan"])
+        return offset if kept and offset and not unfinished else journal.append(row)
 
     def _status(self, stopped: int) -> int:
         if stopped or self.counts["failed"]:
             return stopped or SOME_FAILED
         # a part may be left without a scan: the whole is judged by the merge
-        return 0 if self.counts["ok"] or self.request.part else NO_SCAN
+        return 0 if self.counts["ok"] or self.request.shard else NO_SCAN
 
-    def _write_whole(self, rows: Iterable[Row], inputs: int, status: int) -> None:
+    def _write_run(self, rows: Iterable[Row], inputs: int, status: int) -> None:
         record = {
             **self.settings,
             "counts": self._counts(inputs),
@@ -251,15 +255,17 @@ class _Run:
             "end": datetime.now(UTC).isoformat(timespec="seconds"),
             "exit_status": status,
         }
-        write_whole_run(self.request.out, rows, record)
+        write_run_outputs(self.request.out, rows, record)
 
-    def _part_record(self, works: Sequence[Work], mine: Sequence[int], done: int) -> PartRecord:
-        names = (f"{written_name(work.relative)}\n".encode() for work in works)
-        return PartRecord(
+    def _shard_record(
+        self, entries: Sequence[InputFile], mine: Sequence[int], done: int
+    ) -> ShardRecord:
+        names = (f"{percent_escape(entry.relative)}\n".encode() for entry in entries)
+        return ShardRecord(
             settings=self.settings,
             listing=sha256_bytes(*names),
             counts=self._counts(len(mine)),
-            next=written_name(works[mine[done]].relative) if done < len(mine) else "",
+            next=percent_escape(entries[mine[done]].relative) if done < len(mine) else "",
             start=self.started.isoformat(timespec="seconds"),
             end=datetime.now(UTC).isoformat(timespec="seconds"),
         )
@@ -284,23 +290,23 @@ class _Run:
         )
 
 
-def _suspicious(works: Sequence[Work], journal: Journal) -> int:
+def _crash_suspects(entries: Sequence[InputFile], journal: Journal) -> int:
     """How many scans to do one by one: up to the last that a process died at. Of several side by
     side nobody could tell which one it was that killed it.
     """
-    if not journal.any_deaths():
+    if not journal.any_crashes():
         return 0
-    names = enumerate((written_name(work.relative) for work in works), start=1)
-    return max((number for number, name in names if journal.deaths(name)), default=0)
+    names = enumerate((percent_escape(entry.relative) for entry in entries), start=1)
+    return max((number for number, name in names if journal.crash_count(name)), default=0)
 
 
-def _to_do(works: Iterable[Work], earlier: Iterable[Row | None]) -> Iterator[str]:
+def _to_do(entries: Iterable[InputFile], earlier: Iterable[Row | None]) -> Iterator[str]:
     """The names of scans that are not done yet, and can be."""
-    for work, row in zip(works, earlier, strict=True):
-        if not (work.not_done or (row and row["status"] == "ok")):
-            yield written_name(work.relative)
+    for entry, row in zip(entries, earlier, strict=True):
+        if not (entry.not_done or (row and row["status"] == "ok")):
+            yield percent_escape(entry.relative)
 
 
-def _parts(works: Sequence[Work], size: int) -> Iterator[Sequence[Work]]:
-    for start in range(0, len(works), size):
-        yield works[start : start + size]
+def _chunks(entries: Sequence[InputFile], size: int) -> Iterator[Sequence[InputFile]]:
+    for start in range(0, len(entries), size):
+        yield entries[start : start + size]

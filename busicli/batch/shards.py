@@ -1,8 +1,8 @@
 """Shards of a run: which scans belong to which, and what each leaves for the merge.
 
-Under OUT/.busicli/, `parts.json` says how many shards there are; `part-0003/` holds a shard's
-journal, its lock and, once it has ended, `part.json` and `rows.jsonl`: its rows in the scans' order,
-each with its place in the whole list.
+Under OUT/.busicli/, `shards.json` says how many shards there are; `part-0003/` holds a shard's
+journal, its lock and, once it has ended, `shard.json` and `rows.jsonl`: its rows in the scans'
+order, each with its place in the whole list.
 """
 
 import hashlib
@@ -17,13 +17,13 @@ from typing import Any
 from filelock import FileLock
 
 from busicli.errors import BusicliError, UsageError
-from busicli.io.files import whole_text, write_json, write_whole
+from busicli.io.files import atomic_text, atomic_write, write_json
 
-MAX_PARTS = 100_000
+MAX_SHARDS = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Shard:
     """One of several runs that share the scans and the results' folder."""
 
     number: int
@@ -34,35 +34,35 @@ class Part:
     def holds(self, relative: PurePosixPath) -> bool:
         """Whether a scan is this part's: by its path alone, whatever else lies in the folder.
 
-        >>> parts = [Part(number=n, of=3) for n in (1, 2, 3)]
-        >>> sum(part.holds(PurePosixPath("a/x.png")) for part in parts)
+        >>> shards = [Shard(number=n, of=3) for n in (1, 2, 3)]
+        >>> sum(shard.holds(PurePosixPath("a/x.png")) for shard in shards)
         1
         """
         digest = hashlib.sha256(os.fsencode(relative)).digest()
         return int.from_bytes(digest[:8], "big") % self.of == self.number - 1
 
 
-def parsed_part(text: str, environment: Mapping[str, str]) -> Part:
+def parse_shard(text: str, environment: Mapping[str, str]) -> Shard:
     """`I/N`, or `slurm`: the place in the job array that Slurm's variables tell.
 
     Raises UsageError where the text is neither, or those variables are not there.
 
-    >>> parsed_part("2/8", {})
-    Part(number=2, of=8)
-    >>> parsed_part("slurm", {"SLURM_ARRAY_TASK_ID": "7", "SLURM_ARRAY_TASK_MIN": "1",
+    >>> parse_shard("2/8", {})
+    Shard(number=2, of=8)
+    >>> parse_shard("slurm", {"SLURM_ARRAY_TASK_ID": "7", "SLURM_ARRAY_TASK_MIN": "1",
     ...     "SLURM_ARRAY_TASK_MAX": "9", "SLURM_ARRAY_TASK_STEP": "2"})
-    Part(number=4, of=5)
+    Shard(number=4, of=5)
     """
     if text == "slurm":
         return _of_array(environment)
     found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
     number, of = (int(group) for group in found.groups()) if found else (0, 0)
-    if not 1 <= number <= of <= MAX_PARTS:
+    if not 1 <= number <= of <= MAX_SHARDS:
         raise UsageError(f"--part is {text}; it must be I/N with I from 1 to N, or slurm.")
-    return Part(number=number, of=of)
+    return Shard(number=number, of=of)
 
 
-def _of_array(environment: Mapping[str, str]) -> Part:
+def _of_array(environment: Mapping[str, str]) -> Shard:
     names = [f"SLURM_ARRAY_TASK_{name}" for name in ("ID", "MIN", "MAX")]
     try:
         task, first, last = (int(environment[name]) for name in names)
@@ -79,7 +79,7 @@ def _of_array(environment: Mapping[str, str]) -> Part:
         raise UsageError(
             "--part slurm needs an array of even steps, as --array=1-10; this one leaves some out."
         )
-    return Part(number=number, of=count)
+    return Shard(number=number, of=count)
 
 
 Row = dict[str, Any]
@@ -89,7 +89,7 @@ _SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PartRecord:
+class ShardRecord:
     """How a part ended."""
 
     settings: Row
@@ -104,38 +104,38 @@ class PartRecord:
     end: str
 
 
-def part_folder(own: Path, number: int) -> Path:
+def shard_folder(own: Path, number: int) -> Path:
     """Where a part keeps its journal and its lock; `own` is OUT/.busicli."""
     return own / f"part-{number:04d}"
 
 
-def check_parts(own: Path, part: Part) -> None:
+def check_shards(own: Path, shard: Shard) -> None:
     """Raise BusicliError where OUT is in another number of parts, or holds a run that is whole."""
     if (own / "journal.jsonl").is_file():
         raise BusicliError(
             f"{own.parent} holds a run that was not in parts; name another folder for --part."
         )
-    found = count_parts(own)
-    if found not in (None, part.of):
+    found = count_shards(own)
+    if found not in (None, shard.of):
         raise BusicliError(
-            f"{own.parent} is written in {found} parts, not {part.of}; "
+            f"{own.parent} is written in {found} parts, not {shard.of}; "
             f"take --part I/{found} or name another folder."
         )
 
 
-def join_parts(own: Path, part: Part) -> None:
+def join_shards(own: Path, shard: Shard) -> None:
     """Write down how many parts share OUT, or agree with what another wrote down.
 
-    Raises BusicliError as `check_parts` does.
+    Raises BusicliError as `check_shards` does.
     """
     own.mkdir(parents=True, exist_ok=True)
     with FileLock(own / "parts.lock", timeout=_SECONDS):
-        check_parts(own, part)
-        if count_parts(own) is None:
-            write_whole(own / "parts.json", json.dumps({"of": part.of}).encode() + b"\n")
+        check_shards(own, shard)
+        if count_shards(own) is None:
+            atomic_write(own / "parts.json", json.dumps({"of": shard.of}).encode() + b"\n")
 
 
-def count_parts(own: Path) -> int | None:
+def count_shards(own: Path) -> int | None:
     """In how many parts OUT is written; None where it is not in parts."""
     try:
         return int(json.loads((own / "parts.json").read_bytes())["of"])
@@ -143,28 +143,28 @@ def count_parts(own: Path) -> int | None:
         return None
 
 
-def write_part(folder: Path, record: PartRecord, rows: Iterable[Row]) -> None:
+def write_shard(folder: Path, record: ShardRecord, rows: Iterable[Row]) -> None:
     """Leave a part's rows, in the scans' order and each with its place `at`, then its record."""
-    with whole_text(folder / "rows.jsonl") as file:
+    with atomic_text(folder / "rows.jsonl") as file:
         for row in rows:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
     write_json(folder / "part.json", asdict(record))
 
 
-def remove_part(folder: Path) -> None:
+def remove_shard(folder: Path) -> None:
     """Withdraw a part's record, if there is one: it is under way again, and not to be merged."""
     (folder / "part.json").unlink(missing_ok=True)
 
 
-def read_part(folder: Path) -> PartRecord | None:
+def read_shard(folder: Path) -> ShardRecord | None:
     """How a part ended; None where it has not."""
     try:
-        return PartRecord(**json.loads((folder / "part.json").read_bytes()))
+        return ShardRecord(**json.loads((folder / "part.json").read_bytes()))
     except FileNotFoundError:
         return None
 
 
-def part_rows(folder: Path) -> Iterator[Row]:
+def shard_rows(folder: Path) -> Iterator[Row]:
     """A part's rows in order, each with its place `at`, a few in memory.
 
     The file is opened for those few alone: more parts may be read side by side than a process may

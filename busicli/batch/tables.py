@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from busicli.io.escaping import safe_cell
-from busicli.io.files import whole_text, write_json, write_whole
-from busicli.io.output_paths import Layout
+from busicli.io.escaping import escape_csv_formula
+from busicli.io.files import atomic_text, atomic_write, write_json
+from busicli.io.output_paths import OutputPaths
 from busicli.models.weights import CARD
 from busicli.report.write import REPORT, write_report
 
@@ -46,15 +46,15 @@ def write_tables(out: Path, rows: Iterable[dict[str, Any]]) -> None:
     rows' order; positions in the table as `row column ...`. Both appear whole.
     """
     with (
-        whole_text(out / "lesions.csv") as table,
-        whole_text(out / "manifest.jsonl") as manifest,
+        atomic_text(out / "lesions.csv") as table,
+        atomic_text(out / "manifest.jsonl") as manifest,
     ):
         writer = csv.writer(table, lineterminator="\n")
         writer.writerow(LESION_COLUMNS)
         for row in rows:
             manifest.write(json.dumps(manifest_row(row), ensure_ascii=False) + "\n")
             for lesion in row.get("lesions", ()):
-                values = {"scan": safe_cell(row["scan"]), **lesion}
+                values = {"scan": escape_csv_formula(row["scan"]), **lesion}
                 writer.writerow([_cell(values[column]) for column in LESION_COLUMNS])
 
 
@@ -66,7 +66,7 @@ def _cell(value: object) -> object:
     return f"{value:.6g}" if isinstance(value, float) else value
 
 
-def write_whole_run(out: Path, rows: Iterable[dict[str, Any]], record: dict[str, Any]) -> None:
+def write_run_outputs(out: Path, rows: Iterable[dict[str, Any]], record: dict[str, Any]) -> None:
     """The end of a run: its tables, `run.json` and, if the record says so, its page."""
     write_tables(out, rows)
     write_json(out / "run.json", record)
@@ -78,4 +78,4 @@ def write_whole_run(out: Path, rows: Iterable[dict[str, Any]], record: dict[str,
 
 def keep_card(out: Path, weights: Path) -> None:
     """Keep a copy of the weights' card under `out`, so that the page can show it later too."""
-    write_whole(Layout(out).own / CARD, (weights / CARD).read_bytes())
+    atomic_write(OutputPaths(out).own / CARD, (weights / CARD).read_bytes())

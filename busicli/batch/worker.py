@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from busicli.batch.dicom_outputs import DicomSteps
-from busicli.batch.inputs import Work
-from busicli.batch.process_scan import Changed, Opened, Steps, finish_scan, open_scan
+from busicli.batch.dicom_outputs import DicomSettings
+from busicli.batch.inputs import InputFile
+from busicli.batch.process_scan import Changed, LoadedScan, ScanSettings, load_scan, write_outputs
 from busicli.batch.request import Row, SegmentRequest
 from busicli.inference.choose import EngineRequest, choose_engine
 from busicli.inference.engines import Engine
 from busicli.io.dicom.results import Maker
 from busicli.io.files import sha256_file
-from busicli.io.output_paths import Layout
-from busicli.models.weights import CARD, Card, locate, read_card
+from busicli.io.output_paths import OutputPaths
+from busicli.models.weights import CARD, Card, read_card, resolve_weights
 from busicli.versions import versions
 
 _log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class ScanWorker:
     """An engine with its weights, and all that decides what becomes of a scan."""
 
     engine: Engine
-    steps: Steps
+    scan_settings: ScanSettings
     settings: dict[str, Any]
     """As `run.json` holds them."""
     note: str
@@ -36,62 +36,64 @@ class ScanWorker:
 
     def rows(
         self,
-        works: Sequence[Work],
+        entries: Sequence[InputFile],
         earlier: Sequence[Row | None],
-        changed: Changed = lambda _: None,
+        on_change: Changed = lambda _: None,
     ) -> list[Row]:
         """A few scans from file to mask, and their rows in order.
 
-        `earlier` are the rows that an earlier run left of them; `changed` as in `open_scan`.
+        `earlier` are the rows that an earlier run left of them; `on_change` as in `load_scan`.
         """
-        pairs = zip(works, earlier, strict=True)
-        begun = [open_scan(work, self.steps, row, changed) for work, row in pairs]
-        opened = [item for item in begun if isinstance(item, Opened)]
-        if not opened:
-            return [item for item in begun if not isinstance(item, Opened)]
+        pairs = zip(entries, earlier, strict=True)
+        loaded = [load_scan(entry, self.scan_settings, row, on_change) for entry, row in pairs]
+        scans = [item for item in loaded if isinstance(item, LoadedScan)]
+        if not scans:
+            return [item for item in loaded if not isinstance(item, LoadedScan)]
         started = time.monotonic()
-        maps = self.engine.predict(np.concatenate([item.inputs for item in opened])).maps
-        seconds = (time.monotonic() - started) / len(opened)
-        ends = np.cumsum([len(item.frames) for item in opened])
+        maps = self.engine.predict(np.concatenate([item.inputs for item in scans])).maps
+        seconds = (time.monotonic() - started) / len(scans)
+        ends = np.cumsum([len(item.frames) for item in scans])
         own = iter(np.split(maps, ends[:-1]))
         return [
-            finish_scan(item, next(own), self.steps, seconds) if isinstance(item, Opened) else item
-            for item in begun
+            write_outputs(item, next(own), self.scan_settings, seconds)
+            if isinstance(item, LoadedScan)
+            else item
+            for item in loaded
         ]
 
 
 def scan_worker(request: SegmentRequest) -> ScanWorker:
     """Load what the request names; BusicliError where weights or engine are refused."""
-    folder, pinned = locate(request.weights)
+    folder, pinned = resolve_weights(request.weights)
     card = read_card(folder, pinned_sha256=request.weights_sha256 or pinned)
     wanted = EngineRequest(
         name=request.engine,
         precision=request.precision,
         streams=request.jobs,
-        mirror=request.mirror,
+        tta=request.tta,
     )
     engine, note = choose_engine(wanted, folder, card, request.plugins)
     card_sha256 = sha256_file(folder / CARD)
-    steps = Steps(
-        layout=Layout(request.out),
+    scan_settings = ScanSettings(
+        paths=OutputPaths(request.out),
         preprocess=card.preprocess,
-        chosen=card.chosen,
+        tuned=card.tuned,
         max_pixels=request.max_pixels,
         timeout_s=request.timeout_s,
         overlays=request.overlays,
         probabilities=request.probabilities,
         thumbnails=request.report,
         spacing=request.spacing,
-        dicom=_dicom_steps(request, card, card_sha256, engine),
+        dicom=_dicom_settings(request, card, card_sha256, engine),
     )
     settings = _settings(request, card, card_sha256, engine)
     _log.info("Weights %s, engine %s in %s.", card.name, engine.name, engine.precision)
-    return ScanWorker(engine=engine, steps=steps, settings=settings, note=note)
+    return ScanWorker(engine=engine, scan_settings=scan_settings, settings=settings, note=note)
 
 
-def _dicom_steps(
+def _dicom_settings(
     request: SegmentRequest, card: Card, card_sha256: str, engine: Engine
-) -> DicomSteps:
+) -> DicomSettings:
     maker = Maker(
         weights=card.name,
         weights_sha256=card_sha256,
@@ -99,17 +101,19 @@ def _dicom_steps(
         deidentified=request.deidentify,
         variant=f"{engine.name} in {engine.precision}",
     )
-    return DicomSteps(kinds=request.dicom, maker=maker, keep_identifiers=request.keep_identifiers)
+    return DicomSettings(
+        kinds=request.dicom, maker=maker, keep_identifiers=request.keep_identifiers
+    )
 
 
 def _settings(
     request: SegmentRequest, card: Card, card_sha256: str, engine: Engine
 ) -> dict[str, Any]:
-    """All that decides a scan's result, for `run.json` and, hashed, for going on."""
+    """All that decides a scan's result, for `run.json` and, hashed, for resuming."""
     return {
         "weights": {"name": card.name, "card_sha256": card_sha256, "files": card.files},
         "preprocess": asdict(card.preprocess),
-        **asdict(replace(card.chosen, mirror=card.asked_mirror(request.mirror))),
+        **asdict(replace(card.tuned, tta=card.requested_tta(request.tta))),
         "engine": {"name": engine.name, "precision": engine.precision},
         "overlays": request.overlays,
         "probabilities": request.probabilities,

@@ -20,7 +20,7 @@ from busicli.cli.settings import option_values
 from busicli.cli.signals import STATUS
 from busicli.cli.usage import sentence
 from busicli.errors import BusicliError, UsageError
-from busicli.io.escaping import written_name
+from busicli.io.escaping import percent_escape
 
 SWITCHES = ("-q", "--quiet", "-v", "--verbose", "--debug")
 """Of the program; they may stand anywhere on the command line."""
@@ -59,8 +59,8 @@ _command(
     "busicli report out --inline",
 )
 _command(
-    *("show", show.show, USE, "Look at one scan: outlines and measurements."),
-    "busicli show scan.png --out outlines.png",
+    *("show", show.show, USE, "Look at one scan: contours and measurements."),
+    "busicli show scan.png --out contours.png",
 )
 _command(
     *("merge", merge.merge, USE, "Make one whole of a run in parts."),
@@ -76,7 +76,7 @@ _command(
 _command(
     *("train", train.train, MAKE, "Train a model on prepared data."),
     "busicli train --model unet --epochs 50",
-    "busicli train --folds 5 --name cv --setting augmentation.gamma=0.2",
+    "busicli train --folds 5 --name cv --set augmentation.gamma=0.2",
     "busicli train --resume",
 )
 _command(
@@ -134,7 +134,7 @@ def program(
         logging.basicConfig(level=logging.WARNING, format="%(message)s")
         logging.getLogger("busicli").setLevel(logging.DEBUG if debug else logging.INFO)
     path = settings_file or SETTINGS_FILE
-    read = context.invoked_subcommand != "settings"  # it helps to mend a file that is wrong
+    read = context.invoked_subcommand != "settings"  # it helps to fix a file that is wrong
     if read and (settings_file is not None or path.is_file()):
         context.default_map = option_values(context, path)
         if not quiet:
@@ -149,7 +149,7 @@ def main() -> None:
     try:
         sys.exit(_run(_switches_first(sys.argv[1:])))
     except _TerminatedError:
-        _say("stopped by SIGTERM; run again to go on.")
+        _say("stopped by SIGTERM; run again to resume.")
         raise
     except TyperException as error:
         if error.message.startswith("Usage: "):  # nothing was given: the help itself
@@ -168,11 +168,11 @@ def main() -> None:
         where = f"{error.filename}: " if error.filename else ""
         _say(f"{where}{error.strerror or error}; make room, or correct or allow the path.")
         sys.exit(1)
-    except Exception as error:  # a fault of ours: still one sentence, with the way to report it
+    except Exception as error:  # an error of ours: still one sentence, with the way to report it
         if debug:
             raise
         _say(
-            f"a fault of its own ({type(error).__name__}: {error}); please report it "
+            f"an internal error ({type(error).__name__}: {error}); please report it "
             "with the output of the same command after `busicli --debug`."
         )
         sys.exit(1)
@@ -231,7 +231,7 @@ class _TerminatedError(SystemExit):
 def _terminate(number: int, frame: FrameType | None) -> None:
     """Unwind, so that scratch files go; whole-file writes make any moment a safe one.
 
-    Nothing is said here: a signal may come inside a write to stderr, which must not begin anew.
+    Nothing is said here: a signal may come inside a write to stderr, which must not begin again.
     """
     raise _TerminatedError(STATUS[signal.SIGTERM])
 
@@ -241,6 +241,6 @@ def _say(sentence: str) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    lines = [written_name(line) for line in sentence.split("\n")]
+    lines = [percent_escape(line) for line in sentence.split("\n")]
     text = Text.assemble(("busicli: ", "bold red"), "\n".join(lines))
     Console(stderr=True, soft_wrap=True, highlight=False).print(text)

@@ -13,7 +13,7 @@ from busicli.io.escaping import first_few
 if TYPE_CHECKING:
     from busicli.evaluation.compare import CompareOutcome
 
-FIGURES = {
+METRICS = {
     "dice": ("Dice", ".3f"),
     "iou": ("IoU", ".3f"),
     "hd95_px": ("HD95, px", ".1f"),
@@ -24,12 +24,12 @@ FIGURES = {
 TABLE_COLUMNS = 104
 """Figures must not be cut where there is no terminal, or a narrow one."""
 LONGEST_NAME = 20
-COLUMNS = ("", "figure", "scans", "A", "B", "B - A", "95 % interval", "p")
+COLUMNS = ("", "metric", "scans", "A", "B", "B - A", "95 % interval", "p")
 
 
 def show(outcome: "CompareOutcome", *, as_json: bool) -> None:
     """Print a comparison as a table with the notes to read it by, or as one JSON document."""
-    found = outcome.found
+    found = outcome.comparison
     if as_json:
         print(json.dumps(found))
         return
@@ -62,10 +62,10 @@ def _table(found: dict[str, Any]) -> Table:
     if len(found["by_dataset"]) > 1:
         parts += found["by_dataset"].items()
     for name, rows in parts:
-        shown = {figure: row for figure, row in rows.items() if row["scans"]}
-        for place, (figure, row) in enumerate(shown.items()):
-            words, form = FIGURES[figure]
-            table.add_row("" if place else name, words, *_cells(row, form))
+        shown = {metric: row for metric, row in rows.items() if row["scans"]}
+        for position, (metric, row) in enumerate(shown.items()):
+            words, form = METRICS[metric]
+            table.add_row("" if position else name, words, *_cells(row, form))
         table.add_section()
     return table
 

@@ -66,7 +66,7 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="True masks of the same names, or prepared data.",
+            help="Reference masks of the same names, or prepared data.",
             rich_help_panel=MASKS,
         ),
     ] = None,
@@ -94,7 +94,7 @@ def evaluate(
     runs: Runs = Path("runs"),
     plugin: Plugin = None,
 ) -> None:
-    """Score weights on a split, or masks by any tool: pooled figures and honest ones per image."""
+    """Score weights on a split, or masks by any tool: pooled metrics and honest ones per image."""
     if compare is not None:
         _check_options(context, "--compare", OF_COMPARE)
         _compare(compare, out, as_json=as_json)
@@ -123,7 +123,7 @@ def evaluate(
             weights=Path(weights) if weights else None,
             out=out,
             plugins=tuple(plugin or ()),
-            mirror=bool(tta),
+            tta=bool(tta),
         )
         show(evaluate_folds(of_folds, tracked("scoring scans")), as_json=as_json)
         return
@@ -135,7 +135,7 @@ def evaluate(
         weights_sha256=weights_sha256,
         out=out,
         plugins=tuple(plugin or ()),
-        mirror=tta,
+        tta=tta,
     )
     show(run(request, tracked("scoring scans")), as_json=as_json)
 

@@ -19,7 +19,7 @@ def merge(
     outcome = run(out)
     counts = outcome.counts
     print(
-        f"{counted(outcome.parts, 'part')}: {counted(counts['ok'], 'scan')} segmented, "
+        f"{counted(outcome.shards, 'part')}: {counted(counts['ok'], 'scan')} segmented, "
         f"{counts['failed']} failed, {counted(counts['skipped'], 'file')} skipped."
     )
     page = "report.html, " if (out / "report.html").exists() else ""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from busicli.cli.command import PrintingCommand
-from busicli.cli.options import Json, Option, Plugin, key_value
+from busicli.cli.options import Json, ModelOption, Plugin, key_value
 from busicli.errors import BusicliError
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ app = typer.Typer(
 @app.command("list", cls=PrintingCommand)
 def list_models(as_json: Json = False, plugin: Plugin = None) -> None:
     """Every registered architecture, with what is wrong where one is broken."""
-    from busicli.models.model_info import listing
+    from busicli.models.model_info import model_list
 
-    rows = listing(tuple(plugin or ()))
+    rows = model_list(tuple(plugin or ()))
     if as_json:
         print(json.dumps(rows))
         return
@@ -36,9 +36,9 @@ def list_models(as_json: Json = False, plugin: Plugin = None) -> None:
 @app.command("show", cls=PrintingCommand)
 def show_model(name: str, as_json: Json = False, plugin: Plugin = None) -> None:
     """One architecture: where it comes from, its options, its size and its cost."""
-    from busicli.models.model_info import description
+    from busicli.models.model_info import model_description
 
-    found = description(name, tuple(plugin or ()))
+    found = model_description(name, tuple(plugin or ()))
     if as_json:
         print(json.dumps(found))
         return
@@ -48,7 +48,7 @@ def show_model(name: str, as_json: Json = False, plugin: Plugin = None) -> None:
 
 @app.command("check", cls=PrintingCommand)
 def check_model(
-    name: str, option: Option = None, as_json: Json = False, plugin: Plugin = None
+    name: str, model_option: ModelOption = None, as_json: Json = False, plugin: Plugin = None
 ) -> None:
     """Check that an architecture keeps what architectures promise; 1 if it does not."""
     # imported here: NumPy and SciPy would double the time of --help
@@ -57,7 +57,7 @@ def check_model(
     from busicli.cli.progress import bar
     from busicli.testing import CHECKS, check_architecture
 
-    options = dict(map(key_value, option or ()))
+    options = dict(map(key_value, model_option or ()))
     results = []
     with closing(bar("Checks", len(CHECKS), "none" if as_json else "auto", unit="check")) as shown:
         for result in check_architecture(name, plugins=tuple(plugin or ()), options=options):
@@ -67,7 +67,7 @@ def check_model(
     if failed := [result.name for result in results if result.passed is False]:
         raise BusicliError(
             f"the model {name} fails {len(failed)} of {len(results)} checks: {', '.join(failed)}; "
-            "mend its plugin and check it again."
+            "fix its plugin and check it again."
         )
 
 

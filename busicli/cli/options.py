@@ -32,9 +32,10 @@ Jobs = Annotated[
         rich_help_panel=WHERE,
     ),
 ]
-Option = Annotated[
+ModelOption = Annotated[
     list[str] | None,
     typer.Option(
+        "--model-option",
         metavar="KEY=VALUE",
         help="Option of the model, as filters=16; repeatable.",
         rich_help_panel=WEIGHTS,
@@ -61,7 +62,7 @@ Tta = Annotated[
     bool | None,
     typer.Option(
         "--tta/--no-tta",
-        help="Average with the mirror image's map, or not; default: as the weights "
+        help="Average with the mirrored image's map, or not; default: as the weights "
         "were scored, and not with --folds.",
         rich_help_panel=WEIGHTS,
     ),
@@ -102,7 +103,7 @@ PixelSpacing = Annotated[
     str | None,
     typer.Option(
         metavar="ROW,COLUMN",
-        help="Millimetres between rows and columns of pictures; DICOM scans say themselves.",
+        help="Millimetres between rows and columns of images; DICOM scans say themselves.",
         rich_help_panel=SCANS,
     ),
 ]

@@ -112,4 +112,4 @@ def _show(summary: "Summary", out: Path) -> None:
         )
     if summary.cut:
         print(f"Scans cut to their ultrasound field: {summary.cut}.")
-    print(f"Look at {out / 'figures'}; go on with: busicli train --data {out}")
+    print(f"Look at {out / 'figures'}; continue with: busicli train --data {out}")

@@ -12,7 +12,7 @@ def report(
     ],
     inline: Annotated[
         bool,
-        typer.Option("--inline", help="One file with its pictures in it, for up to 500 scans."),
+        typer.Option("--inline", help="One file with its images in it, for up to 500 scans."),
     ] = False,
 ) -> None:
     """Write the page to look through, worst scans first, for any browser without a network."""

@@ -28,13 +28,13 @@ def show(outcome: "EvaluateOutcome", *, as_json: bool) -> None:
     console = Console(width=max(Console().width, TABLE_COLUMNS))
     console.print(_pooled(metrics))
     console.print(_trusted(metrics))
-    _tell_of_figures(metrics)
+    _print_metrics(metrics)
     if "pairing" in metrics:
-        _tell_of_pairing(metrics["pairing"])
+        _print_pairing(metrics["pairing"])
     else:
-        _tell_of_confidence(metrics["confidence"])
-        _tell_of_seen(metrics)
-    written = ("metrics.json", "per_image.csv", "examples.png", "figures", "report.html")
+        _print_confidence(metrics["confidence"])
+        _print_seen(metrics)
+    written = ("metrics.json", "per_image.csv", "examples.png", "plots", "report.html")
     here = [name for name in written if (outcome.out / name).exists()]
     print(f"Written to {outcome.out}: {', '.join(here)}")
 
@@ -52,7 +52,7 @@ def between(low: float | None, high: float | None, form: str = ".3f") -> str:
 def _headline(metrics: dict[str, Any]) -> str:
     if "pairing" in metrics:
         return f"Masks of {metrics['predictions']} against {metrics['reference']}."
-    return f"Weights {metrics['weights']['name']}: {metrics['weights']['chosen']}."
+    return f"Weights {metrics['weights']['name']}: {metrics['weights']['reason']}."
 
 
 def _pooled(metrics: dict[str, Any]) -> Table:
@@ -117,7 +117,7 @@ def _what(metrics: dict[str, Any]) -> str:
     return "all scans" if metrics["split"] == "all" else f"{metrics['split']} split"
 
 
-def _tell_of_figures(metrics: dict[str, Any]) -> None:
+def _print_metrics(metrics: dict[str, Any]) -> None:
     overall = metrics["per_image"]
     everywhere = overall["dice_empty_is_1"]
     print(
@@ -134,7 +134,7 @@ def _tell_of_figures(metrics: dict[str, Any]) -> None:
         )
 
 
-def _tell_of_pairing(pairing: dict[str, Any]) -> None:
+def _print_pairing(pairing: dict[str, Any]) -> None:
     """Whatever did not go together, by number and name."""
     print(f"Predictions found for {pairing['paired']} of {pairing['references']} references.")
     for key, words in (
@@ -157,13 +157,13 @@ def _tell_of_pairing(pairing: dict[str, Any]) -> None:
         print(f"Files of other kinds, passed over: {len(others)} ({first_few(others)}).")
 
 
-def _tell_of_seen(metrics: dict[str, Any]) -> None:
+def _print_seen(metrics: dict[str, Any]) -> None:
     same, near = metrics["seen"]["same"], metrics["seen"]["near copy"]
     if "by_fold" in metrics:
         print("Every scan was scored by a network that had not seen it, nor a scan of its group.")
-        if begun := metrics.get("begun_from"):
+        if initial := metrics.get("initial_weights"):
             print(
-                f"The networks began from {begun}, which had not seen these pictures; "
+                f"The networks began from {initial}, which had not seen these images; "
                 "near copies of them were not looked for there."
             )
     elif same or near:
@@ -172,7 +172,7 @@ def _tell_of_seen(metrics: dict[str, Any]) -> None:
         print("The weights have seen none of these scans in training, nor a near copy of one.")
 
 
-def _tell_of_confidence(trust: dict[str, Any]) -> None:
+def _print_confidence(trust: dict[str, Any]) -> None:
     if trust["auc"] is None:
         return
     print(

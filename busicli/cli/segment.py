@@ -49,7 +49,7 @@ def segment_dir(
         ),
     ] = "improved-unet",
     overlays: Annotated[
-        bool, typer.Option(help="Write outline pictures too.", rich_help_panel=RESULTS)
+        bool, typer.Option(help="Write contour images too.", rich_help_panel=RESULTS)
     ] = True,
     save_probabilities: Annotated[
         bool,
@@ -116,7 +116,7 @@ def segment_dir(
     deidentify: Annotated[
         bool,
         typer.Option(
-            help="Leave the patient out of those objects, and of pictures what is beside a region.",
+            help="Leave the patient out of those objects, and of images what is beside a region.",
             rich_help_panel=DICOM,
         ),
     ] = False,
@@ -135,7 +135,7 @@ def segment_dir(
         int,
         typer.Option(
             min=1,
-            help="Larger pictures are refused before they are decoded.",
+            help="Larger images are refused before they are decoded.",
             rich_help_panel=BROKEN,
         ),
     ] = 100_000_000,
@@ -187,7 +187,7 @@ def segment_dir(
     weights_sha256: WeightsSha256 = None,
     plugin: Plugin = None,
 ) -> None:
-    """Segment every scan below a folder; run again to go on after an interruption."""
+    """Segment every scan below a folder; run again to resume after an interruption."""
     _check_together(
         ("--deidentify", deidentify, "--keep-identifiers", keep_identifiers),
         ("--fail-fast", fail_fast, "--max-failures", max_failures is not None),
@@ -200,11 +200,11 @@ def segment_dir(
                 f"{name} is an address, not a folder; mount that storage, or copy the scans."
             )
     # imported here: SciPy would double the time of --help
-    from busicli.batch.request import Listeners, SegmentRequest
-    from busicli.batch.run import segment
-    from busicli.batch.shards import parsed_part
+    from busicli.batch.request import Callbacks, SegmentRequest
+    from busicli.batch.run import segment_batch
+    from busicli.batch.shards import parse_shard
     from busicli.cli.progress import is_quiet
-    from busicli.cli.segment_output import Shown, show
+    from busicli.cli.segment_output import ProgressOutput, show
     from busicli.cli.signals import noted_signals
     from busicli.parallel.threads import share_heaps
     from busicli.parallel.threads import workers as default_workers
@@ -219,7 +219,7 @@ def segment_dir(
         overlays=overlays,
         probabilities=save_probabilities,
         report=report,
-        mirror=tta,
+        tta=tta,
         engine=engine,
         precision=precision,
         names=names,
@@ -229,7 +229,7 @@ def segment_dir(
         keep_identifiers=keep_identifiers,
         max_pixels=max_pixels,
         timeout_s=timeout,
-        part=parsed_part(part, os.environ) if part is not None else None,
+        shard=parse_shard(part, os.environ) if part is not None else None,
         max_failures=1 if fail_fast else max_failures,
         jobs=default_workers() if jobs < 1 else jobs,
         cluster=cluster_of(cluster, workers, worker_cores, worker_memory, walltime),
@@ -239,14 +239,14 @@ def segment_dir(
         return
     share_heaps()
     with noted_signals() as stop_status:
-        shown = Shown(progress, as_json)
+        output = ProgressOutput(progress, as_json)
         try:
-            listeners = Listeners(
-                on_note=_note, on_start=shown.start, on_row=shown.row, stop_status=stop_status
+            callbacks = Callbacks(
+                on_note=_note, on_start=output.start, on_row=output.row, stop_status=stop_status
             )
-            outcome = segment(request, listeners)
+            outcome = segment_batch(request, callbacks)
         finally:
-            shown.close()
+            output.close()
     if is_quiet() and outcome.failed:  # an error is an error: whoever asked for silence must know
         first = outcome.failed[0]
         _note(
@@ -265,20 +265,20 @@ def _check_together(*pairs: tuple[str, bool, str, bool]) -> None:
 
 
 def _dry_run(request: "SegmentRequest", form: str, *, as_json: bool) -> None:
-    from busicli.batch.dry_run import plan
+    from busicli.batch.dry_run import dry_run
     from busicli.batch.run import SOME_FAILED
     from busicli.cli.progress import tracked
-    from busicli.cli.segment_output import show_plan
+    from busicli.cli.segment_output import show_dry_run
 
     if request.cluster:
         raise UsageError("--dry-run looks at the scans from here; leave --cluster out.")
-    planned = plan(request, tracked("looking at scans", form))  # type: ignore[arg-type]  # checked
+    rows = dry_run(request, tracked("looking at scans", form))  # type: ignore[arg-type]  # checked
     if as_json:
-        for row in planned:
+        for row in rows:
             print(json.dumps(row, ensure_ascii=False))
     else:
-        show_plan(planned, request.out)
-    if any(row["status"] == "failed" for row in planned):
+        show_dry_run(rows, request.out)
+    if any(row["status"] == "failed" for row in rows):
         raise typer.Exit(SOME_FAILED)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from busicli.batch.dry_run import Plan
+    from busicli.batch.dry_run import DryRun
     from busicli.batch.request import SegmentOutcome, SegmentRequest
 
 LISTED = 10
@@ -15,7 +15,7 @@ TABLES = ("lesions.csv", "manifest.jsonl", "run.json")
 _log = logging.getLogger(__name__)
 
 
-class Shown:
+class ProgressOutput:
     """What is seen while scans are done: a bar on stderr, JSON lines on stdout if asked for."""
 
     def __init__(self, form: str, as_json: bool) -> None:
@@ -26,8 +26,8 @@ class Shown:
         """Begin the bar."""
         from busicli.cli.progress import bar
 
-        told = _log.isEnabledFor(logging.INFO)  # what each scan became is progress enough
-        form = "none" if told and self.form == "auto" else self.form
+        verbose = _log.isEnabledFor(logging.INFO)  # what each scan became is progress enough
+        form = "none" if verbose and self.form == "auto" else self.form
         self.bar = bar("segmenting", scans, form)  # type: ignore[arg-type]
 
     def row(self, row: dict[str, Any]) -> None:
@@ -38,7 +38,7 @@ class Shown:
         self.bar.update(1)
 
     def close(self) -> None:
-        """End the bar, if it was begun."""
+        """End the bar, if it was started."""
         if self.bar is not None:
             self.bar.close()
 
@@ -47,9 +47,9 @@ def _line(row: dict[str, Any]) -> str:
     """What became of a scan."""
     if row["status"] != "ok":
         return f"{row['scan']}: {row['status']}: {row['reason']}"
-    trusted = "" if row["confidence"] is None else f", confidence {row['confidence']:.2f}"
+    confidence = "" if row["confidence"] is None else f", confidence {row['confidence']:.2f}"
     return (
-        f"{row['scan']}: {row['lesions']} lesion{'' if row['lesions'] == 1 else 's'}{trusted}"
+        f"{row['scan']}: {row['lesions']} lesion{'' if row['lesions'] == 1 else 's'}{confidence}"
         f"{', for review' if row['review'] else ''}; {row['milliseconds']:.0f} ms"
     )
 
@@ -58,7 +58,7 @@ def show(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
     """Print how a run ended and where its results are."""
     from busicli.report.formatting import counted
 
-    out, part, counts = request.out, request.part, outcome.counts
+    out, shard, counts = request.out, request.shard, outcome.counts
     done = counts["ok"]
     before = f" ({outcome.kept} of them in an earlier run)" if outcome.kept else ""
     print(
@@ -67,13 +67,13 @@ def show(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
         f"{outcome.seconds:.1f} s with {outcome.weights}."
     )
     if outcome.for_review:
-        rows = "their rows in manifest.jsonl say" if part is None else "once merged their rows say"
+        rows = "their rows in manifest.jsonl say" if shard is None else "once merged their rows say"
         needs = "needs" if outcome.for_review == 1 else "need"
         print(f'{outcome.for_review} {needs} a person\'s eye first: {rows} "review": true.')
     if outcome.shown_whole and (request.overlays or request.report):
         print(
             f"{counted(outcome.shown_whole, 'scan')} described no ultrasound region, or regions "
-            "that are all of the picture: what is written in them stands in their pictures; "
+            "that are all of the image: what is written in them stands in their images; "
             'manifest.jsonl says "shown_whole": true.'
         )
     for row in outcome.failed:
@@ -85,12 +85,12 @@ def show(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
     if left and limit is not None and counts["failed"] >= limit:
         print(
             f"Stopped with {counted(left, 'file')} to go, for scans failed; what was under way "
-            "was finished. Mend or remove those that failed, or allow more failures, and run again."
+            "was finished. Fix or remove those that failed, or allow more failures, and run again."
         )
     elif left:
-        print(f"Stopped with {counted(left, 'file')} to go; run the same command again to go on.")
-    if part is not None:
-        print(f"This was part {part.number} of {part.of}; once all are done: busicli merge {out}")
+        print(f"Stopped with {counted(left, 'file')} to go; run the same command again to resume.")
+    if shard is not None:
+        print(f"This was part {shard.number} of {shard.of}; once all are done: busicli merge {out}")
         return
     made = {
         "report.html": request.report,
@@ -115,7 +115,7 @@ def _skipped(files: int, masks: int) -> str:
     return f"{counted(files, 'file')} skipped" + (f" ({number}masks beside scans)" if masks else "")
 
 
-def show_plan(planned: "Plan", out: Path) -> None:
+def show_dry_run(planned: "DryRun", out: Path) -> None:
     """Print what a run would do."""
     from busicli.report.formatting import counted
 

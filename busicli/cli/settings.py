@@ -17,7 +17,7 @@ from busicli.errors import UsageError
 
 FILE = Path("busicli.toml")
 """Looked for in the current folder."""
-TABLES = ("option", "setting")
+TABLES = ("model-option", "set")
 """Options of KEY=VALUE, which may stand as a table too."""
 
 
@@ -69,11 +69,11 @@ def _of_command(
     context: typer.Context, path: Path, names: tuple[str, ...], table: Any
 ) -> dict[str, Any]:
     """The values of one command's table; of a group's, its commands' tables."""
-    place = f"{path}: [{'.'.join(names)}]"
+    where = f"{path}: [{'.'.join(names)}]"
     commands = getattr(context.command, "commands", {})
     command = commands.get(names[-1])
     if command is None:
-        raise UsageError(f"{place} is no command{_meant(names[-1], commands)}")
+        raise UsageError(f"{where} is no command{_meant(names[-1], commands)}")
     if not isinstance(table, dict):
         raise UsageError(f"{path}: {names[-1]} must be a table, as [{names[-1]}].")
     own = typer.Context(command, info_name=names[-1], parent=context)
@@ -83,13 +83,13 @@ def _of_command(
     found = {}
     for key, value in table.items():
         if key not in options:
-            raise UsageError(f"{place} has no option {key}{_meant(key, options)}")
+            raise UsageError(f"{where} has no option {key}{_meant(key, options)}")
         param = options[key]
         try:
             found[param.name] = _checked(own, param, key, value)
         except typer.BadParameter as error:
             raise UsageError(
-                f"{place} {key} is {_shown(value)}; it must be {needed(error)}."
+                f"{where} {key} is {_shown(value)}; it must be {needed(error)}."
             ) from error
     return found
 
@@ -127,7 +127,7 @@ def _options(command: Any) -> dict[str, Any]:
     return {
         param.opts[0].lstrip("-"): param
         for param in command.params
-        if param.param_type_name == "option" and param.name != "help"
+        if param.param_type_name == "model-option" and param.name != "help"
     }
 
 

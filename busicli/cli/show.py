@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def show(
-    scan: Annotated[Path, typer.Argument(metavar="SCAN", help="A picture or a DICOM object.")],
+    scan: Annotated[Path, typer.Argument(metavar="SCAN", help="An image or a DICOM object.")],
     out: Annotated[
         Path | None,
-        typer.Option(metavar="PNG", help="Write the picture there; default: into this terminal."),
+        typer.Option(metavar="PNG", help="Write the image there; default: into this terminal."),
     ] = None,
     frame: Annotated[int, typer.Option(min=1, help="Which frame of several.")] = 1,
     weights: Annotated[
@@ -33,17 +33,17 @@ def show(
     weights_sha256: WeightsSha256 = None,
     plugin: Plugin = None,
 ) -> None:
-    """Look at one scan: its outlines as a picture, and what was measured."""
+    """Look at one scan: its contours as an image, and what was measured."""
     if out is not None and out.suffix.lower() != ".png":
-        raise UsageError(f"--out is {out}; the picture is a PNG: give a name that ends in .png.")
+        raise UsageError(f"--out is {out}; the image is a PNG: give a name that ends in .png.")
     if out is not None and out.exists() and (out.is_dir() or out.samefile(scan)):
         raise UsageError(f"--out is {out}, a folder or the scan itself; give another name.")
-    if out is None and not _shows_pictures():
-        raise UsageError("this terminal shows no pictures; give --out PICTURE.png.")
+    if out is None and not _shows_images():
+        raise UsageError("this terminal shows no images; give --out IMAGE.png.")
     # imported here: SciPy would double the time of --help
     from busicli.api import ShowRequest
     from busicli.api import show as run
-    from busicli.io.images import encode_picture
+    from busicli.io.images import encode_image
 
     request = ShowRequest(
         scan=scan,
@@ -55,17 +55,17 @@ def show(
     )
     outcome = run(request)
     if out is None:
-        _show(outcome.picture)
+        _show(outcome.image)
     else:
-        from busicli.io.files import write_whole
+        from busicli.io.files import atomic_write
 
-        write_whole(out, encode_picture(outcome.picture))
+        atomic_write(out, encode_image(outcome.image))
         print(f"Written to {out}.")
-    _tell(outcome, frame)
+    _print_measurements(outcome, frame)
 
 
-def _shows_pictures() -> bool:
-    """Whether stdout is a terminal that says it draws pictures: by Sixel or Kitty's protocol."""
+def _shows_images() -> bool:
+    """Whether stdout is a terminal that says it draws images: by Sixel or Kitty's protocol."""
     if not sys.stdout.isatty() or not os.get_terminal_size(sys.stdout.fileno()).columns:
         return False
     from textual_image.renderable import Image, SixelImage, TGPImage
@@ -73,21 +73,21 @@ def _shows_pictures() -> bool:
     return Image in (SixelImage, TGPImage)
 
 
-def _show(picture: "Image") -> None:
+def _show(image: "Image") -> None:
     from PIL import Image as Pillow
     from rich.console import Console
-    from textual_image.renderable import Image as Shown
+    from textual_image.renderable import Image as TerminalImage
 
-    from busicli.io.images import encode_picture
+    from busicli.io.images import encode_image
 
-    Console().print(Shown(Pillow.open(io.BytesIO(encode_picture(picture)))))
+    Console().print(TerminalImage(Pillow.open(io.BytesIO(encode_image(image)))))
 
 
-def _tell(outcome: "ShowOutcome", frame: int) -> None:
+def _print_measurements(outcome: "ShowOutcome", frame: int) -> None:
     of_frames = f"Frame {frame} of {outcome.frames}: " if outcome.frames > 1 else ""
-    count = len(outcome.found)
+    count = len(outcome.lesions)
     print(f"{of_frames}{count or 'no'} lesion{'' if count == 1 else 's'}.")
-    for lesion, millimetres in outcome.found:
+    for lesion, millimetres in outcome.lesions:
         print(f"  {lesion.lesion}: {_size(lesion, millimetres)}")
     print(f"Millimetres: {outcome.millimetres}.")
     if outcome.confidence is not None:

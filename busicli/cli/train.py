@@ -14,7 +14,7 @@ from busicli.cli.options import (
     WHERE,
     Cluster,
     Data,
-    Option,
+    ModelOption,
     Plugin,
     Runs,
     Seed,
@@ -29,8 +29,8 @@ from busicli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from busicli.training.history import Row
-    from busicli.training.request import FitRequest
-    from busicli.training.run import FitOutcome
+    from busicli.training.request import TrainRequest
+    from busicli.training.run import TrainOutcome
 
 
 RUN, LEARNING = "The run", "How it learns"
@@ -52,7 +52,7 @@ def train(
             help="Name of the run; default: the model and the UTC time.", rich_help_panel=RUN
         ),
     ] = None,
-    on: Annotated[
+    train_on: Annotated[
         Literal["train", "all"],
         typer.Option(
             help="train: the training split, the best epoch by validation kept; "
@@ -72,10 +72,10 @@ def train(
         list[int] | None,
         typer.Option(min=1, help="Only this one of --folds; repeatable.", rich_help_panel=SCANS),
     ] = None,
-    from_: Annotated[
+    dataset: Annotated[
         list[str] | None,
         typer.Option(
-            "--from",
+            "--dataset",
             metavar="DATASET",
             help="Only this data set's scans; repeatable.",
             rich_help_panel=SCANS,
@@ -88,7 +88,7 @@ def train(
             rich_help_panel=SCANS,
         ),
     ] = "leave-out",
-    chosen_by: Annotated[
+    postprocess_from: Annotated[
         Path | None,
         typer.Option(
             metavar="EVAL",
@@ -108,7 +108,7 @@ def train(
         bool,
         typer.Option(
             "--resume",
-            help="Go on with a stopped run, --name or the newest, with its own settings.",
+            help="Resume a stopped run, --name or the newest, with its own settings.",
             rich_help_panel=RUN,
         ),
     ] = False,
@@ -128,10 +128,11 @@ def train(
     augment: Annotated[
         bool, typer.Option(help="Change training scans at random.", rich_help_panel=LEARNING)
     ] = True,
-    option: Option = None,
-    setting: Annotated[
+    model_option: ModelOption = None,
+    overrides: Annotated[
         list[str] | None,
         typer.Option(
+            "--set",
             metavar="KEY=VALUE",
             help="Any other setting of training, as augmentation.gamma=0.2; repeatable.",
             rich_help_panel=LEARNING,
@@ -165,15 +166,15 @@ def train(
         raise UsageError(f"--name is {name}; it names a folder below {runs}: leave out slashes.")
     # imported here: SciPy and matplotlib would double the time of --help
     from busicli.settings import TrainSettings
-    from busicli.training.request import FitListeners, FitRequest
-    from busicli.training.run import fit, fit_fold
-    from busicli.training.run_folder import begun_with
+    from busicli.training.request import TrainCallbacks, TrainRequest
+    from busicli.training.run import run_training, train_fold
+    from busicli.training.run_folder import read_run
 
     run = name or _run_name(runs, model, resume, folds)
-    begun = begun_with(runs / run) if resume else None
+    recorded = read_run(runs / run) if resume else None
     sources = {name: context.get_parameter_source(name) for name in context.params}
-    # a run goes on with its own settings: those of a settings file are for new ones
-    others = ("DEFAULT", "DEFAULT_MAP") if begun else ("DEFAULT",)
+    # a run resumes with its own settings: those of a settings file are for new ones
+    others = ("DEFAULT", "DEFAULT_MAP") if recorded else ("DEFAULT",)
     given = {name for name, source in sources.items() if source and source.name not in others}
     values: dict[str, Any] = {
         "epochs": epochs,
@@ -183,66 +184,66 @@ def train(
         "augment": augment,
         "seed": seed,
     }
-    settings = TrainSettings.from_dict(begun["settings"]) if begun else TrainSettings()
+    settings = TrainSettings.from_dict(recorded["settings"]) if recorded else TrainSettings()
     try:
         settings = settings.changed({n: value for n, value in values.items() if n in given})
-        if setting and "setting" in given:
-            settings = settings.changed(dict(map(key_value, setting)))
+        if overrides and "overrides" in given:
+            settings = settings.changed(dict(map(key_value, overrides)))
     except InputError as error:  # here they come from the command line alone
         raise UsageError(str(error)) from error
-    options = dict(map(key_value, option or ()))
-    if begun:  # what is not said again stays as it was
-        model = model if "model" in given else begun["model"]["name"]
-        options = options if "option" in given else begun["model"]["options"]
-        init = init if "init" in given else begun["model"]["init"]
-        asked = begun.get("asked", {})  # older runs do not say
-        on = on if "on" in given else asked.get("on", on)
-        from_ = from_ if "from_" in given else asked.get("from", from_)
+    options = dict(map(key_value, model_option or ()))
+    if recorded:  # what is not said again stays as it was
+        model = model if "model" in given else recorded["model"]["name"]
+        options = options if "model_option" in given else recorded["model"]["options"]
+        init = init if "init" in given else recorded["model"]["init"]
+        asked = recorded.get("asked", {})  # older runs do not say
+        train_on = train_on if "train_on" in given else asked.get("train_on", train_on)
+        dataset = dataset if "dataset" in given else asked.get("datasets", dataset)
         objected = objected if "objected" in given else asked.get("objected", objected)
-    _check(on, folds, fold)
-    if chosen_by is not None and on != "all":
+    _check(train_on, folds, fold)
+    if postprocess_from is not None and train_on != "all":
         raise UsageError(
-            "--chosen-by is for --on all; else choices are made on the scans kept out."
+            "--postprocess-from is for --train-on all; else choices are made on the scans kept out."
         )
-    request = FitRequest(
+    request = TrainRequest(
         data=data,
         runs=runs,
         name=run,
         model=model,
         settings=settings,
         options=options,
-        on=on,
-        datasets=tuple(from_ or ()),
+        train_on=train_on,
+        datasets=tuple(dataset or ()),
         objected=objected,
-        chosen_by=chosen_by,
+        postprocess_from=postprocess_from,
         init=init,
         plugins=tuple(plugin or ()),
         devices=devices,
         processes=loader_processes,
         resume=resume,
     )
-    _tell_of_left_out(request, folds)
+    _print_left_out(request, folds)
     on_cluster = cluster_of(cluster, workers, worker_cores, worker_memory, walltime)
     if on_cluster and folds is None:
         raise UsageError("--cluster trains folds side by side; give --folds too.")
     epochs = settings.epochs
-    shown = _Shown(epochs)
-    tell = FitListeners(
+    output = _ProgressOutput(epochs)
+    callbacks = TrainCallbacks(
         on_start=lambda folder: print(f"Run {folder}: {model}, {epochs} epochs", flush=True),
-        on_batch=shown.batch,
-        on_epoch=shown.epoch,
+        on_batch=output.batch,
+        on_epoch=output.epoch,
     )
     if folds is None:
-        _show(fit(request, tell), _elsewhere(request))
+        _show(run_training(request, callbacks), _elsewhere(request))
         return
     numbers = fold or range(1, folds + 1)
     if on_cluster:
-        from busicli.training.cluster import fit_folds_on
+        from busicli.training.cluster import train_folds_on
 
-        for outcome in fit_folds_on(on_cluster, request, [(number, folds) for number in numbers]):
+        for outcome in train_folds_on(on_cluster, request, [(number, folds) for number in numbers]):
             print(f"Weights in {outcome}", flush=True)
     for number in () if on_cluster else numbers:
-        outcome = fit_fold(request, (number, folds), tell)
+        outcome = train_fold(request, (number, folds), callbacks)
         print(f"Weights in {outcome}")
     print(
         f"Score them with: busicli eval --folds {folds} --weights {request.runs / request.name}"
@@ -250,7 +251,7 @@ def train(
     )
 
 
-def _tell_of_left_out(request: "FitRequest", folds: int | None) -> None:
+def _print_left_out(request: "TrainRequest", folds: int | None) -> None:
     from busicli.data.store import open_data
     from busicli.training.request import left_out
 
@@ -264,16 +265,16 @@ def _tell_of_left_out(request: "FitRequest", folds: int | None) -> None:
         )
 
 
-def _check(on: str, folds: int | None, fold: list[int] | None) -> None:
-    if folds and on == "all":
-        raise UsageError("--folds leaves scans out and --on all does not; give one of them.")
+def _check(train_on: str, folds: int | None, fold: list[int] | None) -> None:
+    if folds and train_on == "all":
+        raise UsageError("--folds leaves scans out and --train-on all does not; give one of them.")
     if fold and not folds:
         raise UsageError("--fold needs --folds, how many there are.")
     if wrong := [number for number in fold or () if folds and number > folds]:
         raise UsageError(f"--fold is {wrong[0]}; there are {folds} folds.")
 
 
-class _Shown:
+class _ProgressOutput:
     """A bar an epoch on a terminal, and everywhere a line after each."""
 
     def __init__(self, epochs: int) -> None:
@@ -314,22 +315,22 @@ def _run_name(runs: Path, model: str, resume: bool, folds: int | None) -> str:
     newest = newest_run(runs, run="*/fold-*" if folds else "*")
     if newest is None:
         what = "cross-validation" if folds else "run"
-        raise UsageError(f"there is no {what} in {runs} to go on with; leave out --resume.")
+        raise UsageError(f"there is no {what} in {runs} to resume; leave out --resume.")
     return newest.parent.name if folds else newest.name
 
 
-def _elsewhere(request: "FitRequest", *, runs: bool = True) -> str:
+def _elsewhere(request: "TrainRequest", *, runs: bool = True) -> str:
     """The options by which eval finds data, runs and plugins that it would not find by itself."""
-    places = {"data": request.data, "runs": request.runs if runs else Path("runs")}
-    told = [f" --{name} {path}" for name, path in places.items() if path != Path(name)]
-    return "".join([*told, *(f" --plugin {path}" for path in request.plugins)])
+    paths = {"data": request.data, "runs": request.runs if runs else Path("runs")}
+    options = [f" --{name} {path}" for name, path in paths.items() if path != Path(name)]
+    return "".join([*options, *(f" --plugin {path}" for path in request.plugins)])
 
 
-def _show(outcome: "FitOutcome", elsewhere: str) -> None:
+def _show(outcome: "TrainOutcome", elsewhere: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from busicli.training.history import FIGURES
+    from busicli.training.history import METRICS
 
     last, kept = outcome.history[-1], outcome.history[outcome.best_epoch - 1]
     columns = {"training": (last, "")}
@@ -341,8 +342,8 @@ def _show(outcome: "FitOutcome", elsewhere: str) -> None:
     table.add_column("")
     for column in columns:
         table.add_column(column, justify="right")
-    for figure in FIGURES:
-        table.add_row(figure, *(f"{row[prefix + figure]:.4f}" for row, prefix in columns.values()))
+    for metric in METRICS:
+        table.add_row(metric, *(f"{row[prefix + metric]:.4f}" for row, prefix in columns.values()))
     Console().print(table)
     if outcome.note:
         print(outcome.note, file=sys.stderr)

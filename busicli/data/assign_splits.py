@@ -18,7 +18,7 @@ from busicli.types import SPLITS, Case, Split
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class LoadedCases:
     """What remains of the scans in memory once their pixels are on disk."""
 
     cases: list[PreparedCase]
@@ -27,17 +27,19 @@ class Read:
     """(N, 4096)."""
 
 
-def assign(read: Read, settings: SplitSettings, split_from: Path | None) -> list[Case]:
+def assign_splits(
+    read: LoadedCases, settings: SplitSettings, split_from: Path | None
+) -> list[Case]:
     """Groups, splits and places within the splits, in the order of reading."""
-    hashes = [case.print.phash for case in read.cases]
+    hashes = [case.fingerprint.phash for case in read.cases]
     patients = [
         f"{c.source.dataset}/{c.source.group}" if c.source.group else "" for c in read.cases
     ]
     groups = join_groups(near_copies(read.thumbnails, hashes), patients)
     splits = _splits(read.cases, groups, settings, split_from)
-    places = _places(splits, np.random.default_rng((settings.seed, 1)))
+    positions = _positions(splits, np.random.default_rng((settings.seed, 1)))
     return [
-        _case(prepared, splits[i], int(groups[i]), int(places[i]))
+        _case(prepared, splits[i], int(groups[i]), int(positions[i]))
         for i, prepared in enumerate(read.cases)
     ]
 
@@ -51,27 +53,27 @@ def _splits(
     """From the table that was named, else from the data sets' own tables, else drawn."""
     if split_from is not None:
         known = read_splits(split_from)
-        unknown = sum(case.print.pixels_sha256 not in known for case in cases)
+        unknown = sum(case.fingerprint.pixels_sha256 not in known for case in cases)
         if unknown:
             raise InputError(
                 f"{unknown} of {len(cases)} scans are not in {split_from}; "
                 "prepare the data that it was made for, or leave out --split-from."
             )
-        return [known[case.print.pixels_sha256] for case in cases]
+        return [known[case.fingerprint.pixels_sha256] for case in cases]
     if any(case.source.split for case in cases):
         return [SPLITS[SPLITS.index(case.source.split)] for case in cases]
     strata = [f"{case.source.dataset}/{case.source.label}" for case in cases]
     return [SPLITS[SPLITS.index(split)] for split in divide(groups, strata, settings).tolist()]
 
 
-def _places(splits: Sequence[Split], rng: np.random.Generator) -> NDArray[np.int64]:
+def _positions(splits: Sequence[Split], rng: np.random.Generator) -> NDArray[np.int64]:
     """Each scan's place in its split's arrays, shuffled."""
     order = rng.permutation(len(splits))
-    places = np.zeros(len(order), np.int64)
+    positions = np.zeros(len(order), np.int64)
     for split in SPLITS:
         members = [i for i in order if splits[i] == split]
-        places[members] = np.arange(len(members))
-    return places
+        positions[members] = np.arange(len(members))
+    return positions
 
 
 def _case(prepared: PreparedCase, split: Split, group: int, index: int) -> Case:
@@ -86,11 +88,11 @@ def _case(prepared: PreparedCase, split: Split, group: int, index: int) -> Case:
         group=group,
         index=index,
         device=source.device,
-        objection=objection_by_pixels(prepared.print.pixels_sha256) or source.objection,
+        objection=objection_by_pixels(prepared.fingerprint.pixels_sha256) or source.objection,
         view=prepared.view,
         height=prepared.shape[0],
         width=prepared.shape[1],
-        print=prepared.print,
+        fingerprint=prepared.fingerprint,
         mask_sha256=prepared.mask_sha256,
         sources=tuple(
             p.relative_to(base).as_posix() if base in p.parents else p.name for p in paths

@@ -1,7 +1,7 @@
 """Reading the layouts in which BUSI, BUS-BRA and BrEaST are published.
 
-Each reader looks at names only and opens no image. It returns the cases and the faults, so that
-all faults of all data sets can be reported at once.
+Each reader looks at names only and opens no image. It returns the cases and the errors, so that
+all errors of all data sets can be reported at once.
 """
 
 from collections.abc import Sequence
@@ -20,18 +20,18 @@ Found = tuple[list[SourceCase], list[Failed]]
 def read_busi(folder: Path, name: str) -> Found:
     """The folders `benign`, `malignant` and `normal`; `x_mask.png`, `x_mask_1.png` mask `x.png`."""
     cases: list[SourceCase] = []
-    faults: list[Failed] = []
+    errors: list[Failed] = []
     for label in CLASSES:
-        pictures = _pictures(folder / label)
+        images = _images(folder / label)
         masks: dict[str, list[Path]] = {}
-        scans = [path for path in pictures if scan_stem_of_mask(path) is None]
-        for path in pictures:
+        scans = [path for path in images if scan_stem_of_mask(path) is None]
+        for path in images:
             if (stem := scan_stem_of_mask(path)) is not None:
                 masks.setdefault(stem, []).append(path)
         for scan in scans:
             own = tuple(masks.pop(scan.stem, ()))
             if not own and label in LESION_CLASSES:
-                faults.append(Failed(f"{label}/{scan.name}", f"has no mask {scan.stem}_mask.png"))
+                errors.append(Failed(f"{label}/{scan.name}", f"has no mask {scan.stem}_mask.png"))
             else:
                 cases.append(
                     SourceCase(
@@ -44,8 +44,8 @@ def read_busi(folder: Path, name: str) -> Found:
                     )
                 )
         for stray in (path for paths in masks.values() for path in paths):
-            faults.append(Failed(f"{label}/{stray.name}", "is a mask without its scan"))
-    return cases, faults
+            errors.append(Failed(f"{label}/{stray.name}", "is a mask without its scan"))
+    return cases, errors
 
 
 def read_busbra(folder: Path, name: str) -> Found:
@@ -57,14 +57,14 @@ def read_busbra(folder: Path, name: str) -> Found:
             "BUS-BRA's own table is needed."
         )
     cases: list[SourceCase] = []
-    faults: list[Failed] = []
+    errors: list[Failed] = []
     for row in rows:
         scan = folder / "Images" / f"{row['ID']}.png"
         mask = folder / "Masks" / f"{row['ID'].replace('bus_', 'mask_', 1)}.png"
         missing_files = _missing((scan, mask))
         if missing_files is None:
             continue
-        faults += missing_files
+        errors += missing_files
         if not missing_files:
             cases.append(
                 SourceCase(
@@ -77,7 +77,7 @@ def read_busbra(folder: Path, name: str) -> Found:
                     device=row.get("Device") or "",
                 )
             )
-    return cases, faults
+    return cases, errors
 
 
 def breast_tables(folder: Path) -> list[Path]:
@@ -106,14 +106,14 @@ def read_breast(folder: Path, name: str) -> Found:
         )
     images = _breast_images(folder)
     cases: list[SourceCase] = []
-    faults: list[Failed] = []
+    errors: list[Failed] = []
     for row in rows:
         found = _breast_case(row, images, name)
         if isinstance(found, SourceCase):
             cases.append(found)
         else:
-            faults += found
-    return cases, faults
+            errors += found
+    return cases, errors
 
 
 def _breast_csv(folder: Path) -> Path:
@@ -173,7 +173,7 @@ def _missing(files: Sequence[Path]) -> list[Failed] | None:
     return [Failed(f"{path.parent.name}/{path.name}", "is missing") for path in gone]
 
 
-def _pictures(folder: Path) -> list[Path]:
+def _images(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)

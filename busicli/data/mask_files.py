@@ -1,4 +1,4 @@
-"""Which scan each mask file of a folder belongs to, by its name alone; no picture is opened."""
+"""Which scan each mask file of a folder belongs to, by its name alone; no image is opened."""
 
 import os
 from collections import Counter
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from busicli.errors import InputError
-from busicli.io.escaping import first_few, safe_cell, written_name
+from busicli.io.escaping import escape_csv_formula, first_few, percent_escape
 from busicli.io.images import SUFFIXES
 from busicli.io.masks import scan_stem_of_mask
 
@@ -65,7 +65,7 @@ def mask_files(folder: Path, *, besides: Path) -> MaskFiles:
 
 
 def scan_files(folder: Path, *, besides: Path) -> dict[str, Path]:
-    """Every picture below a folder that is no mask by its name, by name as in `mask_files`.
+    """Every image below a folder that is no mask by its name, by name as in `mask_files`.
 
     nnU-Net's `x_0000.png` is the scan x. InputError where there is no folder to read.
     """
@@ -73,7 +73,7 @@ def scan_files(folder: Path, *, besides: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in _files(folder, besides):
         relative = PurePosixPath(path.relative_to(folder))
-        if _is_picture(path) and _stem_of_marked(relative) is None:
+        if _is_image(path) and _stem_of_marked(relative) is None:
             stem = relative.stem.removesuffix(_NNUNET) or relative.stem
             found.setdefault(_written(relative.with_name(stem)), path)
     return found
@@ -99,7 +99,7 @@ def known_as(names: Collection[str]) -> dict[str, str]:
 
 
 def _written(path: PurePosixPath) -> str:
-    return safe_cell(written_name(path))
+    return escape_csv_formula(percent_escape(path))
 
 
 def _stem_of_marked(path: PurePosixPath) -> str | None:
@@ -134,12 +134,12 @@ def _files(folder: Path, besides: Path) -> Iterator[Path]:
 
 
 def _scans(plain: Mapping[str, Sequence[Path]]) -> dict[str, Path]:
-    """The first picture of each name; an array beside scans, as of Cellpose's GUI, is none."""
-    pictures = {name: [f for f in files if _is_picture(f)] for name, files in plain.items()}
-    return {name: files[0] for name, files in pictures.items() if files}
+    """The first image of each name; an array beside scans, as of Cellpose's GUI, is none."""
+    images = {name: [f for f in files if _is_image(f)] for name, files in plain.items()}
+    return {name: files[0] for name, files in images.items() if files}
 
 
-def _is_picture(path: Path) -> bool:
+def _is_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 

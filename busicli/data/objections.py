@@ -31,7 +31,7 @@ def objection_by_name(scan: str) -> str:
 
 def objection_by_pixels(pixels_sha256: str) -> str:
     """The objection to an image, whatever its name and format; empty for none, and where the list
-    does not know the image's hash (`ScanPrint.pixels_sha256`).
+    does not know the image's hash (`Fingerprint.pixels_sha256`).
     """
     return _listed().by_pixels.get(pixels_sha256, "")
 

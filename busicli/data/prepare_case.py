@@ -12,12 +12,12 @@ from busicli.errors import InputError
 from busicli.imaging.arrays import Box
 from busicli.imaging.field import field_box
 from busicli.imaging.preprocess import network_image, network_mask
-from busicli.imaging.similarity import grey_picture, perceptual_hash, thumbnail
+from busicli.imaging.similarity import grayscale, perceptual_hash, thumbnail
 from busicli.io.files import sha256_bytes
 from busicli.io.images import MAX_PIXELS, decode_scan, encode_bitmap, read_scan
 from busicli.io.masks import decode_mask
 from busicli.settings import PreprocessSettings
-from busicli.types import Failed, Image, Mask, ScanPrint, SourceCase, View
+from busicli.types import Failed, Fingerprint, Image, Mask, SourceCase, View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class PreparedCase:
     """Rows and columns of the scan."""
     view: View | None
     """The part of the scan that image and mask show; None for the whole."""
-    print: ScanPrint
+    fingerprint: Fingerprint
     mask_sha256: str
     thumbnail: NDArray[np.float32]
 
@@ -49,21 +49,21 @@ class CasePreparation:
 
     def __call__(self, source: SourceCase) -> PreparedCase | Failed:
         """The prepared case, or why it cannot be: unreadable files, masks of another size."""
-        faults: list[Failed] = []
+        errors: list[Failed] = []
         data, scan, masks = b"", None, []
-        with _noted(source.scan, faults):
+        with _noted(source.scan, errors):
             data = read_scan(source.scan, max_pixels=self.max_pixels)
             scan = decode_scan(data, max_pixels=self.max_pixels)
         for path in source.masks:
-            with _noted(path, faults):
+            with _noted(path, errors):
                 masks.append(_mask_like(scan, path, self.max_pixels))
-        if scan is None or faults:
-            return replace(faults[0], others=tuple(faults[1:]))
+        if scan is None or errors:
+            return replace(errors[0], others=tuple(errors[1:]))
         mask = np.zeros(scan.shape[:2], bool)
         for part in masks:
             mask |= part
         box = _whole(scan) if self.settings.views == "whole" else field_box(scan)
-        grey = grey_picture(scan)  # of the whole scan: near copies are told by all that is in it
+        grey = grayscale(scan)  # of the whole scan: near copies are told by all that is in it
         return PreparedCase(
             source=source,
             image=network_image(scan[box], self.settings),
@@ -71,15 +71,15 @@ class CasePreparation:
             native_mask=encode_bitmap(mask),
             shape=scan.shape[:2],
             view=_view(box, scan.shape),
-            print=scan_print(data, scan, grey),
+            fingerprint=scan_fingerprint(data, scan, grey),
             mask_sha256=sha256_bytes(f"{mask.shape}".encode(), np.packbits(mask).data),
             thumbnail=thumbnail(grey),
         )
 
 
-def scan_print(data: bytes, scan: Image, grey: NDArray[np.uint8]) -> ScanPrint:
-    """What identifies a scan: its file's bytes, its decoded picture, the picture's structure."""
-    return ScanPrint(
+def scan_fingerprint(data: bytes, scan: Image, grey: NDArray[np.uint8]) -> Fingerprint:
+    """What identifies a scan: its file's bytes, its decoded image, the image's structure."""
+    return Fingerprint(
         sha256=sha256_bytes(data),
         pixels_sha256=sha256_bytes(f"{scan.shape}".encode(), np.ascontiguousarray(scan).data),
         phash=perceptual_hash(grey),
@@ -97,14 +97,14 @@ def _view(box: Box, shape: tuple[int, ...]) -> View | None:
 
 
 @contextmanager
-def _noted(path: Path, faults: list[Failed]) -> Iterator[None]:
-    """What is wrong with a file, added to `faults`: the scan's other files are looked at too."""
+def _noted(path: Path, errors: list[Failed]) -> Iterator[None]:
+    """What is wrong with a file, added to `errors`: the scan's other files are looked at too."""
     try:
         yield
     except InputError as error:
-        faults.append(Failed(_short(path), str(error).rstrip(".")))
+        errors.append(Failed(_short(path), str(error).rstrip(".")))
     except OSError as error:
-        faults.append(Failed(_short(path), f"cannot be read: {error.strerror}"))
+        errors.append(Failed(_short(path), f"cannot be read: {error.strerror}"))
 
 
 def _mask_like(scan: Image | None, path: Path, max_pixels: int) -> Mask:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from busicli.data.assign_splits import Read, assign
+from busicli.data.assign_splits import LoadedCases, assign_splits
 from busicli.data.objections import SOURCE
 from busicli.data.prepare_case import CasePreparation, PreparedCase
 from busicli.data.sources import read_folder, read_table
@@ -24,9 +24,9 @@ from busicli.data.store import (
     write_rows,
 )
 from busicli.errors import InputError
-from busicli.io.files import whole_folder
-from busicli.parallel.dask import ClusterRequest, connected, in_order_on
-from busicli.parallel.threads import in_parallel
+from busicli.io.files import atomic_directory
+from busicli.parallel.dask import ClusterRequest, connected, ordered_map_on
+from busicli.parallel.threads import parallel_map
 from busicli.plots.montage import category_montage
 from busicli.settings import PreprocessSettings, SplitSettings
 from busicli.types import CLASSES, SPLITS, Case, Failed, SourceCase, Split, Summary
@@ -35,22 +35,22 @@ from busicli.versions import versions
 Track = Callable[[Iterator[PreparedCase | Failed], int], Iterable[PreparedCase | Failed]]
 """Passes results through and shows how many of how many have come."""
 
-FIGURE_SCANS = 4
+MONTAGE_SCANS = 4
 _GONE: NDArray[Any] = np.zeros(0)
 
 
-class FaultyDataError(InputError):
+class InvalidDataError(InputError):
     """Files of a data set that cannot be used, all of them at once."""
 
     def __init__(self, found: Sequence[Failed]) -> None:
-        faults = [fault for first in found for fault in (first, *first.others)]
-        lines = "\n".join(f"  {fault.what}: {fault.reason}" for fault in faults)
-        files = "file is" if len(faults) == 1 else "files are"
+        errors = [error for first in found for error in (first, *first.others)]
+        lines = "\n".join(f"  {error.what}: {error.reason}" for error in errors)
+        files = "file is" if len(errors) == 1 else "files are"
         super().__init__(
-            f"{len(faults)} {files} faulty, so nothing was written; "
-            f"mend or remove what is named here and run again:\n{lines}"
+            f"{len(errors)} {files} broken, so nothing was written; "
+            f"fix or remove what is named here and run again:\n{lines}"
         )
-        self.faults = tuple(faults)
+        self.errors = tuple(errors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,15 +72,15 @@ class PrepareRequest:
 def prepare(request: PrepareRequest, track: Track) -> Summary:
     """Write `request.out` and return its counts; raises InputError and leaves nothing behind."""
     if request.split_from is not None:
-        read_splits(request.split_from)  # what is wrong with it is told before scans are read
+        read_splits(request.split_from)  # what is wrong with it is reported before scans are read
     sources = _find_cases(request)
     size = request.preprocess.size_px
-    with whole_folder(request.out, marker=MARKER) as folder:
+    with atomic_directory(request.out, marker=MARKER) as folder:
         scratch = folder / "scratch"
         results = _prepared(request, sources)
         read = _store_scratch(track(results, len(sources)), scratch, (len(sources), size, size))
         arrays = _load_scratch(scratch)
-        cases = assign(read, request.split, request.split_from)
+        cases = assign_splits(read, request.split, request.split_from)
         _write(folder, arrays, read, cases, request)
         del arrays
         for file in scratch.iterdir():
@@ -95,10 +95,10 @@ def _prepared(
     """Every case in order, prepared on this machine's cores or on a cluster's workers."""
     preparation = CasePreparation(request.preprocess)
     if request.cluster is None:
-        yield from in_parallel(preparation, sources, jobs=request.jobs)
+        yield from parallel_map(preparation, sources, jobs=request.jobs)
         return
     with connected(request.cluster) as client:
-        results = in_order_on(client, preparation, map(_absolute, sources), _lost, lambda: False)
+        results = ordered_map_on(client, preparation, map(_absolute, sources), _lost, lambda: False)
         for source, result in zip(sources, results, strict=True):
             yield result if isinstance(result, Failed) else replace(result, source=source)
 
@@ -115,23 +115,23 @@ def _lost(source: SourceCase) -> Failed:
 
 def _find_cases(request: PrepareRequest) -> list[SourceCase]:
     cases: list[SourceCase] = []
-    faults: list[Failed] = []
+    errors: list[Failed] = []
     used: Counter[str] = Counter()
     for path in (*request.folders, *request.tables):
         name = path.resolve().stem if path in request.tables else path.resolve().name
         used[name] += 1
         name += f"-{used[name]}" if used[name] > 1 else ""
         read = read_table if path in request.tables else read_folder
-        found, faulty = read(path, name)
+        found, failed = read(path, name)
         cases += found
-        faults += faulty
-        if not found and not faulty:
+        errors += failed
+        if not found and not failed:
             raise InputError(f"{path} holds no scan; give a folder or table with some.")
-    faults += _of_one_name(cases)
-    if faults:
-        # the unreadable ones are looked for too: all faults are told at once
+    errors += _of_one_name(cases)
+    if errors:
+        # the unreadable ones are looked for too: all errors are reported at once
         results = _prepared(request, cases)
-        raise FaultyDataError([*faults, *(r for r in results if isinstance(r, Failed))])
+        raise InvalidDataError([*errors, *(r for r in results if isinstance(r, Failed))])
     with_split = sum(bool(case.split) for case in cases)
     if with_split not in (0, len(cases)):
         raise InputError(
@@ -147,13 +147,13 @@ def _of_one_name(cases: Sequence[SourceCase]) -> Iterator[Failed]:
     for case in cases:
         other = first.setdefault((case.dataset, case.case), case)
         if other is not case:
-            places = " and ".join(f"{p.parent.name}/{p.name}" for p in (other.scan, case.scan))
-            yield Failed(case.case, f"stands twice, as {places}; rename one")
+            locations = " and ".join(f"{p.parent.name}/{p.name}" for p in (other.scan, case.scan))
+            yield Failed(case.case, f"stands twice, as {locations}; rename one")
 
 
 def _store_scratch(
     results: Iterable[PreparedCase | Failed], scratch: Path, shape: tuple[int, int, int]
-) -> Read:
+) -> LoadedCases:
     """Put every scan's arrays on the disk in the order of reading: splits are not known yet."""
     images = ArrayFile(scratch / "images.npy", (*shape, 3))
     masks = ArrayFile(scratch / "masks.npy", shape)
@@ -170,27 +170,27 @@ def _load_scratch(scratch: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 def _store_each(
     results: Iterable[PreparedCase | Failed], images: ArrayFile, masks: ArrayFile
-) -> Read:
+) -> LoadedCases:
     cases: list[PreparedCase] = []
     thumbnails: list[NDArray[np.float32]] = []
-    faults: list[Failed] = []
+    errors: list[Failed] = []
     for result in results:
         if isinstance(result, Failed):
-            faults.append(result)
+            errors.append(result)
             continue
         images.append(result.image)
         masks.append(result.mask)
         thumbnails.append(result.thumbnail)
         cases.append(replace(result, image=_GONE, mask=_GONE, thumbnail=_GONE))
-    if faults:
-        raise FaultyDataError(faults)
-    return Read(cases, np.stack(thumbnails))
+    if errors:
+        raise InvalidDataError(errors)
+    return LoadedCases(cases, np.stack(thumbnails))
 
 
 def _write(
     folder: Path,
     arrays: tuple[NDArray[np.uint8], NDArray[np.uint8]],
-    read: Read,
+    read: LoadedCases,
     cases: Sequence[Case],
     request: PrepareRequest,
 ) -> None:
@@ -198,12 +198,12 @@ def _write(
     for split in SPLITS:
         rows = [i for i, case in enumerate(cases) if case.split == split]
         rows.sort(key=lambda i: cases[i].index)
-        pictures = [read.cases[i].native_mask for i in rows]
-        parts.append(partial(write_native_masks, folder / split, pictures))
+        images = [read.cases[i].native_mask for i in rows]
+        parts.append(partial(write_native_masks, folder / split, images))
         for name, source in zip(("images", "masks"), arrays, strict=True):
             parts.append(partial(write_rows, folder / split / f"{name}.npy", source, rows))
-    list(in_parallel(_call, parts, jobs=request.jobs))
-    _write_figures(folder / "figures", arrays, cases)
+    list(parallel_map(_call, parts, jobs=request.jobs))
+    _write_montages(folder / "figures", arrays, cases)
     write_index(folder, cases, _info(cases, request))
 
 
@@ -211,17 +211,17 @@ def _call(part: Callable[[], None]) -> None:
     part()
 
 
-def _write_figures(
+def _write_montages(
     folder: Path, arrays: tuple[NDArray[np.uint8], NDArray[np.uint8]], cases: Sequence[Case]
 ) -> None:
     folder.mkdir()
     for label in CLASSES:
         all_rows = [i for i, case in enumerate(cases) if case.label == label]
         if all_rows:  # spread over the list, so that every data set has its turn
-            places = np.linspace(0, len(all_rows) - 1, min(FIGURE_SCANS, len(all_rows)))
-            rows = [all_rows[int(place)] for place in places]
-            figure = category_montage(label, arrays[0][rows], arrays[1][rows])
-            (folder / f"{label}.png").write_bytes(figure)
+            locations = np.linspace(0, len(all_rows) - 1, min(MONTAGE_SCANS, len(all_rows)))
+            rows = [all_rows[int(position)] for position in locations]
+            montage = category_montage(label, arrays[0][rows], arrays[1][rows])
+            (folder / f"{label}.png").write_bytes(montage)
 
 
 def _info(cases: Sequence[Case], request: PrepareRequest) -> dict[str, Any]:

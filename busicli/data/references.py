@@ -1,4 +1,4 @@
-"""The truth that masks of any tool are scored against: a folder of masks, or prepared data."""
+"""The reference that masks of any tool are scored against: a folder of masks, or prepared data."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ from busicli.types import CLASSES, Case
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """One scan's truth, and how a prediction of it may be called."""
+    """One scan's reference, and how a prediction of it may be called."""
 
     case: str
     dataset: str
@@ -24,7 +24,7 @@ class Reference:
     names: tuple[str, ...]
     """Paths without suffix; the first that a prediction has counts."""
     masks: tuple[Path, ...]
-    """Files whose union is the truth; none for a normal scan that has no mask."""
+    """Files whose union is the reference; none for a normal scan that has no mask."""
     scan: Path | None = None
     """The scan, where it stands beside its masks."""
     device: str = ""
@@ -46,7 +46,7 @@ def references_in(folder: Path, files: MaskFiles) -> list[Reference]:
     not in the folder of normal ones.
     """
     if not files.masks:
-        raise InputError(f"{folder} holds no mask; give the folder of the true masks.")
+        raise InputError(f"{folder} holds no mask; give the folder of the reference masks.")
     bare = [name for name in files.scans if name not in files.masks and _label(name) != "normal"]
     if bare:
         raise InputError(

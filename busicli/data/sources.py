@@ -46,13 +46,13 @@ def read_table(table: Path, name: str) -> Found:
             f"{table} names a split in {with_split} of {len(rows)} rows; name it in all or in none."
         )
     cases: list[SourceCase] = []
-    faults: list[Failed] = []
+    errors: list[Failed] = []
     for number, row in enumerate(rows, start=2):
         case = _table_case(table.parent, name, row)
-        reasons = _row_faults(case, row)
-        faults += [Failed(f"{table.name}, line {number}", reason) for reason in reasons]
+        reasons = _row_errors(case, row)
+        errors += [Failed(f"{table.name}, line {number}", reason) for reason in reasons]
         cases += [] if reasons else [case]
-    return cases, faults
+    return cases, errors
 
 
 def _table_rows(table: Path) -> list[dict[str, str]]:
@@ -84,7 +84,7 @@ def _table_case(base: Path, name: str, row: dict[str, str]) -> SourceCase:
     )
 
 
-def _row_faults(case: SourceCase, row: dict[str, str]) -> list[str]:
+def _row_errors(case: SourceCase, row: dict[str, str]) -> list[str]:
     if not row["scan"]:
         return ["names no scan"]
     reasons = [f"names {path.name}, which is no file" for path in _absent(case)]

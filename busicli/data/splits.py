@@ -86,10 +86,10 @@ def divide_into_folds(
     order = order[np.argsort(-table.sum(axis=1)[order], kind="stable")]
     filled = np.zeros((folds, table.shape[1]))
     fold = np.zeros(len(table), np.int64)
-    for place in order:
-        growth = ((filled + shares[place]) ** 2 - filled**2).sum(axis=1)
-        fold[place] = growth.argmin()
-        filled[fold[place]] += shares[place]
+    for position in order:
+        growth = ((filled + shares[position]) ** 2 - filled**2).sum(axis=1)
+        fold[position] = growth.argmin()
+        filled[fold[position]] += shares[position]
     return fold[group] + 1
 
 

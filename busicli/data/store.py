@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from busicli.data.splits import divide_into_folds
 from busicli.errors import InputError
 from busicli.imaging.preprocess import network_image, network_mask
-from busicli.io.escaping import safe_cell, written_name
-from busicli.io.files import sha256_bytes, write_json, write_whole
+from busicli.io.escaping import escape_csv_formula, percent_escape
+from busicli.io.files import atomic_write, sha256_bytes, write_json
 from busicli.io.masks import decode_mask
 from busicli.settings import PreprocessSettings
-from busicli.types import SPLITS, Case, Mask, ScanPrint, Split, View
+from busicli.types import SPLITS, Case, Fingerprint, Mask, Split, View
 
 MARKER = "dataset.json"
 VIEW = ("view_top", "view_left", "view_bottom", "view_right")
@@ -48,13 +48,13 @@ _COLUMNS = (
 class Rows:
     """Rows of several (N, ...) uint8 arrays as if they were one array, read as they are used."""
 
-    def __init__(self, places: Sequence[tuple[NDArray[np.uint8], int]]) -> None:
+    def __init__(self, positions: Sequence[tuple[NDArray[np.uint8], int]]) -> None:
         """Each row is given by its array and its index there; at least one."""
-        self._places = places
-        self.shape = (len(places), *places[0][0].shape[1:])
+        self._positions = positions
+        self.shape = (len(positions), *positions[0][0].shape[1:])
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._positions)
 
     @overload
     def __getitem__(self, rows: int) -> NDArray[np.uint8]: ...
@@ -62,8 +62,8 @@ class Rows:
     def __getitem__(self, rows: slice) -> NDArray[np.uint8]: ...
     def __getitem__(self, rows: int | slice) -> NDArray[np.uint8]:
         if isinstance(rows, slice):
-            return np.stack([array[row] for array, row in self._places[rows]])
-        array, row = self._places[rows]
+            return np.stack([array[row] for array, row in self._positions[rows]])
+        array, row = self._positions[rows]
         picked: NDArray[np.uint8] = array[row]
         return picked
 
@@ -145,7 +145,7 @@ class PreparedData:
             preprocess=self.preprocess,
         )
 
-    def chosen(self, split: Split | Literal["all"]) -> PreparedScans:
+    def select(self, split: Split | Literal["all"]) -> PreparedScans:
         """One split, or every scan; InputError where that is none."""
         scans = self.load(split) if split != "all" else self.gather(self.cases)
         if not scans.cases:
@@ -201,7 +201,7 @@ def read_splits(table: Path) -> dict[str, Split]:
     if len(pairs) > len({pixels for pixels, _ in pairs}):
         raise InputError(
             f"{table} has identical scans in different splits, which cannot be taken over: "
-            "give each picture one split."
+            "give each image one split."
         )
     return dict(pairs)
 
@@ -236,10 +236,10 @@ def write_rows(path: Path, source: NDArray[np.uint8], rows: Sequence[int]) -> No
             target.append(source[row])
 
 
-def write_native_masks(split_folder: Path, pictures: Iterable[bytes]) -> None:
+def write_native_masks(split_folder: Path, images: Iterable[bytes]) -> None:
     """Write the masks' PNG bytes, in the order of the split's arrays."""
     native_path(split_folder, 0).parent.mkdir(parents=True)
-    for index, data in enumerate(pictures):
+    for index, data in enumerate(images):
         native_path(split_folder, index).write_bytes(data)
 
 
@@ -249,7 +249,7 @@ def write_index(folder: Path, cases: Sequence[Case], info: dict[str, Any]) -> st
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
     writer.writerows(_row(case) for case in cases)
-    write_whole(folder / "cases.csv", text.getvalue().encode())
+    atomic_write(folder / "cases.csv", text.getvalue().encode())
     fingerprint = _fingerprint(cases, info)
     document = {"fingerprint": fingerprint, **info}
     write_json(folder / MARKER, document)
@@ -263,8 +263,8 @@ def _fingerprint(cases: Sequence[Case], info: dict[str, Any]) -> str:
             del preprocess[name]  # data of before there was a choice stay the same data
     parts = [json.dumps(preprocess, sort_keys=True)]
     for case in cases:
-        place = " ".join(map(str, (case.split, case.index, *(case.view or ()))))
-        parts.append(f"{case.print.pixels_sha256} {case.mask_sha256} {place}")
+        position = " ".join(map(str, (case.split, case.index, *(case.view or ()))))
+        parts.append(f"{case.fingerprint.pixels_sha256} {case.mask_sha256} {position}")
     return sha256_bytes("\n".join(parts).encode())
 
 
@@ -280,15 +280,15 @@ def _row(case: Case) -> tuple[object, ...]:
         ";".join(case.sources[1:]),
         case.height,
         case.width,
-        case.print.sha256,
-        case.print.pixels_sha256,
-        case.print.phash,
+        case.fingerprint.sha256,
+        case.fingerprint.pixels_sha256,
+        case.fingerprint.phash,
         case.mask_sha256,
         case.device,
         case.objection,
         *(case.view or (0, 0, case.height, case.width)),
     )
-    return tuple(safe_cell(written_name(v)) if isinstance(v, str) else v for v in values)
+    return tuple(escape_csv_formula(percent_escape(v)) if isinstance(v, str) else v for v in values)
 
 
 def _read_cases(path: Path) -> Iterator[Case]:
@@ -304,7 +304,7 @@ def _read_cases(path: Path) -> Iterator[Case]:
                 index=int(row["index"]),
                 height=int(row["height"]),
                 width=int(row["width"]),
-                print=ScanPrint(
+                fingerprint=Fingerprint(
                     sha256=row["sha256"], pixels_sha256=row["pixels_sha256"], phash=row["phash"]
                 ),
                 mask_sha256=row["mask_sha256"],

@@ -12,16 +12,16 @@ from busicli.evaluation.comparison import (
     KINDS,
     Pair,
     compare_pairs,
-    compared_csv,
+    comparison_csv,
     hd95_left_out,
     joined_groups,
     label_of,
     pair_scores,
 )
 from busicli.imaging.bootstrap import FLIPS
-from busicli.io.escaping import written_name
-from busicli.io.files import write_json, write_whole
-from busicli.plots.comparison import Effect, comparison_figure
+from busicli.io.escaping import percent_escape
+from busicli.io.files import atomic_write, write_json
+from busicli.plots.comparison import Effect, comparison_plot
 from busicli.report.reading import read_scores
 
 PROTOCOL = {
@@ -46,7 +46,7 @@ class CompareRequest:
 class CompareOutcome:
     """What was found, and where it stands."""
 
-    found: dict[str, Any]
+    comparison: dict[str, Any]
     out: Path
 
 
@@ -57,10 +57,10 @@ def compare(request: CompareRequest) -> CompareOutcome:
     """
     paired = pair_scores(read_scores(request.a), read_scores(request.b))
     groups = joined_groups(paired.pairs)
-    a, b = (written_name(folder.resolve().name) for folder in (request.a, request.b))
+    a, b = (percent_escape(folder.resolve().name) for folder in (request.a, request.b))
     found: dict[str, Any] = {
-        "a": written_name(request.a),
-        "b": written_name(request.b),
+        "a": percent_escape(request.a),
+        "b": percent_escape(request.b),
         "protocol": PROTOCOL,
         "scans": len(paired.pairs),
         "groups": len(set(groups.tolist())),
@@ -71,11 +71,11 @@ def compare(request: CompareRequest) -> CompareOutcome:
         **compare_pairs(paired.pairs, groups),
     }
     out = request.out or Path("eval") / f"{a}-and-{b}"
-    figure = comparison_figure((a, b), _points(paired.pairs), _effects(found))
+    plot = comparison_plot((a, b), _points(paired.pairs), _effects(found))
     write_json(out / "compare.json", found)
-    write_whole(out / "compare.csv", compared_csv({kind: found[kind] for kind in KINDS}))
-    figure.write(out / "compare")
-    return CompareOutcome(found=found, out=out)
+    atomic_write(out / "compare.csv", comparison_csv({kind: found[kind] for kind in KINDS}))
+    plot.write(out / "compare")
+    return CompareOutcome(comparison=found, out=out)
 
 
 def _seen(pairs: Sequence[Pair]) -> dict[str, int]:

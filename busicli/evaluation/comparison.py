@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from busicli.errors import InputError
 from busicli.imaging.bootstrap import paired_difference
 from busicli.imaging.similarity import join_groups
-from busicli.io.escaping import first_few, safe_cell
+from busicli.io.escaping import escape_csv_formula, first_few
 from busicli.types import ImageScore
 
 NAN = float("nan")
@@ -22,7 +22,7 @@ Pair = tuple[ImageScore, ImageScore]
 Rows = dict[str, dict[str, Any]]
 """The figures of some scans, by name."""
 
-FIGURES: Mapping[str, Callable[[ImageScore], float]] = {
+METRICS: Mapping[str, Callable[[ImageScore], float]] = {
     "dice": lambda s: s.dice if s.reference_area_px else NAN,
     "iou": lambda s: s.iou if s.reference_area_px else NAN,
     "hd95_px": lambda s: s.hd95_px,
@@ -49,7 +49,7 @@ def pair_scores(a: Sequence[ImageScore], b: Sequence[ImageScore]) -> Paired:
     """Pair scans by data set and case.
 
     Raises InputError where a result has a scan twice, where none is in both, or where one was
-    scored against another truth than in the other result, as far as its size tells.
+    scored against another reference than in the other result, as far as its size tells.
     """
     ours, theirs = _by_name(a, "first"), _by_name(b, "second")
     both = sorted(ours.keys() & theirs.keys())
@@ -60,10 +60,12 @@ def pair_scores(a: Sequence[ImageScore], b: Sequence[ImageScore]) -> Paired:
             "score both against one reference."
         )
     pairs = tuple((ours[name], theirs[name]) for name in both)
-    other = [_name(mine) for mine, yours in pairs if _truth(mine) != _truth(yours)]
+    other = [
+        _name(mine) for mine, yours in pairs if _reference_size(mine) != _reference_size(yours)
+    ]
     if other:
         raise InputError(
-            f"scans scored against another truth in the second result than in the first: "
+            f"scans scored against another reference in the second result than in the first: "
             f"{len(other)} ({first_few(other)}); score both against one reference."
         )
     return Paired(
@@ -90,7 +92,7 @@ def compare_pairs(pairs: Sequence[Pair], groups: NDArray[np.int64]) -> dict[str,
     }
     return {
         kind: {
-            name: _figures(pairs, groups, np.array(names) == name) for name in sorted(set(names))
+            name: _metrics(pairs, groups, np.array(names) == name) for name in sorted(set(names))
         }
         for kind, names in names_by_kind.items()
     }
@@ -107,23 +109,25 @@ def label_of(pair: Pair) -> str:
     return pair[0].label or pair[1].label or "unknown"
 
 
-def compared_csv(found: Mapping[str, Mapping[str, Rows]]) -> bytes:
+def comparison_csv(found: Mapping[str, Mapping[str, Rows]]) -> bytes:
     """One row for each kind of scan and figure; an undefined one is an empty cell."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("kind", "name", "figure", *_COLUMNS))
+    writer.writerow(("kind", "name", "metric", *_COLUMNS))
     for kind, parts in found.items():
         for name, rows in parts.items():
-            for figure, row in rows.items():
+            for metric, row in rows.items():
                 cells = [_cell(row[column]) for column in _COLUMNS]
-                writer.writerow((kind.removeprefix("by_"), safe_cell(name), figure, *cells))
+                writer.writerow(
+                    (kind.removeprefix("by_"), escape_csv_formula(name), metric, *cells)
+                )
     return text.getvalue().encode()
 
 
 def _by_name(scores: Sequence[ImageScore], which: str) -> dict[tuple[str, str], ImageScore]:
     found = {(score.dataset, score.case): score for score in scores}
     if len(found) < len(scores):
-        raise InputError(f"the {which} result holds a scan twice; score its folder anew.")
+        raise InputError(f"the {which} result holds a scan twice; score its folder again.")
     return found
 
 
@@ -135,21 +139,21 @@ def _first_name(found: Mapping[tuple[str, str], ImageScore]) -> str:
     return "/".join(min(found)) if found else "nothing"
 
 
-def _truth(score: ImageScore) -> tuple[int, int]:
+def _reference_size(score: ImageScore) -> tuple[int, int]:
     return score.reference_area_px, score.scan_px
 
 
-def _figures(pairs: Sequence[Pair], groups: NDArray[np.int64], rows: NDArray[np.bool_]) -> Rows:
+def _metrics(pairs: Sequence[Pair], groups: NDArray[np.int64], rows: NDArray[np.bool_]) -> Rows:
     own = [pair for pair, wanted in zip(pairs, rows, strict=True) if wanted]
-    return {name: _compared(own, groups[rows], value) for name, value in FIGURES.items()}
+    return {name: _compare(own, groups[rows], value) for name, value in METRICS.items()}
 
 
-def _compared(
+def _compare(
     pairs: Sequence[Pair], groups: NDArray[np.int64], value: Callable[[ImageScore], float]
 ) -> dict[str, Any]:
     a, b = (np.array([value(pair[which]) for pair in pairs], np.float64) for which in (0, 1))
     found = paired_difference(a, b, groups)
-    figures = {
+    metrics = {
         "scans": found.difference.scans,
         "groups": found.groups,
         "a": found.first,
@@ -159,7 +163,7 @@ def _compared(
         "high": found.difference.high,
         "p_value": found.p_value,
     }
-    return {name: None if math.isnan(number) else number for name, number in figures.items()}
+    return {name: None if math.isnan(number) else number for name, number in metrics.items()}
 
 
 def _cell(number: float | None) -> str:

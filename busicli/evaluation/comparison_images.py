@@ -1,4 +1,4 @@
-"""Pictures of scored scans: one a scan with both outlines, and a few from the best to the worst."""
+"""Images of scored scans: one a scan with both contours, and a few from the best to the worst."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,10 +10,10 @@ from busicli.data.store import PreparedScans
 from busicli.imaging.arrays import scaled_box
 from busicli.imaging.postprocess import lesion_mask
 from busicli.imaging.preprocess import native_image, native_probability, network_mask
-from busicli.io.files import write_whole
-from busicli.plots.drawing import Drawn
-from busicli.plots.examples import examples_figure
-from busicli.report.evaluation_page import picture_name
+from busicli.io.files import atomic_write
+from busicli.plots.drawing import Plot
+from busicli.plots.examples import examples_plot
+from busicli.report.evaluation_page import image_name
 from busicli.report.thumbnail import encode_comparison, small_shape
 from busicli.settings import PostprocessSettings, PreprocessSettings
 from busicli.types import Case, ImageScore, Mask, Probability
@@ -33,53 +33,53 @@ def native_mask(
     return lesion_mask(native, postprocess)
 
 
-def comparison(scans: PreparedScans, index: int, predicted: Mask, true: Mask) -> bytes:
-    """One scan with the outlines of both masks, which are at the scan's own size, as JPEG.
+def comparison_image(scans: PreparedScans, index: int, predicted: Mask, reference: Mask) -> bytes:
+    """One scan with the contours of both masks, which are at the scan's own size, as JPEG.
 
     The data hold what the network sees of the scan, at its size; it is brought back to the scan's
     proportions, black around it.
     """
-    shape = small_shape(true.shape)
-    box = scaled_box(scans.cases[index].box, true.shape, shape)
-    picture = native_image(scans.images[index], shape, scans.preprocess, box)
-    return encode_comparison(picture, predicted, true)
+    shape = small_shape(reference.shape)
+    box = scaled_box(scans.cases[index].box, reference.shape, shape)
+    image = native_image(scans.images[index], shape, scans.preprocess, box)
+    return encode_comparison(image, predicted, reference)
 
 
-def write_comparisons(out: Path, pictures: Sequence[bytes]) -> None:
+def write_comparison_images(out: Path, images: Sequence[bytes]) -> None:
     """Write them below `thumbnails/` in the order of `per_image.csv`."""
-    for index, picture in enumerate(pictures):
-        write_whole(out / THUMBNAILS / picture_name(index), picture)
+    for index, image in enumerate(images):
+        atomic_write(out / THUMBNAILS / image_name(index), image)
 
 
-def remove_comparisons(out: Path) -> None:
+def remove_comparison_images(out: Path) -> None:
     """Remove those of an earlier evaluation: they must not stand beside other scores."""
-    for path in (out / THUMBNAILS).glob(picture_name(0).replace("0", "[0-9]")):
+    for path in (out / THUMBNAILS).glob(image_name(0).replace("0", "[0-9]")):
         path.unlink()
 
 
-def examples_of(
+def example_plot(
     scans: PreparedScans,
     maps: NDArray[np.float32],
     scores: Sequence[ImageScore],
     settings: Sequence[PostprocessSettings],
-) -> Drawn:
-    """A few scans at the network's size, as `picked` picks them."""
+) -> Plot:
+    """A few scans at the network's size, as `pick_examples` picks them."""
     rows = []
-    for index in picked(scores):
+    for index in pick_examples(scores):
         case = scans.cases[index]
         native = native_mask(case, maps[index], settings[index], scans.preprocess)
         mask = network_mask(native[case.box], scans.preprocess)
         images, masks = scans.images[index : index + 1], scans.masks[index : index + 1]
         rows.append((caption(scores[index]), images[0], masks[0], mask))
-    return examples_figure(rows)
+    return examples_plot(rows)
 
 
-def picked(scores: Sequence[ImageScore]) -> list[int]:
+def pick_examples(scores: Sequence[ImageScore]) -> list[int]:
     """From the best scan to the worst in even steps, so that nobody picks the pretty ones."""
     values = np.array([1.0 if np.isnan(score.dice) else score.dice for score in scores])
     order = np.argsort(-values, kind="stable")
-    places = np.linspace(0, len(order) - 1, min(EXAMPLES, len(order))).round().astype(int)
-    return [int(index) for index in order[places]]
+    positions = np.linspace(0, len(order) - 1, min(EXAMPLES, len(order))).round().astype(int)
+    return [int(index) for index in order[positions]]
 
 
 def caption(score: ImageScore) -> str:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from busicli.data.store import PreparedData, PreparedScans, open_data
 from busicli.errors import InputError
-from busicli.evaluation.comparison_images import examples_of
-from busicli.evaluation.evaluate import figures_of_maps, pixel_curve, score_scan
+from busicli.evaluation.comparison_images import example_plot
+from busicli.evaluation.evaluate import map_metrics, pixel_curve, score_scan
 from busicli.evaluation.output import (
     EvaluateOutcome,
     Scored,
@@ -19,19 +19,19 @@ from busicli.evaluation.output import (
     write_page,
     write_results,
 )
-from busicli.evaluation.plots import write_figures
+from busicli.evaluation.plots import write_plots
 from busicli.evaluation.summary import Summary, per_image_csv, summarise, unobjected
-from busicli.inference.engines import KerasEngine, averaged_with_mirror
+from busicli.inference.engines import KerasEngine, with_flip_tta
 from busicli.models.weights import CARD, Card, load_model, read_card
 from busicli.training.initial_weights import seen_in_fold
 from busicli.training.run_folder import all_but_fold, newest_run
-from busicli.training.tuned_settings import write_choices
+from busicli.training.tuned_settings import write_tuned_settings
 from busicli.types import ImageScore
 
 PROTOCOL = {
     "folds": "each scan by the network trained on the other folds; near copies and scans of one "
     "patient in one fold, classes and data sets shared out; the last epoch, no choice of it",
-    "chosen": "threshold, post-processing, confidence and review threshold of a fold on the other "
+    "tuned": "threshold, post-processing, confidence and review threshold of a fold on the other "
     "folds' scans, scored by networks that had not seen these; without scans that carry an "
     "objection, unless the networks were trained on them",
     "pooled": "all pixels at the network's size, threshold 0.5, not post-processed",
@@ -53,18 +53,19 @@ class EvaluateFoldsRequest:
     """The folder that holds fold-1 and so on; None: the newest on this data."""
     out: Path | None = None
     plugins: tuple[Path, ...] = ()
-    mirror: bool = False
-    """Average each scan's map with its mirror image's; written into `choices.json`."""
+    tta: bool = False
+    """Average each scan's map with its mirror image's; written into `tuned_settings.json`."""
 
 
 def evaluate_folds(request: EvaluateFoldsRequest, track: Track[Scored]) -> EvaluateOutcome:
-    """Score every scan of the data; writes `choices.json` beside what `evaluate` writes.
+    """Score every scan of the data; writes `tuned_settings.json` beside what `evaluate` writes.
 
-    `choices.json` holds what all folds together would choose, for weights trained on every scan.
+    `tuned_settings.json` holds what all folds together would choose, for weights trained on every
+    scan.
     """
     if request.out is not None:
         check_folder(request.out)
-    from busicli.training.tune import Sweep, choose  # SciPy's optimizers are slow to load
+    from busicli.training.tune import Sweep, tune  # SciPy's optimizers are slow to load
 
     data = open_data(request.data)
     folder = request.weights or _newest(request, data)
@@ -73,47 +74,47 @@ def evaluate_folds(request: EvaluateFoldsRequest, track: Track[Scored]) -> Evalu
     _check_alike(cards)
     card = cards[numbers[0]]
     fold_of = data.folds(request.folds)
-    places = np.flatnonzero(np.isin(fold_of, numbers))
-    folds, scans = fold_of[places], data.gather([data.cases[place] for place in places])
+    positions = np.flatnonzero(np.isin(fold_of, numbers))
+    folds, scans = fold_of[positions], data.gather([data.cases[position] for position in positions])
     maps = _maps(request, scans, folds, cards, folder)
     sweep = Sweep(maps, scans.masks[:] > 0)
     objected = np.array([bool(case.objection) for case in scans.cases], bool)
     usable = _usable(card, objected, folds)
-    chosen = {number: choose(sweep, usable & (folds != number)) for number in numbers}
-    own = [chosen[fold] for fold in folds]
+    tuned = {number: tune(sweep, usable & (folds != number)) for number in numbers}
+    own = [tuned[fold] for fold in folds]
     results = (score_scan(scans, i, maps[i], own[i]) for i in range(len(maps)))
     scored = list(track(results, len(maps)))
     scores = [each.score for each in scored]
     pixels = pixel_curve(maps, scans)
-    for_all = replace(choose(sweep, usable), mirror=request.mirror)
+    for_all = replace(tune(sweep, usable), tta=request.tta)
     metrics = {
         "weights": {
             "name": str(folder),
-            "chosen": "as asked for"
+            "reason": "as asked for"
             if request.weights
             else "the last cross-validated on this data",
             "architecture": card.architecture,
             "options": card.options,
         },
         "training": card.training["settings"],
-        "begun_from": card.training["init"],
+        "initial_weights": card.training["init"],
         "data": {"fingerprint": data.fingerprint, "datasets": data.info["datasets"]},
         "split": f"folds {', '.join(map(str, numbers))} of {request.folds}",
         "protocol": PROTOCOL,
-        "mirrored": request.mirror,
-        "chosen_for_fold": {number: asdict(choices) for number, choices in chosen.items()},
-        "chosen_for_all": asdict(for_all),
-        **figures_of_maps(scores, maps, scans, pixels),
+        "tta": request.tta,
+        "tuned_for_fold": {number: asdict(settings) for number, settings in tuned.items()},
+        "tuned_for_all": asdict(for_all),
+        **map_metrics(scores, maps, scans, pixels),
         "by_fold": _by_fold(scores, folds),
     }
     metrics["without_objections"]["by_fold"] = _by_fold(unobjected(scores), folds[~objected])
     out = request.out or Path("eval") / f"{folder.name}-folds"
-    examples = examples_of(scans, maps, scores, [choices.postprocess for choices in own])
+    examples = example_plot(scans, maps, scores, [settings.postprocess for settings in own])
     write_results(out, metrics, per_image_csv(scores), examples)
     # each fold's scans were flagged below a threshold of their own: none is drawn
-    write_figures(out, scores, pixels=pixels, review_below=float("nan"))
-    write_choices(out, for_all)
-    write_page(out, [each.picture for each in scored])
+    write_plots(out, scores, pixels=pixels, review_below=float("nan"))
+    write_tuned_settings(out, for_all)
+    write_page(out, [each.image for each in scored])
     return EvaluateOutcome(metrics=metrics, out=out)
 
 
@@ -145,10 +146,10 @@ def _card(folder: Path, number: int, count: int, data: PreparedData) -> Card:
             f"the weights in {weights} were not trained on this data with fold {number} of "
             f"{count} left out; score them on the data and folds that they belong to."
         )
-    known, held = seen_in_fold(data, (number, count), {scan for scan, _ in card.training_scans})
-    if known:
+    seen, held_out = seen_in_fold(data, (number, count), {scan for scan, _ in card.training_scans})
+    if seen:
         raise InputError(
-            f"the weights in {weights} were trained on {known} of the {held} scans of fold "
+            f"the weights in {weights} were trained on {seen} of the {held_out} scans of fold "
             f"{number}; score them on the data and folds that they belong to."
         )
     return card
@@ -205,7 +206,7 @@ def _maps(
     for number, card in cards.items():
         weights = folder / f"fold-{number}" / "weights"
         network = KerasEngine(load_model(weights, card, plugins=request.plugins))
-        engine = averaged_with_mirror(network, request.mirror)
+        engine = with_flip_tta(network, request.tta)
         rows = np.flatnonzero(folds == number)
         images = np.stack([scans.images[int(row)] for row in rows])
         maps[rows] = engine.predict(images).maps

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from busicli.data.store import PreparedData, PreparedScans, open_data
 from busicli.errors import InputError
-from busicli.evaluation.comparison_images import comparison, examples_of
+from busicli.evaluation.comparison_images import comparison_image, example_plot
 from busicli.evaluation.output import (
     EvaluateOutcome,
     Scored,
@@ -19,23 +19,30 @@ from busicli.evaluation.output import (
     write_page,
     write_results,
 )
-from busicli.evaluation.plots import numbers_of_figures, write_figures
+from busicli.evaluation.plots import plot_metrics, write_plots
 from busicli.evaluation.summary import (
     by_kind,
-    figures_of,
     per_image_csv,
     summarise,
+    summary_metrics,
     trust,
     unobjected,
 )
 from busicli.imaging.agreement import PrecisionRecall, precision_recall
 from busicli.imaging.metrics import image_score, pixel_counts, pooled_scores
 from busicli.imaging.similarity import hash_distances
-from busicli.inference.engines import KerasEngine, averaged_with_mirror
-from busicli.inference.segmentation import interpret
+from busicli.inference.engines import KerasEngine, with_flip_tta
+from busicli.inference.segmentation import segmentation_from_map
 from busicli.io.files import sha256_file
-from busicli.models.weights import CARD, DEFAULT_WEIGHTS, Card, load_model, locate, read_card
-from busicli.settings import Choices, ConfidenceSettings
+from busicli.models.weights import (
+    CARD,
+    DEFAULT_WEIGHTS,
+    Card,
+    load_model,
+    read_card,
+    resolve_weights,
+)
+from busicli.settings import ConfidenceSettings, TunedSettings
 from busicli.training.run_folder import newest_run
 from busicli.types import Case, ImageScore, Probability, Scale, Split
 
@@ -62,7 +69,7 @@ class EvaluateRequest:
     weights_sha256: str | None = None
     out: Path | None = None
     plugins: tuple[Path, ...] = ()
-    mirror: bool | None = None
+    tta: bool | None = None
     """Whether to average each scan's map with its mirror image's; None: as the card says."""
 
 
@@ -72,33 +79,33 @@ def evaluate(request: EvaluateRequest, track: Track[Scored]) -> EvaluateOutcome:
         check_folder(request.out)
     data = open_data(request.data)
     name, why = _chosen_weights(request, data)
-    folder, pinned = locate(name)
+    folder, pinned = resolve_weights(name)
     card = read_card(folder, pinned_sha256=request.weights_sha256 or pinned)
     _check_fit(card, data)
-    scans = data.chosen(request.split).shrunk(card.preprocess.size_px)
+    scans = data.select(request.split).shrunk(card.preprocess.size_px)
     engine = KerasEngine(load_model(folder, card, plugins=request.plugins))
-    mirror = card.asked_mirror(request.mirror)
-    maps = averaged_with_mirror(engine, mirror).predict(scans.images).maps
-    results = (score_scan(scans, i, maps[i], card.chosen) for i in range(len(maps)))
+    tta = card.requested_tta(request.tta)
+    maps = with_flip_tta(engine, tta).predict(scans.images).maps
+    results = (score_scan(scans, i, maps[i], card.tuned) for i in range(len(maps)))
     scored = list(track(results, len(maps)))
     scores = [
         replace(s.score, seen=own) for s, own in zip(scored, _seen(scans.cases, card), strict=True)
     ]
     pixels = pixel_curve(maps, scans)
     metrics = {
-        "weights": {"name": name, "chosen": why, "card_sha256": sha256_file(folder / CARD)},
+        "weights": {"name": name, "reason": why, "card_sha256": sha256_file(folder / CARD)},
         "data": {"fingerprint": data.fingerprint, "datasets": data.info["datasets"]},
         "split": request.split,
         "protocol": PROTOCOL,
         "postprocess": asdict(card.postprocess),
-        "mirrored": mirror,
-        **figures_of_maps(scores, maps, scans, pixels),
+        "tta": tta,
+        **map_metrics(scores, maps, scans, pixels),
     }
     out = request.out or Path("eval") / f"{card.name}-{request.split}"
-    examples = examples_of(scans, maps, scores, [card.postprocess] * len(maps))
+    examples = example_plot(scans, maps, scores, [card.postprocess] * len(maps))
     write_results(out, metrics, per_image_csv(scores), examples)
-    write_figures(out, scores, pixels=pixels, review_below=review_below(card.confidence))
-    write_page(out, [each.picture for each in scored])
+    write_plots(out, scores, pixels=pixels, review_below=review_below(card.confidence))
+    write_page(out, [each.image for each in scored])
     return EvaluateOutcome(metrics=metrics, out=out)
 
 
@@ -130,10 +137,10 @@ def _seen(cases: Sequence[Case], card: Card) -> list[str]:
         return [""] * len(cases)
     trained = {pixels for pixels, _ in card.training_scans}
     hashes = [phash for _, phash in card.training_scans]
-    nearest = hash_distances([case.print.phash for case in cases], hashes).min(axis=1)
+    nearest = hash_distances([case.fingerprint.phash for case in cases], hashes).min(axis=1)
     return [
         "same"
-        if case.print.pixels_sha256 in trained
+        if case.fingerprint.pixels_sha256 in trained
         else "near copy"
         if bits <= NEAR_COPY_BITS
         else ""
@@ -142,27 +149,29 @@ def _seen(cases: Sequence[Case], card: Card) -> list[str]:
 
 
 def score_scan(
-    scans: PreparedScans, index: int, probability: Probability, chosen: Choices
+    scans: PreparedScans, index: int, probability: Probability, tuned: TunedSettings
 ) -> Scored:
     """One scan's scores at its own size, and how far its mask would have been trusted."""
     case = scans.cases[index]
-    shape, settings = (case.height, case.width), (scans.preprocess, chosen)
-    said = interpret(probability, shape, settings, _NO_SCALE, case.box)
-    true = scans.native_mask(index)
+    shape, settings = (case.height, case.width), (scans.preprocess, tuned)
+    segmentation = segmentation_from_map(probability, shape, settings, _NO_SCALE, case.box)
+    reference = scans.native_mask(index)
     score = image_score(
-        said.mask,
-        true,
+        segmentation.mask,
+        reference,
         case=case.case,
         dataset=case.dataset,
         label=case.label,
         group=case.group,
     )
     score = replace(score, device=case.device, objection=case.objection)
-    picture = comparison(scans, index, said.mask, true)
-    if chosen.confidence is None or said.confidence is None:
-        return Scored(score=score, picture=picture)
-    review = said.confidence < chosen.confidence.review_below
-    return Scored(score=replace(score, confidence=said.confidence, review=review), picture=picture)
+    image = comparison_image(scans, index, segmentation.mask, reference)
+    if tuned.confidence is None or segmentation.confidence is None:
+        return Scored(score=score, image=image)
+    review = segmentation.confidence < tuned.confidence.review_below
+    return Scored(
+        score=replace(score, confidence=segmentation.confidence, review=review), image=image
+    )
 
 
 def pixel_curve(maps: NDArray[np.float32], scans: PreparedScans) -> PrecisionRecall:
@@ -171,11 +180,11 @@ def pixel_curve(maps: NDArray[np.float32], scans: PreparedScans) -> PrecisionRec
 
 
 def review_below(confidence: ConfidenceSettings | None) -> float:
-    """The confidence below which a person should look; NaN where the weights tell none."""
+    """The confidence below which a person should look; NaN where the weights give none."""
     return float("nan") if confidence is None else confidence.review_below
 
 
-def figures_of_maps(
+def map_metrics(
     scores: Sequence[ImageScore],
     maps: NDArray[np.float32],
     scans: PreparedScans,
@@ -184,9 +193,9 @@ def figures_of_maps(
     """Everything that is said about some scans: pooled, per image, by kind, of confidence."""
     pooled = pooled_scores(pixel_counts(maps, np.asarray(scans.masks[:]) > 0))
     return {
-        **figures_of(scores, pooled),
+        **summary_metrics(scores, pooled),
         "confidence": trust(scores),
-        **numbers_of_figures(scores, pixels),
+        **plot_metrics(scores, pixels),
         "seen": {
             "same": sum(score.seen == "same" for score in scores),
             "near copy": sum(score.seen == "near copy" for score in scores),

@@ -1,4 +1,4 @@
-"""Scoring masks that any tool made: paired with their truth by name, none dropped."""
+"""Scoring masks that any tool made: paired with their reference by name, none dropped."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ import numpy as np
 
 from busicli.data.mask_files import mask_files
 from busicli.errors import InputError
-from busicli.evaluation.comparison_images import caption, picked
-from busicli.evaluation.mask_pairs import backgrounds, find_truth, paired, pairing
+from busicli.evaluation.comparison_images import caption, pick_examples
+from busicli.evaluation.mask_pairs import backgrounds, find_references, paired, pairing
 from busicli.evaluation.output import (
     EvaluateOutcome,
     Track,
@@ -18,20 +18,20 @@ from busicli.evaluation.output import (
     write_page,
     write_results,
 )
-from busicli.evaluation.plots import numbers_of_figures, write_figures
+from busicli.evaluation.plots import plot_metrics, write_plots
 from busicli.evaluation.score_mask import (
-    MaskScored,
-    Pair,
-    picture_behind,
-    predicted_mask,
-    score_pair,
-    true_mask,
+    MaskPair,
+    MaskScore,
+    background_image,
+    read_predicted_mask,
+    read_reference_mask,
+    score_mask,
 )
-from busicli.evaluation.summary import by_kind, figures_of, per_image_csv, unobjected
+from busicli.evaluation.summary import by_kind, per_image_csv, summary_metrics, unobjected
 from busicli.imaging.metrics import pooled_scores, total_counts
-from busicli.io.escaping import written_name
-from busicli.plots.drawing import Drawn
-from busicli.plots.examples import Example, examples_figure
+from busicli.io.escaping import percent_escape
+from busicli.plots.drawing import Plot
+from busicli.plots.examples import Example, examples_plot
 from busicli.types import Failed, Split
 
 PAIRED = (
@@ -66,38 +66,39 @@ class EvaluateMasksRequest:
 
 
 def evaluate_masks(
-    request: EvaluateMasksRequest, track: Track[MaskScored | Failed]
+    request: EvaluateMasksRequest, track: Track[MaskScore | Failed]
 ) -> EvaluateOutcome:
     """Score every scan of the reference and write what `write_results` does.
 
-    Raises InputError, and writes nothing, where a true mask cannot be used: all such are named.
+    Raises InputError, and writes nothing, where a reference mask cannot be used: all such are
+    named.
     """
     out = request.out or _default_out(request)
-    truth = find_truth(request.reference, request.split, besides=out)
+    reference_set = find_references(request.reference, request.split, besides=out)
     found = mask_files(request.predictions, besides=out)
     if request.out is not None:
         check_folder(request.out)
-    pairs = paired(truth, found, backgrounds(truth, request.scans, besides=out))
-    done = _all_scored(track(map(score_pair, pairs), len(pairs)), request.reference)
+    pairs = paired(reference_set, found, backgrounds(reference_set, request.scans, besides=out))
+    done = _all_scored(track(map(score_mask, pairs), len(pairs)), request.reference)
     scores = [each.scored.score for each in done]
     metrics = {
-        "predictions": written_name(request.predictions),
-        "reference": written_name(request.reference),
-        **({"split": request.split or "test"} if truth.data else {}),
+        "predictions": percent_escape(request.predictions),
+        "reference": percent_escape(request.reference),
+        **({"split": request.split or "test"} if reference_set.data else {}),
         "protocol": {
             "pairing": PAIRED,
             "pooled": POOLED,
-            "per_image": OVER_GROUPS if truth.data else OVER_SCANS,
+            "per_image": OVER_GROUPS if reference_set.data else OVER_SCANS,
         },
         "pairing": pairing(pairs, found, done),
-        **figures_of(scores, pooled_scores(total_counts([each.counts for each in done]))),
-        **({"without_objections": by_kind(unobjected(scores))} if truth.data else {}),
-        **numbers_of_figures(scores),
+        **summary_metrics(scores, pooled_scores(total_counts([each.counts for each in done]))),
+        **({"without_objections": by_kind(unobjected(scores))} if reference_set.data else {}),
+        **plot_metrics(scores),
     }
-    table = per_image_csv(scores, [each.fault for each in done])
+    table = per_image_csv(scores, [each.error for each in done])
     write_results(out, metrics, table, _examples(pairs, done))
-    write_figures(out, scores)
-    write_page(out, [each.scored.picture for each in done])
+    write_plots(out, scores)
+    write_page(out, [each.scored.image for each in done])
     return EvaluateOutcome(metrics=metrics, out=out)
 
 
@@ -108,30 +109,30 @@ def _default_out(request: EvaluateMasksRequest) -> Path:
     return Path("eval") / (f"{name}-{request.split}" if request.split else name)
 
 
-def _all_scored(results: Iterable[MaskScored | Failed], reference: Path) -> list[MaskScored]:
-    """The scores, if every scan has some; InputError with all faulty true masks otherwise."""
+def _all_scored(results: Iterable[MaskScore | Failed], reference: Path) -> list[MaskScore]:
+    """The scores, if every scan has some; InputError with all broken reference masks otherwise."""
     found = list(results)
-    faults = [each for each in found if isinstance(each, Failed)]
-    if faults:
-        lines = "\n".join(f"  {fault.what}: {fault.reason}" for fault in faults)
+    errors = [each for each in found if isinstance(each, Failed)]
+    if errors:
+        lines = "\n".join(f"  {error.what}: {error.reason}" for error in errors)
         raise InputError(
-            f"{len(faults)} of {len(found)} true masks in {reference} cannot be used, so nothing "
-            f"was written; mend what is named here and run again:\n{lines}"
+            f"{len(errors)} of {len(found)} reference masks in {reference} cannot be used, so "
+            f"nothing was written; fix what is named here and run again:\n{lines}"
         )
-    return [each for each in found if isinstance(each, MaskScored)]
+    return [each for each in found if isinstance(each, MaskScore)]
 
 
-def _examples(pairs: Sequence[Pair], done: Sequence[MaskScored]) -> Drawn | None:
+def _examples(pairs: Sequence[MaskPair], done: Sequence[MaskScore]) -> Plot | None:
     """A few of the scans that are at hand, read once more; None where none is."""
     shown = [(pair, each) for pair, each in zip(pairs, done, strict=True) if each.shown]
     if not shown:
         return None
     scores = [each.scored.score for _, each in shown]
-    return examples_figure([_example(*shown[index]) for index in picked(scores)])
+    return examples_plot([_example(*shown[index]) for index in pick_examples(scores)])
 
 
-def _example(pair: Pair, done: MaskScored) -> Example:
-    true = true_mask(pair.reference)
-    predicted = predicted_mask(pair.predicted, true.shape).mask
-    masks = true.astype(np.uint8), predicted.astype(np.uint8)
-    return caption(done.scored.score), picture_behind(pair, true.shape)[0], *masks
+def _example(pair: MaskPair, done: MaskScore) -> Example:
+    expected = read_reference_mask(pair.reference)
+    predicted = read_predicted_mask(pair.predicted, expected.shape).mask
+    masks = expected.astype(np.uint8), predicted.astype(np.uint8)
+    return caption(done.scored.score), background_image(pair, expected.shape)[0], *masks

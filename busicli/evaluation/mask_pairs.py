@@ -1,4 +1,6 @@
-"""Each scan's truth beside what a tool predicted for it, by name; what does not pair is named."""
+"""Each scan's reference beside what a tool predicted for it, by name; what does not pair is
+named.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,83 +12,94 @@ from busicli.data.mask_files import MaskFiles, known_as, mask_files, scan_files
 from busicli.data.references import Reference, holds_prepared_data, references_in, references_of
 from busicli.data.store import PreparedScans, open_data
 from busicli.errors import InputError, UsageError
-from busicli.evaluation.score_mask import Background, MaskScored, Pair, scan_in
+from busicli.evaluation.score_mask import Background, MaskPair, MaskScore, scan_in
 from busicli.imaging.preprocess import native_image
-from busicli.io.escaping import written_name
+from busicli.io.escaping import percent_escape
 from busicli.types import Image, Split
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Truth:
+class ReferenceSet:
     """What masks are scored against."""
 
     references: Sequence[Reference]
     data: PreparedScans | None = None
-    """In the references' order; None where the truth is a folder of masks."""
+    """In the references' order; None where the reference is a folder of masks."""
 
 
-def find_truth(folder: Path, split: Split | Literal["all"] | None, *, besides: Path) -> Truth:
+def find_references(
+    folder: Path, split: Split | Literal["all"] | None, *, besides: Path
+) -> ReferenceSet:
     """The scans of a folder of masks, or of a split (None: test) of prepared data.
 
     Raises UsageError where a split is asked of a folder of masks.
     """
     if holds_prepared_data(folder):
-        scans = open_data(folder).chosen(split or "test")
-        return Truth(references=references_of(scans), data=scans)
+        scans = open_data(folder).select(split or "test")
+        return ReferenceSet(references=references_of(scans), data=scans)
     if split:
         raise UsageError(
             f"--split is for data that preprocess wrote, but {folder} holds masks; leave it out."
         )
-    return Truth(references=references_in(folder, mask_files(folder, besides=besides)))
+    return ReferenceSet(references=references_in(folder, mask_files(folder, besides=besides)))
 
 
-def backgrounds(truth: Truth, scans: Path | None, *, besides: Path) -> list[Background]:
+def backgrounds(
+    reference_set: ReferenceSet, scans: Path | None, *, besides: Path
+) -> list[Background]:
     """How to get at each scan: in the given folder, in the data, or beside its masks."""
     if scans is not None:
         files = scan_files(scans, besides=besides)
-        return [scan_in(files[name] if name else None) for name in _matched(truth, files)]
-    if truth.data is not None:
-        return [partial(_from_data, truth.data, row) for row in range(len(truth.references))]
-    return [scan_in(reference.scan) for reference in truth.references]
+        return [scan_in(files[name] if name else None) for name in _matched(reference_set, files)]
+    if reference_set.data is not None:
+        return [
+            partial(_from_data, reference_set.data, row)
+            for row in range(len(reference_set.references))
+        ]
+    return [scan_in(reference.scan) for reference in reference_set.references]
 
 
-def paired(truth: Truth, found: MaskFiles, scans: Sequence[Background]) -> list[Pair]:
+def paired(
+    reference_set: ReferenceSet, found: MaskFiles, scans: Sequence[Background]
+) -> list[MaskPair]:
     """Each reference with its prediction's files, in the references' order."""
-    names = _matched(truth, found.masks)
+    names = _matched(reference_set, found.masks)
     if not any(names):
         raise InputError(
-            f"no prediction is named as one of the {len(truth.references)} references; "
+            f"no prediction is named as one of the {len(reference_set.references)} references; "
             "check both folders."
         )
     return [
-        Pair(reference=reference, predicted=found.masks[name] if name else (), background=scan)
-        for reference, name, scan in zip(truth.references, names, scans, strict=True)
+        MaskPair(reference=reference, predicted=found.masks[name] if name else (), background=scan)
+        for reference, name, scan in zip(reference_set.references, names, scans, strict=True)
     ]
 
 
-def pairing(pairs: Sequence[Pair], found: MaskFiles, done: Sequence[MaskScored]) -> dict[str, Any]:
-    """How truth and predictions went together: everything that did not, by name."""
+def pairing(
+    pairs: Sequence[MaskPair], found: MaskFiles, done: Sequence[MaskScore]
+) -> dict[str, Any]:
+    """How reference and predictions went together: everything that did not, by name."""
     named = [(pair.reference.names[0], each) for pair, each in zip(pairs, done, strict=True)]
     used = {path for pair in pairs for path in pair.predicted}
     return {
         "references": len(pairs),
         "paired": sum(bool(pair.predicted) for pair in pairs),
-        "missing": [name for name, each in named if each.fault == "missing"],
-        "another_size": {n: each.reason for n, each in named if each.fault == "another size"},
-        "unreadable": {n: each.reason for n, each in named if each.fault == "unreadable"},
+        "missing": [name for name, each in named if each.error == "missing"],
+        "another_size": {n: each.reason for n, each in named if each.error == "another size"},
+        "unreadable": {n: each.reason for n, each in named if each.error == "unreadable"},
         "greys_cut": [name for name, each in named if each.cut],
         "without_reference": [n for n, files in found.masks.items() if used.isdisjoint(files)],
-        "other_files": [written_name(path.name) for path in found.others],
+        "other_files": [percent_escape(path.name) for path in found.others],
         "without_scan": [name for name, each in named if not each.shown],
     }
 
 
-def _matched(truth: Truth, files: Mapping[str, Any]) -> list[str | None]:
+def _matched(reference_set: ReferenceSet, files: Mapping[str, Any]) -> list[str | None]:
     """For each reference the name of its files; None where it has none."""
     known = known_as(files)
     return [
         next((known[name] for name in reference.names if name in known), None)
-        for reference in truth.references
+        for reference in reference_set.references
     ]
 
 

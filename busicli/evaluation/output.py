@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from busicli.errors import InputError
-from busicli.evaluation.comparison_images import remove_comparisons, write_comparisons
-from busicli.evaluation.plots import remove_figures
-from busicli.io.files import write_json, write_whole
-from busicli.plots.drawing import Drawn
+from busicli.evaluation.comparison_images import remove_comparison_images, write_comparison_images
+from busicli.evaluation.plots import remove_plots
+from busicli.io.files import atomic_write, write_json
+from busicli.plots.drawing import Plot
 from busicli.report.write import REPORT, write_report
-from busicli.training.tuned_settings import CHOICES
+from busicli.training.tuned_settings import TUNED_SETTINGS
 from busicli.types import ImageScore
 
 T = TypeVar("T")
@@ -29,10 +29,10 @@ class EvaluateOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:
-    """One scan's scores, and its picture with both outlines as JPEG."""
+    """One scan's scores, and its image with both contours as JPEG."""
 
     score: ImageScore
-    picture: bytes = field(repr=False)
+    image: bytes = field(repr=False)
 
 
 Track = Callable[[Iterator[T], int], Iterable[T]]
@@ -48,26 +48,26 @@ def check_folder(out: Path) -> None:
 
 
 def write_results(
-    out: Path, metrics: Mapping[str, Any], table: bytes, examples: Drawn | None
+    out: Path, metrics: Mapping[str, Any], table: bytes, examples: Plot | None
 ) -> None:
-    """`metrics.json`, `per_image.csv` and, where there are pictures, `examples.png` and `.svg`.
+    """`metrics.json`, `per_image.csv` and, where there are images, `examples.png` and `.svg`.
 
-    The pictures and the page of an earlier evaluation go first: they show other scores.
+    The images and the page of an earlier evaluation go first: they show other scores.
     """
     check_folder(out)
     (out / REPORT).unlink(missing_ok=True)
     for suffix in ("png", "svg"):
         (out / f"{EXAMPLES}.{suffix}").unlink(missing_ok=True)
-    remove_figures(out)
-    remove_comparisons(out)
-    (out / CHOICES).unlink(missing_ok=True)  # of an earlier evaluation
+    remove_plots(out)
+    remove_comparison_images(out)
+    (out / TUNED_SETTINGS).unlink(missing_ok=True)  # of an earlier evaluation
     write_json(out / METRICS, metrics)
-    write_whole(out / "per_image.csv", table)
+    atomic_write(out / "per_image.csv", table)
     if examples is not None:
         examples.write(out / EXAMPLES)
 
 
-def write_page(out: Path, pictures: Sequence[bytes]) -> None:
+def write_page(out: Path, images: Sequence[bytes]) -> None:
     """`report.html` with its `thumbnails/`, once the tables stand there."""
-    write_comparisons(out, pictures)
+    write_comparison_images(out, images)
     write_report(out)

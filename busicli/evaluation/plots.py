@@ -1,4 +1,4 @@
-"""The figures of an evaluation, as PNG and SVG below `figures/`, and the numbers behind them."""
+"""The plots of an evaluation, as PNG and SVG below `plots/`, and the numbers behind them."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,23 +12,23 @@ from busicli.evaluation.summary import SIZE_CLASSES
 from busicli.imaging.agreement import AreaAgreement, PrecisionRecall, area_agreement, calibration
 from busicli.imaging.bootstrap import mean_interval
 from busicli.imaging.metrics import is_good
-from busicli.plots.agreement import area_figure, calibration_figure, precision_recall_figure
-from busicli.plots.dice import dice_figure
-from busicli.plots.drawing import Drawn
+from busicli.plots.agreement import area_plot, calibration_plot, precision_recall_plot
+from busicli.plots.dice import dice_plot
+from busicli.plots.drawing import Plot
 from busicli.types import ImageScore
 
-FIGURES = "figures"
+PLOTS = "plots"
 _NAMES = ("dice", "areas", "calibration", "precision_recall")
 
 
-def remove_figures(out: Path) -> None:
+def remove_plots(out: Path) -> None:
     """Remove those of an earlier evaluation: they must not stand beside other scores."""
     for name in _NAMES:
         for suffix in ("png", "svg"):
-            (out / FIGURES / f"{name}.{suffix}").unlink(missing_ok=True)
+            (out / PLOTS / f"{name}.{suffix}").unlink(missing_ok=True)
 
 
-def write_figures(
+def write_plots(
     out: Path,
     scores: Sequence[ImageScore],
     *,
@@ -38,19 +38,19 @@ def write_figures(
     """`dice` and `areas`; `calibration` where every mask has a confidence; `precision_recall` where
     there are maps.
     """
-    drawings: dict[str, Drawn] = {
+    drawings: dict[str, Plot] = {
         "dice": _dice(scores),
-        "areas": area_figure(_areas_by_class(scores), _areas(scores)),
+        "areas": area_plot(_areas_by_class(scores), _areas(scores)),
     }
-    if told := _trust(scores):
-        drawings["calibration"] = calibration_figure(calibration(*told), *told, review_below)
+    if trusted := _trust(scores):
+        drawings["calibration"] = calibration_plot(calibration(*trusted), *trusted, review_below)
     if pixels is not None:
-        drawings["precision_recall"] = precision_recall_figure(pixels)
+        drawings["precision_recall"] = precision_recall_plot(pixels)
     for name, drawing in drawings.items():
-        drawing.write(out / FIGURES / name)
+        drawing.write(out / PLOTS / name)
 
 
-def numbers_of_figures(
+def plot_metrics(
     scores: Sequence[ImageScore], pixels: PrecisionRecall | None = None
 ) -> dict[str, Any]:
     """What the figures show, for `metrics.json`; None for undefined."""
@@ -63,14 +63,14 @@ def numbers_of_figures(
             "high_percent": _known(areas.high),
         }
     }
-    if told := _trust(scores):
-        found["calibration_error"] = _known(calibration(*told).error)
+    if trusted := _trust(scores):
+        found["calibration_error"] = _known(calibration(*trusted).error)
     if pixels is not None:
         found["average_precision"] = _known(pixels.average_precision)
     return found
 
 
-def _dice(scores: Sequence[ImageScore]) -> Drawn:
+def _dice(scores: Sequence[ImageScore]) -> Plot:
     lesions = [score for score in scores if score.reference_area_px]
     kinds = {"all": lesions, **_by(lesions, "label")}
     if len(datasets := _by(lesions, "dataset")) > 1:
@@ -83,7 +83,7 @@ def _dice(scores: Sequence[ImageScore]) -> Drawn:
         if inside.size:
             sizes.append((low, min(high, float(shares.max())), float(inside.mean())))
         low = max(low, high)
-    return dice_figure(
+    return dice_plot(
         {
             name: (
                 np.array([score.dice for score in own]),

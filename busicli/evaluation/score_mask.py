@@ -1,4 +1,4 @@
-"""One scan's mask by any tool against its truth: from files to scores."""
+"""One scan's mask by any tool against its reference: from files to scores."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -11,22 +11,22 @@ from busicli.data.references import Reference
 from busicli.errors import InputError
 from busicli.evaluation.output import Scored
 from busicli.imaging.metrics import image_score, pixel_counts
-from busicli.io.escaping import written_name
+from busicli.io.escaping import percent_escape
 from busicli.io.images import decode_scan, read_scan
 from busicli.io.masks import find_mask
 from busicli.report.thumbnail import encode_comparison
 from busicli.types import Failed, Image, Mask, PixelCounts
 
 T = TypeVar("T")
-Fault = Literal["", "missing", "another size", "unreadable"]
+ErrorKind = Literal["", "missing", "another size", "unreadable"]
 """Why a prediction counts as an empty mask; empty where it does not."""
 Background = Callable[[tuple[int, int]], Image | None]
 """The scan at (rows, columns), or None where it is not at hand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
-    """One scan's truth, and the files of its prediction: none where it is missing."""
+class MaskPair:
+    """One scan's reference, and the files of its prediction: none where it is missing."""
 
     reference: Reference
     predicted: tuple[Path, ...]
@@ -38,59 +38,59 @@ class Prediction:
     """A predicted mask as it is scored."""
 
     mask: Mask
-    fault: Fault = ""
+    error: ErrorKind = ""
     reason: str = ""
-    """More of the fault in a few words; empty for none, and where there is nothing to add."""
+    """More of the error in a few words; empty for none, and where there is nothing to add."""
     cut: bool = False
     """Whether it held many greys, as a map does, and was cut at half of the highest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MaskScored:
+class MaskScore:
     """One scan's scores, and what was wrong with the files."""
 
     scored: Scored
     counts: PixelCounts
-    fault: Fault
+    error: ErrorKind
     reason: str
     cut: bool
     shown: bool
-    """Whether the scan was at hand for its picture."""
+    """Whether the scan was at hand for its image."""
 
 
-def score_pair(pair: Pair) -> MaskScored | Failed:
+def score_mask(pair: MaskPair) -> MaskScore | Failed:
     """Score one scan at its own size; a prediction that cannot be used counts as an empty mask.
 
-    Without a usable truth the scan is Failed.
+    Without a usable reference the scan is Failed.
     """
     reference = pair.reference
     try:
-        true = true_mask(reference)
+        expected = read_reference_mask(reference)
     except InputError as error:
         return Failed(reference.names[0], str(error).rstrip("."))
-    prediction = predicted_mask(pair.predicted, true.shape)
+    prediction = read_predicted_mask(pair.predicted, expected.shape)
     predicted = prediction.mask
     score = image_score(
         predicted,
-        true,
+        expected,
         case=reference.case,
         dataset=reference.dataset,
         label=reference.label,
         group=reference.group,
     )
     score = replace(score, device=reference.device, objection=reference.objection)
-    picture, shown = picture_behind(pair, true.shape)
-    return MaskScored(
-        scored=Scored(score=score, picture=encode_comparison(picture, predicted, true)),
-        counts=pixel_counts(predicted[None].astype(np.float32), true[None]),
-        fault=prediction.fault,
+    image, shown = background_image(pair, expected.shape)
+    return MaskScore(
+        scored=Scored(score=score, image=encode_comparison(image, predicted, expected)),
+        counts=pixel_counts(predicted[None].astype(np.float32), expected[None]),
+        error=prediction.error,
         reason=prediction.reason,
         cut=prediction.cut,
         shown=shown,
     )
 
 
-def true_mask(reference: Reference) -> Mask:
+def read_reference_mask(reference: Reference) -> Mask:
     """The union of a scan's masks, (rows, columns); of the scan's size where there is none.
 
     Raises InputError, naming the file, where one cannot be read or is of another size.
@@ -101,31 +101,31 @@ def true_mask(reference: Reference) -> Mask:
     for path, part in zip(reference.masks, parts, strict=True):
         if part.shape != parts[0].shape:
             raise InputError(
-                f"{written_name(path.name)} is {_size(part.shape)} but "
-                f"{written_name(reference.masks[0].name)} is {_size(parts[0].shape)}"
+                f"{percent_escape(path.name)} is {_size(part.shape)} but "
+                f"{percent_escape(reference.masks[0].name)} is {_size(parts[0].shape)}"
             )
     return _union(parts)
 
 
-def predicted_mask(files: Sequence[Path], shape: tuple[int, ...]) -> Prediction:
+def read_predicted_mask(files: Sequence[Path], shape: tuple[int, ...]) -> Prediction:
     """The union of a prediction's files at (rows, columns); empty where it cannot be used."""
     nothing = np.zeros(shape, bool)
     if not files:
-        return Prediction(mask=nothing, fault="missing")
+        return Prediction(mask=nothing, error="missing")
     try:
         parts = [_read(path, find_mask) for path in files]
     except InputError as error:
-        return Prediction(mask=nothing, fault="unreadable", reason=str(error).rstrip("."))
+        return Prediction(mask=nothing, error="unreadable", reason=str(error).rstrip("."))
     for part in parts:
         found = part.mask.shape
         if found != shape:
             reason = f"{_size(found)}, not {_size(shape)}"
-            return Prediction(mask=nothing, fault="another size", reason=reason)
+            return Prediction(mask=nothing, error="another size", reason=reason)
     union = _union([part.mask for part in parts])
     return Prediction(mask=union, cut=any(part.cut for part in parts))
 
 
-def picture_behind(pair: Pair, shape: tuple[int, int]) -> tuple[Image, bool]:
+def background_image(pair: MaskPair, shape: tuple[int, int]) -> tuple[Image, bool]:
     """The scan at (rows, columns), or black where it is not at hand; and whether it was."""
     scan = pair.background(shape)
     return (np.zeros((*shape, 3), np.uint8), False) if scan is None else (scan, True)
@@ -148,9 +148,11 @@ def _read(path: Path, decode: Callable[[bytes], T]) -> T:
     try:
         return decode(read_scan(path))
     except OSError as error:
-        raise InputError(f"{written_name(path.name)} cannot be read: {error.strerror}.") from error
+        raise InputError(
+            f"{percent_escape(path.name)} cannot be read: {error.strerror}."
+        ) from error
     except InputError as error:
-        raise InputError(f"{written_name(path.name)} {error}") from error
+        raise InputError(f"{percent_escape(path.name)} {error}") from error
 
 
 def _union(parts: Sequence[Mask]) -> Mask:

@@ -11,7 +11,7 @@ import numpy as np
 
 from busicli.imaging.bootstrap import mean_interval
 from busicli.imaging.metrics import is_good, roc_auc
-from busicli.io.escaping import safe_cell
+from busicli.io.escaping import escape_csv_formula
 from busicli.types import ImageScore
 
 Summary = dict[str, Any]
@@ -54,7 +54,7 @@ def summarise(scores: Sequence[ImageScore]) -> Summary:
     }
 
 
-def figures_of(scores: Sequence[ImageScore], pooled: Mapping[str, float]) -> Summary:
+def summary_metrics(scores: Sequence[ImageScore], pooled: Mapping[str, float]) -> Summary:
     """What is said of any masks: pooled, per image, and by kind of scan. None for undefined."""
     return {
         "pooled": {name: None if math.isnan(value) else value for name, value in pooled.items()},
@@ -83,7 +83,7 @@ def trust(scores: Sequence[ImageScore]) -> Summary:
     lesions and false masks among them.
 
     `auc` is the chance that a bad mask has the lower confidence of two; None where none is bad, or
-    all are, or the weights tell no confidence.
+    all are, or the weights give no confidence.
     """
     bad = np.array([not is_good(s.dice) for s in scores], bool)
     values = np.array([s.confidence for s in scores], np.float64)
@@ -115,17 +115,17 @@ def size_class(score: ImageScore) -> str:
     return next(name for limit, name in SIZE_CLASSES if share < limit)
 
 
-def per_image_csv(scores: Sequence[ImageScore], faults: Sequence[str] | None = None) -> bytes:
+def per_image_csv(scores: Sequence[ImageScore], errors: Sequence[str] | None = None) -> bytes:
     """One row a scan; an undefined figure is an empty cell.
 
-    `faults`, one a scan, make a last column `prediction`: what was wrong with it, or nothing.
+    `errors`, one a scan, make a last column `prediction`: what was wrong with it, or nothing.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     columns = ["class" if f.name == "label" else f.name for f in fields(ImageScore)]
-    writer.writerow(columns if faults is None else [*columns, "prediction"])
+    writer.writerow(columns if errors is None else [*columns, "prediction"])
     for number, score in enumerate(scores):
-        own = () if faults is None else (faults[number],)
+        own = () if errors is None else (errors[number],)
         writer.writerow([_cell(value) for value in (*asdict(score).values(), *own)])
     return text.getvalue().encode()
 
@@ -142,4 +142,4 @@ def _interval(
 def _cell(value: object) -> object:
     if isinstance(value, float):
         return "" if math.isnan(value) else f"{value:.6g}"
-    return safe_cell(value) if isinstance(value, str) else value
+    return escape_csv_formula(value) if isinstance(value, str) else value

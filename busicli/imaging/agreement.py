@@ -1,4 +1,4 @@
-"""How far what is told agrees with what is true: areas, confidence, probabilities. Arrays only."""
+"""How far predictions agree with references: areas, confidence, probabilities. Arrays only."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ class AreaAgreement:
     high: float
 
 
-def area_agreement(predicted: Floats, true: Floats, scan: Floats) -> AreaAgreement:
+def area_agreement(predicted: Floats, reference: Floats, scan: Floats) -> AreaAgreement:
     """Bland-Altman agreement of (scans,) lesion areas, all in pixels, where both are above 0.
 
     Differences are relative, for their spread grows with the lesion.
@@ -41,9 +41,9 @@ def area_agreement(predicted: Floats, true: Floats, scan: Floats) -> AreaAgreeme
     >>> area_agreement(np.array([30.0, 10, 0]), np.array([10.0, 10, 5]), np.full(3, 100.0)).bias
     50.0
     """
-    both = (predicted > 0) & (true > 0)
-    mean = (predicted[both] + true[both]) / 2
-    difference = 100 * (predicted[both] - true[both]) / mean
+    both = (predicted > 0) & (reference > 0)
+    mean = (predicted[both] + reference[both]) / 2
+    difference = 100 * (predicted[both] - reference[both]) / mean
     enough = difference.size > 1
     bias = float(difference.mean()) if enough else float("nan")
     spread = _NORMAL_95 * float(difference.std(ddof=1)) if enough else float("nan")
@@ -80,16 +80,16 @@ def calibration(confidence: Floats, good: NDArray[np.bool_]) -> Calibration:
     order = np.argsort(confidence, kind="stable")
     parts = [part for part in np.array_split(order, BINS) if part.size]
     counts = np.array([part.size for part in parts], np.int64)
-    told = np.array([confidence[part].mean() for part in parts], np.float64)
+    predicted = np.array([confidence[part].mean() for part in parts], np.float64)
     hits = [int(np.count_nonzero(good[part])) for part in parts]
     share = np.array(hits, np.float64) / counts
     ranges = [
         binomtest(hit, int(count)).proportion_ci(method="wilson")
         for hit, count in zip(hits, counts, strict=True)
     ]
-    distances = np.abs(told - share)
+    distances = np.abs(predicted - share)
     return Calibration(
-        confidence=told,
+        confidence=predicted,
         good=share,
         low=np.array([r.low for r in ranges], np.float64),
         high=np.array([r.high for r in ranges], np.float64),
@@ -112,17 +112,17 @@ class PrecisionRecall:
 
 
 def precision_recall(
-    maps: Iterable[NDArray[np.floating]], truths: Iterable[NDArray[np.bool_]]
+    maps: Iterable[NDArray[np.floating]], references: Iterable[NDArray[np.bool_]]
 ) -> PrecisionRecall:
-    """Over all pixels of (rows, columns) probability maps in [0, 1] and their boolean truths.
+    """Over all pixels of (rows, columns) probability maps in [0, 1] and their boolean references.
 
     Probabilities are counted in steps of a thousandth, so that memory holds one map.
     """
     lesion, all_pixels = np.zeros(_LEVELS), np.zeros(_LEVELS)
-    for probability, truth in zip(maps, truths, strict=True):
+    for probability, reference in zip(maps, references, strict=True):
         levels = np.minimum((probability * _LEVELS).astype(np.int64), _LEVELS - 1)
         all_pixels += np.bincount(levels.ravel(), minlength=_LEVELS)
-        lesion += np.bincount(levels[truth], minlength=_LEVELS)
+        lesion += np.bincount(levels[reference], minlength=_LEVELS)
     hit = lesion[::-1].cumsum()[::-1]  # at or above each threshold
     called = all_pixels[::-1].cumsum()[::-1]
     with np.errstate(invalid="ignore", divide="ignore"):

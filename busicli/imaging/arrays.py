@@ -59,7 +59,7 @@ def as_rgb(channel: NDArray[np.uint8]) -> Image:
 def grey_channel(scan: Image) -> NDArray[np.uint8] | None:
     """The (rows, columns) channel of a grey (rows, columns, 3) scan, as a view; None of colours.
 
-    What `as_rgb` made is told at once, any other scan by comparing its channels.
+    What `as_rgb` made is recognized at once, any other scan by comparing its channels.
 
     >>> grey_channel(as_rgb(np.array([[7, 9]], np.uint8)))
     array([[7, 9]], dtype=uint8)
@@ -78,6 +78,6 @@ def resized(scan: Image, shape: tuple[int, int], reducing_gap: float | None = No
     `reducing_gap` is Pillow's: how much larger than asked for a quick first step may leave it.
     """
     grey = grey_channel(scan)
-    picture = Pillow.fromarray(scan if grey is None else grey)
-    small = picture.resize(shape[::-1], Pillow.Resampling.BILINEAR, reducing_gap=reducing_gap)
+    image = Pillow.fromarray(scan if grey is None else grey)
+    small = image.resize(shape[::-1], Pillow.Resampling.BILINEAR, reducing_gap=reducing_gap)
     return np.asarray(small) if grey is None else as_rgb(np.asarray(small))

@@ -114,8 +114,8 @@ def _move(
     c = x - a * (x + shift_x) - b * (y + shift_y)
     f = y - d * (x + shift_x) - e * (y + shift_y)
     resampling = Pillow.Resampling.BILINEAR if smooth else Pillow.Resampling.NEAREST
-    picture = Pillow.fromarray(plane)
-    moved = picture.transform(
+    image = Pillow.fromarray(plane)
+    moved = image.transform(
         (columns, rows), Pillow.Transform.AFFINE, (a, b, c, d, e, f), resampling
     )
     return np.asarray(moved)

@@ -23,10 +23,10 @@ _PHRASES = (
 
 def drawn_over(planes: NDArray[np.uint8], draw: Draw, seed: int) -> NDArray[np.uint8]:
     """(channels, rows, columns) planes with the same drawing on each; the given ones stay."""
-    pictures = [Pillow.fromarray(plane) for plane in planes]
-    for picture in pictures:
-        draw(ImageDraw.Draw(picture), np.random.default_rng((seed, 3)))
-    return np.stack([np.asarray(picture) for picture in pictures])
+    images = [Pillow.fromarray(plane) for plane in planes]
+    for image in images:
+        draw(ImageDraw.Draw(image), np.random.default_rng((seed, 3)))
+    return np.stack([np.asarray(image) for image in images])
 
 
 def random_text(rng: np.random.Generator, longest: int = 18) -> str:
@@ -35,8 +35,8 @@ def random_text(rng: np.random.Generator, longest: int = 18) -> str:
         phrase = _PHRASES[rng.integers(len(_PHRASES))]
         digits = iter(rng.integers(10, size=phrase.count("#")).tolist())
         return "".join(str(next(digits)) if c == "#" else c for c in phrase)[:longest]
-    places = rng.integers(len(_LETTERS), size=rng.integers(2, longest))
-    return "".join(_LETTERS[place] for place in places)
+    positions = rng.integers(len(_LETTERS), size=rng.integers(2, longest))
+    return "".join(_LETTERS[position] for position in positions)
 
 
 @cache
@@ -52,8 +52,8 @@ def draw_text(pen: Pen, rng: np.random.Generator) -> None:
     grey = int(rng.integers(140, 256))
     left, top = rng.uniform(-0.1, 0.8) * columns, rng.uniform(0, 1) * rows - height
     for line in range(int(rng.integers(1, 5))):
-        place = left, top + 1.2 * height * line
-        pen.text(place, random_text(rng), fill=grey, font=font(height))
+        position = left, top + 1.2 * height * line
+        pen.text(position, random_text(rng), fill=grey, font=font(height))
 
 
 def caliper_drawing(mask: NDArray[np.uint8]) -> Draw:
@@ -67,18 +67,18 @@ def caliper_drawing(mask: NDArray[np.uint8]) -> Draw:
         pairs = _lesion_ends(mask) if at_lesion and mask.any() else _any_ends(mask.shape, rng)
         style = int(rng.integers(4)), rng.uniform(0.012, 0.025) * rows, int(rng.integers(140, 256))
         line, number = rng.random(), rng.random() < 0.3
-        for place, pair in enumerate(pairs[: int(rng.integers(1, 4))]):
+        for position, pair in enumerate(pairs[: int(rng.integers(1, 4))]):
             jitter = rng.normal(0, 0.012, (2, 2)) * (columns, rows)
             start, end = (tuple(p) for p in (np.array(pair) + jitter).tolist())
             for point in (start, end):
                 _mark(pen, point, style)
             if line < 0.4:
                 _dotted(pen, start, end, style[2])
-            elif line < 0.45 and place == 0:
+            elif line < 0.45 and position == 0:
                 _dotted_ellipse(pen, start, end, style[2])
             if number:
                 beside = start[0] - 2.5 * style[1], start[1] - 2.5 * style[1]
-                pen.text(beside, str(place + 1), fill=style[2], font=font(max(4, rows // 28)))
+                pen.text(beside, str(position + 1), fill=style[2], font=font(max(4, rows // 28)))
 
     return draw
 
@@ -88,8 +88,8 @@ def _lesion_ends(mask: NDArray[np.uint8]) -> list[tuple[Point, Point]]:
     rows, columns = np.nonzero(mask)
     return [
         tuple(
-            (float(columns[place]), float(rows[place]))
-            for place in (np.argmin(along), np.argmax(along))
+            (float(columns[position]), float(rows[position]))
+            for position in (np.argmin(along), np.argmax(along))
         )  # type: ignore[misc]  # two of them
         for along in (columns, rows, rows + columns)
     ]
@@ -140,9 +140,9 @@ def _dotted_ellipse(pen: Pen, start: Point, end: Point, grey: int) -> None:
     pen.point(points.ravel().tolist(), fill=grey)
 
 
-def draw_body_mark(pen: Pen, place: Point, size: float, grey: int) -> None:
-    """A breast's outline with a probe on it, `size` pixels wide, with its corner at `place`."""
-    x, y = place
+def draw_body_mark(pen: Pen, position: Point, size: float, grey: int) -> None:
+    """A breast's contour with a probe on it, `size` pixels wide, with its corner at `position`."""
+    x, y = position
     pen.ellipse((x, y, x + size, y + size), outline=grey)
     pen.ellipse((x + 0.42 * size, y + 0.42 * size, x + 0.58 * size, y + 0.58 * size), outline=grey)
     pen.line((x + 0.6 * size, y + 0.25 * size, x + 0.85 * size, y + 0.4 * size), fill=255)

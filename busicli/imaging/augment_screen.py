@@ -32,8 +32,8 @@ def screen_picture(
     rng = np.random.default_rng((seed, 4))
     rows, columns = shape
     theme = _theme(rng, rows)
-    picture = Pillow.new("L", (columns, rows), theme.background)
-    pen = ImageDraw.Draw(picture)
+    image = Pillow.new("L", (columns, rows), theme.background)
+    pen = ImageDraw.Draw(image)
     top, bottom, left, right = window[0].start, window[0].stop, window[1].start, window[1].stop
     regions = [(0, 0, columns, top), (0, bottom, columns, rows)]
     regions += [(0, top, left, bottom), (right, top, columns, bottom)]
@@ -43,7 +43,7 @@ def screen_picture(
     for region in regions:
         _draw_region(pen, region, theme, rng)
     _draw_surround(pen, (left, top, right, bottom), theme, rng)
-    return np.asarray(picture)
+    return np.asarray(image)
 
 
 def draw_on_screen(pen: Pen, rng: np.random.Generator) -> None:
@@ -105,9 +105,9 @@ def _draw_lines(pen: Pen, region: Region, theme: _Theme, rng: np.random.Generato
         if y + (line + 1) * step > bottom + 1:
             return
         for column in range(columns):
-            place = x + column * (right - x) / columns, y + line * step
+            position = x + column * (right - x) / columns, y + line * step
             text = random_text(rng)[: longest // columns]
-            pen.text(place, text, fill=theme.text, font=font(theme.text_px))
+            pen.text(position, text, fill=theme.text, font=font(theme.text_px))
 
 
 def _draw_grid(pen: Pen, region: Region, theme: _Theme, rng: np.random.Generator) -> None:
@@ -166,8 +166,8 @@ def _draw_scale(pen: Pen, box: Region, grey: int, rng: np.random.Generator) -> N
         length = long if tick % 5 == 0 else long // 2
         pen.line((x, y, x + away * length, y), fill=grey)
         if numbers and tick % 5 == 0:
-            place = x + (long + 2 if at_right else -long - 6), y - 2
-            pen.text(place, str(tick // 5), fill=grey, font=font(max(4, pen.im.size[1] // 40)))
+            position = x + (long + 2 if at_right else -long - 6), y - 2
+            pen.text(position, str(tick // 5), fill=grey, font=font(max(4, pen.im.size[1] // 40)))
 
 
 def _draw_wedge(pen: Pen, box: Region, rng: np.random.Generator) -> None:

@@ -104,8 +104,8 @@ def lower_resolution(planes: Planes, factor: float, seed: int) -> Planes:
 
 def jpeg_compressed(planes: Planes, quality: int) -> Planes:
     """What a JPEG file of this quality, from 1 to 95, keeps of one channel or of three."""
-    picture = Pillow.fromarray(planes[0] if len(planes) == 1 else np.moveaxis(planes, 0, 2))
+    image = Pillow.fromarray(planes[0] if len(planes) == 1 else np.moveaxis(planes, 0, 2))
     file = BytesIO()
-    picture.save(file, "JPEG", quality=quality)
+    image.save(file, "JPEG", quality=quality)
     values = np.asarray(Pillow.open(file))
     return values[None] if values.ndim == 2 else np.moveaxis(values, 2, 0)

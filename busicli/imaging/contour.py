@@ -12,12 +12,12 @@ PIXELS_A_LINE = 250
 """The line is one pixel wide for every so many pixels of the scan's longer side."""
 
 
-def outline(mask: Mask) -> Mask:
+def contour_mask(mask: Mask) -> Mask:
     """The (rows, columns) bool line just outside the mask, so that it hides no lesion pixel.
 
     Empty for an empty mask. Thicker on larger scans, so that it can be seen.
 
-    >>> outline(np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]], bool)).astype(int)
+    >>> contour_mask(np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]], bool)).astype(int)
     array([[0, 1, 0],
            [1, 0, 1],
            [0, 1, 0]])
@@ -29,14 +29,14 @@ def outline(mask: Mask) -> Mask:
     return line
 
 
-def contour(component: Mask) -> NDArray[np.float64]:
+def contour_polygon(component: Mask) -> NDArray[np.float64]:
     """The outer rim of one connected lesion as a closed polygon, (N, 2) of row and column.
 
     Pixels' centres are whole numbers, the rim runs half way between lesion and not; holes are left
     out, and points that lie within a third of a pixel of their neighbours' line. (0, 2) for an
     empty mask.
 
-    >>> contour(np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]], bool)).tolist()
+    >>> contour_polygon(np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]], bool)).tolist()
     [[1.5, 1.0], [1.0, 0.5], [0.5, 1.0], [1.0, 1.5], [1.5, 1.0]]
     """
     from skimage.measure import approximate_polygon, find_contours  # SciPy's signal: slow to load

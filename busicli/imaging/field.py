@@ -1,4 +1,4 @@
-"""Where a picture without a DICOM header shows the ultrasound image. Arrays only."""
+"""Where an image without a DICOM header shows the ultrasound image. Arrays only."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -15,12 +15,12 @@ FLAT_RANGE = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldSearch:
-    """The ultrasound fields of one picture."""
+    """The ultrasound fields of one image."""
 
     boxes: tuple[Box, ...]
     """Rows and columns of each field, from left to right, then from top to bottom."""
     kind: Literal["whole", "found"]
-    """`found` where the boxes are certain; `whole` where the one box is the whole picture."""
+    """`found` where the boxes are certain; `whole` where the one box is the whole image."""
 
 
 def find_fields(scan: Image) -> FieldSearch:

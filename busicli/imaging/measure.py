@@ -53,7 +53,7 @@ def lesions(mask: Mask, probability: Probability) -> tuple[Lesion, ...]:
     box = bounding_box(mask)
     if box is None:
         return ()
-    # scikit-image goes over the whole picture several times: it gets the lesions' part of it
+    # scikit-image goes over the whole image several times: it gets the lesions' part of it
     regions = regionprops(label(mask[box], connectivity=2), intensity_image=probability[box])
     ordered = sorted(regions, key=lambda region: (-region.area, region.bbox))
     return tuple(
@@ -126,7 +126,7 @@ def _axis(length_between_centres: float) -> float:
 def _orientation_deg(angle_to_rows_rad: float) -> float:
     """Angle to the horizontal in (-90, 90] from scikit-image's, which is to the vertical.
 
-    Both turn counter-clockwise as the picture is seen, so the horizontal is a quarter turn away.
+    Both turn counter-clockwise as the image is seen, so the horizontal is a quarter turn away.
     """
     angle = round(math.degrees(angle_to_rows_rad) + 90, 6)
     return angle if angle <= 90 else angle - 180

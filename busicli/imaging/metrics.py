@@ -17,7 +17,7 @@ from busicli.errors import InputError
 from busicli.types import ImageScore, Mask, PixelCounts
 
 SMOOTHING = 1.0
-"""Added above and below in the pooled Dice coefficient, as the seed notebook does."""
+"""Added above and below in the pooled Dice coefficient, as the baseline notebook does."""
 GOOD_DICE = 0.7
 """A mask of lower Dice should be looked at by a person."""
 
@@ -57,7 +57,7 @@ def iou(predicted: Mask, reference: Mask) -> float:
 def hd95(predicted: Mask, reference: Mask, spacing: tuple[float, float] = (1.0, 1.0)) -> float:
     """95th-percentile Hausdorff distance between two boolean (rows, columns) masks' borders.
 
-    A mask's border are its pixels with a 4-neighbour outside the mask; outside the picture counts
+    A mask's border are its pixels with a 4-neighbour outside the mask; outside the image counts
     as outside the mask. From the centre of each border pixel of one mask the distance to the
     nearest of the other is taken; the result is the larger of the two directions' 95th
     percentiles, interpolated linearly between ranks, as MONAI's HausdorffDistanceMetric gives it.
@@ -157,7 +157,7 @@ def total_counts(counts: Sequence[PixelCounts]) -> PixelCounts:
 
 
 def pooled_scores(counts: PixelCounts) -> dict[str, float]:
-    """The six figures of the literature, pooled over pixels as the seed work does.
+    """The six metrics of the literature, pooled over pixels as the baseline notebook does.
 
     Dice_coef is soft, from probabilities, with 1 added above and below; Loss is 1 - Dice_coef.
     The rest are from thresholded pixels, NaN where undefined (Recall without true lesion pixels,

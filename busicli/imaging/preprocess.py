@@ -18,14 +18,14 @@ def network_image(scan: Image, settings: PreprocessSettings) -> Image:
 
     Pillow's resampling is used: a seventh of scikit-image's time with the same filter.
     """
-    rows, columns = _place(scan.shape[:2], settings)
+    rows, columns = _target(scan.shape[:2], settings)
     shape = (rows.stop - rows.start, columns.stop - columns.start)
     return _in_square(resized(scan, shape), (rows, columns), settings)
 
 
 def network_mask(mask: Mask, settings: PreprocessSettings) -> NDArray[np.uint8]:
     """The mask as (size, size) uint8 of 0 and 1: lesion where half the area is."""
-    rows, columns = _place(mask.shape, settings)
+    rows, columns = _target(mask.shape, settings)
     size = (columns.stop - columns.start, rows.stop - rows.start)
     grey = Pillow.fromarray(mask.astype(np.uint8) * np.uint8(255))
     small = (np.asarray(grey.resize(size, Pillow.Resampling.BOX)) >= 128).astype(np.uint8)
@@ -49,15 +49,15 @@ def native_probability(
     it. None: the whole scan.
     """
     inner = _shape_of(box, shape)
-    picture = Pillow.fromarray(
-        np.ascontiguousarray(probability[_place(inner, settings)], np.float32)
+    image = Pillow.fromarray(
+        np.ascontiguousarray(probability[_target(inner, settings)], np.float32)
     )
-    enlarged = picture.resize((inner[1], inner[0]), Pillow.Resampling.BILINEAR)
+    enlarged = image.resize((inner[1], inner[0]), Pillow.Resampling.BILINEAR)
     return _pasted(np.clip(np.asarray(enlarged), 0.0, 1.0), shape, box)
 
 
 def native_image(
-    picture: Image, shape: tuple[int, int], settings: PreprocessSettings, box: Box | None = None
+    image: Image, shape: tuple[int, int], settings: PreprocessSettings, box: Box | None = None
 ) -> Image:
     """A (size, size, 3) scan as the network sees it, back in its own proportions.
 
@@ -65,7 +65,7 @@ def native_image(
     the result that the network sees; the result is black outside it. None: all of it.
     """
     inner = _shape_of(box, shape)
-    return _pasted(resized(picture[_place(inner, settings)], inner), shape, box)
+    return _pasted(resized(image[_target(inner, settings)], inner), shape, box)
 
 
 def _shape_of(box: Box | None, shape: tuple[int, int]) -> tuple[int, int]:
@@ -81,7 +81,7 @@ def _pasted(part: NDArray[_Pixel], shape: tuple[int, int], box: Box | None) -> N
     return whole
 
 
-def _place(shape: tuple[int, ...], settings: PreprocessSettings) -> tuple[slice, slice]:
+def _target(shape: tuple[int, ...], settings: PreprocessSettings) -> tuple[slice, slice]:
     """Where a scan of (rows, columns) stands in the network's square."""
     size = settings.size_px
     if settings.aspect == "stretch":
@@ -92,10 +92,10 @@ def _place(shape: tuple[int, ...], settings: PreprocessSettings) -> tuple[slice,
 
 
 def _in_square(
-    picture: NDArray[np.uint8], place: tuple[slice, slice], settings: PreprocessSettings
+    image: NDArray[np.uint8], target: tuple[slice, slice], settings: PreprocessSettings
 ) -> NDArray[np.uint8]:
     if settings.aspect == "stretch":
-        return picture
-    square = np.zeros((settings.size_px, settings.size_px, *picture.shape[2:]), np.uint8)
-    square[place] = picture
+        return image
+    square = np.zeros((settings.size_px, settings.size_px, *image.shape[2:]), np.uint8)
+    square[target] = image
     return square

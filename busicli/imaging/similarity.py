@@ -1,4 +1,4 @@
-"""Finding near copies: scans of one sweep, or one picture stored twice. Arrays only.
+"""Finding near copies: scans of one sweep, or one image stored twice. Arrays only.
 
 The rule is that of `near_copies`; on BUSI it joins 334 of 780 scans into 145 groups.
 """
@@ -22,21 +22,21 @@ HASH_CORRELATION = 0.8
 _ROWS_AT_ONCE = 1024
 
 
-def grey_picture(scan: Image) -> NDArray[np.uint8]:
+def grayscale(scan: Image) -> NDArray[np.uint8]:
     """The (rows, columns, 3) scan as (rows, columns) uint8 luminance: what follows takes it."""
     grey = grey_channel(scan)
     return np.asarray(Pillow.fromarray(scan).convert("L")) if grey is None else grey
 
 
 def perceptual_hash(grey: NDArray[np.uint8]) -> str:
-    """64-bit DCT hash of the picture's coarse structure, 16 hexadecimal digits (pHash)."""
+    """64-bit DCT hash of the image's coarse structure, 16 hexadecimal digits (pHash)."""
     return str(imagehash.phash(Pillow.fromarray(grey)))
 
 
 def thumbnail(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The picture as (4096,) float32 of mean 0 and length 1, so that products are correlations.
+    """The image as (4096,) float32 of mean 0 and length 1, so that products are correlations.
 
-    A picture of one grey has no structure to compare and becomes zeros.
+    An image of one grey has no structure to compare and becomes zeros.
     """
     size = (THUMBNAIL_PX, THUMBNAIL_PX)
     small = np.asarray(Pillow.fromarray(grey).resize(size, Pillow.Resampling.BOX))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from busicli.errors import InputError
-from busicli.inference.engines import Engine, KerasEngine, averaged_with_mirror
+from busicli.inference.engines import Engine, KerasEngine, with_flip_tta
 from busicli.inference.openvino import (
     CONSTANTS,
     GRAPH,
@@ -14,7 +14,7 @@ from busicli.inference.openvino import (
     LEAST_MEAN_DICE,
     has_bfloat16,
     have_openvino,
-    is_alike,
+    masks_agree,
     open_graph,
 )
 from busicli.models.registry import of_file
@@ -35,8 +35,9 @@ class EngineRequest:
     """`auto` is bfloat16 where the processor has it and the weights' masks are known to stay the
     same, else float32."""
     streams: int = 1
-    """Scans to compute at a time, a core each where there is one, if the engine can be told."""
-    mirror: bool | None = None
+    """Scans to compute at a time, a core each where there is one, if the engine takes such a
+    number."""
+    tta: bool | None = None
     """Whether to average each scan's map with its mirror image's; None: as the card says."""
 
 
@@ -48,7 +49,7 @@ def choose_engine(
     Raises InputError where what was asked for by name cannot be had.
     """
     engine, note = _plain_engine(request, folder, card, plugins)
-    return averaged_with_mirror(engine, card.asked_mirror(request.mirror)), note
+    return with_flip_tta(engine, card.requested_tta(request.tta)), note
 
 
 def _plain_engine(
@@ -81,7 +82,7 @@ def _lacking(card: Card) -> str:
 
 def _precision(wanted: PrecisionName, card: Card) -> Precision:
     compared = card.graph.get("bfloat16")
-    alike = compared is not None and is_alike(compared)
+    alike = compared is not None and masks_agree(compared)
     if wanted == "auto":
         return "bfloat16" if alike and has_bfloat16() else "float32"
     if wanted == "bfloat16" and not alike:

@@ -144,10 +144,10 @@ class OpenVinoEngine:
             np.zeros((len(images), 3), np.float32) if self._tells_class else None,
         )
         running: deque[tuple[int, Any]] = deque()
-        for place in range(len(images)):
+        for index in range(len(images)):
             request = self._next_request(running, found) if running else self._idle.get()
-            request.start_async([network_values(images[place : place + 1])])
-            running.append((place, request))
+            request.start_async([network_values(images[index : index + 1])])
+            running.append((index, request))
         while running:
             self._idle.put(_collected(running, found))
         return found
@@ -163,7 +163,7 @@ class OpenVinoEngine:
 
 
 @dataclass(frozen=True, slots=True)
-class MirroredEngine:
+class FlipTtaEngine:
     """Another engine's mean over each scan and its mirror image, at twice the cost."""
 
     engine: Engine
@@ -171,7 +171,7 @@ class MirroredEngine:
     @property
     def name(self) -> str:
         """The other's name, and what is done beside."""
-        return f"{self.engine.name}, mirrored too"
+        return f"{self.engine.name} with flip TTA"
 
     @property
     def precision(self) -> Precision:
@@ -197,18 +197,18 @@ class MirroredEngine:
         return Predictions(maps, (plain.classes + mirrored.classes) * half)
 
 
-def averaged_with_mirror(engine: Engine, wanted: bool) -> Engine:
+def with_flip_tta(engine: Engine, wanted: bool) -> Engine:
     """The engine, or where wanted its mean over each scan and its mirror image."""
-    return MirroredEngine(engine) if wanted else engine
+    return FlipTtaEngine(engine) if wanted else engine
 
 
 def _collected(running: "deque[tuple[int, Any]]", found: Predictions) -> Any:
     """The oldest running request, once what it says is in `found`."""
-    place, request = running.popleft()
+    index, request = running.popleft()
     request.wait()
-    found.maps[place] = request.get_output_tensor(0).data[0, ..., 0]
+    found.maps[index] = request.get_output_tensor(0).data[0, ..., 0]
     if found.classes is not None:
-        found.classes[place] = request.get_output_tensor(1).data[0]
+        found.classes[index] = request.get_output_tensor(1).data[0]
     return request
 
 

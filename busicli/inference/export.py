@@ -26,7 +26,7 @@ from busicli.inference.openvino import (
     GRAPH,
     export_graph,
     have_openvino,
-    is_alike,
+    masks_agree,
     open_graph,
     precisions,
 )
@@ -66,7 +66,7 @@ def add_graph(weights: Path, scans: PreparedScans, plugins: Sequence[Path] = ())
         found = _compared(files, KerasEngine(model), scans, card.postprocess)
     except (InputError, RuntimeError) as error:  # ours, the engine's
         return f"No graph was kept: {error}"
-    if not is_alike(found["float32"]):
+    if not masks_agree(found["float32"]):
         return f"No graph was exported: its masks are not those of the network: {found['float32']}."
     write_files(weights, replace(card, graph=found), files)
     return ""
@@ -126,8 +126,8 @@ def exported(
     if backend.backend() == CONVERTED or importlib.util.find_spec(CONVERTED) is None:
         return export_graph(model)
     with tempfile.TemporaryDirectory() as out:
-        places = map(str, (weights, out, *plugins))
-        ended = run_python(["-m", __name__, *places], {"KERAS_BACKEND": CONVERTED})
+        arguments = map(str, (weights, out, *plugins))
+        ended = run_python(["-m", __name__, *arguments], {"KERAS_BACKEND": CONVERTED})
         if ended.returncode:
             raise RuntimeError(last_line(ended.stderr))
         return {name: Path(out, name).read_bytes() for name in (GRAPH, CONSTANTS)}

@@ -65,7 +65,7 @@ def _unfold_kernels(graph: Any, model: "keras.Model") -> None:
 
     The converter multiplies them. The products do not fit half precision: with them rounded to it,
     one mask of 1,687 real scans differed from the network's by more than engines may. The engine
-    multiplies anew when it compiles the graph. A kernel that is not found again stays as it is.
+    multiplies again when it compiles the graph. A kernel that is not found again stays as it is.
     """
     operations = importlib.import_module("openvino.opset13")
     kernels = [_stored(variable) for variable in model.weights if len(variable.shape) == 4]
@@ -148,14 +148,14 @@ def precisions() -> tuple[Precision, ...]:
     return ("float32", "bfloat16") if has_bfloat16() else ("float32",)
 
 
-def is_alike(found: Mapping[str, float]) -> bool:
+def masks_agree(found: Mapping[str, float]) -> bool:
     """Whether `mean` and `least` Dice of masks are enough for one engine to stand for another."""
     return found["mean"] >= LEAST_MEAN_DICE and found["least"] >= LEAST_DICE
 
 
 def _openvino() -> Any:
     """The openvino module. Its converter would report to its maker over the network; without the
-    module for that it goes on without.
+    module for that it works without.
     """
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     try:

@@ -8,43 +8,43 @@ from busicli.imaging.measure import lesions
 from busicli.imaging.millimetres import in_millimetres
 from busicli.imaging.postprocess import lesion_mask
 from busicli.imaging.preprocess import native_probability
-from busicli.settings import Choices, PreprocessSettings
+from busicli.settings import PreprocessSettings, TunedSettings
 from busicli.types import Lesion, LesionMm, Mask, Probability, Scale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Interpretation:
+class Segmentation:
     """What is said of one frame, at the scan's own size."""
 
     probability: Probability
     """(rows, columns)."""
     mask: Mask
     """(rows, columns)."""
-    found: tuple[tuple[Lesion, LesionMm | None], ...]
+    lesions: tuple[tuple[Lesion, LesionMm | None], ...]
     """Each lesion of the mask, largest first, in pixels and where possible in millimetres."""
     confidence: float | None
-    """That the mask is good, in [0, 1]; None where the weights cannot tell."""
+    """That the mask is good, in [0, 1]; None where the weights do not say."""
 
 
-def interpret(
+def segmentation_from_map(
     probability: Probability,
     shape: tuple[int, int],
-    settings: tuple[PreprocessSettings, Choices],
+    settings: tuple[PreprocessSettings, TunedSettings],
     scale: Scale,
     box: Box | None = None,
-) -> Interpretation:
+) -> Segmentation:
     """What the (size, size) map of a scan of `shape` (rows, columns) says.
 
     `box` is the part of the scan that the map is of, None for the whole; outside it is no lesion.
 
     `settings` are the weights' own: how the scan was made to fit, how masks are made and trusted.
     """
-    preprocess, chosen = settings
+    preprocess, tuned = settings
     native = native_probability(probability, shape, preprocess, box)
-    mask = lesion_mask(native, chosen.postprocess)
+    mask = lesion_mask(native, tuned.postprocess)
     trusted = None
-    if chosen.confidence is not None:
-        small = lesion_mask(probability, chosen.postprocess)
-        trusted = confidence(probability, small, chosen.confidence)
-    found = tuple((lesion, in_millimetres(lesion, scale)) for lesion in lesions(mask, native))
-    return Interpretation(probability=native, mask=mask, found=found, confidence=trusted)
+    if tuned.confidence is not None:
+        small = lesion_mask(probability, tuned.postprocess)
+        trusted = confidence(probability, small, tuned.confidence)
+    measured = tuple((lesion, in_millimetres(lesion, scale)) for lesion in lesions(mask, native))
+    return Segmentation(probability=native, mask=mask, lesions=measured, confidence=trusted)

@@ -8,10 +8,10 @@ from pathlib import PurePath
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def written_name(path: str | PurePath) -> str:
+def percent_escape(path: str | PurePath) -> str:
     r"""A path, or text that holds one: control characters and bytes not UTF-8 become %XX.
 
-    >>> written_name(os.fsdecode(b"caf\xe9.png"))
+    >>> percent_escape(os.fsdecode(b"caf\xe9.png"))
     'caf%E9.png'
     """
     text = os.fsencode(path).decode("utf-8", errors="surrogateescape")
@@ -26,10 +26,10 @@ def _escaped(character: str) -> str:
     return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogateescape"))
 
 
-def safe_cell(text: str) -> str:
+def escape_csv_formula(text: str) -> str:
     """Text that a spreadsheet would run as a formula, made plain by a leading apostrophe.
 
-    >>> safe_cell("=1+1.png")
+    >>> escape_csv_formula("=1+1.png")
     "'=1+1.png"
     """
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

@@ -32,7 +32,7 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def atomic_write(path: Path, data: bytes) -> None:
     """Write a file so that, whatever happens, it is either as it was or complete.
 
     A temporary file beside it is flushed to the disk and renamed over it. Missing parent folders
@@ -43,13 +43,13 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def write_json(path: Path, document: object) -> None:
-    """As `write_whole`, a JSON document for people too: indented."""
-    write_whole(path, (json.dumps(document, indent=2) + "\n").encode())
+    """As `atomic_write`, a JSON document for people too: indented."""
+    atomic_write(path, (json.dumps(document, indent=2) + "\n").encode())
 
 
 @contextmanager
-def whole_text(path: Path) -> Iterator[IO[str]]:
-    """As `write_whole`, for text that is written piece by piece: UTF-8, line ends as given."""
+def atomic_text(path: Path) -> Iterator[IO[str]]:
+    """As `atomic_write`, for text that is written piece by piece: UTF-8, line ends as given."""
     with _whole(path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="")
         yield text
@@ -81,13 +81,13 @@ def _opened_below(path: Path) -> IO[bytes]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what `write_whole` leaves below a folder when its process is killed."""
+    """Remove what `atomic_write` leaves below a folder when its process is killed."""
     for path in folder.rglob(".busicli-*.tmp"):
         path.unlink(missing_ok=True)
 
 
 @contextmanager
-def whole_folder(target: Path, *, marker: str) -> Iterator[Path]:
+def atomic_directory(target: Path, *, marker: str) -> Iterator[Path]:
     """A scratch folder beside `target` that takes its place when the block ends without error.
 
     An older `target` is replaced only if it holds the file `marker`, which says that busicli made
@@ -121,7 +121,7 @@ def folder_lock(folder: Path) -> Iterator[None]:
     holder = folder / "holder"
     try:
         with FileLock(folder / "lock", timeout=0):
-            write_whole(holder, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+            atomic_write(holder, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
             try:
                 yield
             finally:

@@ -1,4 +1,4 @@
-"""Pictures to arrays of pixels, and back: all decoding and encoding but DICOM's."""
+"""Images to arrays of pixels, and back: all decoding and encoding but DICOM's."""
 
 import io
 import stat
@@ -23,7 +23,7 @@ MAX_PIXELS = 100_000_000
 YELLOW = (255, 213, 0)
 
 
-class NotAPictureError(InputError):
+class NotAnImageError(InputError):
     """The bytes are of no format that busicli reads."""
 
 
@@ -38,7 +38,7 @@ _BYTES_A_PIXEL = 8
 _BYTES_BESIDE = 64 * 2**20
 """No format spends more bytes on a pixel, nor more on all that is no pixel."""
 _SMALLEST_FRAME = 256 * 256
-"""Pixels that each of several frames counts as at least: the network's own picture of it is about
+"""Pixels that each of several frames counts as at least: the network's own image of it is about
 so large, however small it is.
 """
 WIDE = ("I", "F")
@@ -48,36 +48,36 @@ WIDE = ("I", "F")
 def read_scan(path: Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
     """A file's bytes.
 
-    Raises NotAPictureError, before anything is read, where it is no regular file (a pipe may never
+    Raises NotAnImageError, before anything is read, where it is no regular file (a pipe may never
     end) or larger than a scan of `max_pixels` pixels could be (a film or an archive beside the
     scans); OSError where it cannot be read.
     """
     found = path.stat()
     if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
-        raise NotAPictureError("is a pipe, socket or device; a regular file is needed.")
+        raise NotAnImageError("is a pipe, socket or device; a regular file is needed.")
     most = _BYTES_A_PIXEL * max_pixels + _BYTES_BESIDE
     with path.open("rb") as file:
         data = file.read(most + 1) if found.st_size <= most else b""
     if max(found.st_size, len(data)) > most:
-        raise NotAPictureError(
+        raise NotAnImageError(
             f"has {found.st_size:,} bytes, more than a scan of {max_pixels:,} pixels can need."
         )
     return data
 
 
 def decode_scan(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image:
-    """The one picture in a file's bytes as (rows, columns, 3) uint8 RGB.
+    """The one image in a file's bytes as (rows, columns, 3) uint8 RGB.
 
     Rotation noted by a camera is applied, transparency is dropped, 16-bit and float greys are
-    scaled to 8 bits. Raises InputError for anything that is no picture of FORMATS, is damaged, has
+    scaled to 8 bits. Raises InputError for anything that is no image of FORMATS, is damaged, has
     several frames or more than `max_pixels` pixels; nothing is decoded before that check.
     """
-    return rgb(only_picture(data, max_pixels))
+    return rgb(only_image(data, max_pixels))
 
 
 def decode_frames(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Iterator[Image]:
     """Each frame of a file's bytes, as `decode_scan` gives one."""
-    return map(rgb, _pictures(data, max_pixels))
+    return map(rgb, _images(data, max_pixels))
 
 
 def encode_mask(mask: Mask) -> bytes:
@@ -95,70 +95,70 @@ def encode_probability(probability: Probability) -> bytes:
     return _png(Pillow.fromarray(np.rint(probability * 65535).astype(np.uint16)), level=1)
 
 
-def painted(scan: Image, outline: Mask) -> Image:
-    """The scan with the outline's pixels in yellow; the given one stays."""
-    picture = scan.copy()
-    picture[outline] = YELLOW
-    return picture
+def draw_contour(scan: Image, contour: Mask) -> Image:
+    """The scan with the contour's pixels in yellow; the given one stays."""
+    image = scan.copy()
+    image[contour] = YELLOW
+    return image
 
 
-def encode_picture(picture: Image) -> bytes:
-    """A (rows, columns, 3) picture as PNG."""
-    return _png(Pillow.fromarray(picture), level=6)
+def encode_image(image: Image) -> bytes:
+    """A (rows, columns, 3) image as PNG."""
+    return _png(Pillow.fromarray(image), level=6)
 
 
-def encode_overlay(scan: Image, outline: Mask) -> bytes:
-    """The scan with the outline's pixels in yellow, as PNG.
+def encode_overlay(scan: Image, contour: Mask) -> bytes:
+    """The scan with the contour's pixels in yellow, as PNG.
 
-    A grey scan becomes a palette picture, a seventh of the encoding time of RGB; its brightest
+    A grey scan becomes a palette image, a seventh of the encoding time of RGB; its brightest
     grey, 255, is shown as 254 to make room for the colour.
     """
     grey = grey_channel(scan)
     if grey is None:
-        return _png(Pillow.fromarray(painted(scan, outline)), level=1)
+        return _png(Pillow.fromarray(draw_contour(scan, contour)), level=1)
     indices = np.minimum(grey, 254)
-    indices[outline] = 255
-    picture = Pillow.fromarray(indices)
-    picture.putpalette(bytes(np.repeat(np.arange(255, dtype=np.uint8), 3)) + bytes(YELLOW))
-    return _png(picture, level=1)
+    indices[contour] = 255
+    image = Pillow.fromarray(indices)
+    image.putpalette(bytes(np.repeat(np.arange(255, dtype=np.uint8), 3)) + bytes(YELLOW))
+    return _png(image, level=1)
 
 
-def encode_small(picture: Image) -> bytes:
-    """A small picture as JPEG: colours are kept at every pixel, so that thin lines stay sharp."""
+def encode_jpeg(image: Image) -> bytes:
+    """A small image as JPEG: colours are kept at every pixel, so that thin lines stay sharp."""
     buffer = io.BytesIO()
-    Pillow.fromarray(picture).save(buffer, "JPEG", quality=80, subsampling=0)
+    Pillow.fromarray(image).save(buffer, "JPEG", quality=80, subsampling=0)
     return buffer.getvalue()
 
 
-def _pictures(data: bytes, max_pixels: int) -> Iterator[Pillow.Image]:
-    with _opened(data) as picture:
+def _images(data: bytes, max_pixels: int) -> Iterator[Pillow.Image]:
+    with _opened(data) as image:
         with _decoding():
-            frames = getattr(picture, "n_frames", 1)
-        check_pixels(picture.width * picture.height, max_pixels, frames=frames)
+            frames = getattr(image, "n_frames", 1)
+        check_pixels(image.width * image.height, max_pixels, frames=frames)
         pixels = 0
         for number in range(frames):  # a later frame may be larger than the first
             with _decoding():
-                picture.seek(number)
-            pixels += picture.width * picture.height
+                image.seek(number)
+            pixels += image.width * image.height
             check_pixels(pixels, max_pixels)
             with _decoding():
-                frame = ImageOps.exif_transpose(picture)
+                frame = ImageOps.exif_transpose(image)
             yield frame
 
 
-def only_picture(data: bytes, max_pixels: int) -> Pillow.Image:
-    """The one picture in a file's bytes; InputError as `decode_scan` raises it."""
-    pictures = list(_pictures(data, max_pixels))
-    if len(pictures) > 1:
-        raise InputError(f"holds {len(pictures)} frames; one was needed: store each in a file.")
-    return pictures[0]
+def only_image(data: bytes, max_pixels: int) -> Pillow.Image:
+    """The one image in a file's bytes; InputError as `decode_scan` raises it."""
+    images = list(_images(data, max_pixels))
+    if len(images) > 1:
+        raise InputError(f"holds {len(images)} frames; one was needed: store each in a file.")
+    return images[0]
 
 
 def _opened(data: bytes) -> Pillow.Image:
     try:
         return Pillow.open(io.BytesIO(data), formats=FORMATS)
     except (OSError, ValueError, SyntaxError, EOFError, Pillow.DecompressionBombError) as error:
-        raise NotAPictureError("is no picture; PNG, JPEG, BMP or TIFF is needed.") from error
+        raise NotAnImageError("is no image; PNG, JPEG, BMP or TIFF is needed.") from error
 
 
 NO_MEMORY = "needs more memory than is free; have fewer --jobs, or a smaller --max-pixels."
@@ -171,7 +171,7 @@ def _decoding() -> Iterator[None]:
     except MemoryError as error:
         raise InputError(NO_MEMORY) from error
     except Exception as error:  # decoders raise whatever they like on damaged bytes
-        raise InputError("is damaged or cut short; copy it anew from its source.") from error
+        raise InputError("is damaged or cut short; copy it again from its source.") from error
 
 
 def check_pixels(pixels: int, max_pixels: int, *, frames: int = 1) -> None:
@@ -185,13 +185,13 @@ def check_pixels(pixels: int, max_pixels: int, *, frames: int = 1) -> None:
         raise TooManyPixelsError(f"has {frames:,} frames; at most {most:,} are decoded.")
 
 
-def rgb(picture: Pillow.Image) -> Image:
-    """A picture of any mode as (rows, columns, 3) uint8, as `decode_scan` tells."""
-    if picture.mode.startswith(WIDE):
-        return as_rgb(_to_uint8(np.asarray(picture)))
-    if picture.mode == "L":
-        return as_rgb(np.asarray(picture))
-    colours = np.asarray(picture.convert("RGB"))
+def rgb(image: Pillow.Image) -> Image:
+    """An image of any mode as (rows, columns, 3) uint8, as `decode_scan` tells."""
+    if image.mode.startswith(WIDE):
+        return as_rgb(_to_uint8(np.asarray(image)))
+    if image.mode == "L":
+        return as_rgb(np.asarray(image))
+    colours = np.asarray(image.convert("RGB"))
     grey = grey_channel(colours)
     return colours if grey is None else as_rgb(grey.copy())
 
@@ -215,7 +215,7 @@ def _to_uint8(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     return np.round(floats, out=floats).astype(np.uint8)
 
 
-def _png(picture: Pillow.Image, *, level: int) -> bytes:
+def _png(image: Pillow.Image, *, level: int) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", compress_level=level)
+    image.save(buffer, "PNG", compress_level=level)
     return buffer.getvalue()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from busicli.errors import InputError
-from busicli.io.images import MAX_PIXELS, WIDE, check_pixels, only_picture, rgb
+from busicli.io.images import MAX_PIXELS, WIDE, check_pixels, only_image, rgb
 from busicli.types import Mask
 
 _FEW_VALUES = 16
@@ -42,7 +42,7 @@ def decode_mask(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Mask:
     a smoothed or JPEG mask: lesion from half of the highest on. Raises InputError as `decode_scan`
     does, and for values that are no numbers.
     """
-    return _found_mask(_mask_values(only_picture(data, max_pixels))).mask
+    return _found_mask(_mask_values(only_image(data, max_pixels))).mask
 
 
 def find_mask(data: bytes, *, max_pixels: int = MAX_PIXELS) -> FoundMask:
@@ -52,14 +52,14 @@ def find_mask(data: bytes, *, max_pixels: int = MAX_PIXELS) -> FoundMask:
     """
     if data.startswith(_NPY):
         return _found_mask(_array_values(data, max_pixels))
-    return _found_mask(_mask_values(only_picture(data, max_pixels)))
+    return _found_mask(_mask_values(only_image(data, max_pixels)))
 
 
-def _mask_values(picture: Pillow.Image) -> NDArray[np.generic]:
+def _mask_values(image: Pillow.Image) -> NDArray[np.generic]:
     """(rows, columns): bits or wide numbers as they are, of colours the brightest channel."""
-    if picture.mode == "1" or picture.mode.startswith(WIDE):
-        return np.asarray(picture)
-    red, green, blue = np.moveaxis(rgb(picture), 2, 0)
+    if image.mode == "1" or image.mode.startswith(WIDE):
+        return np.asarray(image)
+    red, green, blue = np.moveaxis(rgb(image), 2, 0)
     brightest: NDArray[np.uint8] = np.maximum(np.maximum(red, green), blue)
     return brightest
 

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
-_PICTURES = {"masks": "", "overlays": "", "probabilities": "", "thumbnails": ".jpg"}
-_OURS = (*_PICTURES, "dicom", "lesions.csv", "manifest.jsonl", "run.json", "report.html")
+_IMAGES = {"masks": "", "overlays": "", "probabilities": "", "thumbnails": ".jpg"}
+_OURS = (*_IMAGES, "dicom", "lesions.csv", "manifest.jsonl", "run.json", "report.html")
 Kind = Literal["seg", "sr", "sc"]
-"""Of DICOM objects: segmentation, measurement report, picture."""
+"""Of DICOM objects: segmentation, measurement report, image."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _NUMBER = "[0-9][0-9][0-9][0-9]"
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class OutputPaths:
     """The paths under one output folder."""
 
     out: Path
@@ -28,12 +28,12 @@ class Layout:
     def is_within_results(folder: Path) -> bool:
         """Whether an absolute folder is one that results are written to, or below one."""
         pairs = zip((folder, *folder.parents), folder.parents, strict=False)
-        return any(one.name in _OURS and Layout(parent).own.is_dir() for one, parent in pairs)
+        return any(one.name in _OURS and OutputPaths(parent).own.is_dir() for one, parent in pairs)
 
     def foreign(self) -> str:
         """The first of our results' names that stands here without our own folder; or nothing.
 
-        They are someone else's, as true masks of a data set, and not to be written over.
+        They are someone else's, as reference masks of a data set, and not to be written over.
         """
         if self.own.is_dir():
             return ""
@@ -41,25 +41,25 @@ class Layout:
 
     def mask(self, relative: PurePosixPath, frame: int, frames: int) -> Path:
         """`masks/x.png` for `x.png`, `masks/x.jpg.png` for others, a folder for several frames."""
-        return self.out / "masks" / picture_path(relative, frame, frames)
+        return self.out / "masks" / image_path(relative, frame, frames)
 
     def overlay(self, relative: PurePosixPath, frame: int, frames: int) -> Path:
         """As `mask`, under `overlays/`."""
-        return self.out / "overlays" / picture_path(relative, frame, frames)
+        return self.out / "overlays" / image_path(relative, frame, frames)
 
     def probability(self, relative: PurePosixPath, frame: int, frames: int) -> Path:
         """As `mask`, under `probabilities/`."""
-        return self.out / "probabilities" / picture_path(relative, frame, frames)
+        return self.out / "probabilities" / image_path(relative, frame, frames)
 
     def thumbnail(self, relative: PurePosixPath, frame: int, frames: int) -> Path:
         """As `mask`, under `thumbnails/`, small and as JPEG: `thumbnails/x.png.jpg`."""
-        path = picture_path(relative, frame, frames)
+        path = image_path(relative, frame, frames)
         return self.out / "thumbnails" / path.with_name(path.name + ".jpg")
 
     def standing(self, relative: PurePosixPath) -> Iterator[Path]:
         """Every file that stands there of a scan, of however many frames."""
-        for folder, suffix in _PICTURES.items():
-            one = picture_path(relative, 1, 1)
+        for folder, suffix in _IMAGES.items():
+            one = image_path(relative, 1, 1)
             yield from _there(self.out / folder / one.with_name(one.name + suffix))
             yield from (self.out / folder / relative).glob(f"{_NUMBER}.png{suffix}")
         objects = self.out / "dicom" / relative
@@ -77,12 +77,12 @@ class Layout:
         return folder / relative.with_name(f"{relative.name}.{kind}.dcm")
 
 
-def picture_path(relative: PurePosixPath, frame: int, frames: int) -> PurePosixPath:
+def image_path(relative: PurePosixPath, frame: int, frames: int) -> PurePosixPath:
     """A result's path below `masks/` and the like; frames count from 1.
 
-    >>> str(picture_path(PurePosixPath("a/x.jpg"), 1, 1))
+    >>> str(image_path(PurePosixPath("a/x.jpg"), 1, 1))
     'a/x.jpg.png'
-    >>> str(picture_path(PurePosixPath("a/x.tif"), 2, 30))
+    >>> str(image_path(PurePosixPath("a/x.tif"), 2, 30))
     'a/x.tif/0002.png'
     """
     if frames > 1:

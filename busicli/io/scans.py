@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from busicli.io.dicom.read import DicomScan, is_dicom, open_dicom
-from busicli.io.images import MAX_PIXELS, NotAPictureError, decode_frames
+from busicli.io.images import MAX_PIXELS, NotAnImageError, decode_frames
 from busicli.types import Image, Region, Scale, Spacing
 
 
@@ -18,7 +18,7 @@ class ScanFile:
     scale: Scale
     """How pixels become millimetres."""
     dicom: DicomScan | None = field(default=None, repr=False)
-    """None for a picture."""
+    """None for an image."""
 
 
 def decode_file(
@@ -26,21 +26,21 @@ def decode_file(
 ) -> ScanFile:
     """The scans in a file's bytes; what kind it is, its content says.
 
-    `spacing` is for pictures: a DICOM object says itself. Raises NotAPictureError,
-    NotUltrasoundError or InputError, whose messages go on from the file's name.
+    `spacing` is for images: a DICOM object says itself. Raises NotAnImageError,
+    NotUltrasoundError or InputError, whose messages continue from the file's name.
     """
     if is_dicom(data):
         scan = open_dicom(data, max_pixels=max_pixels)
         return ScanFile(frames=tuple(scan.frames()), scale=scan.scale, dicom=scan)
     try:
         frames = tuple(decode_frames(data, max_pixels=max_pixels))
-    except NotAPictureError as error:
-        raise NotAPictureError(
+    except NotAnImageError as error:
+        raise NotAnImageError(
             "is no scan; PNG, JPEG, BMP, TIFF or DICOM ultrasound is needed."
         ) from error
     if spacing is None:
         return ScanFile(
-            frames=frames, scale=Scale(origin="none: the picture's spacing was not given")
+            frames=frames, scale=Scale(origin="none: the image's spacing was not given")
         )
     rows, columns = map(int, np.max([frame.shape[:2] for frame in frames], axis=0))
     return ScanFile(frames=frames, scale=scale_of_all((rows, columns), spacing, "--pixel-spacing"))

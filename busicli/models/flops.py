@@ -19,9 +19,9 @@ def operations(model: "keras.Model") -> int:
     """
     layers = model._flatten_layers(include_self=False)
     return sum(
-        2 * math.prod(kernel.shape) * places
+        2 * math.prod(kernel.shape) * positions
         for layer in layers
-        for kernel, places in _applied(layer)
+        for kernel, positions in _applied(layer)
     )
 
 
@@ -40,5 +40,7 @@ def _applied(layer: Any) -> Iterator[tuple[Any, int]]:
     transposed = "Transpose" in type(layer).__name__
     kernels = [kernel for name in KERNELS if (kernel := getattr(layer, name, None)) is not None]
     for use in layer._inbound_nodes:
-        places = math.prod((use.input_tensors if transposed else use.output_tensors)[0].shape[1:-1])
-        yield from ((kernel, places) for kernel in kernels)
+        positions = math.prod(
+            (use.input_tensors if transposed else use.output_tensors)[0].shape[1:-1]
+        )
+        yield from ((kernel, positions) for kernel in kernels)

@@ -95,10 +95,10 @@ class Bilinear(keras.layers.Layer):
 
 def _enlarging(count: int, factor: int) -> NDArray[np.float32]:
     """(count * factor, count) float32 that interpolates between the centres of `count` pixels."""
-    places = (np.arange(count * factor) + 0.5) / factor - 0.5
-    places = np.clip(places, 0, count - 1)
-    lower = np.minimum(places.astype(int), max(count - 2, 0))
-    share = (places - lower).astype(np.float32)
+    positions = (np.arange(count * factor) + 0.5) / factor - 0.5
+    positions = np.clip(positions, 0, count - 1)
+    lower = np.minimum(positions.astype(int), max(count - 2, 0))
+    share = (positions - lower).astype(np.float32)
     matrix = np.zeros((count * factor, count), np.float32)
     every = np.arange(count * factor)
     matrix[every, lower] = 1 - share

@@ -8,7 +8,7 @@ from busicli.models.registry import Plugin, find, from_files, installed
 from busicli.settings import PreprocessSettings
 
 
-def listing(files: tuple[Path, ...] = ()) -> list[dict[str, str]]:
+def model_list(files: tuple[Path, ...] = ()) -> list[dict[str, str]]:
     """Name, summary and origin of every plugin; a broken one's summary says what is wrong."""
     return [
         {"name": plugin.name, "summary": _summary(plugin), "origin": plugin.origin}
@@ -16,7 +16,7 @@ def listing(files: tuple[Path, ...] = ()) -> list[dict[str, str]]:
     ]
 
 
-def description(name: str, files: tuple[Path, ...] = ()) -> dict[str, Any]:
+def model_description(name: str, files: tuple[Path, ...] = ()) -> dict[str, Any]:
     """One architecture in full, built once to count its parameters and operations."""
     from busicli.models.flops import operations
     from busicli.models.weights import build_model, shipped_names

@@ -36,7 +36,7 @@ class Plugin:
         except (Exception, SystemExit) as error:  # a stranger's code must only hurt itself
             raise InputError(
                 f"the plugin {self.name} ({self.origin}) cannot be loaded: "
-                f"{type(error).__name__}: {error}; mend or uninstall it."
+                f"{type(error).__name__}: {error}; fix or uninstall it."
             ) from error
         if not isinstance(found, Architecture):
             raise InputError(

@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 
 from busicli.errors import InputError
-from busicli.io.files import write_whole
+from busicli.io.files import atomic_write
 from busicli.models.architecture import is_name
 from busicli.models.registry import installed
 
@@ -36,7 +36,7 @@ def new_plugin(name: str, folder: Path) -> list[str]:
     templates = package_files(TEMPLATE) / "template"
     for file, template in written.items():
         text = Template((templates / template).read_text(encoding="utf-8")).substitute(words)
-        write_whole(folder / file, text.encode())
+        atomic_write(folder / file, text.encode())
     return list(written)
 
 

@@ -15,16 +15,16 @@ from safetensors.numpy import load as parse_numbers
 from safetensors.numpy import save as numbers_to_bytes
 
 from busicli.errors import InputError
-from busicli.io.files import sha256_bytes, write_whole
+from busicli.io.files import atomic_write, sha256_bytes
 from busicli.models.architecture import Architecture
 from busicli.models.keras_backend import load_keras
 from busicli.models.registry import find
 from busicli.settings import (
-    Choices,
     ConfidenceSettings,
     PostprocessSettings,
     Precision,
     PreprocessSettings,
+    TunedSettings,
 )
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ ENCODER = "encoder.safetensors"
 CARD = "card.json"
 DEFAULT_WEIGHTS = "improved-unet"
 """Those that ship and are taken where none are named."""
+_OLD_NAME = "mirror"
+"""Of a setting of busicli 0.1, in every card that it wrote."""
 SHIPPED = "busicli.shipped"
 """The package that the top-level folder `weights/` becomes."""
 
@@ -60,25 +62,25 @@ class Card:
     """How masks are trusted; None where nothing was there to learn it from."""
     graph: dict[str, dict[str, float]] = field(default_factory=dict)
     """How alike the exported graph's masks are to the network's, by precision; empty without."""
-    mirror: bool = False
+    tta: bool = False
     """Whether each scan's map is the mean of its own and its mirror image's."""
 
     @property
-    def chosen(self) -> Choices:
+    def tuned(self) -> TunedSettings:
         """All that was chosen on scans that the network had not trained on."""
-        return Choices(mirror=self.mirror, postprocess=self.postprocess, confidence=self.confidence)
+        return TunedSettings(tta=self.tta, postprocess=self.postprocess, confidence=self.confidence)
 
-    def asked_mirror(self, asked: bool | None) -> bool:
-        """Whether to average with the mirror image's map: as asked for, else as was chosen."""
-        return self.mirror if asked is None else asked
+    def requested_tta(self, asked: bool | None) -> bool:
+        """Whether to average with the mirrored image's map: as asked for, else as was chosen."""
+        return self.tta if asked is None else asked
 
-    def with_chosen(self, chosen: Choices) -> Self:
+    def with_tuned(self, tuned: TunedSettings) -> Self:
         """The card with other choices."""
         return replace(
             self,
-            mirror=chosen.mirror,
-            postprocess=chosen.postprocess,
-            confidence=chosen.confidence,
+            tta=tuned.tta,
+            postprocess=tuned.postprocess,
+            confidence=tuned.confidence,
         )
 
     @classmethod
@@ -105,8 +107,8 @@ def build_model(
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32" if precision == "float32" else "mixed_bfloat16")
     try:
-        chosen = architecture.checked_options(dict(options))
-        return architecture.build((size_px, size_px, 3), **chosen)
+        checked = architecture.checked_options(dict(options))
+        return architecture.build((size_px, size_px, 3), **checked)
     except (TypeError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise InputError(
@@ -119,11 +121,11 @@ def build_model(
 
 def save_weights(folder: Path, model: "keras.Model", card: Card) -> str:
     """Write numbers, then the card with their hashes; returns the card's SHA-256."""
-    numbers = numbers_to_bytes(numbers_to_store(model))
+    numbers = numbers_to_bytes(serialize_weights(model))
     return write_files(folder, replace(card, files={}), {NUMBERS: numbers})
 
 
-def numbers_to_store(model: "keras.Model") -> dict[str, NDArray[Any]]:
+def serialize_weights(model: "keras.Model") -> dict[str, NDArray[Any]]:
     """A model's numbers by name, as they are stored.
 
     Kernels are in half precision, as numbers that bfloat16 holds too: the file is half as large,
@@ -143,11 +145,11 @@ def numbers_to_store(model: "keras.Model") -> dict[str, NDArray[Any]]:
 def write_files(folder: Path, card: Card, files: Mapping[str, bytes]) -> str:
     """Write further files of a weights folder, then the card that names them by their hashes."""
     for name, data in files.items():
-        write_whole(folder / name, data)
+        atomic_write(folder / name, data)
     hashes = {name: sha256_bytes(data) for name, data in files.items()}
     document = asdict(replace(card, files=card.files | hashes))
     text = (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()
-    write_whole(folder / CARD, text)
+    atomic_write(folder / CARD, text)
     return sha256_bytes(text)
 
 
@@ -155,10 +157,16 @@ def read_card(folder: Path, *, pinned_sha256: str | None = None) -> Card:
     """The card of a weights folder, its hash checked first where one is pinned."""
     text = _read_card_text(folder, pinned_sha256)
     try:
-        return Card.from_dict(json.loads(text))
+        document = json.loads(text)
+        if _OLD_NAME in document:
+            raise InputError(
+                f"the card of {folder.name} was written by busicli 0.1, whose settings had other "
+                "names; train the weights again, or use busicli 0.1."
+            )
+        return Card.from_dict(document)
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"the card of {folder.name} is damaged or of another version; get the weights anew."
+            f"the card of {folder.name} is damaged or of another version; get the weights again."
         ) from error
 
 
@@ -173,7 +181,7 @@ def _read_card_text(folder: Path, pinned_sha256: str | None) -> bytes:
     if pinned_sha256 is not None and sha256_bytes(text) != pinned_sha256:
         raise InputError(
             f"the card of {folder.name} has SHA-256 {sha256_bytes(text)[:12]}…, not the "
-            f"{pinned_sha256[:12]}… that was pinned; get the weights anew from their source."
+            f"{pinned_sha256[:12]}… that was pinned; get the weights again from their source."
         )
     return text
 
@@ -181,7 +189,7 @@ def _read_card_text(folder: Path, pinned_sha256: str | None) -> bytes:
 def load_model(folder: Path, card: Card, *, plugins: Sequence[Path] = ()) -> "keras.Model":
     """The network with its numbers: built by the plugin, filled from a checked file of numbers."""
     model = build_model(find(card.architecture, plugins), card.preprocess.size_px, card.options)
-    fill_model(model, read_numbers(folder, card), folder.name)
+    load_state(model, read_numbers(folder, card), folder.name)
     return model
 
 
@@ -193,12 +201,12 @@ def read_checked(folder: Path, card: Card, name: str) -> bytes:
 def _read_whole(folder: Path, name: str, sha256: str | None) -> bytes:
     path = folder / name
     if not path.is_file():
-        raise InputError(f"{folder.name} lacks {name}; get the weights anew from their source.")
+        raise InputError(f"{folder.name} lacks {name}; get the weights again from their source.")
     data = path.read_bytes()
     if sha256_bytes(data) != sha256:
         raise InputError(
             f"{name} of {folder.name} is not the file that its card names; "
-            "it was changed or cut short: get the weights anew from their source."
+            "it was changed or cut short: get the weights again from their source."
         )
     return data
 
@@ -222,10 +230,10 @@ def read_numbers(folder: Path, card: Card) -> dict[str, np.ndarray[Any, Any]]:
     try:
         return parse_numbers(read_checked(folder, card, NUMBERS))
     except SafetensorError as error:
-        raise InputError(f"{NUMBERS} of {folder.name} holds no numbers; get it anew.") from error
+        raise InputError(f"{NUMBERS} of {folder.name} holds no numbers; get it again.") from error
 
 
-def fill_model(model: "keras.Model", numbers: Mapping[str, Any], name: str) -> None:
+def load_state(model: "keras.Model", numbers: Mapping[str, Any], name: str) -> None:
     """Put numbers into a network; InputError where they belong to another architecture."""
     keys = _keys(model.weights)
     shapes = {key: tuple(v.shape) for key, v in zip(keys, model.weights, strict=True)}
@@ -261,7 +269,7 @@ def shipped_names() -> list[str]:
     return sorted(d.name for d in root.iterdir() if d.is_dir() and d.joinpath(NUMBERS).is_file())
 
 
-def locate(name_or_folder: str) -> tuple[Path, str | None]:
+def resolve_weights(name_or_folder: str) -> tuple[Path, str | None]:
     """The folder of weights given by path or by shipped name, and the card hash pinned for it."""
     folder = Path(name_or_folder)
     if (folder / CARD).is_file() or name_or_folder not in shipped_names():
@@ -279,7 +287,7 @@ def locate_shipped(name: str) -> tuple[Path, str]:
 def _keys(variables: Sequence["keras.Variable"]) -> list[str]:
     """A stable key a variable: its place and its path, without the counters of automatic names."""
     keys = []
-    for place, variable in enumerate(variables):
+    for index, variable in enumerate(variables):
         parts = variable.path.split("/")
-        keys.append(f"{place:04d}." + ".".join(re.sub(r"_\d+$", "", part) for part in parts))
+        keys.append(f"{index:04d}." + ".".join(re.sub(r"_\d+$", "", part) for part in parts))
     return keys

@@ -17,7 +17,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 BatchSystem = Literal["slurm", "pbs", "lsf", "sge"]
 BATCH_SYSTEMS: tuple[BatchSystem, ...] = get_args(BatchSystem)
-DEATHS = 3
+MAX_CRASHES = 3
 """Workers that one piece of work may take with it before it is given up: Dask's own default for a
 scheduler is one more."""
 _AHEAD = 4
@@ -73,7 +73,7 @@ def connected(request: ClusterRequest) -> Iterator[Any]:
     cluster_class = getattr(_imported("dask_jobqueue"), _CLASSES[request.where])
     dask = _imported("dask")
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": DEATHS - 1}),
+        dask.config.set({"distributed.scheduler.allowed-failures": MAX_CRASHES - 1}),
         cluster_class(
             cores=request.worker_cores,
             processes=request.worker_cores,
@@ -86,7 +86,7 @@ def connected(request: ClusterRequest) -> Iterator[Any]:
             yield client
 
 
-def in_order_on(
+def ordered_map_on(
     client: Any,
     function: Callable[[T], R],
     items: Iterable[T],
@@ -149,7 +149,7 @@ def _results(client: Any, futures: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
             raise error
         raise BusicliError(
             f"the cluster lost a piece of work ({type(error).__name__ if error else future.status})"
-            "; look at the workers' logs and run again to go on."
+            "; look at the workers' logs and run again to resume."
         )
 
 
@@ -162,7 +162,7 @@ def _answering() -> Iterator[None]:
         yield
     except (comm.CommClosedError, client.FuturesCancelledError) as error:
         raise BusicliError(
-            "the Dask scheduler went away; start it anew and run again to go on."
+            "the Dask scheduler went away; start it again and run again to resume."
         ) from error
 
 

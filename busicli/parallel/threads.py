@@ -16,7 +16,7 @@ R = TypeVar("R")
 MOST_LEFT = 64
 """Pieces of work that may be left behind at once, each with a thread and what it has read."""
 _AHEAD = 3
-"""Items a worker that are begun or done before the first of them is asked for."""
+"""Items a worker that are started or done before the first of them is asked for."""
 _ARENA_MAX, _HEAPS = -8, 2
 """M_ARENA_MAX of glibc's malloc.h, and its value."""
 _left_behind: set[Future[Any]] = set()
@@ -49,11 +49,11 @@ def share_heaps() -> bool:
     return bool(mallopt and mallopt(_ARENA_MAX, _HEAPS))
 
 
-def in_parallel(function: Callable[[T], R], items: Iterable[T], *, jobs: int) -> Iterator[R]:
+def parallel_map(function: Callable[[T], R], items: Iterable[T], *, jobs: int) -> Iterator[R]:
     """`function` of every item, in the items' order, on `jobs` threads (-1: one for each core).
 
     Threads, not processes: decoding, resizing and hashing let go of Python's lock, and neither
-    starting workers (a second and more) nor copying pictures between them is paid for. With one job
+    starting workers (a second and more) nor copying images between them is paid for. With one job
     everything runs in the calling thread.
     """
     if jobs == 1:
@@ -71,8 +71,8 @@ def in_parallel(function: Callable[[T], R], items: Iterable[T], *, jobs: int) ->
     return results
 
 
-def in_order(function: Callable[[T], R], items: Iterable[T], *, jobs: int) -> Iterator[R]:
-    """As `in_parallel` with at least one job, and no worker outlives it.
+def ordered_map(function: Callable[[T], R], items: Iterable[T], *, jobs: int) -> Iterator[R]:
+    """As `parallel_map` with at least one job, and no worker outlives it.
 
     joblib leaves threads at their work when an item fails. One that is inside OpenVINO while the
     interpreter ends aborts the process, whatever its exit status was to be.
@@ -94,19 +94,19 @@ def in_order(function: Callable[[T], R], items: Iterable[T], *, jobs: int) -> It
                 future.cancel()
 
 
-def in_time(function: Callable[[], R], *, limit_s: float) -> R:
+def with_timeout(function: Callable[[], R], *, limit_s: float) -> R:
     """What `function` returns or raises; TimeoutError where that takes longer.
 
-    It goes on in its thread, which nothing can stop, but holds up neither the caller nor the end of
-    the program: for work that a broken disk or decoder may keep for ever, and that changes nothing.
-    Raises BusicliError where MOST_LEFT are still at it: that is no matter of single files.
+    It continues in its thread, which nothing can stop, but holds up neither the caller nor the end
+    of the program: for work that a broken disk or decoder may keep for ever, and that changes
+    nothing. Raises BusicliError where MOST_LEFT are still at it: that is no matter of single files.
     """
     done: Future[R] = Future()
     _left_behind.difference_update([future for future in tuple(_left_behind) if future.done()])
     if len(_left_behind) >= MOST_LEFT:
         raise BusicliError(
-            f"{MOST_LEFT} scans hang since they were begun: their drive does not answer; "
-            "mend it, and run again to go on."
+            f"{MOST_LEFT} scans hang since they were started: their drive does not answer; "
+            "fix it, and run again to resume."
         )
 
     def work() -> None:

@@ -1,4 +1,4 @@
-"""What was told against what is true: confidence, areas, pixels."""
+"""Predictions against references: confidence, areas, pixels."""
 
 from collections.abc import Mapping
 
@@ -13,23 +13,23 @@ from busicli.plots.drawing import (
     INK,
     OTHER_STYLE,
     VERMILION,
-    Drawn,
-    drawn,
+    Plot,
     legend_below,
     new_figure,
     plain_axis,
+    render,
     short,
 )
 
 Floats = NDArray[np.float64]
 
 THRESHOLD = 0.5
-"""Marked on a precision-recall curve: where the pooled figures are taken."""
+"""Marked on a precision-recall curve: where the pooled metrics are taken."""
 
 
-def calibration_figure(
+def calibration_plot(
     found: Calibration, confidence: Floats, good: NDArray[np.bool_], review_below: float
-) -> Drawn:
+) -> Plot:
     """On the left confidence against the share of good masks in bins, with 95 % intervals; on the
     right how many of the (scans,) masks have which confidence, those below `review_below`, where
     it is a number, going to a person.
@@ -73,10 +73,10 @@ def calibration_figure(
             label=f"review below {review_below:.2f}",
         )
     legend_below(counts)
-    return drawn(figure)
+    return render(figure)
 
 
-def area_figure(found: Mapping[str, AreaAgreement], whole: AreaAgreement) -> Drawn:
+def area_plot(found: Mapping[str, AreaAgreement], whole: AreaAgreement) -> Plot:
     """Bland-Altman plot of lesion areas, by class, with the bias and limits of agreement of all."""
     figure = new_figure(3.4, 5.2)
     axis = figure.subplots()
@@ -114,11 +114,11 @@ def area_figure(found: Mapping[str, AreaAgreement], whole: AreaAgreement) -> Dra
     axis.set_ylim(-205, 205)
     if found:
         legend_below(axis)
-    return drawn(figure)
+    return render(figure)
 
 
-def precision_recall_figure(found: PrecisionRecall) -> Drawn:
-    """Precision against recall of pixels, with the threshold of the pooled figures."""
+def precision_recall_plot(found: PrecisionRecall) -> Plot:
+    """Precision against recall of pixels, with the threshold of the pooled metrics."""
     figure = new_figure(3.4, 3.8)
     axis = figure.subplots()
     plain_axis(axis, "Precision and recall of pixels", "recall", "precision")
@@ -135,4 +135,4 @@ def precision_recall_figure(found: PrecisionRecall) -> Drawn:
     )
     axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     legend_below(axis)
-    return drawn(figure)
+    return render(figure)

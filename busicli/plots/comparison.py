@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from busicli.plots.drawing import CLASS_STYLES, INK, OTHER_STYLE, Drawn, drawn, new_figure, short
+from busicli.plots.drawing import CLASS_STYLES, INK, OTHER_STYLE, Plot, new_figure, render, short
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +24,11 @@ class Effect:
     p_value: float
 
 
-def comparison_figure(
+def comparison_plot(
     names: tuple[str, str],
     points: Mapping[str, NDArray[np.float64]],
     effects: Sequence[Effect],
-) -> Drawn:
+) -> Plot:
     """Two results' Dice.
 
     On the left every scan, by class (N, 2): the first result across, the second up, with the line
@@ -44,7 +44,7 @@ def comparison_figure(
     forest.set_xlabel("Dice of B less Dice of A: mean and 95 % interval", fontsize=8)
     for axis in (scatter, forest):
         axis.tick_params(labelsize=7)
-    return drawn(figure)
+    return render(figure)
 
 
 def _draw_scans(axis: Axes, points: Mapping[str, NDArray[np.float64]]) -> None:

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.ticker import MaxNLocator
 
-from busicli.plots.drawing import BLUE, VERMILION, Drawn, drawn, new_figure
+from busicli.plots.drawing import BLUE, VERMILION, Plot, new_figure, render
 
 
-def curve_figure(
+def curve_plot(
     title: str, label: str, epochs: Sequence[int], curves: Mapping[str, Sequence[float]]
-) -> Drawn:
+) -> Plot:
     """Named curves over epochs, the first two in blue (training) and vermilion (validation)."""
     figure = new_figure(4, 6.4, dpi=100)
     axis = figure.subplots()
@@ -21,4 +21,4 @@ def curve_figure(
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.grid(alpha=0.3)
     axis.legend()
-    return drawn(figure)
+    return render(figure)

@@ -11,11 +11,11 @@ from busicli.plots.drawing import (
     CLASS_STYLES,
     INK,
     OTHER_STYLE,
-    Drawn,
-    drawn,
+    Plot,
     legend_below,
     new_figure,
     plain_axis,
+    render,
     short,
 )
 from busicli.types import Interval
@@ -23,11 +23,11 @@ from busicli.types import Interval
 Floats = NDArray[np.float64]
 
 
-def dice_figure(
+def dice_plot(
     kinds: Mapping[str, tuple[Floats, Interval]],
     by_class: Mapping[str, tuple[Floats, Floats]],
     sizes: Sequence[tuple[float, float, float]],
-) -> Drawn:
+) -> Plot:
     """Dice of scans with a lesion; without one both parts are empty.
 
     On the left the (scans,) Dice of each kind as a box from the lower to the upper quartile with
@@ -39,7 +39,7 @@ def dice_figure(
     boxes, scatter = figure.subplots(1, 2)
     _draw_boxes(boxes, kinds)
     _draw_scatter(scatter, by_class, sizes)
-    return drawn(figure)
+    return render(figure)
 
 
 def _draw_boxes(axis: Axes, kinds: Mapping[str, tuple[Floats, Interval]]) -> None:
@@ -56,10 +56,10 @@ def _draw_boxes(axis: Axes, kinds: Mapping[str, tuple[Floats, Interval]]) -> Non
             whiskerprops={"color": "#777777"},
             capprops={"color": "#777777"},
         )
-    for place, (_, mean) in enumerate(filled.values(), 1):
-        axis.plot((place, place), (mean.low, mean.high), color=INK, linewidth=2.5)
-        name = "mean and its 95 % interval" if place == 1 else None
-        axis.plot((place,), (mean.mean,), "D", color=INK, markersize=4, label=name)
+    for position, (_, mean) in enumerate(filled.values(), 1):
+        axis.plot((position, position), (mean.low, mean.high), color=INK, linewidth=2.5)
+        name = "mean and its 95 % interval" if position == 1 else None
+        axis.plot((position,), (mean.mean,), "D", color=INK, markersize=4, label=name)
     labels = [f"{short(name)}\n({dice.size})" for name, (dice, _) in filled.items()]
     axis.set_xticks(range(1, len(filled) + 1), labels, parse_math=False)
     if len(filled) > 3:

@@ -15,12 +15,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from busicli.io.files import write_whole
+from busicli.io.files import atomic_write
 
 BLUE, VERMILION, INK = "#0072B2", "#D55E00", "#222222"
-"""The first two of Okabe and Ito: told apart by colour-blind eyes and in grey print."""
+"""The first two of Okabe and Ito: distinguished by colour-blind eyes and in grey print."""
 CLASS_STYLES = {"benign": ("o", BLUE), "malignant": ("^", VERMILION)}
-"""A class is told by its marker too, not by colour alone."""
+"""A class is shown by its marker too, not by colour alone."""
 OTHER_STYLE = ("s", INK)
 
 PRINT_DPI = 300
@@ -30,7 +30,7 @@ _LONGEST_NAME = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
+class Plot:
     """One figure's bytes; the same values give the same bytes."""
 
     png: bytes
@@ -38,8 +38,8 @@ class Drawn:
 
     def write(self, stem: Path) -> None:
         """Write `stem`.png and `stem`.svg, each whole."""
-        write_whole(stem.with_name(f"{stem.name}.png"), self.png)
-        write_whole(stem.with_name(f"{stem.name}.svg"), self.svg)
+        atomic_write(stem.with_name(f"{stem.name}.png"), self.png)
+        atomic_write(stem.with_name(f"{stem.name}.svg"), self.svg)
 
 
 def new_figure(height_in: float, width_in: float = WIDTH_IN, dpi: int = PRINT_DPI) -> Figure:
@@ -47,14 +47,14 @@ def new_figure(height_in: float, width_in: float = WIDTH_IN, dpi: int = PRINT_DP
     return Figure(figsize=(width_in, height_in), dpi=dpi, layout="constrained")
 
 
-def drawn(figure: Figure) -> Drawn:
+def render(figure: Figure) -> Plot:
     """The finished figure as PNG and SVG."""
     png, svg = io.BytesIO(), io.BytesIO()
     # without a salt the identifiers of an SVG are random
     with _silent_on_glyphs(), matplotlib.rc_context({"svg.hashsalt": "busicli"}):
         FigureCanvasAgg(figure).print_png(png)
         FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})
-    return Drawn(png=png.getvalue(), svg=svg.getvalue())
+    return Plot(png=png.getvalue(), svg=svg.getvalue())
 
 
 def plain_axis(axis: Axes, title: str, across: str, up: str) -> None:

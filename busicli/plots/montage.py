@@ -1,4 +1,4 @@
-"""Scans above their masks as one picture, by Pillow alone: preprocess need not load matplotlib."""
+"""Scans above their masks as one image, by Pillow alone: preprocess need not load matplotlib."""
 
 import io
 

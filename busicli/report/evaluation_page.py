@@ -1,4 +1,4 @@
-"""What the page shows of an evaluation: each scan's scores, true and predicted outline."""
+"""What the page shows of an evaluation: each scan's scores, reference and predicted contour."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from busicli.imaging.metrics import GOOD_DICE
 from busicli.report.formatting import cell_text, label_and_unit
 from busicli.report.links import Links
-from busicli.report.view_model import Badge, Frame, Histogram, Page, Shown
+from busicli.report.view_model import Badge, Frame, Histogram, Page, ScanView
 
 Row = Mapping[str, Any]
 Cells = Mapping[str, str]
@@ -23,8 +23,8 @@ _TAGS = (
 )
 
 
-def picture_name(index: int) -> str:
-    """The picture of the scan in this row, from 0, of `per_image.csv`."""
+def image_name(index: int) -> str:
+    """The image of the scan in this row, from 0, of `per_image.csv`."""
     return f"{index:06d}.jpg"
 
 
@@ -32,10 +32,10 @@ def scores_page(metrics: Row, rows: Sequence[Cells], card: Row) -> Page:
     """The page of an evaluation: its `metrics.json`, its `per_image.csv`, and the weights' card or
     nothing.
     """
-    told = any(cells.get("confidence") for cells in rows)
+    has_confidence = any(cells.get("confidence") for cells in rows)
     classes = sorted({cells["class"] for cells in rows if cells.get("class")})
     here = {tag for cells in rows for tag in _tags(cells)} | {"bad"}
-    confidence = (Histogram(value="confidence", label="Confidence"),) if told else ()
+    confidence = (Histogram(value="confidence", label="Confidence"),) if has_confidence else ()
     return Page(
         title="Scored scans",
         weights=str((metrics.get("weights") or {}).get("name", "")),
@@ -49,15 +49,15 @@ def scores_page(metrics: Row, rows: Sequence[Cells], card: Row) -> Page:
         score="dice",
         histograms=(_dice_histogram(), *confidence),
         measures=(),
-        outlines=(("true", "True outline"), ("predicted", "Predicted outline")),
+        contours=(("reference", "Reference contour"), ("predicted", "Predicted contour")),
         documents=(("Evaluation", metrics), ("Weights' card", card)),
     )
 
 
-def scored_scan(index: int, cells: Cells, thumbnails: Links) -> Shown:
+def scored_scan(index: int, cells: Cells, thumbnails: Links) -> ScanView:
     """One scan: its row of `per_image.csv`, which is the `index`th from 0."""
     values = {name: float(cells[name]) for name in ("dice", "confidence") if cells.get(name)}
-    return Shown(
+    return ScanView(
         name=cells["case"],
         urgency=scored_urgency(cells),
         line=cells.get("class") or "",
@@ -67,7 +67,7 @@ def scored_scan(index: int, cells: Cells, thumbnails: Links) -> Shown:
         values=values,
         size=(0, float(cells.get("reference_area_px") or 0)),
         facts=tuple(_scan_facts(cells)),
-        frames=(Frame(thumbnail=thumbnails(picture_name(index))),),
+        frames=(Frame(thumbnail=thumbnails(image_name(index))),),
     )
 
 
@@ -100,8 +100,8 @@ def _facts(metrics: Row) -> list[tuple[str, str]]:
         "Missed lesions": _share(overall, "missed_lesions", "lesions"),
         "False masks": _share(overall, "normals_with_false_mask", "normals"),
     }
-    told = [(label, str(text)) for label, text in facts.items() if text]
-    return [*told, ("Each card", "data set, class, Dice")]
+    known = [(label, str(text)) for label, text in facts.items() if text]
+    return [*known, ("Each card", "data set, class, Dice")]
 
 
 def _interval(found: Row) -> str:
@@ -129,7 +129,7 @@ def _tags(cells: Cells) -> list[str]:
         "seen": bool(cells.get("seen")),
         _CLASS_TAG + (cells.get("class") or ""): bool(cells.get("class")),
     }
-    return [tag for tag, held in holds.items() if held]
+    return [tag for tag, present in holds.items() if present]
 
 
 def _badge(cells: Cells) -> Badge | None:

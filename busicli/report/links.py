@@ -1,4 +1,4 @@
-"""From the names in a manifest to the pictures on disk, and links that lead there."""
+"""From the names in a manifest to the images on disk, and links that lead there."""
 
 import base64
 import os
@@ -7,14 +7,14 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
-from busicli.io.escaping import written_name
+from busicli.io.escaping import percent_escape
 
 Links = Callable[[str], str]
-"""A picture's link by its written path below its folder; empty where there is none."""
+"""An image's link by its written path below its folder; empty where there is none."""
 
 
 def no_links(_: str) -> str:
-    """Of pictures that are not there or not wanted."""
+    """Of images that are not there or not wanted."""
     return ""
 
 
@@ -22,8 +22,8 @@ def links_below(out: Path, folder: str) -> Links:
     """Links, relative to `out`, to the files below one of its folders.
 
     A written name can stand for two files, as `caf%E9.png` does for itself and for a name with
-    that byte; which is meant cannot be told, so neither is linked: no scan must be shown with the
-    picture of another. A name without `%` stands for itself: only for others is the folder walked.
+    that byte; which is meant cannot be known, so neither is linked: no scan must be shown with the
+    image of another. A name without `%` stands for itself: only for others is the folder walked.
     """
 
     @cache
@@ -47,12 +47,12 @@ def _all_links(out: Path, folder: str) -> dict[str, list[str]]:
         for name in names:
             below = f"{path}/{name}"[len(root) + 1 :]
             link = quote(os.fsencode(f"{folder}/{below}"))
-            found.setdefault(written_name(below), []).append(link)
+            found.setdefault(percent_escape(below), []).append(link)
     return found
 
 
 def inlined(out: Path, link: str) -> str:
-    """The JPEG picture that a link leads to, as a link that holds it; empty for an empty one."""
+    """The JPEG image that a link leads to, as a link that holds it; empty for an empty one."""
     if not link:
         return ""
     path = out / os.fsdecode(unquote_to_bytes(link))

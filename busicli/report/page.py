@@ -1,4 +1,4 @@
-"""The page itself: one HTML file that needs nothing but the pictures beside it."""
+"""The page itself: one HTML file that needs nothing but the images beside it."""
 
 import base64
 import hashlib
@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files as package_files
 from typing import Any
 
-from busicli.report.view_model import Page, Shown
+from busicli.report.view_model import Page, ScanView
 
 _STYLE = "page.css"
 _THEME = "theme.js"
@@ -18,12 +18,12 @@ _SCRIPTS = ("state.js", "elements.js", "overview.js", "grid.js", "detail.js", "m
 _UNSAFE = {ord(c): f"\\u{ord(c):04x}" for c in "<>&"}
 
 
-def page_text(page: Page, scans: Iterable[Shown]) -> Iterator[str]:
+def page_text(page: Page, scans: Iterable[ScanView]) -> Iterator[str]:
     """The page in pieces, for writing one after the other; the same values give the same text.
 
     What it says travels as JSON that can neither end its element nor begin another, and the
     script puts it on the screen as text, never as markup. The policy in the page's head lets no
-    other script run and nothing be fetched but pictures beside the page.
+    other script run and nothing be fetched but images beside the page.
     """
     before, after = _template()
     yield before

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from busicli.errors import InputError
-from busicli.io.escaping import safe_cell
+from busicli.io.escaping import escape_csv_formula
 from busicli.types import ImageScore
 
 Row = dict[str, Any]
@@ -32,7 +32,7 @@ def run_rows(out: Path) -> Iterator[tuple[Row, list[Cells]]]:
     for row in _manifest(out / "manifest.jsonl"):
         own = [cells for _, cells in zip(range(row.get("lesions") or 0), lesions, strict=False)]
         if len(own) != (row.get("lesions") or 0) or any(
-            cells.get("scan") != safe_cell(row["scan"]) for cells in own
+            cells.get("scan") != escape_csv_formula(row["scan"]) for cells in own
         ):
             raise _not_of_one_run(out)
         yield row, own

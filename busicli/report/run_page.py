@@ -6,12 +6,12 @@ from typing import Any
 
 from busicli.report.formatting import cell_text, counted, label_and_unit, period_text, value_text
 from busicli.report.links import Links
-from busicli.report.view_model import Badge, Frame, Histogram, Page, Shown
+from busicli.report.view_model import Badge, Frame, Histogram, Page, ScanView
 
 Row = Mapping[str, Any]
 Cells = Mapping[str, str]
 
-_FAILED, _REVIEW, _TOLD, _UNTOLD, _SKIPPED = range(5)
+_FAILED, _REVIEW, _SCORED, _UNSCORED, _SKIPPED = range(5)
 _TIMES = "\N{MULTIPLICATION SIGN}"
 _SIZES = (("long_axis_mm", "short_axis_mm", "mm"), ("long_axis_px", "short_axis_px", "px"))
 _SHOWN_ELSEWHERE = {
@@ -21,8 +21,8 @@ _SHOWN_ELSEWHERE = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pictures:
-    """Where the pictures of a run are, by their masks' written paths."""
+class ImageLinks:
+    """Where the images of a run are, by their masks' written paths."""
 
     thumbnails: Links
     overlays: Links
@@ -48,26 +48,26 @@ def run_page(record: Row, columns: Sequence[str], card: Row) -> Page:
         score="confidence",
         histograms=(_histogram(trusted["review_below"]),) if trusted else (),
         measures=tuple(label_and_unit(column) for column in measured(columns)),
-        outlines=(("predicted", "Outline of the mask"),),
+        contours=(("predicted", "Contour of the mask"),),
         documents=(("Run", record), ("Weights' card", card)),
     )
 
 
-def run_scan(row: Row, lesions: Sequence[Cells], pictures: Pictures) -> Shown:
+def run_scan(row: Row, lesions: Sequence[Cells], images: ImageLinks) -> ScanView:
     """One scan: its row of the manifest and its rows of `lesions.csv`."""
     largest = max(lesions, key=lambda cells: float(cells.get("area_px") or 0), default=None)
     size = _size(largest) if largest else None
-    frames = tuple(_frame(mask, lesions, pictures) for mask in row.get("masks") or ())
-    told = row.get("confidence")
+    frames = tuple(_frame(mask, lesions, images) for mask in row.get("masks") or ())
+    confidence = row.get("confidence")
     line = _line(row, size)
-    return Shown(
+    return ScanView(
         name=row["scan"],
         urgency=urgency(row),
         line=line,
         badge=_badge(row),
         reason=row.get("reason") or "",
         tags=tuple(_tags(row)),
-        values={} if told is None else {"confidence": told},
+        values={} if confidence is None else {"confidence": confidence},
         size=None if size is None else (int(size[2] == "mm"), size[0]),
         facts=tuple(_scan_facts(row, line)),
         frames=frames,
@@ -83,10 +83,10 @@ def urgency(row: Row) -> tuple[int, float]:
     """
     if row["status"] != "ok":
         return (_FAILED if row["status"] == "failed" else _SKIPPED), 0.0
-    told = row.get("confidence")
+    confidence = row.get("confidence")
     if row.get("review"):
-        return _REVIEW, told or 0.0
-    return (_UNTOLD, 0.0) if told is None else (_TOLD, told)
+        return _REVIEW, confidence or 0.0
+    return (_UNSCORED, 0.0) if confidence is None else (_SCORED, confidence)
 
 
 def measured(columns: Sequence[str]) -> list[str]:
@@ -119,11 +119,11 @@ def _notes(record: Row) -> list[str]:
     if pending:
         notes.append(
             f"This run was stopped with {counted(pending, 'file')} to go; run the same command "
-            "again to go on."
+            "again to resume."
         )
     if not record.get("confidence"):
         notes.append(
-            "These weights tell no confidence, so no scan is flagged for review and there is no "
+            "These weights give no confidence, so no scan is flagged for review and there is no "
             "histogram: look at every scan with the same care."
         )
     return notes
@@ -191,13 +191,13 @@ def _scan_facts(row: Row, line: str) -> list[tuple[str, str]]:
     return facts
 
 
-def _frame(mask: Row, lesions: Sequence[Cells], pictures: Pictures) -> Frame:
+def _frame(mask: Row, lesions: Sequence[Cells], images: ImageLinks) -> Frame:
     below = mask["path"].removeprefix("masks/")
     own = [cells for cells in lesions if cells.get("frame") == str(mask["frame"])]
     return Frame(
-        thumbnail=pictures.thumbnails(below + ".jpg"),
-        overlay=pictures.overlays(below),
-        mask=pictures.masks(below),
+        thumbnail=images.thumbnails(below + ".jpg"),
+        overlay=images.overlays(below),
+        mask=images.masks(below),
         lesions=tuple(tuple(_measures(cells)) for cells in own),
     )
 
@@ -210,8 +210,8 @@ def _measures(cells: Cells) -> list[str]:
 def _first(row: Row, largest: Cells | None) -> int:
     """The frame trusted least where each has a confidence, else that of the largest lesion."""
     masks = row.get("masks") or ()
-    told = [mask["confidence"] for mask in masks if mask.get("confidence") is not None]
-    if masks and len(told) == len(masks):
-        return told.index(min(told))
+    confidence = [mask["confidence"] for mask in masks if mask.get("confidence") is not None]
+    if masks and len(confidence) == len(masks):
+        return confidence.index(min(confidence))
     numbers = [str(mask["frame"]) for mask in masks]
     return numbers.index(largest["frame"]) if largest and largest["frame"] in numbers else 0

@@ -1,50 +1,50 @@
-"""Small pictures of scans with the lesions' outlines. Arrays in, JPEG bytes out."""
+"""Small images of scans with the lesions' contours. Arrays in, JPEG bytes out."""
 
 import numpy as np
 from PIL import Image as Pillow
 from scipy.ndimage import binary_dilation
 
 from busicli.imaging.arrays import bounding_box, resized
-from busicli.imaging.contour import outline
-from busicli.io.images import YELLOW, encode_small
+from busicli.imaging.contour import contour_mask
+from busicli.io.images import YELLOW, encode_jpeg
 from busicli.types import Image, Mask
 
 LONGEST_PX = 320
-"""The longer side of a small picture; a smaller scan keeps its size."""
-TRUE = (86, 180, 233)
-"""Sky blue of Okabe and Ito: told from yellow by colour-blind eyes and in grey print."""
+"""The longer side of a small image; a smaller scan keeps its size."""
+REFERENCE = (86, 180, 233)
+"""Sky blue of Okabe and Ito: distinct from yellow for colour-blind eyes and in grey print."""
 DASH_PX = 4
 _NEIGHBOURS = np.ones((3, 3), bool)
 
 
 def encode_thumbnail(scan: Image, mask: Mask) -> bytes:
-    """The scan, at most LONGEST_PX long, with the outline of its mask in yellow.
+    """The scan, at most LONGEST_PX long, with the contour of its mask in yellow.
 
     `mask` (rows, columns) bool shares the scan's pixel grid; an empty one gives the scan alone.
     Scan and mask shrink first and the line is drawn on what is left, so that it is never thinned.
     """
     shape = small_shape(mask.shape)
-    picture = _shrunk(scan, shape)
-    picture[_line(mask, shape)] = YELLOW
-    return encode_small(picture)
+    image = _shrunk(scan, shape)
+    image[_line(mask, shape)] = YELLOW
+    return encode_jpeg(image)
 
 
-def encode_comparison(scan: Image, predicted: Mask, true: Mask) -> bytes:
-    """As `encode_thumbnail`, with the true outline in blue and the predicted one in yellow.
+def encode_comparison(scan: Image, predicted: Mask, reference: Mask) -> bytes:
+    """As `encode_thumbnail`, with the reference contour in blue and the predicted one in yellow.
 
     The masks share a grid. Where both lines run together, they take turns.
     """
     shape = small_shape(predicted.shape)
-    picture = _shrunk(scan, shape)
-    ours, theirs = (_line(mask, shape) for mask in (predicted, true))
-    turn = np.indices(shape).sum(axis=0) // DASH_PX % 2 == 0
-    picture[ours] = YELLOW
-    picture[theirs & (turn | ~ours)] = TRUE
-    return encode_small(picture)
+    image = _shrunk(scan, shape)
+    ours, theirs = (_line(mask, shape) for mask in (predicted, reference))
+    alternate = np.indices(shape).sum(axis=0) // DASH_PX % 2 == 0
+    image[ours] = YELLOW
+    image[theirs & (alternate | ~ours)] = REFERENCE
+    return encode_jpeg(image)
 
 
 def small_shape(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Rows and columns of a small picture in the proportions of (rows, columns).
+    """Rows and columns of a small image in the proportions of (rows, columns).
 
     >>> small_shape((500, 1000)), small_shape((30, 40)), small_shape((1, 9000))
     ((160, 320), (30, 40), (1, 320))
@@ -55,10 +55,10 @@ def small_shape(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def _line(mask: Mask, shape: tuple[int, int]) -> Mask:
-    """The outline of the shrunk mask, twice as wide as on a scan: cards show it smaller still."""
+    """The contour of the shrunk mask, twice as wide as on a scan: cards show it smaller still."""
     small = _shrunk_mask(mask, shape)
-    line = outline(small)
-    return line | outline(small | line)
+    line = contour_mask(small)
+    return line | contour_mask(small | line)
 
 
 def _shrunk(scan: Image, shape: tuple[int, int]) -> Image:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """One picture of a scan; links are relative to the page, or `data:`, or empty for none."""
+    """One image of a scan; links are relative to the page, or `data:`, or empty for none."""
 
     thumbnail: str = ""
     overlay: str = ""
@@ -25,7 +25,7 @@ class Badge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class ScanView:
     """One scan as the page shows it."""
 
     name: str
@@ -80,7 +80,7 @@ class Page:
     histograms: tuple[Histogram, ...]
     measures: tuple[tuple[str, str], ...]
     """Label and unit of each measurement of a lesion."""
-    outlines: tuple[tuple[str, str], ...]
+    contours: tuple[tuple[str, str], ...]
     """Kind, `predicted` or `true`, and what it is called."""
     documents: tuple[tuple[str, Mapping[str, Any]], ...]
     """Title and content: settings, the weights' card."""

@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from busicli.errors import BusicliError, InputError
-from busicli.io.files import sha256_bytes, whole_text
-from busicli.io.output_paths import Layout
-from busicli.models.weights import CARD, locate
+from busicli.io.files import atomic_text, sha256_bytes
+from busicli.io.output_paths import OutputPaths
+from busicli.models.weights import CARD, resolve_weights
 from busicli.report.links import Links, inlined, links_below, no_links
 from busicli.report.page import page_text
 from busicli.report.reading import columns_of, document, run_rows, table_rows
-from busicli.report.run_page import Pictures, run_page, run_scan, urgency
-from busicli.report.view_model import Frame, Page, Shown
+from busicli.report.run_page import ImageLinks, run_page, run_scan, urgency
+from busicli.report.view_model import Frame, Page, ScanView
 
 REPORT = "report.html"
 THUMBNAILS = "thumbnails"
 MOST_INLINE = 500
-"""Pictures that one file may hold: it is then some 10 MB, which a browser still opens at once."""
+"""Images that one file may hold: it is then some 10 MB, which a browser still opens at once."""
 
 MOST_SHOWN = 20_000
 """Scans on a page: a browser takes seconds for more, and nobody looks through them."""
@@ -29,7 +29,7 @@ MOST_SHOWN = 20_000
 def write_report(out: Path, *, inline: bool = False) -> Path:
     """Write `report.html` into a folder of `segment-dir` or `eval`, and return its path.
 
-    Pictures are linked beside it; `inline` puts them into the file, which then stands alone. The
+    Images are linked beside it; `inline` puts them into the file, which then stands alone. The
     same results give the same bytes. Of more than MOST_SHOWN scans it shows the worst.
 
     Raises InputError where the folder holds neither, where its tables are damaged, or where there
@@ -37,11 +37,11 @@ def write_report(out: Path, *, inline: bool = False) -> Path:
     """
     try:
         page, scans = _found(out, inline=inline)
-        with whole_text(out / REPORT) as file:
+        with atomic_text(out / REPORT) as file:
             file.writelines(page_text(page, scans))
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"the tables in {out} are damaged or of another version; make them anew."
+            f"the tables in {out} are damaged or of another version; make them again."
         ) from error
     except OSError as error:
         raise BusicliError(
@@ -50,7 +50,7 @@ def write_report(out: Path, *, inline: bool = False) -> Path:
     return out / REPORT
 
 
-def _found(out: Path, *, inline: bool) -> tuple[Page, Iterable[Shown]]:
+def _found(out: Path, *, inline: bool) -> tuple[Page, Iterable[ScanView]]:
     if (out / "manifest.jsonl").is_file() and (out / "lesions.csv").is_file():
         return _of_run(out, inline=inline)
     if (out / "metrics.json").is_file() and (out / "per_image.csv").is_file():
@@ -61,12 +61,12 @@ def _found(out: Path, *, inline: bool) -> tuple[Page, Iterable[Shown]]:
     )
 
 
-def _of_run(out: Path, *, inline: bool) -> tuple[Page, Iterable[Shown]]:
+def _of_run(out: Path, *, inline: bool) -> tuple[Page, Iterable[ScanView]]:
     if inline:
-        _check_few(out, (_pictures(row) for row, _ in run_rows(out)))
+        _check_few(out, (_images(row) for row, _ in run_rows(out)))
     record = document(out / "run.json")
     overlays = links_below(out, "overlays") if record.get("overlays", True) else no_links
-    pictures = Pictures(
+    images = ImageLinks(
         thumbnails=links_below(out, THUMBNAILS),
         overlays=no_links if inline else overlays,
         masks=no_links if inline else links_below(out, "masks"),
@@ -74,15 +74,15 @@ def _of_run(out: Path, *, inline: bool) -> tuple[Page, Iterable[Shown]]:
     page = run_page(record, columns_of(out / "lesions.csv"), _card(out, record))
     count = int(record["counts"]["inputs"])
     if inline or count <= MOST_SHOWN:
-        scans = (run_scan(row, lesions, pictures) for row, lesions in run_rows(out))
-        return page, _with_pictures(out, scans) if inline else scans
+        scans = (run_scan(row, lesions, images) for row, lesions in run_rows(out))
+        return page, _with_images(out, scans) if inline else scans
     note = (
         f"{count:,} files are too many for a page: the {MOST_SHOWN:,} to look at first are here, "
         "all stand in manifest.jsonl."
     )
     kept, rows = _worst(out), enumerate(run_rows(out))
-    shown = (run_scan(*found, pictures) for number, found in rows if number in kept)
-    return replace(page, notes=(*page.notes, note)), shown
+    scans_shown = (run_scan(*found, images) for number, found in rows if number in kept)
+    return replace(page, notes=(*page.notes, note)), scans_shown
 
 
 def _worst(out: Path) -> set[int]:
@@ -91,7 +91,7 @@ def _worst(out: Path) -> set[int]:
     return {number for _, number in heapq.nsmallest(MOST_SHOWN, urgencies)}
 
 
-def _of_scores(out: Path, *, inline: bool) -> tuple[Page, Iterable[Shown]]:
+def _of_scores(out: Path, *, inline: bool) -> tuple[Page, Iterable[ScanView]]:
     # SciPy's statistics are slow to load, and a run needs none
     from busicli.report.evaluation_page import scored_scan, scores_page
 
@@ -102,16 +102,16 @@ def _of_scores(out: Path, *, inline: bool) -> tuple[Page, Iterable[Shown]]:
     metrics = document(out / "metrics.json")
     page = scores_page(metrics, rows, _card(out, metrics))
     scans = (scored_scan(index, cells, thumbnails) for index, cells in enumerate(rows))
-    return page, _with_pictures(out, scans) if inline else scans
+    return page, _with_images(out, scans) if inline else scans
 
 
-def _pictures(row: dict[str, Any]) -> int:
-    """How many pictures a scan takes; what is no scan takes none."""
+def _images(row: dict[str, Any]) -> int:
+    """How many images a scan takes; what is no scan takes none."""
     return 0 if row["status"] == "skipped" else max(1, len(row.get("masks") or ()))
 
 
-def _check_few(out: Path, pictures: Iterable[int]) -> None:
-    count = sum(pictures)
+def _check_few(out: Path, images: Iterable[int]) -> None:
+    count = sum(images)
     if count > MOST_INLINE:
         raise InputError(
             f"{out} holds {count:,} scans (frames count each) and one file holds at most "
@@ -119,13 +119,13 @@ def _check_few(out: Path, pictures: Iterable[int]) -> None:
         )
 
 
-def _with_pictures(out: Path, scans: Iterable[Shown]) -> Iterator[Shown]:
+def _with_images(out: Path, scans: Iterable[ScanView]) -> Iterator[ScanView]:
     for scan in scans:
-        frames = tuple(_with_picture(out, frame) for frame in scan.frames)
+        frames = tuple(_with_image(out, frame) for frame in scan.frames)
         yield replace(scan, frames=frames)
 
 
-def _with_picture(out: Path, frame: Frame) -> Frame:
+def _with_image(out: Path, frame: Frame) -> Frame:
     return replace(frame, thumbnail=inlined(out, frame.thumbnail))
 
 
@@ -133,11 +133,11 @@ def _card(out: Path, record: dict[str, Any]) -> dict[str, Any]:
     """The card of the weights that a record names, if it is at hand and the very same, by hash."""
     weights = record.get("weights")
     named = weights if isinstance(weights, dict) else {}
-    places = [Layout(out).own / CARD]
+    candidates = [OutputPaths(out).own / CARD]
     if named.get("name"):
-        places.append(locate(str(named["name"]))[0] / CARD)
-    for place in places:
-        data = place.read_bytes() if place.is_file() else b""
+        candidates.append(resolve_weights(str(named["name"]))[0] / CARD)
+    for path in candidates:
+        data = path.read_bytes() if path.is_file() else b""
         if sha256_bytes(data) == named.get("card_sha256"):
             return _without_scans(json.loads(data))
     return {}

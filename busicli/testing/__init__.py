@@ -4,7 +4,7 @@
 take the plugin's name or its file. Nothing here imports Keras before a network is built.
 """
 
-from busicli.testing.candidate import Check, Subject
+from busicli.testing.candidate import Candidate, Check
 from busicli.testing.contract import ArchitectureContract
 from busicli.testing.result import CheckError, CheckResult, NotTriedError
 from busicli.testing.run import CHECKS, check_architecture, title
@@ -12,11 +12,11 @@ from busicli.testing.run import CHECKS, check_architecture, title
 __all__ = [
     "CHECKS",
     "ArchitectureContract",
+    "Candidate",
     "Check",
     "CheckError",
     "CheckResult",
     "NotTriedError",
-    "Subject",
     "check_architecture",
     "title",
 ]

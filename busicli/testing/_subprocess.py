@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from busicli.testing.candidate import Subject, plain_answers
+from busicli.testing.candidate import Candidate, plain_answers
 from busicli.testing.output_checks import (
     alone_as_among_others,
     finite,
@@ -31,13 +31,13 @@ def main(folder: Path) -> None:
     request = json.loads((folder / "request.json").read_text())
     asked = Path(request["asked"]) if request["is_file"] else request["asked"]
     plugins = [Path(file) for file in request["plugins"]]
-    subject = Subject.of(asked, plugins, request["options"])
-    failed = (f"{r.name}: {r.detail}" for r in results(subject, PORTABLE) if r.passed is False)
+    candidate = Candidate.of(asked, plugins, request["options"])
+    failed = (f"{r.name}: {r.detail}" for r in results(candidate, PORTABLE) if r.passed is False)
     first = next(failed, "")
     (folder / "failed.txt").write_text(first, encoding="utf-8")
     if first:
         return
-    model = subject.fresh()
+    model = candidate.fresh()
     fill(folder, model)
     np.save(folder / "answers.npy", plain_answers(model, np.load(folder / "scans.npy")))
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from busicli.models.keras_backend import load_keras
 from busicli.parallel.subprocesses import last_line, run_python
-from busicli.testing.candidate import Subject, difference, plain_answers
+from busicli.testing.candidate import Candidate, difference, plain_answers
 from busicli.testing.result import CheckError, NotTriedError, need
 from busicli.testing.serialization_checks import fill, store
 
@@ -18,52 +18,52 @@ ALIKE = 1e-3
 """By how much one backend's answer may differ from another's."""
 
 
-def on_tensorflow(subject: Subject) -> str:
+def on_tensorflow(candidate: Candidate) -> str:
     """It builds, answers and learns on TensorFlow."""
-    return _on("tensorflow", subject)
+    return _on("tensorflow", candidate)
 
 
-def on_jax(subject: Subject) -> str:
+def on_jax(candidate: Candidate) -> str:
     """It builds, answers and learns on JAX."""
-    return _on("jax", subject)
+    return _on("jax", candidate)
 
 
-def on_torch(subject: Subject) -> str:
+def on_torch(candidate: Candidate) -> str:
     """It builds, answers and learns on PyTorch."""
-    return _on("torch", subject)
+    return _on("torch", candidate)
 
 
-def _on(backend: str, subject: Subject) -> str:
+def _on(backend: str, candidate: Candidate) -> str:
     if load_keras().backend.backend() == backend:
         return "in use here: the other checks ran on it"
     if find_spec(backend) is None:
         raise NotTriedError(f"{backend} is not installed.")
-    return on_another(backend, subject)
+    return on_another(backend, candidate)
 
 
-def on_another(backend: str, subject: Subject) -> str:
+def on_another(backend: str, candidate: Candidate) -> str:
     """Build, fill, ask and train it in a process whose Keras runs on that backend.
 
     Filled with the same numbers it must give the answers that it gives here.
     """
-    model = subject.as_trained()
+    model = candidate.as_trained()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        store(folder, subject, model)
+        store(folder, candidate, model)
         fill(folder, model)
-        np.save(folder / "scans.npy", subject.scans)
+        np.save(folder / "scans.npy", candidate.scans)
         request = {
-            "is_file": isinstance(subject.asked, Path),
-            "asked": str(subject.asked),
-            "plugins": [str(file) for file in subject.plugins],
-            "options": subject.options,
+            "is_file": isinstance(candidate.asked, Path),
+            "asked": str(candidate.asked),
+            "plugins": [str(file) for file in candidate.plugins],
+            "options": candidate.options,
         }
         (folder / "request.json").write_text(json.dumps(request))
         _run(backend, folder)
         failed = (folder / "failed.txt").read_text(encoding="utf-8")
         need(not failed, f"with KERAS_BACKEND={backend}, {failed}")
         found = np.load(folder / "answers.npy")
-    change = difference(found, plain_answers(model, subject.scans))
+    change = difference(found, plain_answers(model, candidate.scans))
     need(
         change <= ALIKE,
         f"on {backend} its answers differ by {change:.2g}, and {ALIKE:g} was allowed; "

@@ -24,7 +24,7 @@ LEAST_PX = 33
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Subject:
+class Candidate:
     """One plugin; what is slow to make is made once.
 
     Networks are made from the options given, so that they can be smaller than the plugin's own.
@@ -43,7 +43,7 @@ class Subject:
         asked: str | Path,
         plugins: Sequence[Path] = (),
         options: Mapping[str, Any] | None = None,
-    ) -> "Subject":
+    ) -> "Candidate":
         """The plugin of a name, or of a single file whatever else is installed.
 
         Raises InputError where there is no such plugin, where it is broken, and for options that
@@ -62,7 +62,7 @@ class Subject:
     @property
     def sizes_px(self) -> tuple[int, ...]:
         """Sizes that the plugin takes: the two smallest above 32, and what training uses."""
-        small, full = TrainSettings().small_size_px, PreprocessSettings().size_px
+        small, full = TrainSettings().low_res_px, PreprocessSettings().size_px
         wanted = (LEAST_PX, self.size_px + 1, small, full)
         return tuple(sorted({self.size_from(size) for size in wanted}))
 
@@ -114,16 +114,18 @@ class Subject:
     def targets(self, model: "keras.Model") -> Any:
         """What the network is trained on: masks, with classes where it has a second output."""
         classes = np.eye(3, dtype=np.float32)[np.arange(len(self.scans)) % 3]
-        return self.truths if len(model.outputs) == 1 else [self.truths, classes]
+        return self.references if len(model.outputs) == 1 else [self.references, classes]
 
     @property
-    def truths(self) -> NDArray[np.float32]:
-        """A mask of each scan that can be told from it, its bright pixels: (6, size, size, 1)."""
+    def references(self) -> NDArray[np.float32]:
+        """A mask of each scan that can be derived from it, its bright pixels: (6, size, size,
+        1).
+        """
         bright = self.scans.mean(axis=3, keepdims=True) > 0.5
         return np.where(bright, np.float32(1), np.float32(0))
 
 
-Check = Callable[[Subject], str]
+Check = Callable[[Candidate], str]
 """Returns what was seen; raises CheckError, or NotTriedError where something is missing."""
 
 

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-from busicli.testing.candidate import Check, Subject
+from busicli.testing.candidate import Candidate, Check
 from busicli.testing.result import NotTriedError
 from busicli.testing.run import CHECKS
 
@@ -28,15 +28,15 @@ class ArchitectureContract:
 
     @classmethod
     @cache
-    def subject(cls) -> Subject:
+    def candidate(cls) -> Candidate:
         """The plugin, whose networks are made once for all tests."""
-        return Subject.of(cls.architecture, cls.plugins, cls.options)
+        return Candidate.of(cls.architecture, cls.plugins, cls.options)
 
 
 def _test_of(check: Check) -> Callable[[ArchitectureContract], None]:
     def test(contract: ArchitectureContract) -> None:
         try:
-            check(contract.subject())
+            check(contract.candidate())
         except NotTriedError as reason:
             import pytest  # only here: busicli itself does without
 

@@ -8,7 +8,7 @@ from busicli.models.flops import operations, uncounted
 from busicli.models.weights import build_model
 from busicli.parallel.subprocesses import last_line, run_python
 from busicli.settings import PreprocessSettings
-from busicli.testing.candidate import Subject
+from busicli.testing.candidate import Candidate
 from busicli.testing.result import CheckError, need
 
 FRAMEWORKS = ("jax", "keras", "tensorflow", "torch")
@@ -24,10 +24,10 @@ print(json.dumps([seconds, [name for name in {FRAMEWORKS} if name in sys.modules
 """
 
 
-def declaration(subject: Subject) -> str:
+def declaration(candidate: Candidate) -> str:
     """It says what it is: name, summary, source, size and options that a card can hold."""
-    declared = subject.architecture
-    asked = subject.asked
+    declared = candidate.architecture
+    asked = candidate.asked
     need(
         is_name(declared.name),
         f"its name is {declared.name!r}; it must be words of lower-case letters and digits, a "
@@ -59,13 +59,13 @@ def declaration(subject: Subject) -> str:
     return f"{declared.name}: {declared.summary}"
 
 
-def import_cost(subject: Subject) -> str:
+def import_cost(candidate: Candidate) -> str:
     """Importing it loads neither Keras nor a backend, so that listings stay quick."""
-    asked = [isinstance(subject.asked, Path), subject.asked, *subject.plugins]
+    asked = [isinstance(candidate.asked, Path), candidate.asked, *candidate.plugins]
     ended = run_python(["-c", IMPORTING, json.dumps(asked, default=str)])
     need(
         ended.returncode == 0,
-        f"a Python of its own cannot import it: {last_line(ended.stderr)}; mend that first.",
+        f"a Python of its own cannot import it: {last_line(ended.stderr)}; fix that first.",
     )
     seconds, loaded = json.loads(last_line(ended.stdout))
     need(
@@ -76,10 +76,10 @@ def import_cost(subject: Subject) -> str:
     return f"{1000 * seconds:.0f} ms, no framework loaded"
 
 
-def cost(subject: Subject) -> str:
+def cost(candidate: Candidate) -> str:
     """With its own options it builds at the size of prepared data; what it costs is counted."""
-    size = subject.size_from(PreprocessSettings().size_px)
-    model = build_model(subject.architecture, size, {})
+    size = candidate.size_from(PreprocessSettings().size_px)
+    model = build_model(candidate.architecture, size, {})
     found, needed = tuple(model.outputs[0].shape), (None, size, size, 1)
     need(
         found == needed,

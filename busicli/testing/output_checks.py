@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from busicli.models.keras_backend import load_keras
-from busicli.testing.candidate import Subject, answers, difference
+from busicli.testing.candidate import Candidate, answers, difference
 from busicli.testing.result import need
 
 if TYPE_CHECKING:
@@ -17,11 +17,11 @@ ALIKE = 1e-4
 """By how much an answer may change with the scans beside it: sums in another order."""
 
 
-def sizes(subject: Subject) -> str:
+def sizes(candidate: Candidate) -> str:
     """It builds for every size that it says it takes, and answers each pixel once."""
     keras = load_keras()
-    for size in subject.sizes_px:
-        model = subject.fresh(size)
+    for size in candidate.sizes_px:
+        model = candidate.fresh(size)
         need(
             isinstance(model, keras.Model),
             f"build returned a {type(model).__name__}; a keras.Model was needed.",
@@ -31,15 +31,15 @@ def sizes(subject: Subject) -> str:
         need(
             found == needed,
             f"at {size} px it maps {found[0]} to {found[1]}; {needed[0]} to {needed[1]} was "
-            "needed: mend the network, or declare the size_multiple that it needs.",
+            "needed: fix the network, or declare the size_multiple that it needs.",
         )
-    return f"{', '.join(map(str, subject.sizes_px))} px"
+    return f"{', '.join(map(str, candidate.sizes_px))} px"
 
 
-def one_set_of_weights(subject: Subject) -> str:
+def one_set_of_weights(candidate: Candidate) -> str:
     """Its weights are the same at every size: training begins small and ends large."""
-    small, large = subject.sizes_px[0], subject.sizes_px[-1]
-    needed, found = (_shapes(subject.fresh(size)) for size in (small, large))
+    small, large = candidate.sizes_px[0], candidate.sizes_px[-1]
+    needed, found = (_shapes(candidate.fresh(size)) for size in (small, large))
     need(
         len(found) == len(needed),
         f"it has {len(needed)} weights at {small} px and {len(found)} at {large} px; "
@@ -54,9 +54,9 @@ def one_set_of_weights(subject: Subject) -> str:
     return f"{len(needed)} weights at {small} px and at {large} px"
 
 
-def half_precision(subject: Subject) -> str:
+def half_precision(candidate: Candidate) -> str:
     """Its probabilities are float32 also where its layers compute in bfloat16."""
-    for one in subject.fresh(precision="bfloat16").outputs:
+    for one in candidate.fresh(precision="bfloat16").outputs:
         need(
             one.dtype == "float32",
             f"with --precision bfloat16 its output is {one.dtype}; float32 was needed: "
@@ -65,12 +65,12 @@ def half_precision(subject: Subject) -> str:
     return "float32 output of bfloat16 layers"
 
 
-def output(subject: Subject) -> str:
+def output(candidate: Candidate) -> str:
     """It maps scans to float32 probabilities of their size, in [0, 1]."""
-    found, needed = subject.answers, (*subject.scans.shape[:3], 1)
+    found, needed = candidate.answers, (*candidate.scans.shape[:3], 1)
     need(
         found.shape == needed,
-        f"its answer to {subject.scans.shape} is {found.shape}; {needed} was needed: "
+        f"its answer to {candidate.scans.shape} is {found.shape}; {needed} was needed: "
         "end with a layer of one channel at the scan's size.",
     )
     need(
@@ -87,16 +87,16 @@ def output(subject: Subject) -> str:
     return f"{found.shape} float32 between {least:.3g} and {most:.3g}"
 
 
-def class_output(subject: Subject) -> str:
+def class_output(candidate: Candidate) -> str:
     """A second output, if it has one, is the probability of normal, benign and malignant."""
-    outputs = subject.network.predict_on_batch(subject.scans)
+    outputs = candidate.network.predict_on_batch(candidate.scans)
     if not isinstance(outputs, list | tuple):
         return "none: it gives no class"
     need(
         len(outputs) == 2,
         f"it has {len(outputs)} outputs; a map and class probabilities were needed.",
     )
-    found, needed = np.asarray(outputs[1]), (len(subject.scans), 3)
+    found, needed = np.asarray(outputs[1]), (len(candidate.scans), 3)
     need(
         found.shape == needed and found.dtype == np.float32,
         f"its second output is {found.shape} {found.dtype}; {needed} float32 was needed: "
@@ -111,12 +111,12 @@ def class_output(subject: Subject) -> str:
     return "probabilities of normal, benign and malignant"
 
 
-def finite(subject: Subject) -> str:
+def finite(candidate: Candidate) -> str:
     """It answers black, white, grey and noise with numbers."""
     names = ("black", "white", "grey", "noise", "noise", "half black, half white")
     wrong = [
         name
-        for name, answer in zip(names, subject.answers, strict=True)
+        for name, answer in zip(names, candidate.answers, strict=True)
         if not np.isfinite(answer).all()
     ]
     need(
@@ -127,9 +127,9 @@ def finite(subject: Subject) -> str:
     return "black, white, grey, noise and halves"
 
 
-def depends_on_the_scan(subject: Subject) -> str:
+def depends_on_the_scan(candidate: Candidate) -> str:
     """It answers two scans of noise differently."""
-    change = float(np.abs(subject.answers[3] - subject.answers[4]).max())
+    change = float(np.abs(candidate.answers[3] - candidate.answers[4]).max())
     need(
         change > LEAST_CHANGE,
         f"its answers to two scans of noise differ by {change:.1g} at most, and more than "
@@ -138,12 +138,12 @@ def depends_on_the_scan(subject: Subject) -> str:
     return f"two scans of noise differ by up to {change:.2g}"
 
 
-def alone_as_among_others(subject: Subject) -> str:
+def alone_as_among_others(candidate: Candidate) -> str:
     """A scan alone gets the answer that it gets among others, and gets it again."""
-    model, scans = subject.network, subject.scans
+    model, scans = candidate.network, candidate.scans
     alone = np.concatenate([answers(model, scans[i : i + 1]) for i in range(len(scans))])
     turned = answers(model, scans[::-1])[::-1]
-    change = max(difference(alone, subject.answers), difference(turned, subject.answers))
+    change = max(difference(alone, candidate.answers), difference(turned, candidate.answers))
     need(
         change <= ALIKE,
         f"a scan's answer changes by up to {change:.2g} with the scans beside it, and {ALIKE:g} "

@@ -8,7 +8,7 @@ from typing import Any
 
 from busicli.errors import InputError
 from busicli.testing.backends import on_jax, on_tensorflow, on_torch
-from busicli.testing.candidate import Check, Subject
+from busicli.testing.candidate import Candidate, Check
 from busicli.testing.metadata_checks import cost, declaration, import_cost
 from busicli.testing.output_checks import (
     alone_as_among_others,
@@ -61,15 +61,15 @@ def check_architecture(
     that the checks are quick; what it costs is counted with the plugin's own. Raises InputError
     where there is no such plugin, where it cannot be loaded, and for options that it lacks.
     """
-    yield from results(Subject.of(architecture, plugins, options), CHECKS)
+    yield from results(Candidate.of(architecture, plugins, options), CHECKS)
 
 
-def results(subject: Subject, checks: Sequence[Check]) -> Iterator[CheckResult]:
+def results(candidate: Candidate, checks: Sequence[Check]) -> Iterator[CheckResult]:
     """Run some checks in turn. A network that cannot be built at every size is not asked more."""
     builds = True
     for check in checks:
         if builds or check in WITHOUT_NETWORK:
-            result = _tried(check, subject)
+            result = _tried(check, candidate)
         else:
             detail = "not tried until it builds at every size."
             result = CheckResult(name=title(check), passed=None, detail=detail, seconds=0.0)
@@ -82,11 +82,11 @@ def title(check: Check) -> str:
     return check.__name__.replace("_", " ")
 
 
-def _tried(check: Check, subject: Subject) -> CheckResult:
+def _tried(check: Check, candidate: Candidate) -> CheckResult:
     started = time.monotonic()
     passed: bool | None = False
     try:
-        passed, detail = True, check(subject)
+        passed, detail = True, check(candidate)
     except NotTriedError as reason:
         passed, detail = None, str(reason)
     except (CheckError, InputError) as error:

@@ -9,9 +9,9 @@ import numpy as np
 from busicli.errors import InputError
 from busicli.imaging.preprocess import network_values
 from busicli.inference.openvino import export_graph, have_openvino, open_graph
-from busicli.models.weights import Card, fill_model, read_card, read_numbers, save_weights
+from busicli.models.weights import Card, load_state, read_card, read_numbers, save_weights
 from busicli.settings import PostprocessSettings, PreprocessSettings
-from busicli.testing.candidate import Subject, difference, plain_answers
+from busicli.testing.candidate import Candidate, difference, plain_answers
 from busicli.testing.result import CheckError, NotTriedError, need
 
 if TYPE_CHECKING:
@@ -23,15 +23,15 @@ ENGINE_ALIKE = 0.005
 """By how much the exported graph may differ: it adds up in another order."""
 
 
-def saving(subject: Subject) -> str:
+def saving(candidate: Candidate) -> str:
     """A network filled with another's stored numbers gives the other's answers."""
-    one, other = subject.as_trained(), subject.fresh(seed=1)
+    one, other = candidate.as_trained(), candidate.fresh(seed=1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        store(folder, subject, one)
+        store(folder, candidate, one)
         fill(folder, one)  # kernels are rounded when stored
         fill(folder, other)
-    expected, found = (plain_answers(model, subject.scans) for model in (one, other))
+    expected, found = (plain_answers(model, candidate.scans) for model in (one, other))
     change = difference(found, expected)
     need(
         change <= ALIKE,
@@ -41,15 +41,15 @@ def saving(subject: Subject) -> str:
     return f"{len(one.weights)} weights, differences up to {change:.1g}"
 
 
-def export(subject: Subject) -> str:
+def export(candidate: Candidate) -> str:
     """Its exported graph answers as Keras does, without Keras."""
     if not have_openvino():
         raise NotTriedError("openvino is not installed.")
-    model = subject.as_trained()
+    model = candidate.as_trained()
     with tempfile.TemporaryDirectory() as name:
-        store(Path(name), subject, model)
+        store(Path(name), candidate, model)
         fill(Path(name), model)
-    images = np.round(subject.scans * 255).astype(np.uint8)
+    images = np.round(candidate.scans * 255).astype(np.uint8)
     expected = plain_answers(model, network_values(images))[..., 0]
     try:
         found = open_graph(export_graph(model)).predict(images).maps
@@ -68,13 +68,13 @@ def export(subject: Subject) -> str:
     return f"differences up to {change:.1g}"
 
 
-def store(folder: Path, subject: Subject, model: "keras.Model") -> None:
+def store(folder: Path, candidate: Candidate, model: "keras.Model") -> None:
     """Write a network's numbers into a weights folder, as training does."""
     card = Card(
-        name=subject.architecture.name,
-        architecture=subject.architecture.name,
-        options=subject.architecture.checked_options(subject.options),
-        preprocess=PreprocessSettings(size_px=subject.size_px),
+        name=candidate.architecture.name,
+        architecture=candidate.architecture.name,
+        options=candidate.architecture.checked_options(candidate.options),
+        preprocess=PreprocessSettings(size_px=candidate.size_px),
         postprocess=PostprocessSettings(),
         training={},
         scores={},
@@ -87,7 +87,7 @@ def fill(folder: Path, model: "keras.Model") -> None:
     """Put the numbers of a weights folder into a network, as prediction does."""
     card = read_card(folder)
     try:
-        fill_model(model, read_numbers(folder, card), card.name)
+        load_state(model, read_numbers(folder, card), card.name)
     except InputError as error:
         raise CheckError(
             f"a network cannot be filled with the numbers of another build ({error}); "

@@ -6,7 +6,7 @@ import numpy as np
 
 from busicli.models.keras_backend import load_keras
 from busicli.settings import TrainSettings
-from busicli.testing.candidate import Subject, as_array
+from busicli.testing.candidate import Candidate, as_array
 from busicli.testing.result import CheckError, need
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ TRIES = 3
 """From how many random states a weight may get its gradient: few filters may all be at rest."""
 
 
-def learning(subject: Subject) -> str:
+def learning(candidate: Candidate) -> str:
     """A few steps of training on one batch lower what training minimises."""
     for rate in RATES:
-        losses = _losses(subject, rate)
+        losses = _losses(candidate, rate)
         if np.isfinite(losses).all() and losses[-1] < losses[0]:
             return f"{STEPS} steps took the loss from {losses[0]:.3f} to {losses[-1]:.3f}"
     need(
@@ -36,32 +36,32 @@ def learning(subject: Subject) -> str:
     )
 
 
-def _losses(subject: Subject, rate: float) -> list[float]:
+def _losses(candidate: Candidate, rate: float) -> list[float]:
     """What the loss was before each step, as training takes it."""
-    model = subject.fresh()  # loads Keras, without its chatter
+    model = candidate.fresh()  # loads Keras, without its chatter
     from busicli.training.loop import compile_model
 
-    batch = len(subject.scans)
+    batch = len(candidate.scans)
     settings = TrainSettings(epochs=1, batch_size=batch, learning_rate=rate, warmup_epochs=0)
     compile_model(model, settings, batch * STEPS)
     losses = []
     for _ in range(STEPS):
         model.reset_metrics()
-        logs = model.train_on_batch(subject.scans, subject.targets(model), return_dict=True)
+        logs = model.train_on_batch(candidate.scans, candidate.targets(model), return_dict=True)
         losses.append(float(logs["loss"]))
     return losses
 
 
-def gradients(subject: Subject) -> str:
+def gradients(candidate: Candidate) -> str:
     """Every weight that is to be trained gets a gradient, and a finite one."""
     still: list[str] = []
     moved: set[int] = set()
     for attempt in range(TRIES):
-        model = subject.as_trained(seed=attempt)
+        model = candidate.as_trained(seed=attempt)
         weights = model.trainable_variables
         need(bool(weights), "it has no weight to train; a network was needed.")
-        moved |= _moved(model, subject)
-        still = [weight.path for place, weight in enumerate(weights) if place not in moved]
+        moved |= _moved(model, candidate)
+        still = [weight.path for position, weight in enumerate(weights) if position not in moved]
         if not still:
             return f"all of {len(weights)} move"
     named = ", ".join(still[:3]) + (", and others" if len(still) > 3 else "")
@@ -71,7 +71,7 @@ def gradients(subject: Subject) -> str:
     )
 
 
-def _moved(model: "keras.Model", subject: Subject) -> set[int]:
+def _moved(model: "keras.Model", candidate: Candidate) -> set[int]:
     """Places of the weights that a step changes. Adam moves all that have a gradient."""
     from busicli.training.loop import losses_of
 
@@ -79,7 +79,7 @@ def _moved(model: "keras.Model", subject: Subject) -> set[int]:
     before = [as_array(weight) for weight in weights]
     adam = load_keras().optimizers.Adam(0.01)
     model.compile(adam, **losses_of(model, TrainSettings()), run_eagerly=True)
-    model.train_on_batch(subject.scans, subject.targets(model))
+    model.train_on_batch(candidate.scans, candidate.targets(model))
     after = [as_array(weight) for weight in weights]
     lost = [
         weight.path
@@ -92,4 +92,4 @@ def _moved(model: "keras.Model", subject: Subject) -> set[int]:
         "look for divisions, logarithms and roots of 0 in the network.",
     )
     pairs = enumerate(zip(before, after, strict=True))
-    return {place for place, (old, new) in pairs if not np.array_equal(old, new)}
+    return {position for position, (old, new) in pairs if not np.array_equal(old, new)}

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from busicli.errors import InputError
-from busicli.io.files import write_whole
+from busicli.io.files import atomic_write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,15 +27,15 @@ class Progress:
     """Highest validation Dice so far; -1 before the first epoch."""
 
 
-def save_state(path: Path, model: keras.Model, progress: Progress) -> None:
+def save_checkpoint(path: Path, model: keras.Model, progress: Progress) -> None:
     """Write every variable of the model and its optimizer, dropout's random state included."""
     arrays = {f"{i:05d}": _array(v) for i, v in enumerate(_variables(model))}
     metadata = {"progress": json.dumps(asdict(progress))}
-    write_whole(path, save(arrays, metadata=metadata))
+    atomic_write(path, save(arrays, metadata=metadata))
 
 
-def load_state(path: Path, model: keras.Model) -> Progress:
-    """Fill the model and its built optimizer from `save_state`'s file."""
+def load_checkpoint(path: Path, model: keras.Model) -> Progress:
+    """Fill the model and its built optimizer from `save_checkpoint`'s file."""
     variables = _variables(model)
     with _opened(path) as file:
         if len(file.keys()) != len(variables):
@@ -46,7 +46,7 @@ def load_state(path: Path, model: keras.Model) -> Progress:
 
 
 def read_progress(path: Path) -> Progress:
-    """How far the run of `save_state`'s file has come."""
+    """How far the run of `save_checkpoint`'s file has come."""
     with _opened(path) as file:
         return _progress(file)
 
@@ -57,7 +57,7 @@ def _opened(path: Path) -> Iterator[Any]:
         with safe_open(str(path), framework="numpy") as file:
             yield file
     except (OSError, SafetensorError, ValueError, KeyError) as error:
-        raise InputError(f"{path} cannot be gone on from; start a new run.") from error
+        raise InputError(f"cannot resume from {path}; start a new run.") from error
 
 
 def _progress(file: Any) -> Progress:

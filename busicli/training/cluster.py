@@ -6,30 +6,30 @@ from functools import partial
 from pathlib import Path
 
 from busicli.errors import BusicliError
-from busicli.parallel.dask import ClusterRequest, connected, in_order_on
-from busicli.training.request import FitListeners, FitRequest
-from busicli.training.run import fit_fold
+from busicli.parallel.dask import ClusterRequest, connected, ordered_map_on
+from busicli.training.request import TrainCallbacks, TrainRequest
+from busicli.training.run import train_fold
 
 
-def fit_folds_on(
-    cluster: ClusterRequest, request: FitRequest, folds: Sequence[tuple[int, int]]
+def train_folds_on(
+    cluster: ClusterRequest, request: TrainRequest, folds: Sequence[tuple[int, int]]
 ) -> Iterator[Path]:
     """Train each fold on a worker of its own and give its weights' folder, in the folds' order.
 
     Every worker must see the data and the runs under the same paths. A fold whose worker is lost
-    begins anew on another, from its last checkpoint; so does one that an earlier command began.
+    begins again on another, from its last checkpoint; so does one that an earlier command began.
     """
     sent = replace(
         request,
         data=request.data.resolve(),
         runs=request.runs.resolve(),
         init=_reachable(request.init),
-        chosen_by=request.chosen_by and request.chosen_by.resolve(),
+        postprocess_from=request.postprocess_from and request.postprocess_from.resolve(),
         plugins=tuple(path.resolve() for path in request.plugins),
         resume=True,
     )
     with connected(cluster) as client:
-        yield from in_order_on(client, partial(_fit, sent), folds, _lost, lambda: False)
+        yield from ordered_map_on(client, partial(_train, sent), folds, _lost, lambda: False)
 
 
 def _reachable(init: str | None) -> str | None:
@@ -37,12 +37,12 @@ def _reachable(init: str | None) -> str | None:
     return str(Path(init).resolve()) if init and Path(init).is_dir() else init
 
 
-def _fit(request: FitRequest, fold: tuple[int, int]) -> Path:
-    return fit_fold(request, fold, FitListeners())
+def _train(request: TrainRequest, fold: tuple[int, int]) -> Path:
+    return train_fold(request, fold, TrainCallbacks())
 
 
 def _lost(fold: tuple[int, int]) -> Path:
     raise BusicliError(
         f"the workers that trained fold {fold[0]} were killed again and again; give them more "
-        "memory and run again to go on."
+        "memory and run again to resume."
     )

@@ -5,13 +5,13 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from busicli.io.files import write_whole
+from busicli.io.files import atomic_write
 
-FIGURES = ("Loss", "Dice_coef", "Recall", "Precision", "Accuracy", "F1_score")
+METRICS = ("Loss", "Dice_coef", "Recall", "Precision", "Accuracy", "F1_score")
 COLUMNS = (
     "epoch",
-    *FIGURES,
-    *(f"val_{name}" for name in FIGURES),
+    *METRICS,
+    *(f"val_{name}" for name in METRICS),
     "objective",
     "val_objective",
     "learning_rate",
@@ -21,14 +21,14 @@ Row = dict[str, float]
 
 
 def write_history(path: Path, rows: Sequence[Row]) -> None:
-    """Write every row anew, whole; six significant digits, so that equal runs give equal files."""
+    """Write every row again, whole; six significant digits, so that equal runs give equal files."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in rows:
         cells = (f"{row[name]:.6g}" if name in row else "" for name in COLUMNS[1:])
         writer.writerow([int(row["epoch"]), *cells])
-    write_whole(path, text.getvalue().encode())
+    atomic_write(path, text.getvalue().encode())
 
 
 def read_history(path: Path) -> list[Row]:

@@ -14,14 +14,14 @@ from busicli.models.registry import find
 from busicli.models.weights import (
     ENCODER,
     fill_by_path,
-    fill_model,
-    locate,
+    load_state,
     locate_shipped,
     read_card,
     read_encoder,
     read_numbers,
+    resolve_weights,
 )
-from busicli.training.request import FitRequest
+from busicli.training.request import TrainRequest
 from busicli.types import Case
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ RANDOM = "random"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Begun:
+class InitialWeights:
     """Weights that a training begins from."""
 
     name: str
@@ -44,33 +44,33 @@ class Begun:
     def fill(self, model: "keras.Model") -> None:
         """Put them into a network; InputError where they belong to another."""
         if self.part == "network":
-            fill_model(model, self.numbers, self.name)
+            load_state(model, self.numbers, self.name)
         else:
             fill_by_path(model, self.numbers, self.name)
 
 
-def weights_begun_from(request: FitRequest, data: PreparedData) -> Begun | None:
+def load_initial_weights(request: TrainRequest, data: PreparedData) -> InitialWeights | None:
     """What `init` asks for; None where it asks for nothing.
 
     Raises InputError where a fold would begin from weights that have seen its held-out scans, or
     where nothing is to have a share in the finished weights.
     """
     weights = _name(request)
-    if request.settings.init_share and (weights is None or weights == RANDOM):
+    if request.settings.init_weight and (weights is None or weights == RANDOM):
         raise InputError(
-            "init_share is a share of the weights begun from, and there are none: give --init."
+            "init_weight is a share of the initial weights, and there are none: give --init."
         )
     if weights == RANDOM:
         return None
     if weights is None:
         encoder = find(request.model, request.plugins).pretrained
         return _encoder(*locate_shipped(encoder)) if encoder else None
-    source, pinned = locate(weights)
+    source, pinned = resolve_weights(weights)
     if (source / ENCODER).is_file():
         return _encoder(source, pinned)
     card = read_card(source, pinned_sha256=pinned)
     _check_unseen(request, data, {pixels for pixels, _ in card.training_scans})
-    return Begun(
+    return InitialWeights(
         name=source.name,
         part="network",
         numbers=read_numbers(source, card),
@@ -78,15 +78,15 @@ def weights_begun_from(request: FitRequest, data: PreparedData) -> Begun | None:
     )
 
 
-def _encoder(folder: Path, pinned_sha256: str | None) -> Begun:
+def _encoder(folder: Path, pinned_sha256: str | None) -> InitialWeights:
     arrays = read_encoder(folder, pinned_sha256=pinned_sha256)
-    return Begun(name=folder.name, part="encoder", numbers=arrays, training_scans=[])
+    return InitialWeights(name=folder.name, part="encoder", numbers=arrays, training_scans=[])
 
 
-def averaged_with(
-    begun: Begun, trained: Mapping[str, NDArray[Any]], share: float
+def average_with_initial(
+    initial: InitialWeights, trained: Mapping[str, NDArray[Any]], share: float
 ) -> dict[str, NDArray[Any]]:
-    """Trained numbers, of which those begun from get a share in [0, 1).
+    """Trained numbers, of which the initial ones get a share in [0, 1).
 
     Wortsman et al. (2022), arXiv:2109.01903: where both lie in one valley of the loss, what is
     between them holds on strange scans as the trained ones do, and loses nothing on known ones.
@@ -96,16 +96,16 @@ def averaged_with(
         return numbers.astype(np.float32)
 
     return {
-        key: (1 - share) * single(own) + share * single(begun.numbers[key])
+        key: (1 - share) * single(own) + share * single(initial.numbers[key])
         for key, own in trained.items()
     }
 
 
-def seen_scans(begun: Begun | None, trained: Sequence[Case]) -> list[list[str]]:
+def training_scans_of(initial: InitialWeights | None, trained: Sequence[Case]) -> list[list[str]]:
     """What the finished weights have seen: what these scans are, and what was seen before."""
-    own = [[case.print.pixels_sha256, case.print.phash] for case in trained]
+    own = [[case.fingerprint.pixels_sha256, case.fingerprint.phash] for case in trained]
     known = {pixels for pixels, _ in own}
-    before = begun.training_scans if begun else []
+    before = initial.training_scans if initial else []
     return own + [scan for scan in before if scan[0] not in known]
 
 
@@ -117,11 +117,11 @@ def seen_in_fold(
     `fold` is its number and how many folds there are, `seen` the pixels_sha256 of trained scans.
     """
     number, count = fold
-    held = [c for c, k in zip(data.cases, data.folds(count), strict=True) if k == number]
-    return sum(case.print.pixels_sha256 in seen for case in held), len(held)
+    held_out = [c for c, k in zip(data.cases, data.folds(count), strict=True) if k == number]
+    return sum(case.fingerprint.pixels_sha256 in seen for case in held_out), len(held_out)
 
 
-def _name(request: FitRequest) -> str | None:
+def _name(request: TrainRequest) -> str | None:
     """The weights to begin from: a fold's own, where `init` is a cross-validation's folder."""
     if request.init and request.fold:
         own = Path(request.init) / f"fold-{request.fold[0]}" / "weights"
@@ -130,17 +130,17 @@ def _name(request: FitRequest) -> str | None:
     return request.init
 
 
-def _check_unseen(request: FitRequest, data: PreparedData, seen: Collection[str]) -> None:
+def _check_unseen(request: TrainRequest, data: PreparedData, seen: Collection[str]) -> None:
     """Raise InputError where weights to begin a fold from have seen a scan it is scored on.
 
     `seen` are the pixels_sha256 of the scans that they were trained on.
     """
     if request.fold is None:
         return
-    known, held = seen_in_fold(data, request.fold, seen)
+    known, held_out = seen_in_fold(data, request.fold, seen)
     if known:
         raise InputError(
             f"the weights to begin from, {_name(request)}, were trained on {known} of "
-            f"the {held} scans of fold {request.fold[0]}, which is to be scored as unseen; begin "
-            "from the folder of a cross-validation with the same folds."
+            f"the {held_out} scans of fold {request.fold[0]}, which is to be scored as unseen; "
+            "begin from the folder of a cross-validation with the same folds."
         )

@@ -14,7 +14,7 @@ from busicli.errors import InputError
 from busicli.models.losses import Objective, PixelScores
 from busicli.settings import TrainSettings
 from busicli.training.batches import PlainBatches, Targets, TrainingBatches
-from busicli.training.checkpoint import Progress, load_state, read_progress, save_state
+from busicli.training.checkpoint import Progress, load_checkpoint, read_progress, save_checkpoint
 from busicli.training.examples import Epoch
 from busicli.training.history import Row, read_history, write_history
 from busicli.training.loader import Loader, open_loader
@@ -26,15 +26,15 @@ OnEpoch = Callable[[list[Row]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listeners:
-    """Who is told of progress."""
+class Callbacks:
+    """What is called as training proceeds."""
 
     on_batch: OnBatch
     on_epoch: OnEpoch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class TrainingPlan:
     """How to train, and on scans of what size."""
 
     settings: TrainSettings
@@ -61,7 +61,7 @@ class _Feed:
 
 class AveragingAdamW(keras.optimizers.AdamW):
     """AdamW that averages the weights beside them: Keras puts the average in their place whenever a
-    fit ends, and here an epoch is a fit of its own, which the next must go on from.
+    fit ends, and here an epoch is a fit of its own, which the next must continue from.
     """
 
     def finalize_variable_values(self, var_list: list[keras.Variable]) -> None:
@@ -103,7 +103,7 @@ def compile_model(model: keras.Model, settings: TrainSettings, scans: int) -> No
 def losses_of(model: keras.Model, settings: TrainSettings) -> dict[str, Any]:
     """What `compile` takes to train the map and, where the model tells one, the class."""
     objective = Objective(
-        entropy=settings.entropy_weight,
+        bce=settings.bce_weight,
         dice=settings.dice_weight,
         presence=settings.presence_weight,
     )
@@ -116,9 +116,9 @@ def losses_of(model: keras.Model, settings: TrainSettings) -> dict[str, Any]:
 def train_model(
     build: Callable[[int], keras.Model],
     scans: tuple[PreparedScans, PreparedScans | None],
-    plan: Plan,
+    plan: TrainingPlan,
     folder: Path,
-    listeners: Listeners,
+    callbacks: Callbacks,
 ) -> tuple[keras.Model, Progress]:
     """Train the model that `build` makes, compiled, for a number of rows and columns.
 
@@ -128,15 +128,15 @@ def train_model(
     """
     with open_loader(scans[0], plan.processes) as loader:
         feed = _Feed(train=scans[0], val=scans[1], loader=loader)
-        return _train(build, feed, plan, folder, listeners)
+        return _train(build, feed, plan, folder, callbacks)
 
 
 def _train(
     build: Callable[[int], keras.Model],
     feed: _Feed,
-    plan: Plan,
+    plan: TrainingPlan,
     folder: Path,
-    listeners: Listeners,
+    callbacks: Callbacks,
 ) -> tuple[keras.Model, Progress]:
     last, best = (folder / "checkpoints" / f"{name}.safetensors" for name in ("last", "best"))
     progress = read_progress(last) if last.is_file() else Progress()
@@ -147,12 +147,12 @@ def _train(
         if model is None or model.input_shape[1] != size:
             model = build(size)
             if epoch:
-                load_state(last, model)
-        row = _epoch(model, feed, plan, epoch, listeners.on_batch)
+                load_checkpoint(last, model)
+        row = _epoch(model, feed, plan, epoch, callbacks.on_batch)
         if not math.isfinite(row["Loss"]):
             raise InputError(
-                f"the loss of epoch {epoch + 1} is no number; start a new run with a lower "
-                "--learning-rate, or look at the scans."
+                f"the loss became NaN in epoch {epoch + 1}; lower --learning-rate or check the "
+                "data."
             )
         history.append(row)
         progress = replace(progress, epochs_done=epoch + 1)
@@ -160,12 +160,12 @@ def _train(
             progress = replace(progress, best_epoch=epoch + 1)
         elif size == plan.full_px and row["val_Dice_coef"] > progress.best_dice:
             progress = replace(progress, best_epoch=epoch + 1, best_dice=row["val_Dice_coef"])
-            save_state(best, model, progress)
+            save_checkpoint(best, model, progress)
         write_history(folder / "history.csv", history)
-        save_state(last, model, progress)
-        listeners.on_epoch(history)
+        save_checkpoint(last, model, progress)
+        callbacks.on_epoch(history)
     model = build(plan.full_px) if model is None else model
-    load_state(last if feed.val is None else best, model)
+    load_checkpoint(last if feed.val is None else best, model)
     averaged(model).on_test_begin()
     return model, progress
 
@@ -180,26 +180,28 @@ def averaged(model: keras.Model) -> keras.callbacks.SwapEMAWeights:
 def validated(
     model: keras.Model,
     scans: PreparedScans,
-    plan: Plan,
+    plan: TrainingPlan,
     *callbacks: keras.callbacks.Callback,
 ) -> Row:
     """Figures of a compiled model on scans that it is not trained on, at its own size."""
     plain = PlainBatches(scans, plan.settings.batch_size, targets_of(model), model.input_shape[1])
     tested = model.evaluate(plain, verbose=0, return_dict=True, callbacks=list(callbacks))
-    return _figures(tested, "val_")
+    return _metrics(tested, "val_")
 
 
-def _epoch(model: keras.Model, feed: _Feed, plan: Plan, epoch: int, on_batch: OnBatch) -> Row:
+def _epoch(
+    model: keras.Model, feed: _Feed, plan: TrainingPlan, epoch: int, on_batch: OnBatch
+) -> Row:
     started = time.monotonic()
     size = plan.size_px(epoch)
     examples = Epoch(feed.train, plan.settings, epoch, size)
     batches = TrainingBatches(examples, targets_of(model), feed.loader)
-    tell = keras.callbacks.LambdaCallback(
+    report_batch = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: on_batch(epoch + 1, batch + 1, len(batches))
     )
-    result = model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[tell])
+    result = model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[report_batch])
     trained = {name: values[-1] for name, values in result.history.items()}
-    row = _figures(trained, "")
+    row = _metrics(trained, "")
     if feed.val is not None:
         row |= validated(model, feed.val, plan, averaged(model))
     rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
@@ -212,7 +214,7 @@ def targets_of(model: keras.Model) -> Targets:
     return "masks" if len(model.outputs) == 1 else "masks and classes"
 
 
-def _figures(logs: dict[str, Any], prefix: str) -> Row:
+def _metrics(logs: dict[str, Any], prefix: str) -> Row:
     return {
         prefix + ("objective" if name == "loss" else name): float(value)
         for name, value in logs.items()

@@ -14,8 +14,8 @@ from busicli.imaging.postprocess import lesion_mask
 from busicli.models.registry import find
 from busicli.models.weights import Card
 from busicli.settings import PostprocessSettings
-from busicli.training.initial_weights import Begun, seen_scans
-from busicli.training.request import FitRequest, left_out, trained_on
+from busicli.training.initial_weights import InitialWeights, training_scans_of
+from busicli.training.request import TrainRequest, left_out, trained_on
 from busicli.types import Case, Mask
 from busicli.versions import versions
 
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 
 def card_of_run(
-    request: FitRequest,
+    request: TrainRequest,
     data: PreparedData,
-    begun: Begun | None,
+    initial: InitialWeights | None,
     trained: Sequence[Case],
     best_epoch: int,
 ) -> Card:
     """What is known of weights before anything is chosen for them.
 
-    `trained` are the scans of the run, `begun` the weights that it began from.
+    `trained` are the scans of the run, `initial` the weights that it began from.
     """
     return Card(
         name=request.name,
@@ -60,33 +60,37 @@ def card_of_run(
             "versions": versions(),
         },
         scores={},
-        training_scans=seen_scans(begun, trained),
+        training_scans=training_scans_of(initial, trained),
     )
 
 
-def with_choices(card: Card, model: "keras.Model", val: PreparedScans, figures: "Row") -> Card:
+def add_tuned_settings(
+    card: Card, model: "keras.Model", val: PreparedScans, metrics: "Row"
+) -> Card:
     """The card with what was chosen on the validation split, and its scores there."""
     from busicli.inference.engines import KerasEngine
-    from busicli.training.tune import Sweep, choose
+    from busicli.training.tune import Sweep, tune
 
     maps = KerasEngine(model).predict(val.images).maps
-    truths = val.masks[:] > 0
-    chosen = choose(Sweep(maps, truths), np.ones(len(maps), bool))
-    masks = [lesion_mask(probability, chosen.postprocess) for probability in maps]
-    scores = {"val": _validation_scores(val, masks, truths, figures)}
-    return replace(card.with_chosen(chosen), scores=scores)
+    references = val.masks[:] > 0
+    tuned = tune(Sweep(maps, references), np.ones(len(maps), bool))
+    masks = [lesion_mask(probability, tuned.postprocess) for probability in maps]
+    scores = {"val": _validation_scores(val, masks, references, metrics)}
+    return replace(card.with_tuned(tuned), scores=scores)
 
 
 def _validation_scores(
-    val: PreparedScans, masks: list[Mask], truths: NDArray[np.bool_], figures: "Row"
+    val: PreparedScans, masks: list[Mask], references: NDArray[np.bool_], metrics: "Row"
 ) -> dict[str, Any]:
-    scores = np.array([dice(mask, truth) for mask, truth in zip(masks, truths, strict=True)])
-    with_lesion = truths.any(axis=(1, 2))
+    scores = np.array(
+        [dice(mask, reference) for mask, reference in zip(masks, references, strict=True)]
+    )
+    with_lesion = references.any(axis=(1, 2))
     called = np.array([mask.any() for mask in masks])
     return {
         "protocol": "validation split, at the network's size; epoch, threshold and post-processing "
         "were chosen on it: an upper bound, not a result",
-        "pooled": {name.removeprefix("val_"): value for name, value in figures.items()},
+        "pooled": {name.removeprefix("val_"): value for name, value in metrics.items()},
         "scans": len(val.cases),
         "dice_per_lesion_scan": float(np.mean(scores[with_lesion])) if with_lesion.any() else None,
         "normals_with_false_mask": int(called[~with_lesion].sum()),

@@ -15,7 +15,7 @@ Objected = Literal["leave-out", "keep"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FitRequest:
+class TrainRequest:
     """What to train, on what, and where to."""
 
     data: Path
@@ -23,7 +23,7 @@ class FitRequest:
     name: str
     model: str
     settings: TrainSettings
-    on: Literal["train", "all"] = "train"
+    train_on: Literal["train", "all"] = "train"
     """The training split, the best epoch by the validation split kept; or every scan of the data,
     the last epoch kept."""
     fold: tuple[int, int] | None = None
@@ -33,7 +33,7 @@ class FitRequest:
     objected: Objected = "leave-out"
     """Whether scans that carry an objection of their data set's curators are trained and validated
     on. Folds are over all scans, so that each of them is scored."""
-    chosen_by: Path | None = None
+    postprocess_from: Path | None = None
     """A cross-validation's results: the post-processing and confidence chosen there are used."""
     options: Mapping[str, Any] = field(default_factory=dict)
     init: str | None = None
@@ -47,8 +47,8 @@ class FitRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FitListeners:
-    """Who is told of progress."""
+class TrainCallbacks:
+    """What is called as training proceeds."""
 
     on_start: Callable[[Path], None] = lambda _: None
     """The run's folder, once nothing of the request is found amiss."""
@@ -58,7 +58,7 @@ class FitListeners:
     """The history, after each epoch."""
 
 
-def check_scans(request: FitRequest, data: PreparedData) -> None:
+def check_scans(request: TrainRequest, data: PreparedData) -> None:
     """Raise InputError where there is nothing to train on, or to validate on if that is needed.
 
     A table may ask for splits that leave one empty: good for scoring, not for training.
@@ -68,24 +68,24 @@ def check_scans(request: FitRequest, data: PreparedData) -> None:
             f"the data in {data.folder} hold no data set {', '.join(unknown)}; "
             f"they hold {', '.join(data.info['datasets'])}."
         )
-    held = {case.split for case in data.cases if _wanted(request, case)}
+    present = {case.split for case in data.cases if _wanted(request, case)}
     left_out = _words_of_left_out(request, data)
-    if request.fold is not None or request.on == "all":
-        if not held:
+    if request.fold is not None or request.train_on == "all":
+        if not present:
             raise InputError(f"no scan of {data.folder} is left to train on{left_out}; add scans.")
         return
-    if empty := [split for split in ("train", "val") if split not in held]:
+    if empty := [split for split in ("train", "val") if split not in present]:
         raise InputError(
             f"the data in {data.folder} hold no scan for {' and '.join(empty)}{left_out}, and "
             "training needs both; ask for other splits in the table and run preprocess again."
         )
 
 
-def left_out(request: FitRequest, data: PreparedData) -> int:
+def left_out(request: TrainRequest, data: PreparedData) -> int:
     """How many scans are left out, for they carry an objection: of the splits that are trained and
     validated on, or of all scans where the run is on all or one of several folds.
     """
-    splits = ("train", "val") if request.fold is None and request.on == "train" else SPLITS
+    splits = ("train", "val") if request.fold is None and request.train_on == "train" else SPLITS
     return sum(
         bool(case.objection) and case.split in splits and _of_datasets(request, case)
         for case in data.cases
@@ -93,7 +93,9 @@ def left_out(request: FitRequest, data: PreparedData) -> int:
     )
 
 
-def scans_of(request: FitRequest, data: PreparedData) -> tuple[PreparedScans, PreparedScans | None]:
+def scans_of(
+    request: TrainRequest, data: PreparedData
+) -> tuple[PreparedScans, PreparedScans | None]:
     """What to train on and, if anything, what to validate on."""
     cases = [case for case in data.cases if _wanted(request, case)]
     if request.fold is not None:
@@ -103,7 +105,7 @@ def scans_of(request: FitRequest, data: PreparedData) -> tuple[PreparedScans, Pr
         if not cases:
             raise InputError(f"without fold {number} no scan is left to train on; add scans.")
         return data.gather(cases), None
-    if request.on == "all":
+    if request.train_on == "all":
         return data.gather(cases), None
     if len(cases) == len(data.cases):
         return data.load("train"), data.load("val")
@@ -112,24 +114,24 @@ def scans_of(request: FitRequest, data: PreparedData) -> tuple[PreparedScans, Pr
     return data.gather(train), data.gather(val)
 
 
-def _wanted(request: FitRequest, case: Case) -> bool:
+def _wanted(request: TrainRequest, case: Case) -> bool:
     kept = request.objected == "keep" or not case.objection
     return kept and _of_datasets(request, case)
 
 
-def _of_datasets(request: FitRequest, case: Case) -> bool:
+def _of_datasets(request: TrainRequest, case: Case) -> bool:
     return not request.datasets or case.dataset in request.datasets
 
 
-def _words_of_left_out(request: FitRequest, data: PreparedData) -> str:
+def _words_of_left_out(request: TrainRequest, data: PreparedData) -> str:
     count = left_out(request, data)
     return f" once {count} that carry an objection are left out (--objected)" if count else ""
 
 
-def trained_on(request: FitRequest) -> str:
+def trained_on(request: TrainRequest) -> str:
     """The scans in words, as run and card name them."""
     if request.fold is not None:
         part = all_but_fold(*request.fold)
     else:
-        part = {"train": "the training split", "all": "all scans"}[request.on]
+        part = {"train": "the training split", "all": "all scans"}[request.train_on]
     return f"{part} of {', '.join(request.datasets)}" if request.datasets else part

@@ -17,25 +17,29 @@ from busicli.models.weights import (
     CARD,
     Card,
     build_model,
-    fill_model,
-    numbers_to_store,
+    load_state,
     read_card,
     read_checked,
     save_weights,
+    serialize_weights,
 )
-from busicli.settings import Choices
-from busicli.training.initial_weights import Begun, averaged_with, weights_begun_from
-from busicli.training.model_card import card_of_run, with_choices
+from busicli.settings import TunedSettings
+from busicli.training.initial_weights import (
+    InitialWeights,
+    average_with_initial,
+    load_initial_weights,
+)
+from busicli.training.model_card import add_tuned_settings, card_of_run
 from busicli.training.request import (
-    FitListeners,
-    FitRequest,
+    TrainCallbacks,
+    TrainRequest,
     check_scans,
     left_out,
     scans_of,
     trained_on,
 )
 from busicli.training.run_folder import RUN, check_run, draw_curves, write_run
-from busicli.training.tuned_settings import CHOICES, read_choices
+from busicli.training.tuned_settings import TUNED_SETTINGS, read_tuned_settings
 
 if TYPE_CHECKING:
     from busicli.training.history import Row
@@ -46,7 +50,7 @@ CURVES_EVERY_S = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FitOutcome:
+class TrainOutcome:
     """A finished run."""
 
     folder: Path
@@ -58,27 +62,32 @@ class FitOutcome:
     """What to know: why there is no exported graph, what choices were made on; may be empty."""
 
 
-def fit(request: FitRequest, tell: FitListeners) -> FitOutcome:
-    """Train, or go on with a stopped run; raises InputError before anything is written."""
+def run_training(request: TrainRequest, callbacks: TrainCallbacks) -> TrainOutcome:
+    """Train, or resume a stopped run; raises InputError before anything is written."""
     data = open_data(request.data)
     architecture = find(request.model, request.plugins)
     architecture.check_size(data.preprocess.size_px)
     architecture.checked_options(dict(request.options))
     check_scans(request, data)
-    begun = weights_begun_from(request, data)
-    chosen = read_choices(request.chosen_by) if request.chosen_by else Choices()
+    initial = load_initial_weights(request, data)
+    tuned = (
+        read_tuned_settings(request.postprocess_from)
+        if request.postprocess_from
+        else TunedSettings()
+    )
     folder = request.runs / request.name
     check_run(folder, _record(request, data), resume=request.resume)
     with folder_lock(folder / ".lock"):
-        tell.on_start(folder)
-        return _fit_locked(request, data, folder, (begun, chosen), tell)
+        callbacks.on_start(folder)
+        return _train_locked(request, data, folder, (initial, tuned), callbacks)
 
 
-def fit_fold(request: FitRequest, fold: tuple[int, int], tell: FitListeners) -> Path:
+def train_fold(request: TrainRequest, fold: tuple[int, int], callbacks: TrainCallbacks) -> Path:
     """Train on all folds but one, as `runs/NAME/fold-K`, and return its weights' folder.
 
-    With `resume` a finished fold stays as it is and one that was not begun is begun. Raises
-    InputError where the fold was begun with other settings: folds are averaged, and must be alike.
+    With `resume` a finished fold stays as it is and one that was not started is started. Raises
+    InputError where the fold was started with other settings: folds are averaged, and must be
+    alike.
     """
     runs, name = request.runs / request.name, f"fold-{fold[0]}"
     folder = runs / name
@@ -87,20 +96,20 @@ def fit_fold(request: FitRequest, fold: tuple[int, int], tell: FitListeners) -> 
     if resume and (folder / "weights" / CARD).is_file():
         check_run(folder, _record(own, open_data(request.data)), resume=True)
     else:
-        fit(own, tell)
+        run_training(own, callbacks)
     return folder / "weights"
 
 
-def _fit_locked(
-    request: FitRequest,
+def _train_locked(
+    request: TrainRequest,
     data: PreparedData,
     folder: Path,
-    given: tuple[Begun | None, Choices],
-    tell: FitListeners,
-) -> FitOutcome:
+    given: tuple[InitialWeights | None, TunedSettings],
+    callbacks: TrainCallbacks,
+) -> TrainOutcome:
     keras = load_keras()  # here, so that a mistyped command fails before the seconds this takes
     from busicli.training.history import read_history
-    from busicli.training.loop import Listeners, Plan, compile_model, train_model, validated
+    from busicli.training.loop import Callbacks, TrainingPlan, compile_model, train_model, validated
 
     settings = request.settings
     if request.devices == "all":
@@ -118,7 +127,7 @@ def _fit_locked(
         return model
 
     if not (folder / RUN).is_file():
-        build(data.preprocess.size_px)  # what cannot be built is told before a run begins
+        build(data.preprocess.size_px)  # what cannot be built is reported before a run begins
         write_run(folder, _record(request, data))
 
     drawn = -math.inf
@@ -128,32 +137,34 @@ def _fit_locked(
         if len(history) == settings.epochs or time.monotonic() - drawn > CURVES_EVERY_S:
             draw_curves(folder, history)
             drawn = time.monotonic()
-        tell.on_epoch(history)
+        callbacks.on_epoch(history)
 
-    listeners = Listeners(on_batch=tell.on_batch, on_epoch=after_epoch)
-    plan = Plan(
+    loop_callbacks = Callbacks(on_batch=callbacks.on_batch, on_epoch=after_epoch)
+    plan = TrainingPlan(
         settings=settings,
         full_px=data.preprocess.size_px,
         multiple_px=architecture.size_multiple,
         processes=request.processes,
     )
-    model, progress = train_model(build, (train, val), plan, folder, listeners)
-    numbers = numbers_to_store(model)  # what is chosen is for what is stored
-    if given[0] and settings.init_share:
-        fill_model(model, averaged_with(given[0], numbers, settings.init_share), folder.name)
-        numbers = numbers_to_store(model)
-    fill_model(model, numbers, folder.name)
+    model, progress = train_model(build, (train, val), plan, folder, loop_callbacks)
+    numbers = serialize_weights(model)  # what is chosen is for what is stored
+    if given[0] and settings.init_weight:
+        load_state(
+            model, average_with_initial(given[0], numbers, settings.init_weight), folder.name
+        )
+        numbers = serialize_weights(model)
+    load_state(model, numbers, folder.name)
     history = read_history(folder / "history.csv")
     card = card_of_run(request, data, given[0], train.cases, progress.best_epoch)
-    card = card.with_chosen(given[1])
+    card = card.with_tuned(given[1])
     if val is not None:
-        card = with_choices(card, model, val, validated(model, val, plan))
+        card = add_tuned_settings(card, model, val, validated(model, val, plan))
     before = _stored_before(folder / "weights", card)
     if before and not (before.graph or request.fold):
         before = None  # stopped on the way to its graph, or there is none to be had
     if before is None:
         save_weights(folder / "weights", model, card)
-    return FitOutcome(
+    return TrainOutcome(
         folder=folder,
         history=history,
         best_epoch=progress.best_epoch,
@@ -179,18 +190,18 @@ def _stored_before(folder: Path, card: Card) -> Card | None:
 
 
 def _notes(
-    request: FitRequest,
+    request: TrainRequest,
     folder: Path,
     train: PreparedScans,
     val: PreparedScans | None,
-    begun: Begun | None,
+    initial: InitialWeights | None,
 ) -> str:
     """Export the graph; why there is none, and whether choices were made on scans seen before."""
     graph = add_graph(folder / "weights", train, request.plugins)
-    before = {pixels for pixels, _ in begun.training_scans} if begun else set()
-    known = sum(case.print.pixels_sha256 in before for case in val.cases) if val else 0
+    before = {pixels for pixels, _ in initial.training_scans} if initial else set()
+    known = sum(case.fingerprint.pixels_sha256 in before for case in val.cases) if val else 0
     seen = (
-        f"The weights begun from were trained on {known} of the {len(val.cases)} validation scans: "
+        f"The initial weights were trained on {known} of the {len(val.cases)} validation scans: "
         "epoch, threshold and confidence were chosen on scans that were not unseen."
         if known and val
         else ""
@@ -198,23 +209,25 @@ def _notes(
     return "\n".join(filter(None, (graph, seen)))
 
 
-def _folds_sha256(request: FitRequest, data: PreparedData) -> str | None:
+def _folds_sha256(request: TrainRequest, data: PreparedData) -> str | None:
     """Which scans are held out: the data's fingerprint knows nothing of groups and classes."""
     return sha256_bytes(data.folds(request.fold[1]).tobytes()) if request.fold else None
 
 
-def _record(request: FitRequest, data: PreparedData) -> dict[str, Any]:
+def _record(request: TrainRequest, data: PreparedData) -> dict[str, Any]:
     record = {
         "asked": {
-            "on": request.on,
-            "from": list(request.datasets),
+            "train_on": request.train_on,
+            "datasets": list(request.datasets),
             "objected": request.objected,
         },
         "model": {
             "name": request.model,
             "options": dict(request.options),
             "init": request.init,
-            "chosen_by": sha256_file(request.chosen_by / CHOICES) if request.chosen_by else None,
+            "postprocess_from": sha256_file(request.postprocess_from / TUNED_SETTINGS)
+            if request.postprocess_from
+            else None,
         },
         "settings": asdict(request.settings),
         "data": {

@@ -1,4 +1,4 @@
-"""The folder of a training run: what it was begun with, and its curves."""
+"""The folder of a training run: what it was started with, and its curves."""
 
 import json
 from collections.abc import Mapping
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from busicli.errors import InputError
 from busicli.io.files import write_json
-from busicli.plots.curves import curve_figure
+from busicli.plots.curves import curve_plot
 from busicli.versions import versions
 
 if TYPE_CHECKING:
     from busicli.training.history import Row
 
 RUN = "run.json"
-_LATER = ("chosen_by", "folds", "init_share")
+_LATER = ("postprocess_from", "folds", "init_weight")
 """What a record may lack: scores made in the meantime; older records tell neither the folds nor a
 share that matters only once a run ends."""
 CURVES = {
@@ -29,7 +29,7 @@ CURVES = {
 def newest_run(
     runs: Path, fingerprint: str | None = None, *, holding: str = RUN, run: str = "*"
 ) -> Path | None:
-    """The run folder that was begun last, on this data if a fingerprint is given.
+    """The run folder that was started last, on this data if a fingerprint is given.
 
     Runs without the file `holding` do not count; `run` is the pattern of their names.
     """
@@ -50,16 +50,16 @@ def all_but_fold(number: int, count: int) -> str:
 
 
 def check_run(folder: Path, now: Mapping[str, Any], *, resume: bool) -> None:
-    """A new run needs a free name; a resumed one the settings it was begun with."""
+    """A new run needs a free name; a resumed one the settings it was started with."""
     record = folder / RUN
     if not resume:
         if folder.exists() and any(p.name != ".lock" for p in folder.iterdir()):
             raise InputError(
-                f"the run {folder} exists; give another --name, or go on with it by --resume."
+                f"the run {folder} exists; give another --name, or resume it with --resume."
             )
         return
     if not record.is_file():
-        raise InputError(f"there is no run {folder} to go on with; leave out --resume.")
+        raise InputError(f"there is no run {folder} to resume; leave out --resume.")
     before = json.loads(record.read_text(encoding="utf-8"))
     different = sorted(
         f"{key} ({before[part].get(key)}, now {now[part][key]})"
@@ -72,19 +72,19 @@ def check_run(folder: Path, now: Mapping[str, Any], *, resume: bool) -> None:
     )
     if different:
         raise InputError(
-            f"the run {folder} was begun with another {', '.join(different)}; "
-            "go on with the same, or start a new run under another --name."
+            f"the run {folder} was started with another {', '.join(different)}; "
+            "resume with the same, or start a new run under another --name."
         )
 
 
-def begun_with(folder: Path) -> dict[str, Any] | None:
-    """What a run, or a cross-validation's first fold, was begun with; None where none was."""
+def read_run(folder: Path) -> dict[str, Any] | None:
+    """What a run, or a cross-validation's first fold, was started with; None where none was."""
     records = sorted((*folder.glob(RUN), *folder.glob(f"fold-*/{RUN}")))
     return json.loads(records[0].read_text(encoding="utf-8")) if records else None
 
 
 def write_run(folder: Path, record: Mapping[str, Any]) -> None:
-    """Note what a run was begun with, when, and by which versions."""
+    """Note what a run was started with, when, and by which versions."""
     started = datetime.now(UTC).isoformat(timespec="seconds")
     document = {"started": started, **record, "versions": versions()}
     write_json(folder / RUN, document)
@@ -99,4 +99,4 @@ def draw_curves(folder: Path, history: "list[Row]") -> None:
             for curve, prefix in (("training", ""), ("validation", "val_"))
             if prefix + column in history[0]
         }
-        curve_figure(title, column, epochs, curves).write(folder / name)
+        curve_plot(title, column, epochs, curves).write(folder / name)

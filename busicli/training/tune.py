@@ -10,7 +10,7 @@ from scipy.special import expit
 from busicli.imaging.confidence import map_features
 from busicli.imaging.metrics import dice, is_good
 from busicli.imaging.postprocess import lesion_mask
-from busicli.settings import Choices, ConfidenceSettings, PostprocessSettings
+from busicli.settings import ConfidenceSettings, PostprocessSettings, TunedSettings
 
 THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
 MIN_AREAS = (0.0005, 0.001, 0.002, 0.004)
@@ -23,38 +23,38 @@ _SHRINKAGE = 1e-2
 
 
 class Sweep:
-    """Maps and truths that settings are tried on; none is tried twice on the same."""
+    """Maps and references that settings are tried on; none is tried twice on the same."""
 
-    def __init__(self, maps: NDArray[np.float32], truths: NDArray[np.bool_]) -> None:
+    def __init__(self, maps: NDArray[np.float32], references: NDArray[np.bool_]) -> None:
         """(N, size, size) probabilities, at least one map, and the masks they should become."""
-        self.pairs = list(zip(maps, truths, strict=True))
+        self.pairs = list(zip(maps, references, strict=True))
         self._dice: dict[PostprocessSettings, NDArray[np.float64]] = {}
         self._features: dict[PostprocessSettings, NDArray[np.float64]] = {}
 
     def dice(self, settings: PostprocessSettings) -> NDArray[np.float64]:
-        """Dice (N,) of each map's mask; NaN where mask and truth are empty."""
+        """Dice (N,) of each map's mask; NaN where mask and reference are empty."""
         if settings not in self._dice:
-            scores = [dice(lesion_mask(p, settings), truth) for p, truth in self.pairs]
+            scores = [dice(lesion_mask(p, settings), reference) for p, reference in self.pairs]
             self._dice[settings] = np.array(scores)
         return self._dice[settings]
 
     def features(self, settings: PostprocessSettings) -> NDArray[np.float64]:
-        """What confidence is told from, (N, features)."""
+        """What confidence is computed from, (N, features)."""
         if settings not in self._features:
             rows = [map_features(p, lesion_mask(p, settings)) for p, _ in self.pairs]
             self._features[settings] = np.array(rows)
         return self._features[settings]
 
 
-def choose(sweep: Sweep, rows: NDArray[np.bool_]) -> Choices:
+def tune(sweep: Sweep, rows: NDArray[np.bool_]) -> TunedSettings:
     """Post-processing first, then the confidence of the masks that it makes, on some rows (N,)."""
-    postprocess = choose_postprocess(sweep, rows)
+    postprocess = tune_postprocess(sweep, rows)
     good = np.array([is_good(score) for score in sweep.dice(postprocess)[rows]])
-    confidence = choose_confidence(sweep.features(postprocess)[rows], good)
-    return Choices(postprocess=postprocess, confidence=confidence)
+    confidence = tune_confidence(sweep.features(postprocess)[rows], good)
+    return TunedSettings(postprocess=postprocess, confidence=confidence)
 
 
-def choose_postprocess(sweep: Sweep, rows: NDArray[np.bool_]) -> PostprocessSettings:
+def tune_postprocess(sweep: Sweep, rows: NDArray[np.bool_]) -> PostprocessSettings:
     """The settings with the highest mean Dice per image, two empty masks counting as 1.
 
     One setting after the other (threshold, smallest area, share of the best, presence) rather
@@ -75,7 +75,7 @@ def choose_postprocess(sweep: Sweep, rows: NDArray[np.bool_]) -> PostprocessSett
     return best
 
 
-def choose_confidence(
+def tune_confidence(
     features: NDArray[np.float64], good: NDArray[np.bool_]
 ) -> ConfidenceSettings | None:
     """Logistic regression of whether masks are good, (N,) bool, on their (N, F) features.

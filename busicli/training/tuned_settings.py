@@ -1,4 +1,6 @@
-"""`choices.json`: what a cross-validation chose, for weights that are trained on every scan."""
+"""`tuned_settings.json`: what a cross-validation chose, for weights that are trained on every
+scan.
+"""
 
 import json
 from dataclasses import asdict
@@ -6,21 +8,23 @@ from pathlib import Path
 
 from busicli.errors import InputError
 from busicli.io.files import write_json
-from busicli.settings import Choices
+from busicli.settings import TunedSettings
 
-CHOICES = "choices.json"
+TUNED_SETTINGS = "tuned_settings.json"
 
 
-def write_choices(folder: Path, chosen: Choices) -> None:
+def write_tuned_settings(folder: Path, chosen: TunedSettings) -> None:
     """Write them whole."""
-    write_json(folder / CHOICES, asdict(chosen))
+    write_json(folder / TUNED_SETTINGS, asdict(chosen))
 
 
-def read_choices(folder: Path) -> Choices:
-    """What `write_choices` wrote; InputError where there is none."""
+def read_tuned_settings(folder: Path) -> TunedSettings:
+    """What `write_tuned_settings` wrote; InputError where there is none."""
     try:
-        return Choices.from_dict(json.loads((folder / CHOICES).read_text(encoding="utf-8")))
+        return TunedSettings.from_dict(
+            json.loads((folder / TUNED_SETTINGS).read_text(encoding="utf-8"))
+        )
     except (OSError, ValueError, TypeError) as error:
         raise InputError(
-            f"{folder} holds no {CHOICES}; make it with busicli eval --folds N."
+            f"{folder} holds no {TUNED_SETTINGS}; make it with busicli eval --folds N."
         ) from error

@@ -15,7 +15,7 @@ def said(ended) -> str:
     assert len(lines) == 1
     (line,) = lines
     assert line.startswith("busicli: ")
-    assert "a fault of its own" not in line
+    assert "an internal error" not in line
     return line
 
 
@@ -56,7 +56,7 @@ def refused(call, study, scans, tmp_path, weights):
         ("preprocess", "--jobs", "many", "."),
         ("preprocess", "--size", "8", "."),
         ("train", "--epochs", "0"),
-        ("train", "--option", "filters"),
+        ("train", "--model-option", "filters"),
         ("train", "--precision", "float8"),
         ("train", "--seed", "-1"),
         ("train", "--learning-rate", "0"),
@@ -100,7 +100,7 @@ def test_wrong_usage_ends_with_2_and_writes_nothing(call, tmp_path, command):
         (("train", "--epochs"), "option --epochs requires an argument; see busicli train --help."),
     ],
 )
-def test_a_wrong_command_line_is_told_in_one_sentence(call, command, sentence):
+def test_a_wrong_command_line_is_reported_in_one_sentence(call, command, sentence):
     ended = call(*command)
     assert ended.status == 2
     assert said(ended).startswith(f"busicli: {sentence}")
@@ -113,8 +113,8 @@ def test_a_command_without_its_rest_shows_its_help(call, command):
 
 
 def test_a_folder_without_the_classes_is_no_data_set(call, tmp_path):
-    (tmp_path / "pictures").mkdir()
-    ended = call("preprocess", "pictures")
+    (tmp_path / "images").mkdir()
+    ended = call("preprocess", "images")
     assert ended.status == 1
     assert "benign, malignant, normal" in said(ended)
     assert "--table" in said(ended)
@@ -136,9 +136,9 @@ def test_a_data_set_without_a_scan_is_refused(call, tmp_path):
 
 def test_too_few_scans_for_the_split_are_refused(call, scans, tmp_path):
     for number in (19, 20, 21, 22):
-        place = tmp_path / "busi" / "normal" / f"{number}.png"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(scans / "normal" / f"phantom-{number}.png", place)
+        position = tmp_path / "busi" / "normal" / f"{number}.png"
+        position.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(scans / "normal" / f"phantom-{number}.png", position)
     ended = call("preprocess", "busi", "--jobs", 1)
     assert ended.status == 1
     # floor(3.6) = 3 to train, of the one that is left ceil(1 / 4) = 1 to test, none to validate
@@ -149,7 +149,7 @@ def test_too_few_scans_for_the_split_are_refused(call, scans, tmp_path):
 def test_a_table_without_a_column_or_with_unknown_words_is_refused(call, scans, tmp_path):
     scan = scans / "normal" / "phantom-19.png"
     table = tmp_path / "own.csv"
-    table.write_text(f"picture\n{scan}\n")
+    table.write_text(f"image\n{scan}\n")
     assert "has no column scan" in said(call("preprocess", "--table", "own.csv"))
     table.write_text(f"scan,class,split\n{scan},odd,train\n{scan}x,,holdout\n")
     ended = call("preprocess", "--table", "own.csv", "--jobs", 1)
@@ -204,7 +204,7 @@ def test_a_size_the_model_cannot_take_is_refused(call, scans, tmp_path):
 
 @pytest.mark.parametrize("option", ["widths=[8,16]", "widths=3", "dropout=much", "blocks=[0,1]"])
 def test_options_that_the_model_cannot_be_built_with_are_refused(call, study, option):
-    ended = call("train", "--data", study.data, "--option", option)
+    ended = call("train", "--data", study.data, "--model-option", option)
     assert ended.status == 1
     assert "the model improved-unet cannot be built with the options" in said(ended)
     assert option.partition("=")[0] in said(ended)
@@ -218,9 +218,9 @@ def test_weights_for_another_architecture_are_refused(call, study, scans, weight
     assert ended.status == 1
     assert "do not fit the model unet" in said(ended)
     assert not (tmp_path / "out").exists()
-    begun = call("train", "--data", study.data, "--init", study.weights, "--name", "other")
-    assert begun.status == 1  # the study's network is narrower than the default one
-    assert "do not fit the model improved_unet" in said(begun)
+    started = call("train", "--data", study.data, "--init", study.weights, "--name", "other")
+    assert started.status == 1  # the study's network is narrower than the default one
+    assert "do not fit the model improved_unet" in said(started)
     assert not (tmp_path / "runs" / "other" / "run.json").exists()
 
 
@@ -274,9 +274,9 @@ def test_debug_shows_the_traceback_that_is_kept_back_otherwise(run, tmp_path):
     assert "Traceback" in loud.err
 
 
-@pytest.mark.parametrize("places", [("s3://bucket/scans", "out"), (".", "gs://bucket/out")])
-def test_object_storage_is_told_to_be_mounted(call, tmp_path, places):
-    ended = call("segment-dir", *places)
+@pytest.mark.parametrize("positions", [("s3://bucket/scans", "out"), (".", "gs://bucket/out")])
+def test_object_storage_is_reported_to_be_mounted(call, tmp_path, positions):
+    ended = call("segment-dir", *positions)
     assert ended.status == 1
     assert "mount that storage, or copy the scans" in said(ended)
     assert list(tmp_path.iterdir()) == []
@@ -290,7 +290,7 @@ def test_object_storage_is_told_to_be_mounted(call, tmp_path, places):
         (("show", "{scans}", "--out", "x.png"), "is a folder; name one scan, or take segment-dir"),
     ],
 )
-def test_a_path_of_another_kind_is_told_before_anything_is_done(
+def test_a_path_of_another_kind_is_reported_before_anything_is_done(
     call, scans, tmp_path, command, words
 ):
     ended = call(*(word.format(scans=scans) for word in command))

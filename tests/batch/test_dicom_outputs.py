@@ -42,7 +42,7 @@ def ward(tmp_path_factory, phantom) -> Path:
     }
     for name, data in files.items():
         (folder / name).write_bytes(data)
-    Image.fromarray(phantom).save(folder / "picture.png")
+    Image.fromarray(phantom).save(folder / "image.png")
     return folder
 
 
@@ -86,7 +86,7 @@ def test_every_file_has_its_row(done):
         "no-study.dcm": "failed",
         "nobody.dcm": "ok",
         "other.dcm": "skipped",
-        "picture.png": "ok",
+        "image.png": "ok",
     }
     assert manifest_rows(out)["other.dcm"]["reason"] == (
         "is a DICOM object, no ultrasound scan: CT Image Storage"
@@ -113,21 +113,21 @@ def test_where_millimetres_come_from_is_said(done):
     out, _ = done
     found = {name: row.get("millimetres") for name, row in manifest_rows(out).items()}
     assert found["IM0001"] == "ultrasound regions of the file"
-    assert found["cropped.dcm"] == "none: an ultrasound region reaches out of the picture"
+    assert found["cropped.dcm"] == "none: an ultrasound region reaches out of the image"
     assert found["nobody.dcm"] == "none: the file describes no ultrasound region"
-    assert found["picture.png"] == "--pixel-spacing"
+    assert found["image.png"] == "--pixel-spacing"
 
 
 def test_millimetres_stand_beside_pixels_or_nothing_does(done):
     out, _ = done
     found = lesions(out)
-    dicom, picture = found["IM0001"], found["picture.png"]
+    dicom, image = found["IM0001"], found["image.png"]
     area_px = int(dicom["area_px"])
     assert float(dicom["area_mm2"]) == pytest.approx(area_px * 0.1 * 0.05, rel=1e-5)
     top = int(dicom["bbox"].split()[0])
     assert float(dicom["depth_mm"]) == pytest.approx(0.1 * top, rel=1e-5)
-    assert float(picture["area_mm2"]) == pytest.approx(area_px * 0.2 * 0.1, rel=1e-5)
-    assert picture["depth_mm"] == ""  # nobody said where the skin is
+    assert float(image["area_mm2"]) == pytest.approx(area_px * 0.2 * 0.1, rel=1e-5)
+    assert image["depth_mm"] == ""  # nobody said where the skin is
     assert found["cropped.dcm"]["area_mm2"] == found["cropped.dcm"]["long_axis_mm"] == ""
 
 
@@ -142,11 +142,11 @@ def test_dicom_results_stand_beside_the_others(done):
         "dicom/cine.dcm/0001.sc.dcm",
         "dicom/cine.dcm/0002.sc.dcm",
     ]
-    assert found["picture.png"] == []
+    assert found["image.png"] == []
     for path in (path for paths in found.values() for path in paths):
         dcmread(out / path)
     assert manifest_rows(out)["cine.dcm"]["dicom_left_out"] == "a cine has no segmentation object"
-    assert manifest_rows(out)["picture.png"]["dicom_left_out"] == "the scan is no DICOM object"
+    assert manifest_rows(out)["image.png"]["dicom_left_out"] == "the scan is no DICOM object"
 
 
 def test_the_segmentation_is_the_mask(done):
@@ -166,8 +166,8 @@ def test_results_are_no_scans_for_the_next_run(done, call, tmp_path):
 
 def test_a_patient_stands_nowhere_but_in_dicom_results(done):
     out, ended = done
-    told = everything(out, but="dicom") + (ended.out + ended.err).encode()
-    assert [text for text in PLANTED if text.encode() in told] == []
+    reported = everything(out, but="dicom") + (ended.out + ended.err).encode()
+    assert [text for text in PLANTED if text.encode() in reported] == []
     assert PATIENT.encode() in everything(out / "dicom")
 
 
@@ -176,8 +176,8 @@ def test_deidentified_a_patient_stands_nowhere(ward, run):
     options = ("--dicom", "seg,sr,sc", "--deidentify", "--jobs", 1)
     ended = run("--debug", "segment-dir", ward, out, *WEIGHTS, *options, cwd=ward.parent)
     assert ended.status == 3
-    told = everything(out) + (ended.out + ended.err).encode()
-    assert [text for text in PLANTED if text.encode() in told] == []
+    reported = everything(out) + (ended.out + ended.err).encode()
+    assert [text for text in PLANTED if text.encode() in reported] == []
 
 
 def test_a_traceback_names_no_patient(phantom, run, tmp_path):
@@ -190,7 +190,7 @@ def test_a_traceback_names_no_patient(phantom, run, tmp_path):
     assert "PLANTED" not in ended.err
 
 
-def test_deidentified_pictures_show_nothing_beside_the_ultrasound(tmp_path, phantom, run):
+def test_deidentified_images_show_nothing_beside_the_ultrasound(tmp_path, phantom, run):
     rows, columns = phantom.shape
     named = np.vstack([np.full((20, columns), 255, np.uint8), phantom])  # as a name burned in
     below = region((20, 0, rows + 19, columns - 1), 0.01, 0.005)
@@ -220,15 +220,15 @@ def test_deidentified_pictures_show_nothing_beside_the_ultrasound(tmp_path, phan
     assert "4 scans described no ultrasound region, or regions that are all" in ended.out
 
 
-def test_identifiers_are_told_to_those_who_ask(ward, call):
+def test_identifiers_are_reported_to_those_who_ask(ward, call):
     call("segment-dir", ward, "out", *WEIGHTS, "--keep-identifiers")
     found = manifest_rows(Path("out"))
     assert found["IM0001"]["identifiers"]["patient_id"] == PATIENT_ID
     assert found["nobody.dcm"]["identifiers"]["patient_id"] == ""
-    assert "identifiers" not in found["picture.png"]
+    assert "identifiers" not in found["image.png"]
 
 
-def test_what_is_done_is_kept_and_a_lost_object_made_anew(ward, call):
+def test_what_is_done_is_kept_and_a_lost_object_made_again(ward, call):
     options = (*WEIGHTS, "--dicom", "seg,sr")
     call("segment-dir", ward, "out", *options)
     before = {p: p.stat().st_mtime_ns for p in Path("out/dicom").rglob("*.dcm")}

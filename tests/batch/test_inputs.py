@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from busicli.batch.inputs import Work, from_folder, from_list
+from busicli.batch.inputs import InputFile, from_folder, from_list
 from busicli.errors import InputError
 
 NOBODY = 65534
@@ -20,16 +20,20 @@ def empty_files(folder: Path, *names: str | bytes) -> Path:
     return folder
 
 
-def names(works: Iterable[Work]) -> list[str]:
-    return [str(work.relative) for work in works]
+def names(entries: Iterable[InputFile]) -> list[str]:
+    return [str(entry.relative) for entry in entries]
 
 
-def skipped(works: Iterable[Work]) -> list[str]:
-    return [str(work.relative) for work in works if work.skip]
+def skipped(entries: Iterable[InputFile]) -> list[str]:
+    return [str(entry.relative) for entry in entries if entry.skip]
 
 
-def faults(works: Iterable[Work]) -> dict[str, str]:
-    return {str(work.relative): work.not_done for work in works if work.not_done and not work.skip}
+def errors(entries: Iterable[InputFile]) -> dict[str, str]:
+    return {
+        str(entry.relative): entry.not_done
+        for entry in entries
+        if entry.not_done and not entry.skip
+    }
 
 
 @contextmanager
@@ -45,10 +49,10 @@ def as_nobody():
 
 def test_every_file_below_a_folder_is_found_by_name(tmp_path):
     empty_files(tmp_path / "in", "b/2.png", "b/1.jpg", "a.tif", "B/3.png", "notes.txt", "no suffix")
-    works = from_folder(tmp_path / "in", tmp_path / "out")
-    assert names(works) == ["B/3.png", "a.tif", "b/1.jpg", "b/2.png", "no suffix", "notes.txt"]
-    assert [work.path for work in works] == [tmp_path / "in" / name for name in names(works)]
-    assert (skipped(works), faults(works)) == ([], {})
+    entries = from_folder(tmp_path / "in", tmp_path / "out")
+    assert names(entries) == ["B/3.png", "a.tif", "b/1.jpg", "b/2.png", "no suffix", "notes.txt"]
+    assert [entry.path for entry in entries] == [tmp_path / "in" / name for name in names(entries)]
+    assert (skipped(entries), errors(entries)) == ([], {})
 
 
 def test_an_empty_folder_holds_no_work(tmp_path):
@@ -65,8 +69,8 @@ def test_scans_that_are_no_folder_are_refused(tmp_path, kind):
 def test_the_output_inside_the_scans_is_not_entered(tmp_path):
     ours = ("results/.busicli/lock", "results/masks/a.png")
     empty_files(tmp_path, "a.png", *ours, "other/results/b.png")
-    works = from_folder(tmp_path, tmp_path / "other" / ".." / "results")
-    assert names(works) == ["a.png", "other/results/b.png"]
+    entries = from_folder(tmp_path, tmp_path / "other" / ".." / "results")
+    assert names(entries) == ["a.png", "other/results/b.png"]
 
 
 def test_links_to_files_are_followed_and_links_to_folders_are_not(tmp_path):
@@ -74,66 +78,66 @@ def test_links_to_files_are_followed_and_links_to_folders_are_not(tmp_path):
     (tmp_path / "in" / "link.png").symlink_to(tmp_path / "elsewhere" / "b.png")
     (tmp_path / "in" / "linked").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "in" / "circle").symlink_to(tmp_path / "in")
-    done = [work for work in from_folder(tmp_path / "in", tmp_path / "out") if not work.skip]
+    done = [entry for entry in from_folder(tmp_path / "in", tmp_path / "out") if not entry.skip]
     assert names(done) == ["a.png", "link.png"]
 
 
 def test_a_mask_beside_its_scan_is_skipped(tmp_path):
     empty_files(tmp_path, "a.jpg", "a_mask.png", "a_mask_1.png", "b_mask.png", "c/a_mask.png")
-    works = from_folder(tmp_path, tmp_path / "out")
-    assert skipped(works) == ["a_mask.png", "a_mask_1.png"]  # b and c/a have no scan
+    entries = from_folder(tmp_path, tmp_path / "out")
+    assert skipped(entries) == ["a_mask.png", "a_mask_1.png"]  # b and c/a have no scan
 
 
-def test_a_folder_that_cannot_be_read_is_one_fault(tmp_path, monkeypatch):
+def test_a_folder_that_cannot_be_read_is_one_error(tmp_path, monkeypatch):
     empty_files(tmp_path, "in/open/a.png", "in/closed/b.png")
     (tmp_path / "in" / "closed").chmod(0)
     tmp_path.chmod(0o755)
     monkeypatch.chdir(tmp_path)  # nobody may not pass through the folders above
     with as_nobody():
-        works = from_folder(Path("in"), Path("out"))
-    assert names(works) == ["closed", "open/a.png"]
-    assert faults(works) == {"closed": "this folder cannot be read: Permission denied"}
+        entries = from_folder(Path("in"), Path("out"))
+    assert names(entries) == ["closed", "open/a.png"]
+    assert errors(entries) == {"closed": "this folder cannot be read: Permission denied"}
 
 
-def test_two_scans_of_one_mask_are_a_fault_of_the_second(tmp_path):
+def test_two_scans_of_one_mask_are_an_error_of_the_second(tmp_path):
     empty_files(tmp_path, "a.jpg", "a.jpg.png", "b.jpg", "b.tif", "c.png")
-    works = from_folder(tmp_path, tmp_path / "out")
-    assert faults(works) == {"a.jpg.png": "its mask would overwrite that of a.jpg"}
+    entries = from_folder(tmp_path, tmp_path / "out")
+    assert errors(entries) == {"a.jpg.png": "its mask would overwrite that of a.jpg"}
 
 
 def test_masks_that_differ_in_case_alone_clash_on_some_disks(tmp_path):
     empty_files(tmp_path, "a/X.png", "a/x.png", "b/X.PNG", "b/x.png")
-    works = from_folder(tmp_path, tmp_path / "out")
+    entries = from_folder(tmp_path, tmp_path / "out")
     # b/X.PNG becomes X.PNG.png, which is no x.png
-    assert faults(works) == {"a/x.png": "its mask would overwrite that of a/X.png"}
+    assert errors(entries) == {"a/x.png": "its mask would overwrite that of a/X.png"}
 
 
 def test_a_mask_that_is_skipped_clashes_with_nothing(tmp_path):
     empty_files(tmp_path, "a.png", "A_mask.png", "a_mask.png")
-    works = from_folder(tmp_path, tmp_path / "out")
-    assert (skipped(works), faults(works)) == (["a_mask.png"], {})
+    entries = from_folder(tmp_path, tmp_path / "out")
+    assert (skipped(entries), errors(entries)) == (["a_mask.png"], {})
 
 
 def test_names_that_are_no_utf8_are_found(tmp_path):
     empty_files(tmp_path, b"caf\xe9.png")
-    (work,) = from_folder(tmp_path, tmp_path / "out")
-    assert os.fsencode(work.relative) == b"caf\xe9.png"
-    assert work.path.is_file()
+    (entry,) = from_folder(tmp_path, tmp_path / "out")
+    assert os.fsencode(entry.relative) == b"caf\xe9.png"
+    assert entry.path.is_file()
 
 
 def test_a_list_keeps_its_order_and_counts_each_file_once(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     paths = ["b.png", "a.png", "./b.png", "c/../a.png", str(tmp_path / "a.png"), "a.png"]
-    works = from_list(map(Path, paths))
-    assert names(works) == ["b.png", "a.png"]
+    entries = from_list(map(Path, paths))
+    assert names(entries) == ["b.png", "a.png"]
 
 
-def test_listed_paths_keep_their_place_below_the_current_folder(tmp_path, monkeypatch):
+def test_listed_paths_keep_their_position_below_the_current_folder(tmp_path, monkeypatch):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    works = from_list([Path("x/a.png"), tmp_path / "here" / "y" / "b.png", Path("../c.png")])
+    entries = from_list([Path("x/a.png"), tmp_path / "here" / "y" / "b.png", Path("../c.png")])
     outside = str(tmp_path / "c.png").lstrip("/")
-    assert names(works) == ["x/a.png", "y/b.png", outside]
+    assert names(entries) == ["x/a.png", "y/b.png", outside]
 
 
 def test_no_listed_path_leaves_the_output_folder(tmp_path, monkeypatch):
@@ -144,30 +148,30 @@ def test_no_listed_path_leaves_the_output_folder(tmp_path, monkeypatch):
         "//server/share/y.png",
         "a/../../z",
     ]
-    for work in from_list(map(Path, hostile)):
-        assert not work.relative.is_absolute()
-        assert ".." not in work.relative.parts
+    for entry in from_list(map(Path, hostile)):
+        assert not entry.relative.is_absolute()
+        assert ".." not in entry.relative.parts
 
 
 def test_two_slashes_at_the_start_are_one(tmp_path, monkeypatch):
     # `find $ROOT/scans` with ROOT=/ gives such paths.
     monkeypatch.chdir(tmp_path)
-    works = from_list([Path("//data/x.png"), Path("/data/x.png")])
-    assert names(works) == ["data/x.png"]
+    entries = from_list([Path("//data/x.png"), Path("/data/x.png")])
+    assert names(entries) == ["data/x.png"]
 
 
-def test_two_listed_files_of_one_name_are_a_fault_of_the_second(tmp_path, monkeypatch):
+def test_two_listed_files_of_one_name_are_an_error_of_the_second(tmp_path, monkeypatch):
     # Below the current folder, and below the root: both would be data/x.png.
     monkeypatch.chdir(tmp_path)
-    works = from_list([Path("/data/x.png"), Path("data/x.png")])
-    assert [bool(work.clash) for work in works] == [False, True]
-    assert "overwrite" in works[1].clash
+    entries = from_list([Path("/data/x.png"), Path("data/x.png")])
+    assert [bool(entry.clash) for entry in entries] == [False, True]
+    assert "overwrite" in entries[1].clash
 
 
 def test_a_listed_mask_is_skipped_where_its_scan_is_there(tmp_path, monkeypatch):
     monkeypatch.chdir(empty_files(tmp_path, "a.png", "a_mask.png", "b_mask.png"))
-    works = from_list([Path("a_mask.png"), Path("b_mask.png"), Path("gone_mask.png")])
-    assert skipped(works) == ["a_mask.png"]  # the scan need not be listed
+    entries = from_list([Path("a_mask.png"), Path("b_mask.png"), Path("gone_mask.png")])
+    assert skipped(entries) == ["a_mask.png"]  # the scan need not be listed
 
 
 def test_listed_results_of_a_run_are_skipped(tmp_path, monkeypatch):
@@ -178,30 +182,30 @@ def test_listed_results_of_a_run_are_skipped(tmp_path, monkeypatch):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "out" / ".busicli").mkdir()
-    works = from_list(path.relative_to(tmp_path) for path in sorted(tmp_path.rglob("*.*g")))
-    assert skipped(works) == [f"out/{name}" for name in results]
+    entries = from_list(path.relative_to(tmp_path) for path in sorted(tmp_path.rglob("*.*g")))
+    assert skipped(entries) == [f"out/{name}" for name in results]
 
 
 def test_an_empty_list_holds_no_work():
     assert from_list([]) == []
 
 
-def test_a_link_to_a_folder_is_told_and_not_entered(tmp_path):
+def test_a_link_to_a_folder_is_reported_and_not_entered(tmp_path):
     empty_files(tmp_path, "elsewhere/x.png", "scans/a.png")
     (tmp_path / "scans" / "linked").symlink_to(tmp_path / "elsewhere")
-    works = {
-        str(work.relative): work.skip for work in from_folder(tmp_path / "scans", tmp_path / "o")
+    entries = {
+        str(entry.relative): entry.skip for entry in from_folder(tmp_path / "scans", tmp_path / "o")
     }
-    assert works == {"a.png": "", "linked": "a link to a folder, which is not entered"}
+    assert entries == {"a.png": "", "linked": "a link to a folder, which is not entered"}
 
 
-def test_results_of_another_run_are_told_and_not_searched(tmp_path):
+def test_results_of_another_run_are_reported_and_not_searched(tmp_path):
     empty_files(tmp_path, "scans/a.png", "scans/old/masks/b.png", "scans/old/.busicli/lock")
-    works = {
-        str(work.relative): work.skip for work in from_folder(tmp_path / "scans", tmp_path / "o")
+    entries = {
+        str(entry.relative): entry.skip for entry in from_folder(tmp_path / "scans", tmp_path / "o")
     }
-    assert works["old"] == "a folder with results of busicli, which is not searched"
-    assert set(works) == {"a.png", "old"}
+    assert entries["old"] == "a folder with results of busicli, which is not searched"
+    assert set(entries) == {"a.png", "old"}
 
 
 def test_masks_that_busicli_made_are_no_scans(tmp_path):

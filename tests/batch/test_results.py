@@ -16,17 +16,17 @@ from pathlib import PurePosixPath
 import numpy as np
 import pytest
 
-from busicli.batch.journal import DEATHS, DIED, open_journal
-from busicli.batch.shards import PartRecord, part_rows, write_part
+from busicli.batch.journal import CRASHED, MAX_CRASHES, open_journal
+from busicli.batch.shards import ShardRecord, shard_rows, write_shard
 from busicli.batch.tables import LESION_COLUMNS, write_tables
 from busicli.evaluation.summary import by, per_image_csv, size_class, summarise, trust, unobjected
 from busicli.imaging.measure import lesions
-from busicli.io.escaping import safe_cell
-from busicli.io.output_paths import Layout, picture_path
+from busicli.io.escaping import escape_csv_formula
+from busicli.io.output_paths import OutputPaths, image_path
 from busicli.types import ImageScore, LesionMm
 
 NAN = float("nan")
-RECORD = PartRecord(settings={}, listing="", counts={}, next="", start="", end="")
+RECORD = ShardRecord(settings={}, listing="", counts={}, next="", start="", end="")
 
 
 def row(scan: str, **values) -> dict:
@@ -45,24 +45,24 @@ def kept(path, key="key") -> dict[str, dict]:
     names = ("a", "b", "c", "aü", "bü", "Müller/乳房\u2028.png")
     with open_journal(path, key) as journal:
         found = {name: journal.earlier(name) for name in names}
-        return {name: journal.read(place) for name, place in found.items() if place}
+        return {name: journal.read(offset) for name, offset in found.items() if offset}
 
 
 def written(path, *rows, key="key") -> list[dict]:
     """The rows as they are read back while the journal is open."""
     with open_journal(path, key) as journal:
-        places = [journal.append(row) for row in rows]
-        return [journal.read(place) for place in reversed(places)][::-1]
+        offsets = [journal.append(row) for row in rows]
+        return [journal.read(offset) for offset in reversed(offsets)][::-1]
 
 
-def test_rows_come_back_by_place_and_later_by_scan_the_newest_of_each(tmp_path):
+def test_rows_come_back_by_position_and_later_by_scan_the_newest_of_each(tmp_path):
     path = tmp_path / "own" / "journal.jsonl"
     rows = [row("a", n=1), row("Müller/乳房\u2028.png"), row("a", n=2)]
     assert written(path, *rows) == rows
     assert kept(path) == {"a": rows[2], "Müller/乳房\u2028.png": rows[1]}
 
 
-def test_a_scan_that_was_begun_and_left_no_row_was_under_way_at_a_death(tmp_path):
+def test_a_scan_that_was_started_and_left_no_row_was_under_way_at_a_crash(tmp_path):
     path = tmp_path / "journal.jsonl"
     with open_journal(path, "key") as journal:
         journal.begin(["a", "b"])
@@ -70,34 +70,34 @@ def test_a_scan_that_was_begun_and_left_no_row_was_under_way_at_a_death(tmp_path
         as_killed = path.read_bytes()
     path.write_bytes(as_killed)
     with open_journal(path, "key") as journal:
-        assert (journal.deaths("a"), journal.deaths("b")) == (0, 1)
+        assert (journal.crash_count("a"), journal.crash_count("b")) == (0, 1)
         journal.begin(["b"])
         as_killed = path.read_bytes()
     path.write_bytes(as_killed)
     with open_journal(path, "key") as journal:
-        assert journal.deaths("b") == 2
+        assert journal.crash_count("b") == 2
         journal.begin(["b"])
     with open_journal(path, "key") as journal:  # left in good order, if not done
-        assert not journal.any_deaths()
+        assert not journal.any_crashes()
 
 
-def test_a_scan_that_was_given_up_is_tried_again_and_given_up_by_one_more_death(tmp_path):
+def test_a_scan_that_was_given_up_is_tried_again_and_given_up_by_one_more_crash(tmp_path):
     path = tmp_path / "journal.jsonl"
-    given_up = {"scan": "a", "status": "failed", "reason": DIED}
+    given_up = {"scan": "a", "status": "failed", "reason": CRASHED}
     written(path, given_up)
     with open_journal(path, "key") as journal:
-        assert journal.deaths("a") == DEATHS - 1
+        assert journal.crash_count("a") == MAX_CRASHES - 1
         journal.begin(["a"])
         as_killed = path.read_bytes()
     path.write_bytes(as_killed)
     with open_journal(path, "key") as journal:
-        assert journal.deaths("a") == DEATHS
+        assert journal.crash_count("a") == MAX_CRASHES
         journal.append(given_up)
     with open_journal(path, "key") as journal:
-        assert journal.deaths("a") == DEATHS - 1
+        assert journal.crash_count("a") == MAX_CRASHES - 1
         journal.append(row("a"))
     with open_journal(path, "key") as journal:
-        assert journal.deaths("a") == 0
+        assert journal.crash_count("a") == 0
 
 
 @pytest.mark.parametrize("under_way", ["begin", "send"])
@@ -107,32 +107,36 @@ def test_what_was_under_way_may_have_been_written(tmp_path, under_way):
         getattr(journal, under_way)(["a"])
     with open_journal(path, "key") as journal:
         assert [journal.has_results(name) for name in "ab"] == [True, False]
-        assert journal.deaths("a") == 0
+        assert journal.crash_count("a") == 0
 
 
 def test_more_parts_are_merged_than_files_may_be_open(tmp_path):
     for number in range(60):
         rows = ({"at": at, "scan": f"{at}" * 1000} for at in range(number, 6000, 60))
-        write_part(tmp_path / str(number), RECORD, rows)
+        write_shard(tmp_path / str(number), RECORD, rows)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     few = len(os.listdir("/proc/self/fd")) + 10  # noqa: PTH208
     resource.setrlimit(resource.RLIMIT_NOFILE, (few, hard))
     try:
-        every = map(part_rows, (tmp_path / str(number) for number in range(60)))
+        every = map(shard_rows, (tmp_path / str(number) for number in range(60)))
         found = [row["at"] for row in heapq.merge(*every, key=itemgetter("at"))]
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert found == list(range(6000))
 
 
-@pytest.mark.parametrize(("error", "deaths"), [(MemoryError, 1), (RuntimeError, 1), (OSError, 0)])
-def test_a_fault_at_a_scan_counts_as_a_death_and_a_full_disk_does_not(tmp_path, error, deaths):
+@pytest.mark.parametrize(
+    ("error", "crash_count"), [(MemoryError, 1), (RuntimeError, 1), (OSError, 0)]
+)
+def test_an_error_at_a_scan_counts_as_a_crash_and_a_full_disk_does_not(
+    tmp_path, error, crash_count
+):
     path = tmp_path / "journal.jsonl"
     with suppress(error), open_journal(path, "key") as journal:
         journal.begin(["a"])
         raise error
     with open_journal(path, "key") as journal:
-        assert journal.deaths("a") == deaths
+        assert journal.crash_count("a") == crash_count
 
 
 def test_a_journal_knows_of_what_runs_with_other_keys_made(tmp_path):
@@ -144,7 +148,7 @@ def test_a_journal_knows_of_what_runs_with_other_keys_made(tmp_path):
             assert journal.earlier("a") is None
 
 
-def test_a_run_goes_on_in_the_journal_of_its_key(tmp_path):
+def test_a_run_resumes_in_the_journal_of_its_key(tmp_path):
     path = tmp_path / "journal.jsonl"
     written(path, row("a"))
     assert written(path, row("b")) == [row("b")]
@@ -156,7 +160,7 @@ def test_no_journal_and_one_of_another_key_hold_nothing(tmp_path):
     assert kept(path) == {}
     written(path, row("a"))
     assert kept(path, "other") == {}
-    assert kept(path) == {}  # the other run began it anew
+    assert kept(path) == {}  # the other run began it again
 
 
 def test_a_journal_cut_anywhere_loses_only_what_was_cut(tmp_path):
@@ -199,7 +203,7 @@ def test_rows_outlive_the_process_once_append_returns(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("scan", "frame", "frames", "picture"),
+    ("scan", "frame", "frames", "image"),
     [
         ("a/x.png", 1, 1, "a/x.png"),
         ("a/x.PNG", 1, 1, "a/x.PNG.png"),
@@ -209,12 +213,12 @@ def test_rows_outlive_the_process_once_append_returns(tmp_path):
         ("x.png", 12345, 12345, "x.png/12345.png"),
     ],
 )
-def test_a_results_place_follows_from_the_scans(tmp_path, scan, frame, frames, picture):
-    assert str(picture_path(PurePosixPath(scan), frame, frames)) == picture
-    layout = Layout(tmp_path)
-    assert layout.mask(PurePosixPath(scan), frame, frames) == tmp_path / "masks" / picture
-    assert layout.overlay(PurePosixPath(scan), frame, frames) == tmp_path / "overlays" / picture
-    assert layout.own == tmp_path / ".busicli"
+def test_a_results_position_follows_from_the_scans(tmp_path, scan, frame, frames, image):
+    assert str(image_path(PurePosixPath(scan), frame, frames)) == image
+    paths = OutputPaths(tmp_path)
+    assert paths.mask(PurePosixPath(scan), frame, frames) == tmp_path / "masks" / image
+    assert paths.overlay(PurePosixPath(scan), frame, frames) == tmp_path / "overlays" / image
+    assert paths.own == tmp_path / ".busicli"
 
 
 # --- manifest and lesions
@@ -232,7 +236,7 @@ def measured(scan: str) -> dict:
 
 
 def test_the_manifest_counts_lesions_and_keeps_the_order(tmp_path):
-    failed = {"scan": "é.png", "status": "failed", "reason": "is no picture"}
+    failed = {"scan": "é.png", "status": "failed", "reason": "is no image"}
     rows = [measured("b.png"), failed, row("a.png", lesions=[])]
     write_tables(tmp_path, rows)
     text = (tmp_path / "manifest.jsonl").read_bytes().decode()
@@ -270,7 +274,7 @@ def test_a_run_without_lesions_has_a_table_of_its_columns(tmp_path):
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@a", "\ta", "\ra"])
 def test_text_that_a_spreadsheet_would_run_is_made_plain(text):
-    assert safe_cell(text) == f"'{text}"
+    assert escape_csv_formula(text) == f"'{text}"
 
 
 @pytest.mark.parametrize("name", ["=1+1.png", "@a.png"])
@@ -282,7 +286,7 @@ def test_no_name_in_a_table_is_run_by_a_spreadsheet(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["a=1", "", "'=1", "1-2"])
 def test_other_cells_stay(name):
-    assert safe_cell(name) == name
+    assert escape_csv_formula(name) == name
 
 
 # --- scores
@@ -358,14 +362,14 @@ def test_scans_with_an_objection_can_be_left_out():
     assert unobjected([*SCORES, objected]) == SCORES
 
 
-def test_no_scans_have_no_figures():
+def test_no_scans_have_no_metrics():
     found = summarise([])
     assert found["dice"] == {"mean": None, "low": None, "high": None, "scans": 0}
     assert found["scans"] == 0
     json.dumps(found, allow_nan=False)
 
 
-def test_figures_can_be_written_as_json_without_nan():
+def test_metrics_can_be_written_as_json_without_nan():
     json.dumps(summarise(SCORES), allow_nan=False)
     json.dumps(by(SCORES, lambda s: s.label), allow_nan=False)
 
@@ -419,7 +423,7 @@ def test_trust_counts_the_bad_masks_and_those_that_review_finds():
     "scores",
     [[], [score("all good", 1.0, confidence=0.5)], [score("a", 0.1), score("no word", 0.9)]],
 )
-def test_trust_without_anything_to_tell_apart_has_no_figure(scores):
+def test_trust_without_anything_to_tell_apart_has_no_metric(scores):
     found = trust(scores)
     assert found["auc"] is None
     json.dumps(found, allow_nan=False)

@@ -3,7 +3,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from busicli.batch.shards import Part, parsed_part
+from busicli.batch.shards import Shard, parse_shard
 from busicli.errors import UsageError
 
 SCANS = [PurePosixPath(f"ward {n % 7}/scan-{n}.png") for n in range(3000)]
@@ -15,8 +15,8 @@ def array(task: int, first: int, last: int, step: int = 1, count: int | None = N
 
 
 def test_every_scan_is_in_one_part_and_the_parts_are_alike():
-    parts = [Part(number=n, of=10) for n in range(1, 11)]
-    owners = [[part.number for part in parts if part.holds(scan)] for scan in SCANS]
+    shards = [Shard(number=n, of=10) for n in range(1, 11)]
+    owners = [[shard.number for shard in shards if shard.holds(scan)] for scan in SCANS]
     assert {len(owner) for owner in owners} == {1}
     sizes = Counter(owner[0] for owner in owners)
     assert len(sizes) == 10
@@ -25,28 +25,28 @@ def test_every_scan_is_in_one_part_and_the_parts_are_alike():
 
 
 def test_a_scans_part_does_not_depend_on_the_others():
-    part = Part(number=3, of=7)
-    assert [part.holds(s) for s in SCANS[:100]] == [part.holds(s) for s in SCANS][:100]
+    shard = Shard(number=3, of=7)
+    assert [shard.holds(s) for s in SCANS[:100]] == [shard.holds(s) for s in SCANS][:100]
 
 
 def test_one_part_holds_all():
-    assert all(Part(number=1, of=1).holds(scan) for scan in SCANS)
+    assert all(Shard(number=1, of=1).holds(scan) for scan in SCANS)
 
 
 def test_a_name_that_is_not_utf8_has_its_part():
-    assert Part(number=1, of=1).holds(PurePosixPath("caf\udce9.png"))
+    assert Shard(number=1, of=1).holds(PurePosixPath("caf\udce9.png"))
 
 
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [
-        (array(1, 1, 10), Part(number=1, of=10)),
-        (array(0, 0, 3), Part(number=1, of=4)),
-        (array(9, 1, 9, step=2, count=5), Part(number=5, of=5)),
+        (array(1, 1, 10), Shard(number=1, of=10)),
+        (array(0, 0, 3), Shard(number=1, of=4)),
+        (array(9, 1, 9, step=2, count=5), Shard(number=5, of=5)),
     ],
 )
 def test_slurms_variables_tell_the_part(environment, expected):
-    assert parsed_part("slurm", environment) == expected
+    assert parse_shard("slurm", environment) == expected
 
 
 @pytest.mark.parametrize(
@@ -61,4 +61,4 @@ def test_slurms_variables_tell_the_part(environment, expected):
 )
 def test_other_parts_are_wrong_usage(text, environment, sentence):
     with pytest.raises(UsageError, match=sentence):
-        parsed_part(text, environment)
+        parse_shard(text, environment)

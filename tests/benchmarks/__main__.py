@@ -14,7 +14,7 @@ from pathlib import Path
 from busicli.inference.openvino import precisions
 from busicli.models.flops import operations
 from busicli.models.registry import find
-from busicli.models.weights import build_model, locate, read_card
+from busicli.models.weights import build_model, read_card, resolve_weights
 from tests.benchmarks.commands import preparing, spent, start_up
 from tests.benchmarks.job import CORES, WEIGHTS, habit_s, jobs, parts
 from tests.benchmarks.machine import peaks_gflops
@@ -58,11 +58,11 @@ def measure(dataset: Path, scratch: Path, *, memory: bool) -> dict[str, object]:
     peaks = peaks_gflops()
     stages = parts(scans)
     habit = habit_s(scans)
-    card_folder, pinned = locate(WEIGHTS)
+    card_folder, pinned = resolve_weights(WEIGHTS)
     card = read_card(card_folder, pinned_sha256=pinned)
     size = card.preprocess.size_px
     model = build_model(find(card.architecture), size, card.options)
-    work = (1 + card.mirror) * operations(model) / 1e9
+    work = (1 + card.tta) * operations(model) / 1e9
     figures: dict[str, object] = {"cores": os.cpu_count(), "scans": len(scans)}
     figures |= {f"peak {name}, GFLOP/s": value for name, value in peaks.items()}
     figures |= {f"{name}, core ms a scan": 1000 * value for name, value in stages.items()}

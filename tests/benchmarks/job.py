@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from busicli.imaging.contour import outline
+from busicli.imaging.contour import contour_mask
 from busicli.imaging.postprocess import lesion_mask
 from busicli.imaging.preprocess import native_probability, network_image
 from busicli.inference.choose import EngineRequest, choose_engine
-from busicli.inference.engines import Engine, averaged_with_mirror
+from busicli.inference.engines import Engine, with_flip_tta
 from busicli.inference.openvino import open_graph, precisions
 from busicli.io.images import decode_frames, encode_mask, encode_overlay
 from busicli.models.registry import find
-from busicli.models.weights import build_model, locate, read_card, read_checked
-from busicli.parallel.threads import in_order
+from busicli.models.weights import build_model, read_card, read_checked, resolve_weights
+from busicli.parallel.threads import ordered_map
 from busicli.settings import Precision
 from tests.benchmarks.commands import spent
 
@@ -36,17 +36,17 @@ SIZE = 256
 
 
 def habit_s(scans: Sequence[Path]) -> dict[str, float]:
-    """Seconds to begin and for a scan: the seed work's U-Net of 64 filters, Keras's `predict` of
-    one scan after the other, masks alone. Measured on the first few scans.
+    """Seconds to begin and for a scan: the baseline notebook's U-Net of 64 filters, Keras's
+    `predict` of one scan after the other, masks alone. Measured on the first few scans.
     """
     started = time.perf_counter()
     model = build_model(find("unet"), SIZE, {"filters": 64})
     _habit_one(model, scans[0])
-    begun = time.perf_counter()
+    ready = time.perf_counter()
     for scan in scans[1 : HABIT_SCANS + 1]:
         _habit_one(model, scan)
     ended = time.perf_counter()
-    return {"begin_s": begun - started, "scan_s": (ended - begun) / HABIT_SCANS}
+    return {"begin_s": ready - started, "scan_s": (ended - ready) / HABIT_SCANS}
 
 
 def _habit_one(model: "keras.Model", scan: Path) -> bytes:
@@ -62,7 +62,7 @@ def _habit_one(model: "keras.Model", scan: Path) -> bytes:
 
 def jobs(folder: Path, count: int, scratch: Path) -> dict[str, dict[str, float]]:
     """`segment-dir` by precision: wall and core seconds and peak memory, begin to end, once with
-    masks, overlays and tables alone, once with its page and the small pictures on it.
+    masks, overlays and tables alone, once with its page and the small images on it.
     """
     found = {}
     for precision, page in product(_allowed(), (False, True)):
@@ -80,7 +80,7 @@ def jobs(folder: Path, count: int, scratch: Path) -> dict[str, dict[str, float]]
 
 def _allowed() -> tuple[Precision, ...]:
     """float32, and what `auto` takes here if that is another."""
-    folder, pinned = locate(WEIGHTS)
+    folder, pinned = resolve_weights(WEIGHTS)
     engine, _ = choose_engine(EngineRequest(), folder, read_card(folder, pinned_sha256=pinned))
     return ("float32",) if engine.precision == "float32" else ("float32", engine.precision)
 
@@ -93,7 +93,7 @@ def parts(scans: Sequence[Path]) -> dict[str, float]:
     """Core seconds a scan of each stage alone, in one thread; the network's on all cores, each
     thread asking for one scan after the other as the job's do.
     """
-    folder, pinned = locate(WEIGHTS)
+    folder, pinned = resolve_weights(WEIGHTS)
     card = read_card(folder, pinned_sha256=pinned)
     data = [scan.read_bytes() for scan in scans]
     found: dict[str, float] = {}
@@ -110,10 +110,10 @@ def parts(scans: Sequence[Path]) -> dict[str, float]:
     graph = {part: read_checked(folder, card, part) for part in card.files}
     for precision in precisions():  # also where no job may
         plain = open_graph(graph, precision=precision, streams=CORES)
-        one = partial(_one_map, averaged_with_mirror(plain, card.mirror), inputs)
-        list(in_order(one, range(8), jobs=CORES))
+        one = partial(_one_map, with_flip_tta(plain, card.tta), inputs)
+        list(ordered_map(one, range(8), jobs=CORES))
         started = time.perf_counter()
-        maps = list(in_order(one, range(len(inputs)), jobs=CORES))
+        maps = list(ordered_map(one, range(len(inputs)), jobs=CORES))
         found[f"network {precision}"] = CORES * (time.perf_counter() - started) / len(scans)
     assert maps is not None
     pairs = list(zip(maps, frames, strict=True))
@@ -124,7 +124,7 @@ def parts(scans: Sequence[Path]) -> dict[str, float]:
     timed("encode mask", encode_mask, masks)
     timed(
         "encode overlay",
-        lambda pair: encode_overlay(pair[0], outline(pair[1])),
+        lambda pair: encode_overlay(pair[0], contour_mask(pair[1])),
         list(zip(frames, masks, strict=True)),
     )
     return found

@@ -11,14 +11,14 @@ import time
 from pathlib import Path
 
 from busicli.report.write import write_report
-from tests.made_results import done, lesion, not_done, square, write_pictures, write_run
+from tests.made_results import done, lesion, not_done, square, write_images, write_run
 
 FOLDERS = 50
 SEEN = """() => {
   const images = [...document.querySelectorAll(".card img")].slice(0, 6);
   return images.length === 6 && images.every((image) => image.complete);
 }"""
-"""Whether the first pictures stand on the page; it allows no text to be run as a script."""
+"""Whether the first images stand on the page; it allows no text to be run as a script."""
 
 
 def main() -> None:
@@ -38,9 +38,9 @@ def main() -> None:
 
 
 def made(out: Path, scans: int) -> Path:
-    """A run with a thumbnail and an overlay a scan; the pictures are hard links to one."""
+    """A run with a thumbnail and an overlay a scan; the images are hard links to one."""
     rows = []
-    write_pictures(out, "first.png", square((240, 320), 60, 90, 80))
+    write_images(out, "first.png", square((240, 320), 60, 90, 80))
     for number in range(scans):
         name = f"ward {number % FOLDERS}/scan {number:05d}.png"
         if number % 500 == 7 and number < 5000:
@@ -59,7 +59,7 @@ def made(out: Path, scans: int) -> Path:
 
 
 def opened(page: Path, chromium: str) -> dict[str, float]:
-    """Milliseconds from asking for the page until its first pictures are seen, and of each step."""
+    """Milliseconds from asking for the page until its first images are seen, and of each step."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -73,12 +73,12 @@ def opened(page: Path, chromium: str) -> dict[str, float]:
             act()
             found[f"{name}, ms"] = 1000 * (time.perf_counter() - started)
 
-        def first_pictures() -> None:
+        def first_images() -> None:
             view.goto(page.as_uri(), wait_until="commit")
             while not view.evaluate(SEEN):
                 time.sleep(0.005)
 
-        step("opened, first pictures seen", first_pictures)
+        step("opened, first images seen", first_images)
         found["script done, ms"] = view.evaluate(
             "performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"
         )

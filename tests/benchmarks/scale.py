@@ -22,7 +22,7 @@ from pathlib import Path
 import psutil
 
 from busicli.batch.cluster import task_size
-from busicli.parallel.dask import ClusterRequest, connected, in_order_on
+from busicli.parallel.dask import ClusterRequest, connected, ordered_map_on
 from tests.benchmarks.__main__ import ROOT, linked
 from tests.dask_processes import Dask
 
@@ -89,7 +89,7 @@ def of_scheduler(scans: int, scratch: Path) -> dict[str, float]:
     with _cluster(scratch / "cluster-tiny", WORKERS, threads=THREADS) as dask:
         scheduler = psutil.Process(dask.running[0].pid)
         with connected(ClusterRequest(where=dask.address)) as client:
-            done = in_order_on(client, abs, iter(range(tasks)), int, lambda: False)
+            done = ordered_map_on(client, abs, iter(range(tasks)), int, lambda: False)
             started = last = time.perf_counter()
             for count, _ in enumerate(done, start=1):
                 if count % max(1, tasks // QUARTERS) == 0:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-FIGURES = ["Loss", "Dice_coef", "Recall", "Precision", "Accuracy", "F1_score"]
+METRICS = ["Loss", "Dice_coef", "Recall", "Precision", "Accuracy", "F1_score"]
 
 
 def rows(path):
@@ -17,7 +17,7 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
-def truth(scans, row):
+def reference_mask(scans, row):
     """A scan's own masks from the data set, united."""
     masks = [np.asarray(Image.open(scans / name)) > 0 for name in row["masks"].split(";") if name]
     return np.any(masks, axis=0)
@@ -38,11 +38,11 @@ def scored(study, run):
 
 @pytest.fixture
 def both(study, scans, scored):
-    """For each case of the train split its score's row, mask by segment-dir, and true mask."""
+    """For each case of the train split its score's row, mask by segment-dir, and reference mask."""
     cases = {row["case"]: row for row in rows(study.data / "cases.csv")}
     found = rows(scored[0] / "per_image.csv")
     return [
-        (row, predicted(study, cases[row["case"]]), truth(scans, cases[row["case"]]))
+        (row, predicted(study, cases[row["case"]]), reference_mask(scans, cases[row["case"]]))
         for row in found
     ]
 
@@ -70,7 +70,7 @@ def test_without_a_run_on_this_data_the_shipped_weights_are_chosen(call, scans):
     metrics = json.loads(ended.out)
     assert ended.status == 0
     assert metrics["weights"]["name"] == "improved-unet"
-    assert metrics["weights"]["chosen"].startswith("those that ship")
+    assert metrics["weights"]["reason"].startswith("those that ship")
     assert metrics["seen"] == {"same": 0, "near copy": 0}  # trained on real scans alone
 
 
@@ -78,7 +78,7 @@ def test_metrics_json_holds_what_a_paper_needs(study, scored):
     _, _, metrics = scored
     assert set(metrics) == {
         *("weights", "data", "split", "protocol", "postprocess", "pooled", "per_image"),
-        *("by_class", "by_dataset", "by_size", "by_device", "confidence", "mirrored"),
+        *("by_class", "by_dataset", "by_size", "by_device", "confidence", "tta"),
         *("seen", "unseen", "areas", "average_precision", "without_objections"),
     }
     assert metrics["split"] == "train"
@@ -87,7 +87,7 @@ def test_metrics_json_holds_what_a_paper_needs(study, scored):
     assert metrics["postprocess"] == json.loads(card)["postprocess"]
     info = json.loads((study.data / "dataset.json").read_text())
     assert metrics["data"]["fingerprint"] == info["fingerprint"]
-    assert list(metrics["pooled"]) == FIGURES
+    assert list(metrics["pooled"]) == METRICS
     assert set(metrics["by_class"]) == {"benign", "malignant", "normal"}
     assert metrics["by_dataset"]["scans"] == metrics["per_image"]
     assert set(metrics["per_image"]) == {
@@ -98,7 +98,7 @@ def test_metrics_json_holds_what_a_paper_needs(study, scored):
     }
 
 
-def test_pooled_figures_go_together(scored):
+def test_pooled_metrics_go_together(scored):
     pooled = scored[2]["pooled"]
     assert pooled["Loss"] + pooled["Dice_coef"] == pytest.approx(1)
     precision, recall = pooled["Precision"], pooled["Recall"]
@@ -176,7 +176,7 @@ def test_classes_are_summed_up_apart(both, scored):
             assert summary["dice"]["mean"] is None
 
 
-def test_scans_seen_in_training_are_counted_and_told(scored):
+def test_scans_seen_in_training_are_counted_and_reported(scored):
     out, ended, metrics = scored
     assert metrics["seen"] == {"same": 21, "near copy": 0}
     assert metrics["unseen"]["scans"] == 0
@@ -184,11 +184,11 @@ def test_scans_seen_in_training_are_counted_and_told(scored):
     assert "Seen in training: 21 of these scans, and near copies of 0 more." in ended.out
 
 
-def test_a_near_copy_of_a_training_scan_is_told(study, call, scans, tmp_path):
+def test_a_near_copy_of_a_training_scan_is_reported(study, call, scans, tmp_path):
     case = next(r for r in rows(study.data / "cases.csv") if r["split"] == "train" and r["masks"])
     copy = tmp_path / "copy.png"
-    picture = np.asarray(Image.open(scans / case["scan"]).convert("L"))
-    Image.fromarray(np.minimum(picture, 249) + np.uint8(6)).save(copy)  # a little brighter
+    image = np.asarray(Image.open(scans / case["scan"]).convert("L"))
+    Image.fromarray(np.minimum(image, 249) + np.uint8(6)).save(copy)  # a little brighter
     (tmp_path / "own.csv").write_text(f"scan,split\ncopy.png,test\n{scans / case['scan']},test\n")
     call("preprocess", "--table", "own.csv", "--size", 64, "--jobs", 1)
     ended = call("eval", "--weights", study.weights, "--json")
@@ -250,7 +250,7 @@ def test_unseen_scans_are_said_to_be_unseen(study, call, tmp_path):
     assert sorted(path.name for path in (tmp_path / "scores").iterdir()) == [
         "examples.png",
         "examples.svg",
-        "figures",
+        "plots",
         "metrics.json",
         "per_image.csv",
         "report.html",
@@ -260,12 +260,12 @@ def test_unseen_scans_are_said_to_be_unseen(study, call, tmp_path):
 
 def test_figures_are_for_print_and_for_screen_and_their_numbers_are_told(scored):
     out, _, metrics = scored
-    found = sorted(path.name for path in (out / "figures").iterdir())
-    names = ("areas", "dice", "precision_recall")  # these weights tell no confidence
+    found = sorted(path.name for path in (out / "plots").iterdir())
+    names = ("areas", "dice", "precision_recall")  # these weights give no confidence
     assert found == [f"{name}.{kind}" for name in names for kind in ("png", "svg")]
-    for path in (out / "figures").glob("*.png"):
+    for path in (out / "plots").glob("*.png"):
         assert Image.open(path).width > 1000  # 300 dots an inch
-    for path in (out / "figures").glob("*.svg"):
+    for path in (out / "plots").glob("*.svg"):
         assert ElementTree.parse(path).getroot().tag.endswith("}svg")
     own = rows(out / "per_image.csv")
     assert metrics["areas"]["scans"] == sum(
@@ -274,17 +274,17 @@ def test_figures_are_for_print_and_for_screen_and_their_numbers_are_told(scored)
     assert 0 < metrics["average_precision"] <= 1
 
 
-def test_figures_of_an_earlier_evaluation_do_not_stay(study, call, tmp_path):
-    figures = tmp_path / "scores" / "figures"
-    figures.mkdir(parents=True)
-    figures.with_name("metrics.json").touch()
+def test_metrics_of_an_earlier_evaluation_do_not_stay(study, call, tmp_path):
+    plots = tmp_path / "scores" / "plots"
+    plots.mkdir(parents=True)
+    plots.with_name("metrics.json").touch()
     for name in ("calibration.png", "mine.png"):
-        (figures / name).write_bytes(b"old")
+        (plots / name).write_bytes(b"old")
     ended = call("eval", "--data", study.data, "--weights", study.weights, "--out", "scores")
     assert ended.status == 0, ended.err
-    assert not (figures / "calibration.png").exists()
-    assert (figures / "mine.png").read_bytes() == b"old"
-    assert (figures / "areas.svg").is_file()
+    assert not (plots / "calibration.png").exists()
+    assert (plots / "mine.png").read_bytes() == b"old"
+    assert (plots / "areas.svg").is_file()
 
 
 def test_scans_that_were_prepared_larger_are_made_smaller(study, scored, call, scans):
@@ -298,21 +298,21 @@ def test_scans_that_were_prepared_larger_are_made_smaller(study, scored, call, s
 
 
 def test_examples_show_scan_true_and_predicted_mask(scored):
-    picture = Image.open(scored[0] / "examples.png")
-    picture.load()
+    image = Image.open(scored[0] / "examples.png")
+    image.load()
     # 6 rows of 2.35 inches, 3 columns in 7 inches, at 100 dots an inch
-    assert picture.size == (700, 1410)
+    assert image.size == (700, 1410)
 
 
-def test_the_page_has_a_picture_of_every_scan_with_both_outlines(scored):
+def test_the_page_has_an_image_of_every_scan_with_both_contours(scored):
     out, ended, _ = scored
-    assert ended.out.endswith("examples.png, figures, report.html\n")
+    assert ended.out.endswith("examples.png, plots, report.html\n")
     found = rows(out / "per_image.csv")
-    pictures = sorted((out / "thumbnails").iterdir())
-    assert [picture.name for picture in pictures] == [f"{n:06d}.jpg" for n in range(len(found))]
-    assert f'"thumbnail":"thumbnails/{pictures[-1].name}"' in (out / "report.html").read_text()
-    for row, picture in zip(found, pictures, strict=True):
-        red, green, blue = np.moveaxis(np.asarray(Image.open(picture)).astype(int), 2, 0)
+    images = sorted((out / "thumbnails").iterdir())
+    assert [image.name for image in images] == [f"{n:06d}.jpg" for n in range(len(found))]
+    assert f'"thumbnail":"thumbnails/{images[-1].name}"' in (out / "report.html").read_text()
+    for row, image in zip(found, images, strict=True):
+        red, green, blue = np.moveaxis(np.asarray(Image.open(image)).astype(int), 2, 0)
         sky = (blue > red + 100) & (green > red + 50)  # JPEG rings around yellow, in plain blue
         assert sky.any() == (int(row["reference_area_px"]) > 0)
         assert (red > blue + 100).any() == (int(row["predicted_area_px"]) > 0)
@@ -326,7 +326,7 @@ def test_results_are_not_written_beside_what_is_not_theirs(study, call, scans, t
     assert tree(tmp_path) == before
 
 
-def test_pictures_of_an_earlier_evaluation_do_not_stay(study, call, tmp_path):
+def test_images_of_an_earlier_evaluation_do_not_stay(study, call, tmp_path):
     mine = tmp_path / "scores" / "thumbnails" / "my own.jpg"
     mine.parent.mkdir(parents=True)
     for path in (mine.parents[1] / "metrics.json", mine, mine.with_name("000007.jpg")):
@@ -349,7 +349,7 @@ def test_two_evaluations_give_the_same_bytes(study, call, scored, tree, tmp_path
     call("eval", "--data", study.data, "--split", "train", "--weights", study.weights, "--out", "a")
     names = (
         *("per_image.csv", "examples.png", "examples.svg", "thumbnails/000000.jpg"),
-        *("figures/dice.png", "figures/areas.svg"),
+        *("plots/dice.png", "plots/areas.svg"),
     )
     ours, theirs = tree(tmp_path / "a"), tree(scored[0])
     assert [ours[name] for name in names] == [theirs[name] for name in names]

@@ -22,7 +22,7 @@ def ward(tmp_path_factory, scans) -> Path:
     """Two dozen phantoms with their masks, and a file that is broken."""
     folder = tmp_path_factory.mktemp("parts") / "ward"
     shutil.copytree(scans, folder)
-    (folder / "benign" / "broken.png").write_bytes(b"no picture")
+    (folder / "benign" / "broken.png").write_bytes(b"no image")
     return folder
 
 
@@ -136,7 +136,7 @@ def test_a_part_that_was_stopped_names_the_scan_it_stopped_at(parts, ward, call,
     assert call("merge", out).status == 3
 
 
-def test_a_part_killed_goes_on_where_it_was(ward, whole, start, call, tmp_path):
+def test_a_part_killed_resumes_where_it_was(ward, whole, start, call, tmp_path):
     out = tmp_path / "out"
     process = start("segment-dir", ward, out, "--part", "1/1", "--jobs", 1, cwd=tmp_path)
     while not list(out.glob("masks/**/*.png")):

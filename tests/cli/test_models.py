@@ -116,7 +116,7 @@ def test_a_plugin_file_is_listed_shown_and_trained(call, prepared, plugin, tmp_p
     assert shown["parameters"] == 117
     trained = call(
         *("train", "--model", "two-layers", "--plugin", file, "--data", prepared.data),
-        *("--epochs", 1, "--name", "mine", "--option", "filters=2"),
+        *("--epochs", 1, "--name", "mine", "--model-option", "filters=2"),
     )
     assert trained.status == 0
     card = json.loads((tmp_path / "runs" / "mine" / "weights" / "card.json").read_text())
@@ -216,14 +216,14 @@ def test_two_plugins_of_one_name_are_an_error_that_names_both(call, plugin):
 
 def test_check_shows_what_was_seen_and_fails_with_the_plugin(call, plugin):
     file = plugin("mine.py")
-    ended = call("models", "check", "two-layers", "--plugin", file, "--option", "filters=2")
+    ended = call("models", "check", "two-layers", "--plugin", file, "--model-option", "filters=2")
     rows = table(ended.out)
     assert ended.status == 1
     assert rows["output"][0] == "passed"
     assert rows["half precision"][0] == "failed"
     assert "its output is bfloat16; float32 was needed" in rows["half precision"][1]
     last = ended.err.splitlines()[-1]
-    assert "the model two-layers fails 1 of 17 checks: half precision; mend its plugin" in last
+    assert "the model two-layers fails 1 of 17 checks: half precision; fix its plugin" in last
 
 
 def test_check_passes_with_a_sound_plugin(call, plugin):
@@ -241,7 +241,7 @@ def test_check_refuses_what_it_does_not_know(call, plugin):
     unknown = call("models", "check", "two-layers")
     assert unknown.status == 1
     assert "there is no model two-layers" in unknown.err
-    options = ("--plugin", plugin("mine.py"), "--option")
+    options = ("--plugin", plugin("mine.py"), "--model-option")
     option = call("models", "check", "two-layers", *options, "width=2")
     assert option.status == 1
     assert "has no option width; it has: filters" in option.err
@@ -249,13 +249,13 @@ def test_check_refuses_what_it_does_not_know(call, plugin):
 
 
 def test_an_author_begins_a_plugin_installs_it_and_its_tests_pass(call, tmp_path):
-    begun = call("models", "new", "my-net")
-    assert begun.status == 0
+    started = call("models", "new", "my-net")
+    assert started.status == 0
     folder, target = tmp_path / "my-net", tmp_path / "installed"
     files = {path.name for path in folder.iterdir()}
     assert files == {"my_net.py", "test_my_net.py", "pyproject.toml"}
-    assert "Written to my-net: my_net.py, test_my_net.py, pyproject.toml" in begun.out
-    assert "busicli models check my-net --plugin my-net/my_net.py" in begun.out
+    assert "Written to my-net: my_net.py, test_my_net.py, pyproject.toml" in started.out
+    assert "busicli models check my-net --plugin my-net/my_net.py" in started.out
     pip = ("pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target", target)
     for arguments in ((*pip, folder), ("ruff", "check", "--isolated", "--line-length=100", folder)):
         subprocess.run([sys.executable, "-m", *arguments], check=True)

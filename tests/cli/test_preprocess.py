@@ -43,8 +43,8 @@ def busbra(scans, tmp_path) -> Path:
     table = ["ID,Case,Histology,Pathology,BIRADS,Device,Width,Height,Side,BBOX"]
     found = [p for label in ("benign", "malignant") for p in sorted((scans / label).glob("*.png"))]
     lesions = [p for p in found if "_mask" not in p.stem]
-    for place, scan in enumerate(lesions):
-        patient, side = place // 2 + 1, "lr"[place % 2]
+    for position, scan in enumerate(lesions):
+        patient, side = position // 2 + 1, "lr"[position % 2]
         name = f"{patient:04d}-{side}"
         shutil.copy(scan, folder / "Images" / f"bus_{name}.png")
         mask = scan.with_name(f"{scan.stem}_mask.png")
@@ -96,8 +96,8 @@ def test_the_table_says_of_every_scan_what_it_is_and_where_it_stands(prepared, s
         width, height = Image.open(scan).size
         assert (row["height"], row["width"]) == (str(height), str(width))
     for split, count in (("train", 21), ("val", 2), ("test", 1)):
-        places = sorted(int(row["index"]) for row in found if row["split"] == split)
-        assert places == list(range(count))
+        positions = sorted(int(row["index"]) for row in found if row["split"] == split)
+        assert positions == list(range(count))
 
 
 def test_dataset_json_names_settings_counts_and_versions(prepared):
@@ -125,7 +125,7 @@ def test_several_masks_of_one_scan_are_united(prepared, scans):
 
 
 @pytest.mark.parametrize(("label", "scans_shown"), [("benign", 4), ("malignant", 4), ("normal", 4)])
-def test_each_category_has_a_figure_of_scans_above_masks(prepared, label, scans_shown):
+def test_each_category_has_a_metric_of_scans_above_masks(prepared, label, scans_shown):
     figure = Image.open(prepared.data / "figures" / f"{label}.png")
     figure.load()
     pixels = np.asarray(figure.convert("L"))
@@ -157,10 +157,10 @@ def test_classes_are_shared_out_evenly_unless_the_split_is_by_image(call, scans,
         for scan in sorted(scans.glob("*/*.png")):
             stem, sign, rest = scan.stem.partition("_mask")
             for turn in range(5):
-                place = folder / scan.parent.name / f"{stem}-{turn}{sign}{rest}.png"
-                place.parent.mkdir(parents=True, exist_ok=True)
-                picture = np.asarray(Image.open(scan).convert("L"))
-                Image.fromarray(np.roll(picture, turn * 60, axis=1)).save(place)
+                position = folder / scan.parent.name / f"{stem}-{turn}{sign}{rest}.png"
+                position.parent.mkdir(parents=True, exist_ok=True)
+                image = np.asarray(Image.open(scan).convert("L"))
+                Image.fromarray(np.roll(image, turn * 60, axis=1)).save(position)
         return folder
 
     source = copies(tmp_path / "many")
@@ -254,7 +254,7 @@ def table(path: Path, scans: Path, extra: dict[str, tuple[str, str]]) -> Path:
     return path
 
 
-def test_a_table_gives_the_same_pictures_as_its_folder(call, prepared, scans, tmp_path):
+def test_a_table_gives_the_same_images_as_its_folder(call, prepared, scans, tmp_path):
     cases = table(tmp_path / "cases.csv", scans, {})
     ended = call("preprocess", "--table", cases, "--size", 64, "--jobs", 1)
     assert ended.out.splitlines()[:3] == prepared.preprocess.out.splitlines()[:3]
@@ -291,7 +291,7 @@ def test_a_split_column_in_one_of_two_data_sets_is_refused(call, scans, busbra, 
     ended = call("preprocess", busbra, "--table", cases, "--size", 32, "--jobs", 1)
     assert ended.status == 1
     assert "split" in ended.err
-    assert "fault of its own" not in ended.err
+    assert "internal error" not in ended.err
     assert not (tmp_path / "data").exists()
 
 
@@ -303,7 +303,7 @@ def test_a_split_column_may_leave_a_split_empty_for_scoring_alone(call, scans, t
     assert np.load(tmp_path / "data" / "train" / "images.npy").shape == (0, 32, 32, 3)
 
 
-def test_scans_with_an_objection_keep_their_place_and_are_marked(call, busi, prepared, tmp_path):
+def test_scans_with_an_objection_keep_their_position_and_are_marked(call, busi, prepared, tmp_path):
     for end in ("", "_mask"):  # a name of BUSI that its curators object to
         scan = busi / "normal" / f"phantom-19{end}.png"
         scan.rename(scan.with_name(f"normal (35){end}.png"))
@@ -350,37 +350,37 @@ def test_a_folder_of_someone_elses_is_not_replaced(call, scans, tmp_path, tree):
     assert tree(tmp_path) == {"thesis/chapter1.txt": b"a year's work"}
 
 
-def test_all_faulty_files_are_named_at_once_and_nothing_is_left(call, busi, tmp_path):
+def test_all_broken_files_are_named_at_once_and_nothing_is_left(call, busi, tmp_path):
     benign, malignant = busi / "benign", busi / "malignant"
     (benign / "phantom-01_mask.png").unlink()
     Image.new("1", (7, 5)).save(benign / "phantom-02_mask.png")  # 5 rows, 7 columns
     scan = malignant / "phantom-11.png"
     scan.write_bytes(scan.read_bytes()[:2000])
-    (malignant / "phantom-12.png").write_bytes(b"no picture at all")
+    (malignant / "phantom-12.png").write_bytes(b"no image at all")
     shutil.copy(benign / "phantom-03_mask.png", busi / "normal" / "stray_mask.png")
     for jobs in (1, 2):
         ended = call("preprocess", busi, "--size", 32, "--jobs", jobs)
         assert ended.status == 1
-        assert "5 files are faulty" in ended.err
-        faults = [line.strip() for line in ended.err.splitlines() if line.startswith("  ")]
-        assert sorted(faults) == [
+        assert "5 files are broken" in ended.err
+        errors = [line.strip() for line in ended.err.splitlines() if line.startswith("  ")]
+        assert sorted(errors) == [
             "benign/phantom-01.png: has no mask phantom-01_mask.png",
             # width x height of phantom-02 is 367 x 381
             "benign/phantom-02_mask.png: is 5 x 7 px but its scan is 381 x 367",
-            "malignant/phantom-11.png: is damaged or cut short; copy it anew from its source",
-            "malignant/phantom-12.png: is no picture; PNG, JPEG, BMP or TIFF is needed",
+            "malignant/phantom-11.png: is damaged or cut short; copy it again from its source",
+            "malignant/phantom-12.png: is no image; PNG, JPEG, BMP or TIFF is needed",
             "normal/stray_mask.png: is a mask without its scan",
         ]
         assert ended.out == ""
         assert [path.name for path in tmp_path.iterdir()] == ["busi"]
 
 
-def test_two_faulty_masks_of_one_scan_are_both_named(call, busi):
+def test_two_broken_masks_of_one_scan_are_both_named(call, busi):
     Image.new("1", (7, 5)).save(busi / "benign" / "phantom-06_mask.png")
-    (busi / "benign" / "phantom-06_mask_1.png").write_bytes(b"no picture at all")
+    (busi / "benign" / "phantom-06_mask_1.png").write_bytes(b"no image at all")
     ended = call("preprocess", busi, "--size", 32, "--jobs", 1)
     assert "benign/phantom-06_mask.png: is 5 x 7 px" in ended.err
-    assert "benign/phantom-06_mask_1.png: is no picture" in ended.err
+    assert "benign/phantom-06_mask_1.png: is no image" in ended.err
 
 
 def test_a_stopped_run_leaves_nothing_behind(start, scans, tmp_path):
@@ -398,7 +398,7 @@ def test_a_stopped_run_leaves_nothing_behind(start, scans, tmp_path):
 def test_a_failure_leaves_the_data_of_an_earlier_run_alone(call, busi, tmp_path, tree):
     call("preprocess", busi, "--size", 32, "--jobs", 1)
     before = tree(tmp_path / "data")
-    (busi / "benign" / "phantom-01.png").write_bytes(b"no picture at all")
+    (busi / "benign" / "phantom-01.png").write_bytes(b"no image at all")
     assert call("preprocess", busi, "--size", 32, "--jobs", 1).status == 1
     assert tree(tmp_path / "data") == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["busi", "data"]

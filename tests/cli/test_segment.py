@@ -107,16 +107,16 @@ def test_every_scan_has_a_mask_of_its_own_size_in_black_and_white(study, scans):
         s.relative_to(scans) for s in sources if "_mask" not in s.stem
     ]
     for mask in masks:
-        picture = Image.open(mask)
-        assert (picture.format, picture.mode) == ("PNG", "L")
-        assert picture.size == Image.open(scans / mask.relative_to(study.out / "masks")).size
-        assert set(np.unique(picture)) <= {0, 255}
+        image = Image.open(mask)
+        assert (image.format, image.mode) == ("PNG", "L")
+        assert image.size == Image.open(scans / mask.relative_to(study.out / "masks")).size
+        assert set(np.unique(image)) <= {0, 255}
     found = [bool(pixels(mask).any()) for mask in masks]
     assert any(found)
     assert not all(found)
 
 
-def test_overlays_are_the_scans_with_the_lesions_outlines_in_yellow(study, scans):
+def test_overlays_are_the_scans_with_the_lesions_contours_in_yellow(study, scans):
     outlined = 0
     for overlay in sorted(study.out.glob("overlays/*/*")):
         name = overlay.relative_to(study.out / "overlays")
@@ -227,7 +227,7 @@ def test_a_broken_scan_is_a_failed_row_and_the_rest_is_done(ward):
     rows = {row["scan"]: row for row in manifest(out)}
     reasons = {name: row["reason"] for name, row in rows.items() if row["status"] == "failed"}
     assert reasons == {
-        "broken.png": "is damaged or cut short; copy it anew from its source",
+        "broken.png": "is damaged or cut short; copy it again from its source",
         "empty.png": "is no scan; PNG, JPEG, BMP, TIFF or DICOM ultrasound is needed",
     }
     skipped = {name for name, row in rows.items() if row["status"] == "skipped"}
@@ -247,7 +247,7 @@ def test_a_run_stops_once_enough_scans_have_failed(call, study, scans, tmp_path,
     ward = tmp_path / "ward"
     ward.mkdir()
     for name in ("1.png", "3.png", "5.png"):
-        (ward / name).write_bytes(b"no picture")
+        (ward / name).write_bytes(b"no image")
     for name in ("2.png", "4.png", *(f"6-{n:02}.png" for n in range(40))):
         shutil.copy(scans / "normal" / "phantom-19.png", ward / name)
     given = ("segment-dir", ward, "out", "--weights", study.weights, "--jobs", "1")
@@ -313,13 +313,13 @@ def test_what_is_not_wanted_is_not_written(segment, scans, tmp_path):
     ]
 
 
-def test_the_page_and_its_pictures_are_written_with_the_rest(study):
+def test_the_page_and_its_images_are_written_with_the_rest(study):
     masks = [path.relative_to(study.out / "masks") for path in study.out.glob("masks/**/*.png")]
     assert all((study.out / "thumbnails" / f"{path}.jpg").is_file() for path in masks)
     assert (study.out / "report.html").is_file()
 
 
-def test_a_lost_thumbnail_is_made_anew(segment, scans, tmp_path):
+def test_a_lost_thumbnail_is_made_again(segment, scans, tmp_path):
     segment(copied(scans, tmp_path / "few", 3, 4), "out")
     (lost,) = (tmp_path / "out").glob("thumbnails/*03*.jpg")
     lost.unlink()
@@ -380,12 +380,12 @@ def test_an_empty_list_is_no_scan(segment, tmp_path):
 def test_hashed_names_leave_no_name_of_the_users_anywhere(segment, scans, tmp_path, tree):
     secret = tmp_path / "Mueller-Anna"
     secret.mkdir()
-    picture = Image.open(scans / "benign" / "phantom-03.png")
-    picture.save(secret / "Mueller1970.png")
-    picture.save(secret / "Mueller1970.jpg")
-    picture.save(secret / "Mueller1970.jpg.png")  # its mask would clash with that of the JPEG
+    image = Image.open(scans / "benign" / "phantom-03.png")
+    image.save(secret / "Mueller1970.png")
+    image.save(secret / "Mueller1970.jpg")
+    image.save(secret / "Mueller1970.jpg.png")  # its mask would clash with that of the JPEG
     shutil.copy(scans / "benign" / "phantom-03_mask.png", secret / "Mueller1970_mask.png")
-    (secret / "Mueller-cut.png").write_bytes(b"no picture")
+    (secret / "Mueller-cut.png").write_bytes(b"no image")
     ended = segment(secret, "out", "--names", "hash")
     assert ended.status == 3
     written = tree(tmp_path / "out")
@@ -436,7 +436,7 @@ def test_no_folder_or_an_empty_one_is_refused(segment, tmp_path, make):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_without_any_picture_is_no_success(segment, tmp_path):
+def test_a_folder_without_any_image_is_no_success(segment, tmp_path):
     (tmp_path / "scans").mkdir()
     (tmp_path / "scans" / "notes.txt").write_text("no scan")
     ended = segment("scans", "out")
@@ -468,7 +468,7 @@ def test_the_cards_hash_can_be_pinned(segment, study, scans, tmp_path):
     assert not (tmp_path / "other").exists()
 
 
-def test_too_large_a_picture_fails_undecoded(segment, scans, tmp_path):
+def test_too_large_an_image_fails_undecoded(segment, scans, tmp_path):
     few = copied(scans, tmp_path / "few", 3, 14)
     # phantom-03 has 355 x 495 = 175,725 pixels, phantom-14 has 389 x 381 = 148,209
     assert segment(few, "out", "--max-pixels", 150000).status == 3
@@ -478,7 +478,7 @@ def test_too_large_a_picture_fails_undecoded(segment, scans, tmp_path):
     assert second["status"] == "ok"
 
 
-def test_a_second_run_keeps_every_row_and_writes_no_mask_anew(ward, study, run, tree):
+def test_a_second_run_keeps_every_row_and_writes_no_mask_again(ward, study, run, tree):
     source, out, first = ward
     before, rows, written = results(out, tree), (out / "manifest.jsonl").read_bytes(), stamps(out)
     again = run("segment-dir", source, "out", "--weights", study.weights, cwd=out.parent)
@@ -531,7 +531,7 @@ def night(tmp_path_factory, scans, study, run):
 
 
 @pytest.fixture
-def begun(start, study, night):
+def started(start, study, night):
     """Begin the long job so that it waits in the middle: it prints more than its small pipe holds.
 
     150 rows of about 200 bytes do not fit into 4096; only what a test reads makes room.
@@ -555,11 +555,11 @@ def begun(start, study, night):
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
-def test_a_stopped_run_leaves_whole_tables_and_goes_on_to_the_same_bytes(
-    begun, night, segment, tree, number, status
+def test_a_stopped_run_leaves_whole_tables_and_resumes_to_the_same_bytes(
+    started, night, segment, tree, number, status
 ):
     out = night / f"stopped-{status}"
-    process, first = begun(out.name)
+    process, first = started(out.name)
     process.send_signal(number)
     rest, err = process.stdout.read(), process.stderr.read()
     assert process.wait() == status
@@ -580,10 +580,10 @@ def test_a_stopped_run_leaves_whole_tables_and_goes_on_to_the_same_bytes(
 
 
 def test_a_second_job_on_the_same_out_is_refused_and_a_killed_one_lets_go(
-    begun, night, segment, tree
+    started, night, segment, tree
 ):
     out = night / "locked"
-    process, _ = begun(out.name)
+    process, _ = started(out.name)
     refused = segment(night / "scans", out)
     assert refused.status == 1
     assert f"process {process.pid} on " in refused.err
@@ -596,10 +596,10 @@ def test_a_second_job_on_the_same_out_is_refused_and_a_killed_one_lets_go(
 
 def killed_three_times(start, given, out: Path, scan: str) -> None:
     """Begin a run again and again, and kill it each time while it is at the scan."""
-    journal, begun = out / ".busicli" / "journal.jsonl", f'"begun": "{scan}"'.encode()
+    journal, started = out / ".busicli" / "journal.jsonl", f'"started": "{scan}"'.encode()
     for death in range(1, 4):
         process = start(*given, cwd=out.parent)
-        while not journal.is_file() or journal.read_bytes().count(begun) < death:
+        while not journal.is_file() or journal.read_bytes().count(started) < death:
             assert process.poll() is None
             time.sleep(0.01)
         process.kill()
@@ -622,8 +622,8 @@ def test_a_scan_that_ends_the_process_again_and_again_is_given_up(
     assert run(*given, cwd=tmp_path).status == 0  # a failed scan is tried again
 
 
-def test_a_reader_that_goes_away_ends_the_job_without_blaming_the_folder(begun, night):
-    process, _ = begun("piped")
+def test_a_reader_that_goes_away_ends_the_job_without_blaming_the_folder(started, night):
+    process, _ = started("piped")
     process.stdout.close()
     err = process.stderr.read().decode()
     assert process.wait() == 1
@@ -684,10 +684,10 @@ def test_maps_are_kept_at_the_scans_size_in_16_bits(segment, study, scans, tmp_p
     shutil.rmtree(tmp_path / "out" / "probabilities")
     again = segment("in", "out", "--save-probabilities")
     assert "0 of them" not in again.out
-    assert len(list((tmp_path / "out" / "probabilities").iterdir())) == 2  # made anew
+    assert len(list((tmp_path / "out" / "probabilities").iterdir())) == 2  # made again
 
 
-def test_mirrored_scans_get_mirrored_masks(segment, scans, tmp_path):
+def test_flipped_scans_get_flipped_masks(segment, scans, tmp_path):
     copied(scans, tmp_path / "in", 2)
     scan = next((tmp_path / "in").iterdir())
     Image.open(scan).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(scan.with_name("mirror.png"))
@@ -697,7 +697,7 @@ def test_mirrored_scans_get_mirrored_masks(segment, scans, tmp_path):
     assert np.abs(there.astype(int) - back.astype(int)).max() < 1300  # a fiftieth
     record = json.loads((tmp_path / "out/run.json").read_text())
     assert record["engine"]["name"].endswith("too")
-    assert record["mirror"] is True
+    assert record["tta"] is True
 
 
 def test_a_dry_run_says_what_would_be_done_and_writes_nothing(segment, scans, tmp_path, tree):
@@ -708,7 +708,7 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(segment, scans, tm
     assert planned.status == 3
     assert planned.out.splitlines() == [
         "2 scans would be segmented, done already: 0; 1 would fail, 1 file would be skipped.",
-        "  failed: torn.png: is damaged or cut short; copy it anew from its source",
+        "  failed: torn.png: is damaged or cut short; copy it again from its source",
         "  skipped: notes.txt: is no scan; PNG, JPEG, BMP, TIFF or DICOM ultrasound is needed",
         "Nothing was written to out.",
     ]
@@ -780,7 +780,7 @@ def test_a_clash_of_names_removes_nothing_of_the_scan_that_has_the_name(segment,
 
 @pytest.mark.parametrize("options", [(), ("--dry-run",)])
 def test_what_is_not_ours_is_never_written_over(segment, scans, tmp_path, tree, options):
-    """A data set's true masks, say, beside its scans."""
+    """A data set's reference masks, say, beside its scans."""
     source = copied(scans, tmp_path / "set" / "images", 1)
     (tmp_path / "set" / "masks").mkdir()
     (tmp_path / "set" / "masks" / "phantom-01.png").write_bytes(b"theirs")
@@ -811,7 +811,7 @@ def test_what_does_not_go_together_is_wrong_usage(segment, tmp_path, options, sa
     assert (ended.status, said in ended.err) == (2, True)
 
 
-def test_a_plugin_file_that_is_not_there_is_told_though_none_is_needed(call, scans, tmp_path):
+def test_a_plugin_file_that_is_not_there_is_reported_though_none_is_needed(call, scans, tmp_path):
     ended = call("segment-dir", copied(scans, tmp_path / "s", 1), "out", "--plugin", "nope.py")
     assert (ended.status, "there is no plugin file nope.py" in ended.err) == (1, True)
 
@@ -834,7 +834,7 @@ def test_nor_out_of_one_whose_run_was_killed(start, segment, study, scans, tmp_p
     out = tmp_path / "out"
     process = start("segment-dir", source, out, *part, "--weights", study.weights, cwd=tmp_path)
     journals = out / ".busicli"
-    while not any(b"begun" in path.read_bytes() for path in journals.rglob("journal.jsonl")):
+    while not any(b"started" in path.read_bytes() for path in journals.rglob("journal.jsonl")):
         assert process.poll() is None
         time.sleep(0.01)
     process.kill()

@@ -49,7 +49,7 @@ def test_another_file_can_be_named(call, tmp_path):
 
 def test_settings_of_training_may_be_a_table(call, prepared, training, tmp_path):
     (tmp_path / "busicli.toml").write_text(
-        "[train]\nepochs = 1\n[train.setting]\naugmentation.gamma = 0.125\nsmall_share = 0\n"
+        "[train]\nepochs = 1\n[train.set]\naugmentation.gamma = 0.125\nsmall_share = 0\n"
     )
     options = [*training[2:-4], "--data", prepared.data, "--name", "x"]
     ended = call("train", *options)
@@ -165,7 +165,7 @@ def test_debug_changes_no_exit_status(call):
     assert ended.err.endswith("busicli: --fold needs --folds, how many there are.\n")
 
 
-def test_what_the_system_does_not_allow_is_no_fault_of_the_program(call):
+def test_what_the_system_does_not_allow_is_no_error_of_the_program(call):
     ended = call("models", "new", "x", "--out", "/proc/nowhere")
     assert ended.status == 1
     assert ended.err == (

@@ -21,15 +21,15 @@ def phantom(scans) -> Path:
     return next(scans.glob("malignant/*[0-9].png"))
 
 
-def test_the_picture_is_the_scan_with_its_outline(call, phantom):
+def test_the_image_is_the_scan_with_its_contour(call, phantom):
     ended = call("show", phantom, "--out", "look.png")
     assert ended.status == 0
-    picture, scan = np.asarray(Image.open("look.png")), Image.open(phantom).convert("RGB")
-    drawn = (picture == YELLOW).all(axis=2)
+    image, scan = np.asarray(Image.open("look.png")), Image.open(phantom).convert("RGB")
+    drawn = (image == YELLOW).all(axis=2)
     assert drawn.any()
-    assert (picture[~drawn] == np.asarray(scan)[~drawn]).all()
+    assert (image[~drawn] == np.asarray(scan)[~drawn]).all()
     assert "1 lesion" in ended.out
-    assert "Millimetres: none: the picture's spacing was not given." in ended.out
+    assert "Millimetres: none: the image's spacing was not given." in ended.out
 
 
 def test_it_shows_what_segment_dir_writes(call, phantom):
@@ -53,8 +53,8 @@ def test_one_frame_of_a_cine(call, phantom, tmp_path):
     ended = call("show", cine, "--out", "look.png", "--frame", 2)
     assert ended.out.splitlines()[1].startswith("Frame 2 of 2: ")
     assert "ultrasound regions of the file" in ended.out
-    picture = np.asarray(Image.open("look.png"))
-    assert (picture[0] == np.repeat(still[:, ::-1][0, :, None], 3, axis=1)).all()
+    image = np.asarray(Image.open("look.png"))
+    assert (image[0] == np.repeat(still[:, ::-1][0, :, None], 3, axis=1)).all()
     too_many = call("show", cine, "--out", "look.png", "--frame", 3)
     assert too_many.status == 1
     assert "has 2 frames; there is no frame 3" in too_many.err
@@ -62,7 +62,7 @@ def test_one_frame_of_a_cine(call, phantom, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "data", "sentence"),
-    [("nothing.png", None, "cannot be read"), ("text.png", b"no picture", "is no scan")],
+    [("nothing.png", None, "cannot be read"), ("text.png", b"no image", "is no scan")],
 )
 def test_what_cannot_be_shown_is_one_sentence(call, tmp_path, name, data, sentence):
     if data is not None:
@@ -74,14 +74,14 @@ def test_what_cannot_be_shown_is_one_sentence(call, tmp_path, name, data, senten
     assert not Path("look.png").exists()
 
 
-def test_where_no_picture_can_be_shown_a_file_must_be_named(call, phantom):
+def test_where_no_image_can_be_shown_a_file_must_be_named(call, phantom):
     ended = call("show", phantom)
     assert ended.status == 2
     assert "--out" in ended.err
 
 
 @pytest.mark.parametrize("sixel", [True, False])
-def test_in_a_terminal_that_draws_the_picture_is_drawn(phantom, sixel):
+def test_in_a_terminal_that_draws_the_image_is_drawn(phantom, sixel):
     """A terminal that answers what it can do as xterm does, with and without Sixel."""
     answer = b"\x1b[?62;4;22c" if sixel else b"\x1b[?62;22c"
     master, terminal = pty.openpty()
@@ -111,7 +111,7 @@ def test_in_a_terminal_that_draws_the_picture_is_drawn(phantom, sixel):
 
 
 @pytest.mark.parametrize("name", ["scan.png", ".", "look.jpg"])
-def test_nothing_else_is_overwritten_by_the_picture(call, phantom, tmp_path, name):
+def test_nothing_else_is_overwritten_by_the_image(call, phantom, tmp_path, name):
     scan = tmp_path / "scan.png"
     scan.write_bytes(phantom.read_bytes())
     ended = call("show", scan, "--out", name)

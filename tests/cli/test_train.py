@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file
 
-FIGURES = ("Loss", "Dice_coef", "Recall", "Precision", "Accuracy", "F1_score")
+METRICS = ("Loss", "Dice_coef", "Recall", "Precision", "Accuracy", "F1_score")
 COLUMNS = (
     "epoch",
-    *FIGURES,
-    *(f"val_{figure}" for figure in FIGURES),
+    *METRICS,
+    *(f"val_{metric}" for metric in METRICS),
     "objective",
     "val_objective",
     "learning_rate",
@@ -25,13 +25,13 @@ def history(run):
         return list(csv.DictReader(file))
 
 
-def test_history_holds_the_six_figures_for_both_splits_of_every_epoch(study):
+def test_history_holds_the_six_metrics_for_both_splits_of_every_epoch(study):
     found = history(study.run)
     assert tuple(found[0]) == COLUMNS
     assert [row["epoch"] for row in found] == ["1", "2"]
     for row in found:
         for prefix in ("", "val_"):
-            values = {figure: float(row[prefix + figure]) for figure in FIGURES}
+            values = {metric: float(row[prefix + metric]) for metric in METRICS}
             assert values["Loss"] + values["Dice_coef"] == pytest.approx(1, abs=1e-5)
             assert all(0 <= value <= 1 for value in values.values())
             precision, recall = values["Precision"], values["Recall"]
@@ -45,23 +45,23 @@ def test_history_holds_the_six_figures_for_both_splits_of_every_epoch(study):
 @pytest.mark.parametrize("name", ["loss", "accuracy", "dice"])
 def test_three_curves_are_drawn(study, name):
     assert b"<svg" in (study.run / f"{name}.svg").read_bytes()
-    picture = Image.open(study.run / f"{name}.png").convert("RGB")
-    colours = {colour for _, colour in picture.getcolors(maxcolors=1 << 24)}
+    image = Image.open(study.run / f"{name}.png").convert("RGB")
+    colours = {colour for _, colour in image.getcolors(maxcolors=1 << 24)}
     assert {(0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)} <= colours  # training and validation
 
 
-def test_the_last_epochs_figures_are_shown_in_a_table(study):
+def test_the_last_epochs_metrics_are_shown_in_a_table(study):
     last = history(study.run)[-1]
     assert study.train.status == 0
     assert "After epoch 2; best epoch" in study.train.out
-    for figure in FIGURES:
-        (line,) = (line for line in study.train.out.splitlines() if f" {figure} " in line)
+    for metric in METRICS:
+        (line,) = (line for line in study.train.out.splitlines() if f" {metric} " in line)
         cells = [cell.strip() for cell in line.replace("│", "|").split("|")[1:-1]]
-        expected = [f"{float(last[prefix + figure]):.4f}" for prefix in ("", "val_")]
-        assert cells[:3] == [figure, *expected]
+        expected = [f"{float(last[prefix + metric]):.4f}" for prefix in ("", "val_")]
+        assert cells[:3] == [metric, *expected]
 
 
-def test_each_epoch_is_told_in_one_line_on_stderr(study):
+def test_each_epoch_is_reported_in_one_line_on_stderr(study):
     assert [line.split(":")[0] for line in study.train.err.splitlines()] == [
         "epoch 1 of 2",
         "epoch 2 of 2",
@@ -75,7 +75,7 @@ def test_run_json_tells_how_the_run_was_made(study):
         "name": "improved-unet",
         "options": {"widths": [8, 16, 16], "blocks": [0, 1, 0], "instance_levels": 0},
         "init": None,
-        "chosen_by": None,
+        "postprocess_from": None,
     }
     assert record["settings"]["epochs"] == 2
     assert record["settings"]["batch_size"] == 2
@@ -111,13 +111,13 @@ def test_the_weights_are_numbers_alone_and_finite(study):
     assert all(np.isfinite(array).all() for array in numbers.values())
 
 
-def test_a_killed_run_goes_on_to_the_same_weights_and_history(
+def test_a_killed_run_resumes_to_the_same_weights_and_history(
     study, start, run, training, tmp_path
 ):
     options = ("--data", study.data, "--name", "tiny", *training)
-    with start("train", *options, cwd=tmp_path) as begun:
-        line = begun.stderr.readline()  # comes after the first epoch's checkpoint and curves
-        begun.kill()
+    with start("train", *options, cwd=tmp_path) as started:
+        line = started.stderr.readline()  # comes after the first epoch's checkpoint and curves
+        started.kill()
     assert line.startswith(b"epoch 1 of 2: ")
     folder = tmp_path / "runs" / "tiny"
     for name in ("loss", "accuracy", "dice"):
@@ -136,7 +136,7 @@ def test_a_killed_run_goes_on_to_the_same_weights_and_history(
     assert ours == theirs
 
 
-def test_resume_goes_on_with_the_newest_run_and_a_finished_one_stays_as_it_is(
+def test_resume_resumes_with_the_newest_run_and_a_finished_one_stays_as_it_is(
     study, call, training, tree
 ):
     before = tree(study.folder / "runs")
@@ -158,14 +158,14 @@ def test_a_finished_run_that_lost_its_graph_gets_it_again(study, call, training,
     assert (weights / "graph.bin").read_bytes() == (study.weights / "graph.bin").read_bytes()
 
 
-def test_a_settings_file_changes_no_run_that_goes_on(study, call, tmp_path):
+def test_a_settings_file_changes_no_run_that_resumes(study, call, tmp_path):
     (tmp_path / "busicli.toml").write_text(
         '[train]\nepochs = 60\nmodel = "unet"\nsetting = ["dice_weight=2"]\n'
     )
     options = ("--resume", "--data", study.data, "--runs", study.folder / "runs")
     ended = call("train", *options)
     assert (ended.status, "another" in ended.err) == (0, False)
-    refused = call("train", *options, "--setting", "dice_weight=2")
+    refused = call("train", *options, "--set", "dice_weight=2")
     assert (refused.status, "dice_weight" in refused.err) == (1, True)
 
 
@@ -176,7 +176,7 @@ def test_a_settings_file_changes_no_run_that_goes_on(study, call, tmp_path):
         (("--learning-rate", 0.002), "learning_rate"),
         (("--no-augment",), "augment"),
         (("--seed", 7), "seed"),
-        (("--option", "dropout=0.2"), "options"),
+        (("--model-option", "dropout=0.2"), "options"),
     ],
 )
 def test_resume_with_other_settings_is_refused(study, call, training, tree, changed, named):
@@ -186,7 +186,7 @@ def test_resume_with_other_settings_is_refused(study, call, training, tree, chan
         *("--runs", study.folder / "runs", *training, *changed),
     )
     assert ended.status == 1
-    assert f"begun with another {named}" in ended.err
+    assert f"started with another {named}" in ended.err
     assert tree(study.run) == before
 
 
@@ -216,13 +216,13 @@ def test_an_existing_run_is_never_written_over(study, call, training, tree):
     [
         (("--model", "resnet"), "there is no model resnet; known are: improved-unet, unet."),
         (
-            ("--option", "filters=8"),
+            ("--model-option", "filters=8"),
             "has no option filters; it has: widths, blocks, dropout, gates, finest, sub_pixel, "
             "side_outputs, instance_levels.",
         ),
-        (("--resume", "--name", "gone"), "to go on with; leave out --resume"),
+        (("--resume", "--name", "gone"), "to resume; leave out --resume"),
         (("--init", "nowhere"), "nowhere holds no card.json"),
-        (("--setting", "init_share=0.5"), "and there are none: give --init."),
+        (("--set", "init_weight=0.5"), "and there are none: give --init."),
     ],
 )
 def test_what_cannot_be_trained_is_said_and_leaves_no_run(study, call, tmp_path, options, sentence):
@@ -261,12 +261,12 @@ def test_init_begins_from_the_weights_given(study, call, training, tmp_path):
     assert json.loads((tmp_path / "runs" / "more" / "run.json").read_text())["model"]["init"]
 
 
-def test_the_weights_begun_from_keep_the_share_that_is_asked_for(study, call, training, tmp_path):
+def test_the_weights_started_from_keep_the_share_that_is_asked_for(study, call, training, tmp_path):
     # one epoch more from the same weights, once as it ends, once with a quarter of where it began
     begin = ("train", "--data", study.data, "--init", study.weights, *training, "--epochs", 1)
     assert call(*begin, "--name", "whole").status == 0
-    assert call(*begin, "--name", "mixed", "--setting", "init_share=0.25").status == 0
-    begun, whole, mixed = (
+    assert call(*begin, "--name", "mixed", "--set", "init_weight=0.25").status == 0
+    started, whole, mixed = (
         load_file(weights / "model.safetensors")
         for weights in (
             study.weights,
@@ -275,7 +275,7 @@ def test_the_weights_begun_from_keep_the_share_that_is_asked_for(study, call, tr
     )
     moved = 0
     for key, own in whole.items():
-        first, last = begun[key].astype(np.float32), own.astype(np.float32)
+        first, last = started[key].astype(np.float32), own.astype(np.float32)
         moved += int(abs(last - first).max() > 1e-3)
         # kernels are rounded to the eight bits that bfloat16 holds
         between = 0.75 * last + 0.25 * first
@@ -308,7 +308,7 @@ def test_a_stopped_run_says_so_by_its_status_and_can_be_gone_on_with(
     assert not (folder / "weights").exists()
 
 
-def test_a_run_goes_on_with_the_settings_it_was_begun_with(study, call, tree):
+def test_a_run_resumes_with_the_settings_it_was_started_with(study, call, tree):
     before = tree(study.run)
     ended = call("train", "--resume", "--runs", study.folder / "runs", "--data", study.data)
     assert ended.status == 0, ended.err

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image as Pillow
 
 from busicli.data import objections
-from busicli.data.assign_splits import Read, assign
+from busicli.data.assign_splits import LoadedCases, assign_splits
 from busicli.data.prepare_case import CasePreparation, PreparedCase
 from busicli.data.sources import read_folder, read_table
 from busicli.data.store import (
@@ -26,8 +26,8 @@ from busicli.imaging.field import field_box
 from busicli.imaging.preprocess import network_image, network_mask
 from busicli.io.images import decode_scan, encode_mask
 from busicli.io.masks import decode_mask
-from busicli.settings import Choices, PreprocessSettings, SplitSettings
-from busicli.types import Case, Failed, ScanPrint, SourceCase
+from busicli.settings import PreprocessSettings, SplitSettings, TunedSettings
+from busicli.types import Case, Failed, Fingerprint, SourceCase
 
 SMALL = PreprocessSettings(size_px=16)
 INFO = {"preprocess": asdict(SMALL), "datasets": {"a": 3}}
@@ -47,16 +47,16 @@ def write_table(folder: Path, *lines: str) -> Path:
     return table
 
 
-def told(faults: list[Failed]) -> set[tuple[str, str]]:
-    return {(fault.what, fault.reason) for fault in faults}
+def reported(errors: list[Failed]) -> set[tuple[str, str]]:
+    return {(error.what, error.reason) for error in errors}
 
 
 # --- BUSI's layout
 
 
 def test_the_phantoms_are_read_as_busi(scans):
-    cases, faults = read_folder(scans, "phantoms")
-    assert faults == []
+    cases, errors = read_folder(scans, "phantoms")
+    assert errors == []
     labels = [case.label for case in cases]
     assert [labels.count(name) for name in ("benign", "malignant", "normal")] == [10, 8, 6]
     by_name = {case.case: case for case in cases}
@@ -68,25 +68,25 @@ def test_the_phantoms_are_read_as_busi(scans):
 
 def test_only_a_normal_scan_may_lack_its_mask(tmp_path):
     empty_files(tmp_path, "benign/a (1).png", "malignant/m.png", "normal/n.png")
-    cases, faults = read_folder(tmp_path, "d")
+    cases, errors = read_folder(tmp_path, "d")
     assert [(case.case, case.masks) for case in cases] == [("n", ())]
-    assert told(faults) == {
+    assert reported(errors) == {
         ("benign/a (1).png", "has no mask a (1)_mask.png"),
         ("malignant/m.png", "has no mask m_mask.png"),
     }
 
 
-def test_a_mask_without_its_scan_is_told(tmp_path):
+def test_a_mask_without_its_scan_is_reported(tmp_path):
     empty_files(tmp_path, "benign/a.png", "benign/a_mask.png", "benign/b_mask_1.png")
-    cases, faults = read_folder(tmp_path, "d")
+    cases, errors = read_folder(tmp_path, "d")
     assert [case.case for case in cases] == ["a"]
-    assert told(faults) == {("benign/b_mask_1.png", "is a mask without its scan")}
+    assert reported(errors) == {("benign/b_mask_1.png", "is a mask without its scan")}
 
 
-def test_files_that_are_no_pictures_are_passed_over(tmp_path):
+def test_files_that_are_no_images_are_passed_over(tmp_path):
     empty_files(tmp_path, "normal/a.JPG", "normal/Thumbs.db", "normal/readme.txt", "notes.png")
-    cases, faults = read_folder(tmp_path, "d")
-    assert ([case.case for case in cases], faults) == (["a"], [])
+    cases, errors = read_folder(tmp_path, "d")
+    assert ([case.case for case in cases], errors) == (["a"], [])
 
 
 @pytest.mark.parametrize("content", [(), ("images/a.png",), ("a.png",)])
@@ -120,8 +120,8 @@ def test_bus_bra_gives_patients_as_groups(tmp_path):
     bus_bra(tmp_path, "bus_0001-l,1,benign,2", "bus_0001-r,1,malignant,4", "bus_0002-l,2,benign,2")
     for side in ("0001-l", "0001-r"):
         empty_files(tmp_path, f"Images/bus_{side}.png", f"Masks/mask_{side}.png")
-    cases, faults = read_folder(tmp_path, "bra")
-    assert faults == []  # 0002-l is in the table alone: a part of the published data
+    cases, errors = read_folder(tmp_path, "bra")
+    assert errors == []  # 0002-l is in the table alone: a part of the published data
     assert [(case.case, case.label, case.group) for case in cases] == [
         ("bus_0001-l", "benign", "1"),
         ("bus_0001-r", "malignant", "1"),
@@ -130,12 +130,15 @@ def test_bus_bra_gives_patients_as_groups(tmp_path):
     assert cases[0].masks == (tmp_path / "Masks" / "mask_0001-l.png",)
 
 
-def test_bus_bra_with_half_of_a_pair_is_faulty(tmp_path):
+def test_bus_bra_with_half_of_a_pair_is_broken(tmp_path):
     bus_bra(tmp_path, "bus_1,1,benign,2", "bus_2,2,benign,2")
     empty_files(tmp_path, "Images/bus_1.png", "Masks/mask_2.png")
-    cases, faults = read_folder(tmp_path, "bra")
+    cases, errors = read_folder(tmp_path, "bra")
     assert cases == []
-    assert told(faults) == {("Masks/mask_1.png", "is missing"), ("Images/bus_2.png", "is missing")}
+    assert reported(errors) == {
+        ("Masks/mask_1.png", "is missing"),
+        ("Images/bus_2.png", "is missing"),
+    }
 
 
 def test_bus_bra_rows_that_end_early_are_no_crash(tmp_path):
@@ -177,8 +180,8 @@ def test_breast_masks_are_of_the_tumour_alone(tmp_path):
             *("case002.png", "case002_tumor1.png", "case002_tumor2.png"),
         ),
     )
-    cases, faults = read_folder(tmp_path, "breast")
-    assert faults == []
+    cases, errors = read_folder(tmp_path, "breast")
+    assert errors == []
     assert [
         (case.case, case.label, [mask.name for mask in case.masks], case.group) for case in cases
     ] == [
@@ -189,7 +192,7 @@ def test_breast_masks_are_of_the_tumour_alone(tmp_path):
     assert cases[0].scan == tmp_path / IMAGES / "case001.png"
 
 
-def test_faults_of_breast_are_told_by_file(tmp_path):
+def test_errors_of_breast_are_reported_by_file(tmp_path):
     breast(
         tmp_path,
         "1,case001.png,case001_tumor.png,,benign",
@@ -198,9 +201,9 @@ def test_faults_of_breast_are_told_by_file(tmp_path):
         "4,case004.png,,,cyst",
         files=("case001.png", "case002_tumor.png", "case003.png", "case004.png"),
     )
-    cases, faults = read_folder(tmp_path, "breast")
+    cases, errors = read_folder(tmp_path, "breast")
     assert cases == []
-    assert told(faults) == {
+    assert reported(errors) == {
         (f"{IMAGES}/case001_tumor.png", "is missing"),
         (f"{IMAGES}/case002.png", "is missing"),
         (f"{IMAGES}/case003.png", "is benign but the table names no mask of its tumour"),
@@ -261,9 +264,9 @@ def test_objections_go_by_content_under_any_name(scans):
     sources = [replace(phantom(scans), case=f"case {n}", split="test") for n in range(3)]
     sources[1] = replace(sources[1], objection="needle")
     first, second, third = map(prepared_case, sources)
-    first = replace(first, print=replace(first.print, pixels_sha256=LISTED[1]))
-    read = Read([first, second, third], np.stack([first.thumbnail] * 3))
-    found = assign(read, SplitSettings(), None)
+    first = replace(first, fingerprint=replace(first.fingerprint, pixels_sha256=LISTED[1]))
+    read = LoadedCases([first, second, third], np.stack([first.thumbnail] * 3))
+    found = assign_splits(read, SplitSettings(), None)
     assert [case.objection for case in found] == ["multiclass", "needle", ""]
     assert objections.objection_by_name(LISTED[0]) == "multiclass"
 
@@ -276,8 +279,8 @@ def test_a_table_names_scans_relative_to_itself(tmp_path):
     table = write_table(
         tmp_path, "scan,masks,class,group", "a/x.png,a/x1.png; a/x2.png,benign,p 1", "y.tif,,,"
     )
-    cases, faults = read_table(table, "mine")
-    assert faults == []
+    cases, errors = read_table(table, "mine")
+    assert errors == []
     assert cases == [
         SourceCase(
             dataset="mine",
@@ -291,7 +294,7 @@ def test_a_table_names_scans_relative_to_itself(tmp_path):
     ]
 
 
-def test_all_faults_of_a_table_are_told_with_their_lines(tmp_path):
+def test_all_errors_of_a_table_are_reported_with_their_lines(tmp_path):
     empty_files(tmp_path, "x.png")
     table = write_table(
         tmp_path,
@@ -302,9 +305,9 @@ def test_all_faults_of_a_table_are_told_with_their_lines(tmp_path):
         "x.png,,,holdout",
         "x.png,,,test",
     )
-    cases, faults = read_table(table, "mine")
+    cases, errors = read_table(table, "mine")
     assert [case.split for case in cases] == ["test"]
-    assert told(faults) == {
+    assert reported(errors) == {
         ("cases.csv, line 2", "names gone.png, which is no file"),
         ("cases.csv, line 3", "names no scan"),
         ("cases.csv, line 4", "has the class cyst; known are benign, malignant, normal"),
@@ -348,8 +351,8 @@ def test_a_misspelt_column_is_not_passed_over(tmp_path):
 
 def test_a_lesion_without_a_mask_is_refused(tmp_path):
     (tmp_path / "x.png").touch()
-    _, faults = read_table(write_table(tmp_path, "scan,masks,class", "x.png,,benign"), "mine")
-    assert [fault.reason for fault in faults] == [
+    _, errors = read_table(write_table(tmp_path, "scan,masks,class", "x.png,,benign"), "mine")
+    assert [error.reason for error in errors] == [
         "is benign but names no mask; name it, or leave the class empty"
     ]
 
@@ -422,27 +425,27 @@ def test_a_scan_without_masks_has_an_empty_one(scans):
     assert not decode_mask(prepared.native_mask).any()
 
 
-def test_one_picture_stored_twice_has_one_print_of_its_pixels(scans, tmp_path):
+def test_one_image_stored_twice_has_one_fingerprint_of_its_pixels(scans, tmp_path):
     source = phantom(scans)
-    with Pillow.open(source.scan) as picture:
-        picture.convert("RGB").save(tmp_path / "copy.tif")
-    first = prepared_case(source).print
-    second = prepared_case(replace(source, scan=tmp_path / "copy.tif")).print
+    with Pillow.open(source.scan) as image:
+        image.convert("RGB").save(tmp_path / "copy.tif")
+    first = prepared_case(source).fingerprint
+    second = prepared_case(replace(source, scan=tmp_path / "copy.tif")).fingerprint
     assert first.sha256 != second.sha256
     assert (first.pixels_sha256, first.phash) == (second.pixels_sha256, second.phash)
 
 
-def test_a_transposed_picture_has_another_print(scans, tmp_path):
-    # A constant picture of 4 x 6 and one of 6 x 4 hold the same bytes.
+def test_a_transposed_image_has_another_fingerprint(scans, tmp_path):
+    # A constant image of 4 x 6 and one of 6 x 4 hold the same bytes.
     prints = []
     for shape in ((4, 6), (6, 4)):
         (tmp_path / "x.png").write_bytes(encode_mask(np.ones(shape, bool)))
         source = replace(phantom(scans), scan=tmp_path / "x.png", masks=())
-        prints.append(prepared_case(source).print.pixels_sha256)
+        prints.append(prepared_case(source).fingerprint.pixels_sha256)
     assert prints[0] != prints[1]
 
 
-def test_a_mask_of_another_size_is_a_fault_that_names_both_sizes(scans, tmp_path):
+def test_a_mask_of_another_size_is_an_error_that_names_both_sizes(scans, tmp_path):
     folder = tmp_path / "benign"
     folder.mkdir()
     (folder / "x_mask.png").write_bytes(encode_mask(np.ones((30, 20), bool)))
@@ -457,13 +460,13 @@ def test_a_mask_of_another_size_is_a_fault_that_names_both_sizes(scans, tmp_path
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        ("cut", "is damaged or cut short; copy it anew from its source"),
-        ("empty", "is no picture; PNG, JPEG, BMP or TIFF is needed"),
+        ("cut", "is damaged or cut short; copy it again from its source"),
+        ("empty", "is no image; PNG, JPEG, BMP or TIFF is needed"),
         ("gone", "cannot be read: No such file or directory"),
         ("folder", "cannot be read: Is a directory"),
     ],
 )
-def test_an_unreadable_file_is_a_fault_with_its_own_name(scans, tmp_path, broken, kind, reason):
+def test_an_unreadable_file_is_an_error_with_its_own_name(scans, tmp_path, broken, kind, reason):
     source = phantom(scans)
     path = tmp_path / "benign" / "bad.png"
     path.parent.mkdir()
@@ -477,7 +480,7 @@ def test_an_unreadable_file_is_a_fault_with_its_own_name(scans, tmp_path, broken
     assert CasePreparation(SMALL)(source) == Failed("benign/bad.png", reason)
 
 
-def test_too_many_pixels_are_a_fault(scans):
+def test_too_many_pixels_are_an_error(scans):
     found = CasePreparation(SMALL, max_pixels=100)(phantom(scans))
     assert isinstance(found, Failed)
     assert "at most 100 are decoded" in found.reason
@@ -496,7 +499,7 @@ def stored_case(number: int, split: str, index: int, **values) -> Case:
         index=index,
         height=20,
         width=30,
-        print=ScanPrint(sha256=f"{number:064x}", pixels_sha256="ab" * 32, phash="0" * 16),
+        fingerprint=Fingerprint(sha256=f"{number:064x}", pixels_sha256="ab" * 32, phash="0" * 16),
         mask_sha256="cd" * 32,
         sources=values.pop("sources", (f"benign/{number}.png", f"benign/{number}_mask.png")),
         **values,
@@ -516,10 +519,10 @@ def store(folder: Path, cases: list[Case]) -> PreparedData:
     for split in ("train", "val", "test"):
         order = sorted((c.index, row) for row, c in enumerate(cases) if c.split == split)
         rows = [row for _, row in order]
-        pictures = (encode_mask(native(cases[row].group)) for row in rows)
+        encoded = (encode_mask(native(cases[row].group)) for row in rows)
         write_rows(folder / split / "images.npy", images, rows)
         write_rows(folder / split / "masks.npy", masks, rows)
-        write_native_masks(folder / split, pictures)
+        write_native_masks(folder / split, encoded)
     write_index(folder, cases, INFO)
     return open_data(folder)
 
@@ -547,7 +550,7 @@ def test_an_empty_split_is_loaded_with_its_shape(tmp_path):
     assert (test.images.shape, test.masks.shape, test.cases) == ((0, 16, 16, 3), (0, 16, 16), ())
 
 
-def test_the_fingerprint_is_of_the_data_and_not_of_the_place(tmp_path):
+def test_the_fingerprint_is_of_the_data_and_not_of_the_position(tmp_path):
     first = store(tmp_path / "one", THREE).fingerprint
     assert store(tmp_path / "two", THREE).fingerprint == first
     renamed = [replace(case, case=f"other {case.group}") for case in THREE]
@@ -557,9 +560,9 @@ def test_the_fingerprint_is_of_the_data_and_not_of_the_place(tmp_path):
 @pytest.mark.parametrize("what", ["scan", "split", "order", "mask"])
 def test_the_fingerprint_changes_with_the_data(tmp_path, what):
     first = store(tmp_path / "one", THREE).fingerprint
-    pixels = replace(THREE[0].print, pixels_sha256="cd" * 32)
+    pixels = replace(THREE[0].fingerprint, pixels_sha256="cd" * 32)
     others = {
-        "scan": [replace(THREE[0], print=pixels), *THREE[1:]],
+        "scan": [replace(THREE[0], fingerprint=pixels), *THREE[1:]],
         "split": [*THREE[:2], replace(THREE[2], split="test")],
         "order": [replace(THREE[0], index=0), replace(THREE[1], index=1), THREE[2]],
         "mask": [*THREE[:2], replace(THREE[2], mask_sha256="ef" * 32)],
@@ -603,7 +606,7 @@ def test_a_map_is_scored_where_its_view_lies(tmp_path):
     # which 20 are in the view: 2 * 20 / (200 + 30). The network's own copy of it plays no part.
     case = replace(stored_case(7, "test", 0), view=(5, 10, 15, 30), objection="needle")
     scans = store(tmp_path / "data", [case]).load("test")
-    found = score_scan(scans, 0, np.ones((16, 16), np.float32), Choices()).score
+    found = score_scan(scans, 0, np.ones((16, 16), np.float32), TunedSettings()).score
     assert (found.predicted_area_px, found.reference_area_px) == (200, 30)
     assert found.dice == pytest.approx(40 / 230)
     assert (found.scan_px, found.objection) == (600, "needle")

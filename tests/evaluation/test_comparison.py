@@ -10,7 +10,7 @@ from PIL import Image
 from busicli.errors import InputError
 from busicli.evaluation.comparison import compare_pairs, hd95_left_out, joined_groups, pair_scores
 from busicli.evaluation.summary import per_image_csv
-from busicli.plots.comparison import Effect, comparison_figure
+from busicli.plots.comparison import Effect, comparison_plot
 from busicli.report.reading import read_scores
 from busicli.types import ImageScore
 
@@ -18,7 +18,7 @@ NAN = float("nan")
 
 
 def score(case, dice, group, **values):
-    """A scan with a lesion of 50 px unless told otherwise."""
+    """A scan with a lesion of 50 px unless stated otherwise."""
     usual = {
         "dataset": "busi",
         "label": "benign",
@@ -68,7 +68,7 @@ def compared(a, b):
     return compare_pairs(pairs, joined_groups(pairs))
 
 
-def test_every_figure_worked_out_by_hand():
+def test_every_metric_worked_out_by_hand():
     found = compared(A, B)["all"]["all"]
     # Dice: (0.5 + 0.75 + 0 + 0.25) / 4 and (0.75 + 0.75 + 0.5 + 0.5) / 4, in the groups 1, 2, 3.
     dice = found["dice"]
@@ -101,8 +101,8 @@ def test_classes_and_data_sets_are_compared_apart():
 
 
 def test_identical_results_differ_by_nothing():
-    for figures in compared(A, A)["by_class"].values():
-        for row in figures.values():
+    for metrics in compared(A, A)["by_class"].values():
+        for row in metrics.values():
             if row["scans"]:
                 assert (row["difference"], row["p_value"]) == (0, 1)
     assert compared(A, A)["all"]["all"]["dice"]["low"] == 0
@@ -163,8 +163,8 @@ def test_scans_of_one_result_alone_are_named():
         ([score("b1", 0.5, 1, dataset="mine")], "no scan is in both"),
         ([], "nothing in the second"),
         ([*B, B[0]], "second result holds a scan twice"),
-        ([replace(B[0], reference_area_px=51)], r"another truth .*: 1 \(busi/b1\)"),
-        ([replace(B[0], scan_px=999)], "another truth"),
+        ([replace(B[0], reference_area_px=51)], r"another reference .*: 1 \(busi/b1\)"),
+        ([replace(B[0], scan_px=999)], "another reference"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(b, words):
@@ -180,7 +180,7 @@ def test_scores_come_back_as_they_were_written(tmp_path):
     assert repr(back[-1]) == repr(replace(scores[-1], case="'=1+1"))
 
 
-def test_the_command_writes_table_document_and_figure(call, tmp_path):
+def test_the_command_writes_table_document_and_metric(call, tmp_path):
     folder(tmp_path / "x" / "a", A)
     folder(tmp_path / "x" / "b", [*B[:-1], replace(score("new", 0.5, 9), seen="same")])
     ended = call("eval", "--compare", "x/a", "x/b")
@@ -196,7 +196,7 @@ def test_the_command_writes_table_document_and_figure(call, tmp_path):
     assert "sign" in found["protocol"]["p_value"]
     with (out / "compare.csv").open(newline="") as file:
         table = list(csv.DictReader(file))
-    dice = next(row for row in table if (row["kind"], row["figure"]) == ("all", "dice"))
+    dice = next(row for row in table if (row["kind"], row["metric"]) == ("all", "dice"))
     assert (dice["a"], dice["b"], dice["difference"]) == ("0.375", "0.625", "0.25")
     assert dice["p_value"] == "0.5"
     assert Image.open(out / "compare.png").size == (2160, 1050)
@@ -233,26 +233,26 @@ def test_a_folder_of_no_evaluation_is_an_error(call, tmp_path, text):
     assert ended.status == 1
     assert "Traceback" not in ended.err
     assert "b" in ended.err
-    assert "fault of its own" not in ended.err
+    assert "internal error" not in ended.err
 
 
 def test_names_are_drawn_as_they_are(recwarn):
     points = {"benign": np.array([[0.5, 0.6]])}
     effects = [Effect(name="$a$ 中", scans=1, difference=0.1, low=NAN, high=NAN, p_value=1.0)]
-    drawn = comparison_figure(("a_$x$", "中" * 50), points, effects)
+    drawn = comparison_plot(("a_$x$", "中" * 50), points, effects)
     assert drawn.png.startswith(b"\x89PNG")
     assert b"<svg" in drawn.svg
     assert not recwarn.list
 
 
 def test_a_class_is_told_in_grey_print_too():
-    """Without colour, one point of each class leaves another picture."""
+    """Without colour, one point of each class leaves another image."""
 
     def grey(label):
-        drawn = comparison_figure(("a", "b"), {label: np.array([[0.3, 0.6]])}, [])
+        drawn = comparison_plot(("a", "b"), {label: np.array([[0.3, 0.6]])}, [])
         found = np.asarray(Image.open(io.BytesIO(drawn.png)).convert("L"))
         return found[300:900, 100:800] < 230
 
-    pictures = [grey(label) for label in ("benign", "malignant", "other")]
+    images = [grey(label) for label in ("benign", "malignant", "other")]
     for first, second in ((0, 1), (0, 2), (1, 2)):
-        assert not np.array_equal(pictures[first], pictures[second])
+        assert not np.array_equal(images[first], images[second])

@@ -69,11 +69,11 @@ def test_gathered_scans_keep_their_own_masks(prepared):
     data = open_data(prepared.data)
     cases = [data.cases[i] for i in (20, 0, 11)]
     scans = data.gather(cases)
-    for place, case in enumerate(cases):
+    for position, case in enumerate(cases):
         split = data.load(case.split)
-        assert (scans.images[place] == split.images[case.index]).all()
-        assert (scans.masks[place] == split.masks[case.index]).all()
-        assert (scans.native_mask(place) == split.native_mask(case.index)).all()
+        assert (scans.images[position] == split.images[case.index]).all()
+        assert (scans.masks[position] == split.masks[case.index]).all()
+        assert (scans.native_mask(position) == split.native_mask(case.index)).all()
 
 
 # --- training
@@ -88,7 +88,9 @@ def test_each_fold_is_a_run_of_its_own_that_leaves_its_scans_out(crossed, prepar
         card = json.loads((folder / "runs/cv" / f"fold-{number}/weights/card.json").read_text())
         seen = {pixels for pixels, _ in card["training_scans"]}
         others = {
-            c.print.pixels_sha256 for c, f in zip(data.cases, folds, strict=True) if f != number
+            c.fingerprint.pixels_sha256
+            for c, f in zip(data.cases, folds, strict=True)
+            if f != number
         }
         assert seen == others
         assert card["training"]["data"]["trained_on"] == f"all folds but {number} of 2"
@@ -107,7 +109,7 @@ def test_folds_are_over_all_scans_and_train_without_the_objected_ones(
     for number in (1, 2):
         card = json.loads((tmp_path / f"runs/cv/fold-{number}/weights/card.json").read_text())
         assert {pixels for pixels, _ in card["training_scans"]} == {
-            case.print.pixels_sha256
+            case.fingerprint.pixels_sha256
             for case, fold in zip(found.cases, folds, strict=True)
             if fold != number and not case.objection
         }
@@ -155,7 +157,7 @@ def test_resume_is_refused_where_other_scans_would_be_held_out(
     table = data / "cases.csv"
     with table.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    for row in rows:  # pictures, masks and splits stay, and so does the fingerprint
+    for row in rows:  # images, masks and splits stay, and so does the fingerprint
         row["group"] = rows[0]["group"] if row["class"] == "benign" else row["group"]
     with table.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
@@ -172,13 +174,13 @@ def test_resume_is_refused_where_other_scans_would_be_held_out(
     [
         (("--fold", 1), "--fold needs --folds"),
         (("--folds", 2, "--fold", 3), "--fold is 3"),
-        (("--folds", 2, "--on", "all"), "--folds leaves scans out"),
-        (("--on", "some"), "--on is some"),
-        (("--setting", "colour=1"), "colour"),
-        (("--setting", "augmentation.colour=1"), "augmentation.colour"),
-        (("--setting", "warmup_epochs=soon"), "warmup_epochs is soon"),
-        (("--setting", "epochs"), "KEY=VALUE"),
-        (("--chosen-by", "eval/cv"), "--chosen-by is for --on all"),
+        (("--folds", 2, "--train-on", "all"), "--folds leaves scans out"),
+        (("--train-on", "some"), "--train-on is some"),
+        (("--set", "colour=1"), "colour"),
+        (("--set", "augmentation.colour=1"), "augmentation.colour"),
+        (("--set", "warmup_epochs=soon"), "warmup_epochs is soon"),
+        (("--set", "epochs"), "KEY=VALUE"),
+        (("--postprocess-from", "eval/cv"), "--postprocess-from is for --train-on all"),
         (("--folds", 2, "--resume"), "no cross-validation in runs"),
     ],
 )
@@ -193,10 +195,18 @@ def test_training_on_all_scans_uses_what_the_folds_chose(
 ):
     folder = crossed[0]
     chosen = folder / "eval" / "cv-folds"
-    options = ("--data", prepared.data, "--on", "all", "--chosen-by", chosen, *training)
+    options = (
+        "--data",
+        prepared.data,
+        "--train-on",
+        "all",
+        "--postprocess-from",
+        chosen,
+        *training,
+    )
     assert call("train", "--name", "whole", *options, "--epochs", 1).status == 0
     card = json.loads((tmp_path / "runs/whole/weights/card.json").read_text())
-    choices = json.loads((chosen / "choices.json").read_text())
+    choices = json.loads((chosen / "tuned_settings.json").read_text())
     assert len(card["training_scans"]) == 24
     assert card["postprocess"] == choices["postprocess"]
     assert card["confidence"] == choices["confidence"]
@@ -212,7 +222,7 @@ def test_folds_of_different_data_sets_have_no_common_score(crossed, prepared, ca
     assert (ended.status, "trained in different ways" in ended.err) == (1, True)
 
 
-def test_weights_mirror_scans_where_they_were_chosen_for_that(
+def test_weights_flip_scans_where_they_were_chosen_for_that(
     crossed, prepared, call, training, scans, tmp_path
 ):
     folder = crossed[0]
@@ -221,40 +231,54 @@ def test_weights_mirror_scans_where_they_were_chosen_for_that(
         "eval", *data, "--folds", 2, "--weights", folder / "runs/cv", "--tta", "--out", "two"
     )
     assert scored.status == 0
-    assert json.loads((tmp_path / "two/metrics.json").read_text())["mirrored"] is True
-    options = (*data, "--on", "all", "--chosen-by", "two", *training, "--epochs", 1)
+    assert json.loads((tmp_path / "two/metrics.json").read_text())["tta"] is True
+    options = (*data, "--train-on", "all", "--postprocess-from", "two", *training, "--epochs", 1)
     assert call("train", "--name", "whole", *options).status == 0
     weights = tmp_path / "runs/whole/weights"
-    assert json.loads((weights / "card.json").read_text())["mirror"] is True
+    assert json.loads((weights / "card.json").read_text())["tta"] is True
     assert call("segment-dir", scans / "benign", "out", "--weights", weights).status == 0
     run = json.loads((tmp_path / "out/run.json").read_text())
-    assert run["engine"]["name"].endswith(", mirrored too")
-    assert run["mirror"] is True
+    assert run["engine"]["name"].endswith(" with flip TTA")
+    assert run["tta"] is True
     for options, mirrored in (((), True), (("--no-tta",), False)):
         assert call("eval", *data, "--weights", weights, "--out", "own", *options).status == 0
-        assert json.loads((tmp_path / "own/metrics.json").read_text())["mirrored"] is mirrored
+        assert json.loads((tmp_path / "own/metrics.json").read_text())["tta"] is mirrored
     assert call("eval", *data, "--weights", weights, "--out", "two").status == 0
-    assert not (tmp_path / "two/choices.json").exists()  # they were of the scores before
+    assert not (tmp_path / "two/tuned_settings.json").exists()  # they were of the scores before
 
 
 def test_training_on_one_data_set_leaves_the_others_scans_out(call, scans, training, tmp_path):
     table = tmp_path / "more.csv"
     table.write_text(f"scan,masks,class,group,split\n{scans / 'normal' / 'phantom-19.png'},,,,\n")
     assert call("preprocess", scans, "--table", table, "--size", 64).status == 0
-    options = ("--name", "own", "--on", "all", "--from", scans.name, *training, "--epochs", 1)
+    options = (
+        "--name",
+        "own",
+        "--train-on",
+        "all",
+        "--dataset",
+        scans.name,
+        *training,
+        "--epochs",
+        1,
+    )
     assert call("train", *options).status == 0
     card = json.loads((tmp_path / "runs/own/weights/card.json").read_text())
     assert len(card["training_scans"]) == 24
     assert card["training"]["data"]["trained_on"] == f"all scans of {scans.name}"
     again = call("train", "--name", "own", "--resume")  # on what is not said again
     assert (again.status, again.err) == (0, "")
-    ended = call("train", "--from", "elsewhere")
+    ended = call("train", "--dataset", "elsewhere")
     assert (ended.status, "elsewhere" in ended.err) == (1, True)
 
 
-def test_choices_that_are_not_there_are_said_before_anything_is_trained(prepared, call, tmp_path):
-    ended = call("train", "--data", prepared.data, "--on", "all", "--chosen-by", tmp_path)
-    assert (ended.status, "choices.json" in ended.err) == (1, True)
+def test_tuned_settings_that_are_not_there_are_said_before_anything_is_trained(
+    prepared, call, tmp_path
+):
+    ended = call(
+        "train", "--data", prepared.data, "--train-on", "all", "--postprocess-from", tmp_path
+    )
+    assert (ended.status, "tuned_settings.json" in ended.err) == (1, True)
     assert not (tmp_path / "runs").exists()
 
 
@@ -272,7 +296,7 @@ def test_every_scan_is_scored_once(crossed, prepared):
     metrics = json.loads((folder / "eval/cv-folds/metrics.json").read_text())
     assert metrics["per_image"]["scans"] == 24
     assert sum(fold["scans"] for fold in metrics["by_fold"].values()) == 24
-    assert set(metrics["chosen_for_fold"]) == {"1", "2"}
+    assert set(metrics["tuned_for_fold"]) == {"1", "2"}
 
 
 def test_a_fold_is_scored_as_its_weights_alone_would_score_it(crossed, prepared, call, tmp_path):
@@ -323,7 +347,7 @@ def test_no_fold_begins_from_weights_that_have_seen_its_scans(
     assert not (tmp_path / "runs" / "more").exists()
 
 
-def test_the_card_tells_what_the_weights_begun_from_had_seen(crossed, prepared, call, training):
+def test_the_card_tells_what_the_weights_started_from_had_seen(crossed, prepared, call, training):
     """So that a chain of trainings cannot make a scan unseen."""
     first = crossed[0] / "runs/cv/fold-1/weights"
     given = ("--data", prepared.data, "--name", "chain")
@@ -334,12 +358,14 @@ def test_the_card_tells_what_the_weights_begun_from_had_seen(crossed, prepared, 
     assert len(after) == len(cards[1]["training_scans"])
 
 
-def test_choices_on_scans_that_were_seen_before_are_told(crossed, prepared, call, training):
+def test_tuned_settings_on_scans_that_were_seen_before_are_reported(
+    crossed, prepared, call, training
+):
     first = crossed[0] / "runs/cv/fold-1/weights"
     options = ("--data", prepared.data, "--name", "chain", "--init", first, *training)
     ended = call("train", *options, "--epochs", 1)
     assert ended.status == 0, ended.err
-    assert "The weights begun from were trained on " in ended.err
+    assert "The initial weights were trained on " in ended.err
 
 
 def test_folds_are_scored_by_what_was_trained_on_and_not_by_what_is_said(tampered, prepared, call):

@@ -43,7 +43,7 @@ def score(call, tmp_path):
     return scored
 
 
-def test_every_figure_of_five_small_masks(score, tmp_path):
+def test_every_metric_of_five_small_masks(score, tmp_path):
     # half: Dice 2 * 4 / (4 + 8) = 2/3, IoU 4/8. The border of either is all of it, for both are two
     # rows thick: the 4 px of the left half are all found; from the whole back, two rows each are
     # 0, 0, 1 and 2 px away: the 95th percentile of (0 0 0 0 1 1 2 2) is 2.
@@ -233,23 +233,23 @@ def test_true_masks_that_cannot_be_used_are_all_named_and_nothing_is_written(sco
     put(tmp_path / "pred/good.png", TRUE)
     ended, _, _ = score()
     assert ended.status == 1
-    assert "2 of 3 true masks in ref cannot be used" in ended.err
-    assert "bad one: bad one.png is no picture" in ended.err
+    assert "2 of 3 reference masks in ref cannot be used" in ended.err
+    assert "bad one: bad one.png is no image" in ended.err
     assert "sizes: sizes_mask_1.png is 6 x 4 px but sizes_mask.png is 4 x 6 px" in ended.err
     assert not (tmp_path / "o").exists()
 
 
 @pytest.mark.parametrize("value", [1, 255])
 def test_masks_of_any_kind_are_read(score, tmp_path, value):
-    pictures = {
+    images = {
         "png": Image.fromarray(TRUE.astype(np.uint8) * np.uint8(value)),
         "bmp": Image.fromarray(TRUE),  # one bit a pixel
         "tif": Image.fromarray(TRUE.astype(np.uint16) * np.uint16(value)),
     }
     (tmp_path / "pred").mkdir()
-    for suffix, picture in pictures.items():
+    for suffix, image in images.items():
         put(tmp_path / f"ref/{suffix}.png", TRUE)
-        picture.save(tmp_path / f"pred/{suffix}.{suffix}")
+        image.save(tmp_path / f"pred/{suffix}.{suffix}")
     for dtype in ("bool", "uint8", "float32"):
         put(tmp_path / f"ref/{dtype}.png", TRUE)
         np.save(tmp_path / f"pred/{dtype}.npy", TRUE.astype(dtype))
@@ -269,7 +269,7 @@ def test_a_label_map_is_lesion_wherever_a_label_is(score, tmp_path):
     assert metrics["pairing"]["greys_cut"] == []
 
 
-def test_a_map_in_place_of_a_mask_is_cut_at_half_and_named(score, tmp_path):
+def test_a_map_in_position_of_a_mask_is_cut_at_half_and_named(score, tmp_path):
     greys = (np.arange(24, dtype=np.uint8) * 10).reshape(4, 6)  # 0, 10 .. 230: half is 115
     put(tmp_path / "ref/a.png", greys > 115)
     (tmp_path / "pred").mkdir()
@@ -352,7 +352,7 @@ def test_scans_asked_for_are_shown_and_those_not_found_named(score, tmp_path):
     assert (tmp_path / "o/examples.png").is_file()
 
 
-def test_without_scans_outlines_stand_on_black_and_there_are_no_examples(score, tmp_path):
+def test_without_scans_contours_stand_on_black_and_there_are_no_examples(score, tmp_path):
     large = np.kron(TRUE, np.ones((20, 20), bool))  # 80 x 120 px
     put(tmp_path / "ref/a.png", large)
     put(tmp_path / "pred/a.png", np.zeros_like(large))
@@ -361,9 +361,9 @@ def test_without_scans_outlines_stand_on_black_and_there_are_no_examples(score, 
         (tmp_path / "o" / name).touch()
     ended, _, _ = score()
     assert not (tmp_path / "o/examples.png").exists()
-    assert ended.out.endswith("Written to o: metrics.json, per_image.csv, figures, report.html\n")
+    assert ended.out.endswith("Written to o: metrics.json, per_image.csv, plots, report.html\n")
     red, _, blue = np.moveaxis(np.asarray(Image.open(tmp_path / "o/thumbnails/000000.jpg")), 2, 0)
-    assert (blue > 150).any()  # the true outline
+    assert (blue > 150).any()  # the reference contour
     assert (red[:10] < 40).all()
     assert '"tags":["absent"' not in (tmp_path / "o/report.html").read_text()
 
@@ -378,7 +378,7 @@ def test_the_page_marks_what_had_no_usable_prediction(score, tmp_path):
     assert '["absent","No usable prediction"]' in text
 
 
-def test_a_run_of_segment_dir_is_told_where_its_masks_are(score, tmp_path):
+def test_a_run_of_segment_dir_is_reported_where_its_masks_are(score, tmp_path):
     put(tmp_path / "ref/a.png", TRUE)
     put(tmp_path / "pred/masks/a.png", TRUE)
     (tmp_path / "pred/manifest.jsonl").touch()
@@ -449,7 +449,7 @@ def test_our_own_masks_score_as_eval_scores_their_weights(study, call, scans, ev
         assert {name: found[case][name] for name in same} == same
 
 
-def test_prepared_data_as_reference_give_groups_and_the_same_figures(
+def test_prepared_data_as_reference_give_groups_and_the_same_metrics(
     study, call, evaluated, tmp_path
 ):
     options = ("--predictions", study.out / "masks", "--reference", study.data)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from busicli.evaluation.plots import numbers_of_figures, write_figures
+from busicli.evaluation.plots import plot_metrics, write_plots
 from busicli.imaging.agreement import precision_recall
 from busicli.types import ImageScore
 
@@ -47,50 +47,50 @@ def scores():
 
 
 def written(folder):
-    return sorted(path.name for path in (folder / "figures").iterdir())
+    return sorted(path.name for path in (folder / "plots").iterdir())
 
 
-def test_all_figures_in_both_forms(scores, tmp_path):
+def test_all_metrics_in_both_forms(scores, tmp_path):
     curve = precision_recall(np.full((1, 2, 2), 0.7), np.ones((1, 2, 2), bool))
-    write_figures(tmp_path, scores, pixels=curve, review_below=0.5)
+    write_plots(tmp_path, scores, pixels=curve, review_below=0.5)
     names = ("areas", "calibration", "dice", "precision_recall")
     assert written(tmp_path) == [f"{name}.{kind}" for name in names for kind in ("png", "svg")]
 
 
 def test_without_confidence_and_maps_two_are_left(scores, tmp_path):
-    write_figures(tmp_path, [dataclasses.replace(s, confidence=NAN) for s in scores])
+    write_plots(tmp_path, [dataclasses.replace(s, confidence=NAN) for s in scores])
     assert written(tmp_path) == ["areas.png", "areas.svg", "dice.png", "dice.svg"]
 
 
 @pytest.mark.parametrize("count", [0, 1, 9])
 @pytest.mark.filterwarnings("error")
 def test_few_scans_or_no_lesion_are_drawn_too(scores, tmp_path, count):
-    write_figures(tmp_path / "a", scores[:count])
-    write_figures(tmp_path / "b", scores[7:][:count])
-    assert (tmp_path / "a" / "figures" / "dice.png").is_file()
-    assert (tmp_path / "b" / "figures" / "areas.svg").is_file()
+    write_plots(tmp_path / "a", scores[:count])
+    write_plots(tmp_path / "b", scores[7:][:count])
+    assert (tmp_path / "a" / "plots" / "dice.png").is_file()
+    assert (tmp_path / "b" / "plots" / "areas.svg").is_file()
 
 
 def test_the_same_scores_give_the_same_bytes(scores, tmp_path):
     for name in ("a", "b"):
-        write_figures(tmp_path / name, scores)
+        write_plots(tmp_path / name, scores)
     first, second = ([p.read_bytes() for p in sorted((tmp_path / n).rglob("*.*"))] for n in "ab")
     assert first == second
 
 
-def test_good_and_bad_masks_are_told_apart_without_colour(scores, tmp_path):
-    """Bad masks are hatched: the picture changes where all are good, in grey print too."""
-    pictures = []
+def test_good_and_bad_masks_are_reported_apart_without_colour(scores, tmp_path):
+    """Bad masks are hatched: the image changes where all are good, in grey print too."""
+    images = []
     for name, dice in (("a", 0.9), ("b", 0.1)):
-        write_figures(tmp_path / name, [dataclasses.replace(s, dice=dice) for s in scores])
-        png = (tmp_path / name / "figures" / "calibration.png").read_bytes()
+        write_plots(tmp_path / name, [dataclasses.replace(s, dice=dice) for s in scores])
+        png = (tmp_path / name / "plots" / "calibration.png").read_bytes()
         grey = np.asarray(Image.open(io.BytesIO(png)).convert("L")).astype(int)
-        pictures.append(grey[:, grey.shape[1] // 2 :])  # the histogram
-    assert (np.abs(pictures[0] - pictures[1]) > 60).sum() > 1000
+        images.append(grey[:, grey.shape[1] // 2 :])  # the histogram
+    assert (np.abs(images[0] - images[1]) > 60).sum() > 1000
 
 
-def test_numbers_are_those_of_the_figures(scores):
-    found = numbers_of_figures(scores)
+def test_numbers_are_those_of_the_metrics(scores):
+    found = plot_metrics(scores)
     assert found["areas"]["scans"] == 6
     biases = [100 * 20 / 100] * 5 + [100 * 310 / 245]
     assert found["areas"]["bias_percent"] == pytest.approx(np.mean(biases))
@@ -99,6 +99,6 @@ def test_numbers_are_those_of_the_figures(scores):
 
 
 def test_nothing_scored_is_undefined_not_zero():
-    assert numbers_of_figures([]) == {
+    assert plot_metrics([]) == {
         "areas": {"scans": 0, "bias_percent": None, "low_percent": None, "high_percent": None}
     }

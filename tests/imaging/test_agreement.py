@@ -45,7 +45,7 @@ def test_confidence_that_tells_the_share_is_calibrated():
     assert (found.good <= found.high).all()
 
 
-def test_confidence_that_is_too_sure_is_told_by_how_much():
+def test_confidence_that_is_too_sure_is_reported_by_how_much():
     found = calibration(np.full(20, 0.9), np.arange(20) % 2 == 0)
     assert found.error == pytest.approx(0.4)
 
@@ -64,8 +64,8 @@ def test_fewer_masks_than_bins_each_stand_alone():
 
 def test_precision_and_recall_by_hand():
     maps = np.array([[[0.9, 0.6], [0.4, 0.1]]], np.float32)
-    truth = np.array([[[True, False], [True, False]]])
-    found = precision_recall(maps, truth)
+    reference = np.array([[[True, False], [True, False]]])
+    found = precision_recall(maps, reference)
     at = {t: int(np.searchsorted(found.threshold, t)) for t in (0.0, 0.5, 0.7, 0.95)}
     assert found.recall[at[0.0]] == 1
     assert found.precision[at[0.0]] == 0.5
@@ -87,12 +87,12 @@ def test_without_a_lesion_nothing_can_be_recalled():
     arrays(np.float32, (2, 4, 4), elements=st.floats(0, 1, width=32)),
     arrays(np.bool_, (2, 4, 4)),
 )
-def test_every_threshold_counts_what_lies_at_or_above_it(maps, truths):
-    found = precision_recall(maps, truths)
+def test_every_threshold_counts_what_lies_at_or_above_it(maps, references):
+    found = precision_recall(maps, references)
     for at in (1, 250, 500, 999):
         called = maps * np.float32(1000) >= at
-        hit = np.count_nonzero(called & truths)
-        if truths.any():
-            assert found.recall[at] == pytest.approx(hit / np.count_nonzero(truths))
+        hit = np.count_nonzero(called & references)
+        if references.any():
+            assert found.recall[at] == pytest.approx(hit / np.count_nonzero(references))
         if called.any():
             assert found.precision[at] == pytest.approx(hit / np.count_nonzero(called))

@@ -5,14 +5,14 @@ import pytest
 from PIL import Image as Pillow
 
 from busicli.imaging.arrays import as_rgb, bounding_box, grey_channel, resized
-from busicli.io.images import decode_scan, encode_picture
+from busicli.io.images import decode_scan, encode_image
 
 CHANNEL = np.random.default_rng(0).integers(0, 256, (90, 70), np.uint8)
 COLOURS = np.random.default_rng(1).integers(0, 256, (90, 70, 3), np.uint8)
 
 
 @pytest.mark.parametrize("stored", [as_rgb(CHANNEL), np.repeat(CHANNEL[..., None], 3, axis=2)])
-def test_a_grey_scan_is_told_however_it_is_stored(stored):
+def test_a_grey_scan_is_reported_however_it_is_stored(stored):
     assert np.array_equal(grey_channel(stored), CHANNEL)
 
 
@@ -26,19 +26,19 @@ def test_one_coloured_pixel_makes_a_scan_coloured():
 @pytest.mark.parametrize("shape", [(30, 20), (181, 140), (1, 1)])
 @pytest.mark.parametrize("scan", [as_rgb(CHANNEL), COLOURS])
 def test_another_size_is_what_pillow_makes_of_three_channels(scan, shape, gap):
-    picture = Pillow.fromarray(np.ascontiguousarray(scan))
-    expected = picture.resize(shape[::-1], Pillow.Resampling.BILINEAR, reducing_gap=gap)
+    image = Pillow.fromarray(np.ascontiguousarray(scan))
+    expected = image.resize(shape[::-1], Pillow.Resampling.BILINEAR, reducing_gap=gap)
     assert np.array_equal(resized(scan, shape, gap), np.asarray(expected))
 
 
-def test_a_grey_picture_of_three_channels_is_decoded_to_one():
-    scan = decode_scan(encode_picture(np.ascontiguousarray(as_rgb(CHANNEL))))
+def test_a_grey_image_of_three_channels_is_decoded_to_one():
+    scan = decode_scan(encode_image(np.ascontiguousarray(as_rgb(CHANNEL))))
     assert scan.strides[2] == 0
     assert np.array_equal(scan, as_rgb(CHANNEL))
 
 
-def test_a_coloured_picture_keeps_its_colours():
-    assert np.array_equal(decode_scan(encode_picture(COLOURS)), COLOURS)
+def test_a_coloured_image_keeps_its_colours():
+    assert np.array_equal(decode_scan(encode_image(COLOURS)), COLOURS)
 
 
 @pytest.mark.parametrize("margin", [0, 1, 50])

@@ -279,7 +279,7 @@ def test_a_screen_is_drawn_around_the_scan_in_several_greys(seed):
     assert (changed[~around] == 90).mean() > 0.85
 
 
-def test_a_screen_takes_the_place_of_margins():
+def test_a_screen_takes_the_position_of_margins():
     settings = replace(OFF, margin_prob=1, screen_prob=1)
     params = draw_augmentation(np.random.default_rng(0), settings)
     assert params.screen is not None
@@ -290,13 +290,13 @@ def test_a_screen_takes_the_place_of_margins():
 def test_rectangles_lie_within_the_image(seed):
     for settings in (replace(OFF, margin_prob=1), replace(OFF, screen_prob=1)):
         params = draw_augmentation(np.random.default_rng(seed), settings)
-        place = params.margin or params.screen
-        assert place is not None
-        assert 0.45 <= place.height <= 1
-        assert 0.45 <= place.width <= 1
-        assert 0 <= place.top <= 1 - place.height
-        assert 0 <= place.left <= 1 - place.width
-        assert place.height * place.width < 1
+        position = params.margin or params.screen
+        assert position is not None
+        assert 0.45 <= position.height <= 1
+        assert 0.45 <= position.width <= 1
+        assert 0 <= position.top <= 1 - position.height
+        assert 0 <= position.left <= 1 - position.width
+        assert position.height * position.width < 1
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -318,7 +318,7 @@ def test_the_scan_is_shown_left_and_its_partner_right(seed):
         np.testing.assert_array_equal(array, kept)
 
 
-def test_two_views_without_a_partner_are_mirror_images():
+def test_two_views_without_a_partner_are_flip_images():
     image, mask = squeezed(two_views=True, seed=2)
     assert mask[:, :24].sum() > 40
     np.testing.assert_array_equal(mask, mask[:, ::-1])

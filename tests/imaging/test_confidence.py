@@ -30,7 +30,7 @@ def test_the_features_of_a_lesion_are_those_worked_by_hand():
     assert found["further_components"] == 0
 
 
-def test_an_empty_mask_is_told_by_its_highest_cell_alone():
+def test_an_empty_mask_is_reported_by_its_highest_cell_alone():
     probability = lesion_map(high=0.4, low=0.0)
     found = named(probability, np.zeros((64, 64), bool))
     assert found.pop("empty") == 1

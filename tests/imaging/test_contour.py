@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from busicli.imaging.contour import outline
+from busicli.imaging.contour import contour_mask
 
 masks = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12))
 
@@ -16,20 +16,20 @@ def draw(*rows: str) -> np.ndarray:
 
 def test_the_line_lies_just_outside_the_lesion():
     mask = draw(".....", "..##.", ".....", ".....")
-    assert (outline(mask) == draw("..##.", ".#..#", "..##.", ".....")).all()
+    assert (contour_mask(mask) == draw("..##.", ".#..#", "..##.", ".....")).all()
 
 
 def test_a_lesion_at_the_border_has_a_line_where_there_is_room():
-    assert (outline(draw("##.", "##.", "...")) == draw("..#", "..#", "##.")).all()
+    assert (contour_mask(draw("##.", "##.", "...")) == draw("..#", "..#", "##.")).all()
 
 
 def test_a_hole_has_a_line_too():
-    assert outline(draw("###", "#.#", "###")).sum() == 1
+    assert contour_mask(draw("###", "#.#", "###")).sum() == 1
 
 
 @pytest.mark.parametrize("mask", [np.zeros((3, 5), bool), np.ones((3, 5), bool)])
 def test_nothing_and_everything_have_no_line(mask):
-    line = outline(mask)
+    line = contour_mask(mask)
     assert line.shape == (3, 5)
     assert not line.any()
 
@@ -39,14 +39,14 @@ def test_the_line_grows_with_the_longer_side(longer, width):
     # One pixel for every 250, rounded: 374 / 250 = 1.496, 376 / 250 = 1.504.
     mask = np.zeros((60, longer), bool)
     mask[30, 50] = True
-    assert outline(mask)[30].sum() == 2 * width
+    assert contour_mask(mask)[30].sum() == 2 * width
 
 
 @given(masks, st.integers(0, 5))
-def test_the_line_is_that_of_the_whole_picture(mask, margin):
+def test_the_line_is_that_of_the_whole_image(mask, margin):
     # Only a window is worked on; it must not show.
     before = mask.copy()
     wide = np.pad(mask, margin)
     expected = ndimage.binary_dilation(wide) & ~wide if wide.any() else np.zeros_like(wide)
-    np.testing.assert_array_equal(outline(wide), expected)
+    np.testing.assert_array_equal(contour_mask(wide), expected)
     np.testing.assert_array_equal(mask, before)

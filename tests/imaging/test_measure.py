@@ -90,7 +90,7 @@ def test_axes_of_an_ellipse_are_its_diameters():
         # tan(2 angle) = 2 xy / (xx - yy) = 1.
         (("..##", "##.."), 22.5),
         (("##..", "..##"), -22.5),
-        # The same picture turned: the angle to the vertical is what it was to the horizontal.
+        # The same image turned: the angle to the vertical is what it was to the horizontal.
         ((".#", ".#", "#.", "#."), 67.5),
         (("#.", "#.", ".#", ".#"), -67.5),
     ],
@@ -130,7 +130,7 @@ def test_a_disc_is_rounder_than_a_square_and_a_square_than_a_bar():
     assert bar.circularity == pytest.approx(0.31, abs=0.05)
 
 
-def test_circularity_of_an_ellipse_is_that_of_its_true_outline():
+def test_circularity_of_an_ellipse_is_that_of_its_true_contour():
     # Semi-axes 40 and 20: area 800 pi, perimeter 193.77 (Ramanujan), so 4 pi A / P^2 = 0.841.
     (lesion,) = measured(ellipse(40, 20, 30))
     assert lesion.circularity == pytest.approx(0.841, abs=0.01)
@@ -215,8 +215,8 @@ def test_numbers_count_up_from_one_by_falling_area_then_box(mask):
 
 @given(masks)
 def test_a_mirrored_mask_has_the_opposite_orientation(mask):
-    def angles(picture: NDArray[np.bool_], sign: int) -> list[float]:
-        turned = (sign * lesion.orientation_deg for lesion in measured(picture))
+    def angles(image: NDArray[np.bool_], sign: int) -> list[float]:
+        turned = (sign * lesion.orientation_deg for lesion in measured(image))
         return sorted(90.0 if angle == -90 else angle for angle in turned)
 
     assert angles(mask[:, ::-1], -1) == pytest.approx(angles(mask, 1), abs=1e-5)

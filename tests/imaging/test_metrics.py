@@ -133,8 +133,8 @@ def test_hd95_looks_at_borders_alone():
     assert hd95(block, ring) == 0.0
 
 
-def test_outside_the_picture_is_outside_the_mask():
-    # A full 5 x 5 picture's border are its outermost pixels. The centre pixel is 2 from the
+def test_outside_the_image_is_outside_the_mask():
+    # A full 5 x 5 image's border are its outermost pixels. The centre pixel is 2 from the
     # middles of the sides and 2.83 from the corners: 4 of 16, so the 95th percentile is a corner.
     full, centre = np.ones((5, 5), bool), np.zeros((5, 5), bool)
     centre[2, 2] = True
@@ -267,7 +267,7 @@ def test_a_mask_is_good_from_seven_tenths_on_or_where_rightly_empty(dice, good):
 # Area under the ROC curve
 
 
-def test_roc_auc_is_the_share_of_pairs_in_order():
+def test_roc_auc_is_the_share_of_pairs_ordered_map():
     values = np.array([0.1, 0.35, 0.4, 0.8])
     assert roc_auc(values, np.array([False, True, False, True])) == 0.75  # 3 of 4 pairs
     assert roc_auc(values, values > 0.35) == 1.0

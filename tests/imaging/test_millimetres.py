@@ -40,7 +40,7 @@ def calibrated(row_mm: float, column_mm: float, *corners: int, skin: bool = True
 
 
 def turned_ellipse(semi_rows: float, semi_columns: float, angle_deg: float) -> np.ndarray:
-    """In a large picture; the angle turns the columns' axis towards the top."""
+    """In a large image; the angle turns the columns' axis towards the top."""
     rows, columns = np.mgrid[-150:150, -150:150]
     angle = math.radians(angle_deg)
     along = columns * math.cos(angle) - rows * math.sin(angle)
@@ -128,11 +128,11 @@ def test_a_region_of_tissue_gives_its_spacing():
 @pytest.mark.parametrize(
     ("item", "reason"),
     [
-        (region((0, 0, 120, 159), 0.01, 0.01), "reaches out of the picture"),
-        (region((0, 0, 119, 160), 0.01, 0.01), "reaches out of the picture"),
-        (region((-1, 0, 119, 159), 0.01, 0.01, RegionFlags=1), "reaches out of the picture"),
+        (region((0, 0, 120, 159), 0.01, 0.01), "reaches out of the image"),
+        (region((0, 0, 119, 160), 0.01, 0.01), "reaches out of the image"),
+        (region((-1, 0, 119, 159), 0.01, 0.01, RegionFlags=1), "reaches out of the image"),
         (region((50, 0, 50, 159), 0.0, 0.01), "no ultrasound region of tissue"),
-        (region((60, 0, 50, 159), 0.01, 0.01), "reaches out of the picture"),
+        (region((60, 0, 50, 159), 0.01, 0.01), "reaches out of the image"),
         (region(WHOLE, 0.01, 0.0), "no ultrasound region of tissue"),
         (region(WHOLE, -0.01, 0.01), "no ultrasound region of tissue"),
         (region(WHOLE, float("nan"), 0.01), "no ultrasound region of tissue"),
@@ -153,7 +153,7 @@ def test_doubtful_regions_give_no_millimetre(item, reason):
     assert reason in found.origin
 
 
-def test_one_region_out_of_the_picture_discredits_all():
+def test_one_region_out_of_the_image_discredits_all():
     found = scale_of(region(WHOLE, 0.01, 0.01), region((0, 0, 200, 20), 0, 0, RegionDataType=10))
     assert found.regions == ()
 
@@ -179,4 +179,4 @@ def test_a_second_statement_must_agree(stated, trusted):
 def test_the_two_real_files_whose_regions_are_wrong_give_no_millimetre(name):
     with open(get_path(name), "rb") as file:  # noqa: PTH123 - a path as text
         scale = open_dicom(file.read(), max_pixels=MAX_PIXELS).scale
-    assert scale == Scale(origin="none: an ultrasound region reaches out of the picture")
+    assert scale == Scale(origin="none: an ultrasound region reaches out of the image")

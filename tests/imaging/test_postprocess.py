@@ -175,7 +175,7 @@ def test_a_bay_that_reaches_the_border_far_away_is_no_hole():
 
 
 def test_a_ring_of_corners_encloses_its_hole():
-    # The outline is 8-connected, so background passes through sides only.
+    # The contour is 8-connected, so background passes through sides only.
     assert as_text(lesion_mask(draw(".#.", "#.#", ".#."), FILL_ALL)) == [".#.", "###", ".#."]
 
 

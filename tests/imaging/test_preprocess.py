@@ -119,7 +119,7 @@ def test_a_scan_that_keeps_its_proportions_stands_in_the_middle_of_black():
 
 
 @pytest.mark.parametrize("shape", [(90, 50), (50, 90), (64, 64), (3, 200)])
-def test_a_map_comes_back_to_the_place_it_was_made_from(shape):
+def test_a_map_comes_back_to_the_position_it_was_made_from(shape):
     mask = np.zeros(shape, bool)
     mask[: shape[0] // 2 + 1, shape[1] // 4 : shape[1] // 2] = True
     settings = PreprocessSettings(size_px=128, aspect="keep")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from busicli.imaging.similarity import (
-    grey_picture,
+    grayscale,
     hash_distances,
     join_groups,
     near_copies,
@@ -19,12 +19,12 @@ NO_PAIRS = (np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 def phantoms(scans, count: int = 6) -> list[np.ndarray]:
     found = sorted(p for p in scans.rglob("*.png") if "_mask" not in p.stem)
-    return [grey_picture(decode_scan(path.read_bytes())) for path in found[:count]]
+    return [grayscale(decode_scan(path.read_bytes())) for path in found[:count]]
 
 
-def pairs_among(pictures) -> list[tuple[int, int]]:
-    thumbnails = np.stack([thumbnail(picture) for picture in pictures])
-    first, second = near_copies(thumbnails, [perceptual_hash(picture) for picture in pictures])
+def pairs_among(images) -> list[tuple[int, int]]:
+    thumbnails = np.stack([thumbnail(image) for image in images])
+    first, second = near_copies(thumbnails, [perceptual_hash(image) for image in images])
     return list(zip(first.tolist(), second.tolist(), strict=True))
 
 
@@ -41,7 +41,7 @@ def test_brightness_and_contrast_do_not_matter():
     np.testing.assert_allclose(thumbnail(scan) @ thumbnail(2 * scan + 20), 1, atol=1e-5)
 
 
-def test_a_picture_of_one_grey_is_like_nothing():
+def test_an_image_of_one_grey_is_like_nothing():
     plain = np.full((20, 30), 99, np.uint8)
     assert not thumbnail(plain).any()
     assert pairs_among([plain, plain]) == []

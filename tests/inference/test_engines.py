@@ -19,19 +19,19 @@ from busicli.imaging.preprocess import network_image
 from busicli.inference.choose import EngineRequest, choose_engine
 from busicli.inference.engines import KerasEngine
 from busicli.inference.export import agreement, exported
-from busicli.inference.openvino import export_graph, has_bfloat16, is_alike, open_graph
+from busicli.inference.openvino import export_graph, has_bfloat16, masks_agree, open_graph
 from busicli.io.images import decode_frames
-from busicli.models.weights import load_model, locate, read_card
+from busicli.models.weights import load_model, read_card, resolve_weights
 from busicli.settings import PostprocessSettings
 
-AUTO = EngineRequest(mirror=False)
-OPENVINO = EngineRequest(name="openvino", streams=2, mirror=False)
+AUTO = EngineRequest(tta=False)
+OPENVINO = EngineRequest(name="openvino", streams=2, tta=False)
 BUSI = os.environ.get("BUSICLI_BUSI_DIR", "")
 
 
 @pytest.fixture(scope="module")
 def shipped():
-    folder, pinned = locate("improved-unet")
+    folder, pinned = resolve_weights("improved-unet")
     return folder, read_card(folder, pinned_sha256=pinned)
 
 
@@ -54,13 +54,13 @@ def test_the_shipped_graph_answers_as_its_network(shipped, maps):
     found, expected = maps
     assert found.shape == expected.shape
     assert found.dtype == np.float32
-    assert is_alike(agreement(found, expected, shipped[1].postprocess))
+    assert masks_agree(agreement(found, expected, shipped[1].postprocess))
 
 
-def test_the_shipped_weights_mirror_scans_unless_told_otherwise(shipped, images, maps):
+def test_the_shipped_weights_flip_scans_unless_reported_otherwise(shipped, images, maps):
     engine, _ = choose_engine(EngineRequest(precision="float32"), *shipped)
-    assert engine.name == "openvino, mirrored too"
-    plain, _ = choose_engine(EngineRequest(precision="float32", mirror=False), *shipped)
+    assert engine.name == "openvino with flip TTA"
+    plain, _ = choose_engine(EngineRequest(precision="float32", tta=False), *shipped)
     both = plain.predict(images).maps, plain.predict(images[:, :, ::-1]).maps[:, :, ::-1]
     np.testing.assert_allclose(engine.predict(images).maps, np.mean(both, axis=0), atol=1e-6)
 
@@ -113,10 +113,10 @@ def test_on_real_scans_too(shipped):
     real = np.stack([network_image(frame, shipped[1].preprocess) for frame in frames])
     graph, _ = choose_engine(OPENVINO, *shipped)
     expected = KerasEngine(load_model(*shipped)).predict(real).maps
-    assert is_alike(agreement(graph.predict(real).maps, expected, shipped[1].postprocess))
+    assert masks_agree(agreement(graph.predict(real).maps, expected, shipped[1].postprocess))
 
 
-def test_a_scans_map_depends_neither_on_its_place_nor_on_the_number(shipped, images, maps):
+def test_a_scans_map_depends_neither_on_its_position_nor_on_the_number(shipped, images, maps):
     graph, _ = choose_engine(OPENVINO, *shipped)
     assert graph.predict(images[:0]).maps.shape == (0, *images.shape[1:3])
     np.testing.assert_array_equal(graph.predict(images[9:10]).maps[0], maps[0][9])
@@ -133,17 +133,17 @@ def test_threads_that_share_an_engine_each_get_their_own_maps(shipped, images, m
         np.testing.assert_array_equal(own, maps[0][part])
 
 
-def test_masks_that_differ_are_told():
+def test_masks_that_differ_are_reported():
     one = np.zeros((2, 8, 8), np.float32)
     one[0, :4] = 1
     other = one.copy()
     same = agreement(one, other, PostprocessSettings())  # the second two are empty, and alike
     assert same == {"scans": 2, "mean": 1.0, "least": 1.0}
-    assert is_alike(same)
+    assert masks_agree(same)
     other[0, :, :4] = 1  # Dice 2 * 16 / (32 + 48)
     differing = agreement(one, other, PostprocessSettings())
     assert differing == pytest.approx({"scans": 2, "mean": 0.9, "least": 0.8})
-    assert not is_alike(differing)
+    assert not masks_agree(differing)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_masks_that_differ_are_told():
     [(0.999, 0.98, True), (0.9989, 0.98, False), (0.9999, 0.979, False)],
 )
 def test_alike_is_on_average_and_each(mean, least, alike):
-    assert is_alike({"scans": 64, "mean": mean, "least": least}) is alike
+    assert masks_agree({"scans": 64, "mean": mean, "least": least}) is alike
 
 
 def test_bfloat16_is_taken_only_where_masks_are_known_to_stay_the_same(shipped):
@@ -172,7 +172,7 @@ def test_bfloat16_is_taken_only_where_masks_are_known_to_stay_the_same(shipped):
         choose_engine(EngineRequest(name="keras", precision="bfloat16"), folder, known)
 
 
-def test_without_a_graph_keras_is_taken_and_the_reason_told(shipped):
+def test_without_a_graph_keras_is_taken_and_the_reason_reported(shipped):
     folder, card = shipped
     bare = replace(card, files={"model.safetensors": card.files["model.safetensors"]})
     engine, note = choose_engine(AUTO, folder, bare)
@@ -198,7 +198,7 @@ def test_trained_weights_bring_their_graph_and_neither_engine_changes_a_mask_muc
 ):
     card = json.loads((study.weights / "card.json").read_text())
     assert sorted(card["files"]) == ["graph.bin", "graph.xml", "model.safetensors"]
-    assert is_alike(card["graph"]["float32"])
+    assert masks_agree(card["graph"]["float32"])
     assert ("bfloat16" in card["graph"]) is has_bfloat16()
     for engine in ("openvino", "keras"):
         weights = ("--weights", study.weights, "--engine", engine, "--precision", "float32")

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from busicli.io.escaping import written_name
+from busicli.io.escaping import percent_escape
 
 
 @pytest.mark.parametrize("name", ["a/b c.png", "Müller/乳房 (1).png", "🩺.png", "100%.png"])
 def test_names_that_people_can_read_stay(name):
-    assert written_name(PurePosixPath(name)) == name
+    assert percent_escape(PurePosixPath(name)) == name
 
 
 @pytest.mark.parametrize(
@@ -25,11 +25,11 @@ def test_names_that_people_can_read_stay(name):
     ],
 )
 def test_control_characters_and_bytes_that_are_no_utf8_become_percent_codes(raw, written):
-    assert written_name(Path(os.fsdecode(raw))) == written
+    assert percent_escape(Path(os.fsdecode(raw))) == written
 
 
 @given(st.binary(min_size=1, max_size=30).filter(lambda raw: b"\0" not in raw))
 def test_any_name_becomes_text_that_can_be_printed_and_encoded(raw):
-    written = written_name(os.fsdecode(raw))
+    written = percent_escape(os.fsdecode(raw))
     assert all(c.isprintable() or unicodedata.category(c) == "Zs" for c in written)
     assert written.encode("utf-8")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from busicli.errors import BusicliError
-from busicli.io.files import folder_lock, sha256_bytes, sha256_file, whole_folder, write_whole
+from busicli.io.files import atomic_directory, atomic_write, folder_lock, sha256_bytes, sha256_file
 
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 """SHA-256 of no bytes, as published."""
@@ -32,25 +32,25 @@ def test_the_hash_of_bytes_and_of_a_file_agree(tmp_path):
 
 def test_a_file_is_written_and_replaced_with_its_parents(tmp_path):
     path = tmp_path / "new" / "folder" / "file.txt"
-    write_whole(path, b"first")
-    write_whole(path, b"second")
+    atomic_write(path, b"first")
+    atomic_write(path, b"second")
     assert path.read_bytes() == b"second"
     assert names(path.parent) == ["file.txt"]
 
 
 def test_a_name_as_long_as_the_file_system_allows_is_written(tmp_path):
     path = tmp_path / ("x" * 255)
-    write_whole(path, b"data")
+    atomic_write(path, b"data")
     assert path.read_bytes() == b"data"
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "file"
-    write_whole(path, b"old")
+    atomic_write(path, b"old")
     with pytest.raises(TypeError):
-        write_whole(path, "no bytes")
+        atomic_write(path, "no bytes")
     with pytest.raises(IsADirectoryError):
-        write_whole(tmp_path, b"a folder stands here")
+        atomic_write(tmp_path, b"a folder stands here")
     assert path.read_bytes() == b"old"
     assert names(tmp_path) == ["file"]
     assert names(tmp_path.parent).count(tmp_path.name) == 1
@@ -60,10 +60,10 @@ def test_a_process_killed_while_writing_leaves_the_old_file(tmp_path):
     # The process is killed over and over; whatever it was doing, the file is one of its versions.
     path = tmp_path / "file"
     code = (
-        "import sys; from pathlib import Path; from busicli.io.files import write_whole\n"
+        "import sys; from pathlib import Path; from busicli.io.files import atomic_write\n"
         "n = 0\n"
         "while True:\n"
-        "    write_whole(Path(sys.argv[1]), bytes([n % 256]) * 3_000_000)\n"
+        "    atomic_write(Path(sys.argv[1]), bytes([n % 256]) * 3_000_000)\n"
         "    n += 1; print(flush=True)"
     )
     for delay_lines in (1, 3):
@@ -79,8 +79,8 @@ def test_a_process_killed_while_writing_leaves_the_old_file(tmp_path):
 def test_files_and_folders_get_the_users_own_permissions(tmp_path):
     before = os.umask(0o027)
     try:
-        write_whole(tmp_path / "file", b"")
-        with whole_folder(tmp_path / "folder", marker="mark"):
+        atomic_write(tmp_path / "file", b"")
+        with atomic_directory(tmp_path / "folder", marker="mark"):
             pass
     finally:
         os.umask(before)
@@ -96,7 +96,7 @@ def test_writing_on_many_threads_never_touches_the_processs_umask(tmp_path):
     def write_some(number: int) -> None:
         start.wait()
         for turn in range(40):
-            write_whole(tmp_path / f"{number}-{turn}", b"")
+            atomic_write(tmp_path / f"{number}-{turn}", b"")
 
     try:
         with ThreadPoolExecutor(8) as pool:
@@ -109,7 +109,7 @@ def test_writing_on_many_threads_never_touches_the_processs_umask(tmp_path):
 
 def test_a_folder_appears_when_its_block_ends(tmp_path):
     target = tmp_path / "data"
-    with whole_folder(target, marker="mark") as scratch:
+    with atomic_directory(target, marker="mark") as scratch:
         (scratch / "mark").write_text("new")
         assert not target.exists()
     assert names(tmp_path) == ["data"]
@@ -119,7 +119,7 @@ def test_a_folder_appears_when_its_block_ends(tmp_path):
 @pytest.mark.parametrize("stopped_by", [ValueError, KeyboardInterrupt])
 def test_a_folder_whose_block_fails_leaves_nothing(tmp_path, stopped_by):
     def stopped_half_way() -> None:
-        with whole_folder(tmp_path / "data", marker="mark") as scratch:
+        with atomic_directory(tmp_path / "data", marker="mark") as scratch:
             (scratch / "half").write_text("")
             raise stopped_by
 
@@ -130,13 +130,13 @@ def test_a_folder_whose_block_fails_leaves_nothing(tmp_path, stopped_by):
 
 def test_an_older_folder_of_ours_is_replaced_whole_or_kept(tmp_path):
     target = tmp_path / "data"
-    with whole_folder(target, marker="mark") as scratch:
+    with atomic_directory(target, marker="mark") as scratch:
         (scratch / "mark").write_text("old")
         (scratch / "only in old").write_text("")
-    with pytest.raises(ValueError), whole_folder(target, marker="mark"):  # noqa: PT011
+    with pytest.raises(ValueError), atomic_directory(target, marker="mark"):  # noqa: PT011
         raise ValueError
     assert names(target) == ["mark", "only in old"]
-    with whole_folder(target, marker="mark") as scratch:
+    with atomic_directory(target, marker="mark") as scratch:
         (scratch / "mark").write_text("new")
     assert names(target) == ["mark"]
     assert names(tmp_path) == ["data"]
@@ -144,7 +144,7 @@ def test_an_older_folder_of_ours_is_replaced_whole_or_kept(tmp_path):
 
 def test_an_empty_folder_is_taken(tmp_path):
     (tmp_path / "data").mkdir()
-    with whole_folder(tmp_path / "data", marker="mark") as scratch:
+    with atomic_directory(tmp_path / "data", marker="mark") as scratch:
         (scratch / "mark").write_text("new")
     assert names(tmp_path / "data") == ["mark"]
 
@@ -157,7 +157,10 @@ def test_what_a_stranger_put_there_is_left_alone(tmp_path, kind):
         (target / "chapter").write_text("years of work")
     else:
         target.write_text("years of work")
-    with pytest.raises(BusicliError, match="did not make it"), whole_folder(target, marker="mark"):
+    with (
+        pytest.raises(BusicliError, match="did not make it"),
+        atomic_directory(target, marker="mark"),
+    ):
         pytest.fail("the block must not begin")
     kept = target / "chapter" if kind == "folder" else target
     assert kept.read_text() == "years of work"
@@ -202,6 +205,6 @@ def test_the_current_folder_is_not_replaced(tmp_path, monkeypatch):
     for target in (Path(), tmp_path):
         with (
             pytest.raises(BusicliError, match="current folder"),
-            whole_folder(target, marker="mark"),
+            atomic_directory(target, marker="mark"),
         ):
             pass

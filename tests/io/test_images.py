@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 
 from busicli.errors import InputError
 from busicli.io.images import (
-    NotAPictureError,
+    NotAnImageError,
     check_pixels,
     decode_frames,
     decode_scan,
@@ -27,9 +27,9 @@ RED_BLUE = np.array([[[255, 0, 0], [0, 0, 255]]], np.uint8)
 PATTERN = (np.arange(48 * 64).reshape(48, 64) % 251).astype(np.uint8)
 
 
-def stored(picture: Pillow.Image, form: str = "PNG", **options) -> bytes:
+def stored(image: Pillow.Image, form: str = "PNG", **options) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, form, **options)
+    image.save(buffer, form, **options)
     return buffer.getvalue()
 
 
@@ -66,42 +66,42 @@ def test_1_bit_becomes_black_and_white():
 @pytest.mark.parametrize("form", ["PNG", "TIFF"])
 def test_16_bit_greys_are_scaled_by_the_whole_range(form):
     # 65535 / 255 = 257: 257 becomes 1, 25700 becomes 100.
-    picture = Pillow.fromarray(np.array([[0, 257, 25700, 65535]], np.uint16))
-    assert greys(decode_scan(stored(picture, form))) == [[0, 1, 100, 255]]
+    image = Pillow.fromarray(np.array([[0, 257, 25700, 65535]], np.uint16))
+    assert greys(decode_scan(stored(image, form))) == [[0, 1, 100, 255]]
 
 
 def test_32_bit_integers_beyond_16_bits_are_scaled_by_their_own_range():
-    picture = Pillow.fromarray(np.array([[-100, 0, 100, 155]], np.int32))
-    assert greys(decode_scan(stored(picture, "TIFF"))) == [[0, 100, 200, 255]]
+    image = Pillow.fromarray(np.array([[-100, 0, 100, 155]], np.int32))
+    assert greys(decode_scan(stored(image, "TIFF"))) == [[0, 100, 200, 255]]
 
 
 def test_floats_up_to_one_are_scaled_by_255():
     # 0.2 * 255 = 51, 0.6 * 255 = 153.
-    picture = Pillow.fromarray(np.array([[0, 0.2, 0.6]], np.float32))
-    assert greys(decode_scan(stored(picture, "TIFF"))) == [[0, 51, 153]]
+    image = Pillow.fromarray(np.array([[0, 0.2, 0.6]], np.float32))
+    assert greys(decode_scan(stored(image, "TIFF"))) == [[0, 51, 153]]
 
 
 def test_other_floats_are_scaled_by_their_own_range():
-    picture = Pillow.fromarray(np.array([[-2, 0, 3]], np.float32))
-    assert greys(decode_scan(stored(picture, "TIFF"))) == [[0, 102, 255]]
+    image = Pillow.fromarray(np.array([[-2, 0, 3]], np.float32))
+    assert greys(decode_scan(stored(image, "TIFF"))) == [[0, 102, 255]]
 
 
-def test_a_constant_float_picture_beyond_one_is_black():
-    picture = Pillow.fromarray(np.full((2, 3), 7, np.float32))
-    assert greys(decode_scan(stored(picture, "TIFF"))) == [[0] * 3] * 2
+def test_a_constant_float_image_beyond_one_is_black():
+    image = Pillow.fromarray(np.full((2, 3), 7, np.float32))
+    assert greys(decode_scan(stored(image, "TIFF"))) == [[0] * 3] * 2
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_floats_that_are_no_numbers_are_refused(value):
-    picture = Pillow.fromarray(np.array([[0, value]], np.float32))
+    image = Pillow.fromarray(np.array([[0, value]], np.float32))
     with pytest.raises(InputError, match="no numbers"):
-        decode_scan(stored(picture, "TIFF"))
+        decode_scan(stored(image, "TIFF"))
 
 
 def test_a_palette_gives_its_colours_not_its_indices():
-    picture = Pillow.fromarray(np.array([[0, 1]], np.uint8))
-    picture.putpalette([255, 0, 0, 0, 0, 255])
-    assert decode_scan(stored(picture)).tolist() == RED_BLUE.tolist()
+    image = Pillow.fromarray(np.array([[0, 1]], np.uint8))
+    image.putpalette([255, 0, 0, 0, 0, 255])
+    assert decode_scan(stored(image)).tolist() == RED_BLUE.tolist()
 
 
 def test_transparency_is_dropped():
@@ -131,7 +131,7 @@ def test_rotation_noted_by_a_camera_is_applied(form):
     assert scan[16:].min() > 240
 
 
-def test_every_frame_of_a_tiff_is_read_in_order():
+def test_every_frame_of_a_tiff_is_read_ordered_map():
     data = multi_frame(*(Pillow.new("L", (4, 3), value) for value in (10, 20, 30)))
     frames = list(decode_frames(data))
     assert [frame.shape for frame in frames] == [(3, 4, 3)] * 3
@@ -146,16 +146,16 @@ def test_several_frames_are_refused_where_one_is_needed():
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\x00", b"no picture at all", b"%PDF-1.7\n", stored(Pillow.new("L", (4, 4)), "GIF")],
+    [b"", b"\x00", b"no image at all", b"%PDF-1.7\n", stored(Pillow.new("L", (4, 4)), "GIF")],
 )
-def test_other_bytes_are_no_picture(data):
-    with pytest.raises(NotAPictureError, match=r"PNG, JPEG, BMP or TIFF"):
+def test_other_bytes_are_no_image(data):
+    with pytest.raises(NotAnImageError, match=r"PNG, JPEG, BMP or TIFF"):
         decode_scan(data)
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "TIFF"])
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
-def test_a_picture_cut_short_is_refused(form, share):
+def test_an_image_cut_short_is_refused(form, share):
     data = stored(Pillow.fromarray(PATTERN), form)
     with pytest.raises(InputError):
         decode_scan(data[: int(share * len(data))])
@@ -164,10 +164,10 @@ def test_a_picture_cut_short_is_refused(form, share):
 @QUIET
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "TIFF"])
 @given(changes=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=8))
-def test_damaged_bytes_give_a_picture_or_our_own_error(form, changes):
+def test_damaged_bytes_give_an_image_or_our_own_error(form, changes):
     data = bytearray(stored(Pillow.fromarray(PATTERN[:8, :16]), form))
-    for place, value in changes:
-        data[place % len(data)] = value
+    for position, value in changes:
+        data[position % len(data)] = value
     try:
         scan = decode_scan(bytes(data), max_pixels=10_000)
     except InputError:
@@ -181,10 +181,10 @@ def test_a_tiff_whose_next_directory_is_rubbish_is_damaged():
     # The last four bytes of the first directory, here at the file's end, point to the next one.
     data = stored(Pillow.new("L", (4, 3)), "TIFF")
     entries = int.from_bytes(data[8:10], "little")
-    place = 10 + 12 * entries
-    assert data[place : place + 4] == bytes(4)
+    position = 10 + 12 * entries
+    assert data[position : position + 4] == bytes(4)
     with pytest.raises(InputError, match="damaged"):
-        decode_scan(data[:place] + (4).to_bytes(4, "little") + data[place + 4 :])
+        decode_scan(data[:position] + (4).to_bytes(4, "little") + data[position + 4 :])
 
 
 def test_too_many_pixels_are_refused_before_they_are_decoded():
@@ -229,13 +229,13 @@ def test_a_file_too_large_for_any_scan_is_not_read(tmp_path):
     film = tmp_path / "film"
     with film.open("wb") as file:
         file.truncate(2**40)  # a hole: it takes no room
-    with pytest.raises(NotAPictureError, match="1,099,511,627,776 bytes"):
+    with pytest.raises(NotAnImageError, match="1,099,511,627,776 bytes"):
         read_scan(film)
 
 
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
-    with pytest.raises(NotAPictureError, match="pipe"):
+    with pytest.raises(NotAnImageError, match="pipe"):
         read_scan(tmp_path / "pipe.png")
 
 
@@ -276,8 +276,8 @@ def npy(array):
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float32])
 def test_an_array_of_a_mask_is_read(dtype):
-    truth = np.array([[0, 1, 0], [0, 1, 1]], bool)
-    assert find_mask(npy(truth.astype(dtype))).mask.tolist() == truth.tolist()
+    reference = np.array([[0, 1, 0], [0, 1, 1]], bool)
+    assert find_mask(npy(reference.astype(dtype))).mask.tolist() == reference.tolist()
 
 
 @pytest.mark.parametrize(
@@ -302,10 +302,10 @@ def test_a_large_array_is_refused():
 
 
 def test_a_jpeg_mask_keeps_its_lesion():
-    truth = np.zeros((64, 48), bool)
-    truth[16:40, 8:32] = True
-    data = stored(Pillow.fromarray(truth.astype(np.uint8) * np.uint8(255)), "JPEG", quality=60)
-    assert decode_mask(data).tolist() == truth.tolist()
+    reference = np.zeros((64, 48), bool)
+    reference[16:40, 8:32] = True
+    data = stored(Pillow.fromarray(reference.astype(np.uint8) * np.uint8(255)), "JPEG", quality=60)
+    assert decode_mask(data).tolist() == reference.tolist()
 
 
 def test_a_coloured_mask_is_lesion_where_any_channel_is():

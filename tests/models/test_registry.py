@@ -6,7 +6,7 @@ import pytest
 
 from busicli.errors import InputError
 from busicli.models.architecture import Architecture
-from busicli.models.model_info import listing
+from busicli.models.model_info import model_list
 from busicli.models.registry import find, from_files, installed
 
 GOOD = """
@@ -53,15 +53,15 @@ def test_what_ships_is_registered_as_any_other_package_does():
 
 
 def test_each_plugin_is_listed_once():
-    places = [(plugin.name, plugin.origin) for plugin in installed()]
-    assert len(places) == len(set(places))
+    positions = [(plugin.name, plugin.origin) for plugin in installed()]
+    assert len(positions) == len(set(positions))
 
 
 def test_another_package_registers_by_entry_point(tmp_path, monkeypatch):
     install(tmp_path, "other-lab", "tiny-net")
     monkeypatch.syspath_prepend(tmp_path)
     assert find("tiny-net").summary == "One layer."
-    row = next(row for row in listing() if row["name"] == "tiny-net")
+    row = next(row for row in model_list() if row["name"] == "tiny-net")
     assert row == {
         "name": "tiny-net",
         "summary": "One layer.",
@@ -107,7 +107,7 @@ def test_two_packages_of_one_name_are_an_error_that_names_both(tmp_path, monkeyp
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(InputError, match=r"two plugins are named same-net: .*lab-a.* and .*lab-b"):
         find("same-net")
-    assert [row["name"] for row in listing()].count("same-net") == 2
+    assert [row["name"] for row in model_list()].count("same-net") == 2
 
 
 @pytest.mark.parametrize("kind", BROKEN)
@@ -115,7 +115,7 @@ def test_a_broken_package_breaks_only_itself_and_the_listing_says_why(tmp_path, 
     module = f"broken_{kind.replace(' ', '_')}"
     install(tmp_path, module, "broken-net", BROKEN[kind])
     monkeypatch.syspath_prepend(tmp_path)
-    summaries = {row["name"]: row["summary"] for row in listing()}
+    summaries = {row["name"]: row["summary"] for row in model_list()}
     assert summaries["broken-net"].startswith("broken: the plugin broken-net")
     assert "U-Net" in summaries["unet"]
     assert find("unet").name == "unet"
@@ -126,10 +126,10 @@ def test_a_broken_package_breaks_only_itself_and_the_listing_says_why(tmp_path, 
 @pytest.mark.parametrize("kind", BROKEN)
 def test_a_broken_file_breaks_only_itself_and_the_listing_says_why(tmp_path, kind):
     file = write_plugin(tmp_path, "mine", BROKEN[kind])
-    summaries = {row["name"]: row["summary"] for row in listing((file,))}
+    summaries = {row["name"]: row["summary"] for row in model_list((file,))}
     assert summaries["mine.py"].startswith("broken: ")
     assert find("unet", [file]).name == "unet"
-    # whoever asks for the name that it would have had is told what is wrong with it
+    # whoever asks for the name that it would have had learns what is wrong with it
     with pytest.raises(InputError, match=r"mine\.py") as caught:
         find("my-net", [file])
     assert "no model" not in str(caught.value)
@@ -160,8 +160,8 @@ def test_a_listing_imports_no_framework(tmp_path):
     file = write_plugin(tmp_path, "my-net")
     code = (
         "import sys; from pathlib import Path\n"
-        "from busicli.models.model_info import listing\n"
-        "rows = listing((Path(sys.argv[1]),))\n"
+        "from busicli.models.model_info import model_list\n"
+        "rows = model_list((Path(sys.argv[1]),))\n"
         "assert {'unet', 'improved-unet', 'my-net'} <= {row['name'] for row in rows}\n"
         "print(sorted({'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules)))"
     )

@@ -15,11 +15,11 @@ from busicli.models.weights import (
     NUMBERS,
     Card,
     build_model,
-    fill_model,
     load_model,
-    locate,
+    load_state,
     read_card,
     read_numbers,
+    resolve_weights,
     save_weights,
     shipped_names,
 )
@@ -206,7 +206,7 @@ def test_weights_that_do_not_fit_leave_the_model_as_it_was():
     before = [v.numpy().copy() for v in model.weights]
     other = {f"{i:04d}.x": np.zeros(v.shape) for i, v in enumerate(model.weights)}
     with pytest.raises(InputError, match="do not fit"):
-        fill_model(model, other, "other")
+        load_state(model, other, "other")
     for value, variable in zip(before, model.weights, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)
 
@@ -217,10 +217,10 @@ def test_weights_of_an_unknown_architecture_name_it(folder):
 
 
 def test_a_folder_is_located_by_path_and_what_ships_by_name(folder):
-    assert locate(str(folder)) == (folder, None)
-    assert locate("no such weights") == (Path("no such weights"), None)
+    assert resolve_weights(str(folder)) == (folder, None)
+    assert resolve_weights("no such weights") == (Path("no such weights"), None)
     for name in shipped_names():
-        found, pinned = locate(name)
+        found, pinned = resolve_weights(name)
         assert read_card(found, pinned_sha256=pinned).architecture == "improved-unet"
 
 

@@ -30,7 +30,7 @@ def ward(tmp_path_factory, scans) -> Path:
     folder = tmp_path_factory.mktemp("cluster") / "ward"
     for copy in ("a", "b", "c"):
         shutil.copytree(scans, folder / copy)
-    (folder / "broken.png").write_bytes(b"no picture")
+    (folder / "broken.png").write_bytes(b"no image")
     return folder
 
 
@@ -72,7 +72,7 @@ def test_a_worker_killed_costs_nothing(ward, whole, dask, start, tree, tmp_path)
     check_same(tmp_path / "out", whole, tree)
 
 
-def test_a_client_killed_goes_on_where_it_was(ward, whole, dask, start, run, tree, tmp_path):
+def test_a_client_killed_resumes_where_it_was(ward, whole, dask, start, run, tree, tmp_path):
     process = start("segment-dir", ward, "out", "--cluster", dask.address, cwd=tmp_path)
     while len(list((tmp_path / "out").glob("masks/**/*.png"))) < 5:
         assert process.poll() is None
@@ -104,7 +104,7 @@ def test_parts_on_a_cluster(ward, whole, dask, run, tree, tmp_path):
 
 
 def test_a_scan_that_takes_its_workers_with_it_fails_and_the_rest_is_done(scans, run, tmp_path):
-    """A picture too large for the workers' memory: their nannies kill them, again and again."""
+    """An image too large for the workers' memory: their nannies kill them, again and again."""
     for copy in range(6):  # so many that a task holds several: the others of its task are done
         shutil.copytree(scans, tmp_path / "ward" / str(copy))
     huge = np.random.default_rng(0).integers(0, 255, (9000, 9000), np.uint8)
@@ -143,9 +143,9 @@ def test_preprocess_on_a_cluster_writes_the_same_data(scans, dask, run, tree, tm
     assert tree(tmp_path / "there") == tree(tmp_path / "here")
 
 
-def test_faulty_data_are_named_by_a_cluster_too(scans, dask, run, tmp_path):
+def test_broken_data_are_named_by_a_cluster_too(scans, dask, run, tmp_path):
     shutil.copytree(scans, tmp_path / "bad")
-    (tmp_path / "bad" / "benign" / "phantom-03.png").write_bytes(b"no picture")
+    (tmp_path / "bad" / "benign" / "phantom-03.png").write_bytes(b"no image")
     said = [
         run("preprocess", "bad", "--out", "out", *options, cwd=tmp_path).err.splitlines()[-1]
         for options in (("--cluster", dask.address), ())

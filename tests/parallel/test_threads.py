@@ -8,7 +8,7 @@ import time
 import pytest
 
 from busicli.errors import BusicliError
-from busicli.parallel.threads import MOST_LEFT, in_order, in_parallel, in_time
+from busicli.parallel.threads import MOST_LEFT, ordered_map, parallel_map, with_timeout
 
 
 def slow_first(number: int) -> int:
@@ -29,59 +29,59 @@ def refuse_three(number: int) -> int:
 
 @pytest.mark.parametrize("jobs", [1, 2, -1])
 def test_results_come_in_the_items_order(jobs):
-    assert list(in_parallel(slow_first, range(12), jobs=jobs)) == [n * n for n in range(12)]
+    assert list(parallel_map(slow_first, range(12), jobs=jobs)) == [n * n for n in range(12)]
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_no_items_give_no_results(jobs):
-    assert list(in_parallel(slow_first, [], jobs=jobs)) == []
+    assert list(parallel_map(slow_first, [], jobs=jobs)) == []
 
 
 def test_one_job_starts_no_process_and_no_thread():
     before = threading.active_count()
-    places = set(in_parallel(where, range(5), jobs=1))
-    assert places == {(os.getpid(), threading.get_ident())}
+    positions = set(parallel_map(where, range(5), jobs=1))
+    assert positions == {(os.getpid(), threading.get_ident())}
     assert threading.active_count() == before
 
 
 def test_one_job_does_each_item_only_when_it_is_asked_for():
     done: list[int] = []
-    results = in_parallel(done.append, range(3), jobs=1)
+    results = parallel_map(done.append, range(3), jobs=1)
     next(results)
     assert done == [0]
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_fault_of_the_function_is_not_swallowed(jobs):
+def test_an_error_of_the_function_is_not_swallowed(jobs):
     with pytest.raises(ValueError, match="3"):
-        list(in_parallel(refuse_three, range(6), jobs=jobs))
+        list(parallel_map(refuse_three, range(6), jobs=jobs))
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 5])
-def test_results_in_order_are_those_of_the_items(jobs):
-    assert list(in_order(slow_first, range(40), jobs=jobs)) == [n * n for n in range(40)]
-    assert list(in_order(slow_first, [], jobs=jobs)) == []
+def test_results_ordered_map_are_those_of_the_items(jobs):
+    assert list(ordered_map(slow_first, range(40), jobs=jobs)) == [n * n for n in range(40)]
+    assert list(ordered_map(slow_first, [], jobs=jobs)) == []
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_in_order_one_job_starts_no_thread_and_several_end_with_the_work(jobs):
+def test_ordered_map_one_job_starts_no_thread_and_several_end_with_the_work(jobs):
     before = threading.active_count()
-    places = {place for _, place in in_order(where, range(20), jobs=jobs)}
-    assert (threading.get_ident() in places) is (jobs == 1)
+    positions = {position for _, position in ordered_map(where, range(20), jobs=jobs)}
+    assert (threading.get_ident() in positions) is (jobs == 1)
     assert threading.active_count() == before
 
 
-def test_in_order_begins_no_more_than_a_few_ahead():
-    begun: list[int] = []
-    results = in_order(begun.append, range(1000), jobs=2)
+def test_ordered_map_begins_no_more_than_a_few_ahead():
+    started: list[int] = []
+    results = ordered_map(started.append, range(1000), jobs=2)
     next(results)
     time.sleep(0.05)
-    assert len(begun) <= 7
+    assert len(started) <= 7
     results.close()
-    assert len(begun) <= 7
+    assert len(started) <= 7
 
 
-def test_in_order_leaves_no_worker_at_its_work_after_a_fault():
+def test_ordered_map_leaves_no_worker_at_its_work_after_an_error():
     ended: list[int] = []
 
     def work(number: int) -> None:
@@ -92,7 +92,7 @@ def test_in_order_leaves_no_worker_at_its_work_after_a_fault():
 
     before = threading.active_count()
     with pytest.raises(ValueError, match="0"):
-        list(in_order(work, range(50), jobs=3))
+        list(ordered_map(work, range(50), jobs=3))
     assert threading.active_count() == before
     assert len(ended) <= 9
 
@@ -102,15 +102,15 @@ def test_work_that_hangs_is_left_behind_but_not_without_end():
     try:
         for _ in range(MOST_LEFT):
             with pytest.raises(TimeoutError):
-                in_time(answered.wait, limit_s=0.001)
+                with_timeout(answered.wait, limit_s=0.001)
         with pytest.raises(BusicliError, match="drive does not answer"):
-            in_time(lambda: 1, limit_s=10)
+            with_timeout(lambda: 1, limit_s=10)
     finally:
         answered.set()
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         try:
-            assert in_time(lambda: 1, limit_s=10) == 1
+            assert with_timeout(lambda: 1, limit_s=10) == 1
         except BusicliError:  # some threads have not ended yet
             time.sleep(0.01)
         else:
@@ -144,11 +144,11 @@ libc.fflush(ctypes.c_void_p(out))
 )
 @pytest.mark.parametrize("share", [True, False])
 def test_threads_share_heaps_where_they_are_asked_to(share):
-    told = subprocess.run(
+    reported = subprocess.run(
         [sys.executable, "-c", HEAPS.replace("{share}", str(share))],
         capture_output=True,
         text=True,
         check=True,
         env={**os.environ, "PYTHONMALLOC": "malloc"},
     ).stdout
-    assert (told.count("<heap nr=") <= 2) is share
+    assert (reported.count("<heap nr=") <= 2) is share

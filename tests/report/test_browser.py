@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from busicli.io.images import encode_small
+from busicli.io.images import encode_jpeg
 from busicli.report.write import write_report
 from tests.made_results import (
     done,
     lesion,
     not_done,
     square,
-    write_pictures,
+    write_images,
     write_run,
     write_scores,
 )
@@ -96,7 +96,7 @@ def view(browser):
 
 
 def missing(request: "playwright.Request") -> list[str]:
-    """The address of a request that failed, unless the page itself gave it up: a picture that a
+    """The address of a request that failed, unless the page itself gave it up: an image that a
     filter hides, or one still on its way when the test ends.
     """
     return [] if request.failure == "net::ERR_ABORTED" else [request.url]
@@ -113,20 +113,20 @@ def ward(tmp_path_factory) -> Path:
         done("ward/empty.png", confidence=0.52),
         done("known.png", [lesion(long_axis_mm=14.24, short_axis_mm=9.0)], confidence=0.72),
         done("cine.dcm", [lesion(1, 2)], confidence=0.73, frames=3),
-        not_done("notes.txt", status="skipped", reason="is no picture"),
+        not_done("notes.txt", status="skipped", reason="is no image"),
         *(done(f"plain {n:02d}.png", [lesion()], confidence=0.98) for n in range(23)),
     ]
     for row in rows:
         for mask in row.get("masks", ()):
             below = mask["path"].removeprefix("masks/")
-            write_pictures(out, NOT_UTF8 if "caf" in below else below)
+            write_images(out, NOT_UTF8 if "caf" in below else below)
     return write_report(write_run(out, rows))
 
 
 # --- silence
 
 
-def test_every_picture_that_is_seen_loads_and_nothing_else_is_asked_for(view, ward):
+def test_every_image_that_is_seen_loads_and_nothing_else_is_asked_for(view, ward):
     shown = view(ward)
     shown.page.wait_for_load_state("networkidle")
     widths = shown.page.locator(".card img").evaluate_all("i => i.map(x => x.naturalWidth)")
@@ -169,7 +169,7 @@ def test_filters_list_what_they_say(view, ward):
     shown.page.click("[data-tag=review]")
     assert shown.status() == "3 of 30"
     assert len(shown.names()) == 3
-    assert shown.page.get_attribute("[data-tag=review]", "aria-pressed") == "true"
+    assert shown.page.get_attribute("[data-tag=review]", "aria-pressed") == "reference"
     shown.page.click("[data-tag=review]")  # once more: all again
     assert shown.status() == "30 of 30"
     shown.page.click("[data-tag=failed]")
@@ -279,16 +279,16 @@ def test_frames_of_a_cine_are_turned_by_keys(view, ward):
     shown.page.fill("#search", "cine")
     shown.page.keyboard.press("Enter")
     shown.page.keyboard.press("Enter")
-    told = shown.page.locator(".frames span")
-    assert told.inner_text() == "Frame 2 of 3"  # that of the lesion
+    reported = shown.page.locator(".frames span")
+    assert reported.inner_text() == "Frame 2 of 3"  # that of the lesion
     assert shown.page.locator("#aside table").count() == 1
     shown.page.keyboard.press(".")
-    assert told.inner_text() == "Frame 3 of 3"
+    assert reported.inner_text() == "Frame 3 of 3"
     assert shown.page.locator("#aside table").count() == 0
     assert shown.page.get_attribute("#figure img", "src") == "overlays/cine.dcm/0003.png"
     shown.page.keyboard.press(".")  # none after the last
     shown.page.keyboard.press(",")
-    assert told.inner_text() == "Frame 2 of 3"
+    assert reported.inner_text() == "Frame 2 of 3"
 
 
 def test_the_keys_are_listed_and_typing_in_the_search_is_no_key(view, ward):
@@ -316,7 +316,7 @@ def test_an_open_scan_shows_its_measurements_and_links(view, ward):
     assert "Area, mm²" not in table  # not known
     assert "Area, px\t256" in table
     links = shown.page.locator("#aside a")
-    assert links.all_inner_texts() == ["Mask", "Picture with outline"]
+    assert links.all_inner_texts() == ["Mask", "Image with contour"]
     assert links.first.get_attribute("href") == "masks/known.png"
     assert shown.page.get_attribute("#figure img", "src") == "overlays/known.png"
 
@@ -324,9 +324,9 @@ def test_an_open_scan_shows_its_measurements_and_links(view, ward):
 def test_settings_and_weights_are_shown(view, ward):
     page = view(ward).page
     page.click("#settings-button")
-    told = page.locator("#documents").inner_text()
-    assert "openvino" in told
-    assert "Not beside these results." in told  # the card of weights that nobody has
+    reported = page.locator("#documents").inner_text()
+    assert "openvino" in reported
+    assert "Not beside these results." in reported  # the card of weights that nobody has
 
 
 # --- themes and screens
@@ -375,7 +375,7 @@ def test_nothing_sticks_out_of_the_screen(view, ward, viewport):
 
 def test_of_thousands_of_scans_only_those_near_the_window_are_in_the_document(view, tmp_path):
     rows = [done(f"{n:04d}.png", confidence=0.9) for n in range(3000)]
-    write_pictures(tmp_path, "2999.png")
+    write_images(tmp_path, "2999.png")
     shown = view(write_report(write_run(tmp_path, rows)))
     assert len(shown.names()) < 60
     shown.page.keyboard.press("End")
@@ -387,7 +387,7 @@ def test_of_thousands_of_scans_only_those_near_the_window_are_in_the_document(vi
 def test_without_a_confidence_the_page_says_so(view, tmp_path):
     rows = [done("a.png", confidence=None), not_done("b.png")]
     shown = view(write_report(write_run(tmp_path, rows, confidence=None)))
-    assert "tell no confidence" in shown.page.locator(".note").inner_text()
+    assert "give no confidence" in shown.page.locator(".note").inner_text()
     assert shown.page.locator(".histogram").count() == 0
     shown.page.keyboard.press("f")  # the next one that failed
     assert shown.current() == "b.png"
@@ -415,13 +415,13 @@ def test_an_evaluation_is_looked_through_in_the_same_way(view, tmp_path):
     rows = [{"case": "good"}, {"case": "poor", "dice": 0.5}, {"case": "other", "class": "normal"}]
     (tmp_path / "thumbnails").mkdir()
     for number in range(3):
-        picture = encode_small(np.repeat(square()[..., None] * np.uint8(255), 3, axis=2))
-        (tmp_path / "thumbnails" / f"{number:06d}.jpg").write_bytes(picture)
+        image = encode_jpeg(np.repeat(square()[..., None] * np.uint8(255), 3, axis=2))
+        (tmp_path / "thumbnails" / f"{number:06d}.jpg").write_bytes(image)
     shown = view(write_report(write_scores(tmp_path, rows)))
     assert shown.names() == ["poor", "good", "other"]
     assert shown.page.locator(".legend").inner_text().split("\n") == [
-        "True outline",
-        "Predicted outline",
+        "Reference contour",
+        "Predicted contour",
     ]
     shown.page.click("[data-tag='class normal']")
     assert shown.names() == ["other"]

@@ -10,17 +10,17 @@ GREY = np.full((480, 640, 3), 60, np.uint8)
 
 
 def shown(data: bytes) -> np.ndarray:
-    picture = Image.open(io.BytesIO(data))
-    assert picture.format == "JPEG"
-    return np.asarray(picture).astype(int)
+    image = Image.open(io.BytesIO(data))
+    assert image.format == "JPEG"
+    return np.asarray(image).astype(int)
 
 
-def yellow(picture: np.ndarray) -> np.ndarray:
-    return picture[..., 0] - picture[..., 2] > 100
+def yellow(image: np.ndarray) -> np.ndarray:
+    return image[..., 0] - image[..., 2] > 100
 
 
-def blue(picture: np.ndarray) -> np.ndarray:
-    return picture[..., 2] - picture[..., 0] > 80
+def blue(image: np.ndarray) -> np.ndarray:
+    return image[..., 2] - image[..., 0] > 80
 
 
 def box(top, left, bottom, right, shape=(480, 640)):
@@ -33,24 +33,24 @@ def box(top, left, bottom, right, shape=(480, 640)):
     ("shape", "small"),
     [((480, 640), (240, 320)), ((1000, 250), (320, 80)), ((30, 40), (30, 40)), ((1, 1), (1, 1))],
 )
-def test_pictures_keep_their_proportions_and_are_never_enlarged(shape, small):
+def test_images_keep_their_proportions_and_are_never_enlarged(shape, small):
     assert small_shape(shape) == small
     scan = np.zeros((*shape, 3), np.uint8)
     assert shown(encode_thumbnail(scan, np.zeros(shape, bool))).shape == (*small, 3)
 
 
 def test_the_line_runs_round_the_shrunk_lesion_two_pixels_wide():
-    # 480 x 640 shrinks to half: the box is rows 50 to 100, columns 80 to 160 of the picture.
-    picture = shown(encode_thumbnail(GREY, box(100, 160, 200, 320)))
-    columns = np.flatnonzero(yellow(picture)[75])
+    # 480 x 640 shrinks to half: the box is rows 50 to 100, columns 80 to 160 of the image.
+    image = shown(encode_thumbnail(GREY, box(100, 160, 200, 320)))
+    columns = np.flatnonzero(yellow(image)[75])
     assert columns.tolist() == [78, 79, 160, 161]
-    rows = np.flatnonzero(yellow(picture)[:, 120])
+    rows = np.flatnonzero(yellow(image)[:, 120])
     assert rows.tolist() == [48, 49, 100, 101]
 
 
 def test_without_a_lesion_the_scan_stands_alone():
-    picture = shown(encode_thumbnail(GREY, np.zeros((480, 640), bool)))
-    assert (picture == 60).all()
+    image = shown(encode_thumbnail(GREY, np.zeros((480, 640), bool)))
+    assert (image == 60).all()
 
 
 @pytest.mark.parametrize("side", [1, 3])
@@ -59,10 +59,10 @@ def test_the_smallest_lesion_can_still_be_seen_beside_a_large_one(side):
     mask = box(2000, 2000, 2600, 2600, (3000, 4000)) | box(
         500, 500, 500 + side, 500 + side, (3000, 4000)
     )
-    picture = shown(encode_thumbnail(scan, mask))
-    assert max(picture.shape) == LONGEST_PX
+    image = shown(encode_thumbnail(scan, mask))
+    assert max(image.shape) == LONGEST_PX
     # 500 / 12.5 = 40
-    assert yellow(picture)[35:46, 35:46].any()
+    assert yellow(image)[35:46, 35:46].any()
 
 
 def test_nothing_that_was_given_is_changed():
@@ -73,23 +73,23 @@ def test_nothing_that_was_given_is_changed():
     assert (mask == before).all()
 
 
-def test_both_outlines_are_there_in_two_colours():
-    picture = shown(encode_comparison(GREY, box(100, 100, 200, 200), box(300, 300, 400, 500)))
-    assert yellow(picture)[40:110, 40:110].any()
-    assert not yellow(picture)[140:, 140:].any()
-    assert blue(picture)[145:205, 145:255].any()
-    assert not blue(picture)[:110, :110].any()
+def test_both_contours_are_there_in_two_colours():
+    image = shown(encode_comparison(GREY, box(100, 100, 200, 200), box(300, 300, 400, 500)))
+    assert yellow(image)[40:110, 40:110].any()
+    assert not yellow(image)[140:, 140:].any()
+    assert blue(image)[145:205, 145:255].any()
+    assert not blue(image)[:110, :110].any()
 
 
-def test_where_both_outlines_are_the_same_they_take_turns():
+def test_where_both_contours_are_the_same_they_take_turns():
     mask = box(100, 160, 200, 320)
-    picture = shown(encode_comparison(GREY, mask, mask))
+    image = shown(encode_comparison(GREY, mask, mask))
     top = slice(80, 160)
-    assert yellow(picture)[49, top].sum() > 20
-    assert blue(picture)[49, top].sum() > 20
+    assert yellow(image)[49, top].sum() > 20
+    assert blue(image)[49, top].sum() > 20
 
 
 def test_the_scan_may_be_stored_at_another_size_than_its_masks():
     stored = np.full((64, 64, 3), 60, np.uint8)
-    picture = shown(encode_comparison(stored, box(0, 0, 9, 9), box(0, 0, 9, 9)))
-    assert picture.shape == (240, 320, 3)
+    image = shown(encode_comparison(stored, box(0, 0, 9, 9), box(0, 0, 9, 9)))
+    assert image.shape == (240, 320, 3)

@@ -13,7 +13,7 @@ from busicli.batch.tables import keep_card
 from busicli.errors import InputError
 from busicli.report.links import links_below
 from busicli.report.write import MOST_INLINE, write_report
-from tests.made_results import done, lesion, not_done, write_pictures, write_run, write_scores
+from tests.made_results import done, lesion, not_done, write_images, write_run, write_scores
 
 NAMES_OF_ALL_KINDS = (
     b"two words.png",
@@ -84,15 +84,15 @@ def test_without_a_confidence_scans_keep_their_order_and_the_page_says_why(tmp_p
     rows = [done("b.png", confidence=None), done("a.png", confidence=None), not_done("c.png")]
     page = write_report(write_run(tmp_path, rows, confidence=None))
     assert names_of(page) == ["c.png", "b.png", "a.png"]
-    told = data_of(page)["page"]
-    assert told["histograms"] == []
-    assert "tell no confidence" in told["notes"][0]
-    assert "review" not in [tag for tag, _ in told["filters"]]
+    reported = data_of(page)["page"]
+    assert reported["histograms"] == []
+    assert "give no confidence" in reported["notes"][0]
+    assert "review" not in [tag for tag, _ in reported["filters"]]
 
 
 def test_the_histogram_marks_where_review_begins(tmp_path):
-    told = data_of(write_report(write_run(tmp_path, [done("a.png")])))["page"]
-    assert told["histograms"] == [
+    reported = data_of(write_report(write_run(tmp_path, [done("a.png")])))["page"]
+    assert reported["histograms"] == [
         {
             "value": "confidence",
             "label": "Confidence",
@@ -100,7 +100,7 @@ def test_the_histogram_marks_where_review_begins(tmp_path):
             "mark_label": "review below 0.60",
         }
     ]
-    assert told["notes"] == []
+    assert reported["notes"] == []
 
 
 def test_a_run_that_was_stopped_says_how_much_is_left(tmp_path):
@@ -174,8 +174,8 @@ def test_lesions_stand_with_the_frame_that_they_are_in(tmp_path):
 
 def test_the_frame_that_is_trusted_least_is_shown_first_where_each_has_a_confidence(tmp_path):
     row = done("cine.dcm", [lesion(1, 3)], frames=3)
-    for mask, told in zip(row["masks"], (0.9, 0.4, 0.8), strict=True):
-        mask["confidence"] = told
+    for mask, reported in zip(row["masks"], (0.9, 0.4, 0.8), strict=True):
+        mask["confidence"] = reported
     (scan,) = data_of(write_report(write_run(tmp_path, [row])))["scans"]
     assert scan["first"] == 1
 
@@ -249,7 +249,7 @@ def test_settings_cannot_hold_markup_either(tmp_path):
 def test_links_lead_to_the_very_files_whatever_they_are_called(tmp_path):
     out = tmp_path / "out"
     for name in NAMES_OF_ALL_KINDS:
-        write_pictures(out, name)
+        write_images(out, name)
     rows = [done(os.fsdecode(name)) for name in NAMES_OF_ALL_KINDS]
     scans = data_of(write_report(write_run(out, rows)))["scans"]
     for name, scan in zip(NAMES_OF_ALL_KINDS, scans, strict=True):
@@ -267,18 +267,18 @@ def test_links_lead_to_the_very_files_whatever_they_are_called(tmp_path):
 
 def test_a_written_name_that_stands_for_two_files_is_linked_to_neither(tmp_path):
     for name in (b"caf\xe9.png", b"caf%E9.png", b"plain.png"):
-        write_pictures(tmp_path, name)
+        write_images(tmp_path, name)
     link = links_below(tmp_path, "masks")
     assert (link("plain.png"), link("caf%E9.png")) == ("masks/plain.png", "")
 
 
 def test_overlays_of_an_earlier_run_are_not_shown(tmp_path):
-    write_pictures(tmp_path, "a.png")
+    write_images(tmp_path, "a.png")
     page = write_report(write_run(tmp_path, [done("a.png")], overlays=False))
     assert set(data_of(page)["scans"][0]["frames"][0]) == {"mask", "thumbnail"}
 
 
-def test_scans_without_pictures_are_shown_without_links(tmp_path):
+def test_scans_without_images_are_shown_without_links(tmp_path):
     page = write_report(write_run(tmp_path, [done("a.png")]))
     assert data_of(page)["scans"][0]["frames"] == [{}]
 
@@ -298,7 +298,7 @@ def test_the_policy_lets_only_the_pages_own_scripts_and_style_run(tmp_path):
         assert f"'sha256-{digest}'" in policy
 
 
-def test_the_page_names_no_other_place_and_sets_no_markup():
+def test_the_page_names_no_other_position_and_sets_no_markup():
     assets = package_files("busicli.report").joinpath("assets")
     text = "".join(part.read_text() for part in assets.iterdir())
     assert not re.search(r"https?:|//[a-z]|@import|url\(|fetch\(|XMLHttp|WebSocket", text)
@@ -321,7 +321,7 @@ def test_a_run_without_a_scan_has_a_page(tmp_path):
 
 def test_inline_holds_the_thumbnails_and_links_to_nothing(tmp_path):
     out = tmp_path / "out"
-    write_pictures(out, b"caf\xe9.png")
+    write_images(out, b"caf\xe9.png")
     write_run(out, [done(os.fsdecode(b"caf\xe9.png")), not_done("b.png")])
     page = write_report(out, inline=True)
     (frame,) = data_of(page)["scans"][0]["frames"]
@@ -408,17 +408,17 @@ def test_scored_scans_come_with_the_worst_dice_first_and_undefined_ones_last(tmp
     ]
     page = write_report(write_scores(tmp_path, rows))
     assert names_of(page) == ["missed", "false", "poor", "good", "normal"]
-    told = {scan["name"]: (scan["tags"], scan.get("badge")) for scan in scans_of(page)}
-    assert told["missed"][0] == ["bad", "missed", "class benign"]
-    assert told["missed"][1] == {"kind": "alarm", "text": "missed lesion"}
-    assert told["false"][0] == ["bad", "false", "class normal"]
-    assert told["poor"][1] == {"kind": "caution", "text": "for review"}
-    assert told["normal"] == (["class benign"], None)
+    reported = {scan["name"]: (scan["tags"], scan.get("badge")) for scan in scans_of(page)}
+    assert reported["missed"][0] == ["bad", "missed", "class benign"]
+    assert reported["missed"][1] == {"kind": "alarm", "text": "missed lesion"}
+    assert reported["false"][0] == ["bad", "false", "class normal"]
+    assert reported["poor"][1] == {"kind": "caution", "text": "for review"}
+    assert reported["normal"] == (["class benign"], None)
     filters = [tag for tag, _ in data_of(page)["page"]["filters"]]
     assert filters == ["bad", "missed", "false", "review", "class benign", "class normal"]
 
 
-def test_each_scored_scan_has_the_picture_of_its_row(tmp_path):
+def test_each_scored_scan_has_the_image_of_its_row(tmp_path):
     (tmp_path / "thumbnails").mkdir()
     for number in (0, 2):
         (tmp_path / "thumbnails" / f"{number:06d}.jpg").touch()
@@ -431,12 +431,12 @@ def test_each_scored_scan_has_the_picture_of_its_row(tmp_path):
     }
 
 
-def test_an_evaluation_names_both_outlines_and_its_figures(tmp_path):
+def test_an_evaluation_names_both_contours_and_its_metrics(tmp_path):
     figures = {"dice": {"mean": 0.8, "low": 0.7, "high": 0.9}, "missed_lesions": 1, "lesions": 4}
     page = write_report(write_scores(tmp_path, [{"case": "a"}], per_image=figures))
-    told = data_of(page)["page"]
-    assert [kind for kind, _ in told["outlines"]] == ["true", "predicted"]
-    facts = dict(told["facts"])
+    reported = data_of(page)["page"]
+    assert [kind for kind, _ in reported["contours"]] == ["reference", "predicted"]
+    facts = dict(reported["facts"])
     assert facts["Dice"] == "0.800 (0.700 to 0.900)"
     assert facts["Missed lesions"] == "1 of 4"
 

@@ -20,7 +20,7 @@ TIMED = ("run.json", "report.html")
 
 
 def job(folder: Path, out: str, *options: str) -> "subprocess.Popen[bytes]":
-    """`segment-dir scans OUT`, begun in a folder."""
+    """`segment-dir scans OUT`, started in a folder."""
     command = [sys.executable, "-m", "busicli", "segment-dir", "scans", out, *options]
     return subprocess.Popen(
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
@@ -42,7 +42,7 @@ def results(out: Path) -> Tree:
 @contextmanager
 def small_disk(folder: Path, size: str) -> Iterator[Callable[[str], None]]:
     """A file system of its own of `size` (as tmpfs takes it) at `folder`, for root alone; the value
-    mounts it anew with other options.
+    mounts it again with other options.
     """
     if os.geteuid():
         pytest.skip("only root can mount a small disk")
@@ -88,8 +88,8 @@ def peak_mb(command: list[str], cwd: Path) -> tuple[int, float, str]:
     return int(status), float(peak), ended.stderr
 
 
-def picture(form: str, side: int, seed: int) -> bytes:
-    """A small grey picture in a file format."""
+def image(form: str, side: int, seed: int) -> bytes:
+    """A small grey image in a file format."""
     grey = np.random.default_rng(seed).integers(0, 256, (side, side), dtype=np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(grey).save(buffer, form)

@@ -13,7 +13,7 @@ from pydicom.data import get_testdata_file
 from pydicom.uid import JPEG2000, JPEGBaseline8Bit, JPEGLSLossless, RLELossless
 
 from tests.dicom_maker import compressed, region, ultrasound, written
-from tests.soak.jobs import peak_mb, picture
+from tests.soak.jobs import image, peak_mb
 
 MUTATED = 10_000
 MUTATED_DICOM = 2_000
@@ -40,8 +40,8 @@ def mutated(data: bytes, other: bytes, rng: np.random.Generator) -> bytes:
     kind = rng.integers(3)
     if kind == 0:
         changed = np.frombuffer(data, np.uint8).copy()
-        places = rng.integers(0, len(changed), rng.integers(1, 20))
-        changed[places] ^= np.uint8(1) << rng.integers(0, 8, len(places), dtype=np.uint8)
+        positions = rng.integers(0, len(changed), rng.integers(1, 20))
+        changed[positions] ^= np.uint8(1) << rng.integers(0, 8, len(positions), dtype=np.uint8)
         return changed.tobytes()
     cut = int(rng.integers(0, len(data)))
     return data[:cut] if kind == 1 else data[:cut] + other[int(rng.integers(0, len(other))) :]
@@ -53,7 +53,7 @@ def check_mutated(good: dict[str, bytes], count: int, folder: Path, *options: st
     names = list(good)
     (folder / "scans").mkdir(parents=True)
     for number in range(count):
-        one, other = (names[place] for place in rng.integers(len(names), size=2))
+        one, other = (names[position] for position in rng.integers(len(names), size=2))
         name = f"{number:05d}-{one}"
         (folder / "scans" / name).write_bytes(mutated(good[one], good[other], rng))
     started = time.monotonic()
@@ -68,7 +68,7 @@ def check_mutated(good: dict[str, bytes], count: int, folder: Path, *options: st
 
 
 def test_ten_thousand_broken_files_each_have_their_row(tmp_path):
-    good = {f"x.{form.lower()}": picture(form, 48, seed) for seed, form in enumerate(FORMS)}
+    good = {f"x.{form.lower()}": image(form, 48, seed) for seed, form in enumerate(FORMS)}
     check_mutated(good, MUTATED, tmp_path, "--no-overlays")
 
 
@@ -109,11 +109,11 @@ def png_of(rows: int, columns: int) -> bytes:
     )
 
 
-def test_pictures_that_swell_are_refused_at_once_and_undecoded(tmp_path):
+def test_images_that_swell_are_refused_at_once_and_undecoded(tmp_path):
     (tmp_path / "scans").mkdir()
     for number, side in enumerate((20_000, 100_000, 2**31 - 1)):
         (tmp_path / "scans" / f"{number}.png").write_bytes(png_of(side, side))
-    (tmp_path / "scans" / "fine.png").write_bytes(picture("PNG", 48, 0))
+    (tmp_path / "scans" / "fine.png").write_bytes(image("PNG", 48, 0))
     started = time.monotonic()
     status, peak, err = peak_mb(segmenting("out"), tmp_path)
     taken = time.monotonic() - started
@@ -134,7 +134,7 @@ def test_time_and_memory_a_scan_do_not_grow_with_their_number(tmp_path):
     for count in (MANY // 10, MANY):
         folder = tmp_path / str(count)
         (folder / "scans").mkdir(parents=True)
-        data = picture("PNG", 8, 0)
+        data = image("PNG", 8, 0)
         for number in range(count):
             (folder / "scans" / f"{number:05d}.png").write_bytes(data)
         started = time.monotonic()

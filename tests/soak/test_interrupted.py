@@ -1,4 +1,4 @@
-"""Jobs that are killed, stopped, or lose their disk, and are begun again."""
+"""Jobs that are killed, stopped, or lose their disk, and are started again."""
 
 import random
 import shutil
@@ -13,7 +13,7 @@ KILLS = 50
 STOPS = 20
 
 
-def goes_on_to_the_same_bytes(night, out: str) -> bool:
+def resumes_to_the_same_bytes(night, out: str) -> bool:
     again = job(night, out)
     said = again.communicate()[1]
     assert again.returncode == 0, said
@@ -23,7 +23,7 @@ def goes_on_to_the_same_bytes(night, out: str) -> bool:
     return same
 
 
-def test_killed_at_any_moment_and_begun_again_the_bytes_are_the_same(night):
+def test_killed_at_any_moment_and_started_again_the_bytes_are_the_same(night):
     whole = seconds_of_a_job(night)
     moments = random.Random(0)
     for number in range(KILLS):
@@ -33,14 +33,14 @@ def test_killed_at_any_moment_and_begun_again_the_bytes_are_the_same(night):
             time.sleep(moments.uniform(0, whole))
             process.kill()
             process.communicate()
-        assert goes_on_to_the_same_bytes(night, out), number
+        assert resumes_to_the_same_bytes(night, out), number
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
 def test_stopped_at_any_moment_it_ends_soon_and_whole(night, number, status):
     moments = random.Random(1)
-    for place in range(STOPS // 2):
-        out = f"stopped-{status}-{place}"
+    for position in range(STOPS // 2):
+        out = f"stopped-{status}-{position}"
         process = job(night, out, "--progress", "json")
         process.stderr.readline()  # it is under way
         time.sleep(moments.uniform(0, 1.5))
@@ -50,23 +50,23 @@ def test_stopped_at_any_moment_it_ends_soon_and_whole(night, number, status):
         assert time.monotonic() - sent < 5
         assert process.returncode in (status, 0)  # it may have been done
         assert (night / out / "manifest.jsonl").is_file()
-        assert goes_on_to_the_same_bytes(night, out), place
+        assert resumes_to_the_same_bytes(night, out), position
 
 
-def test_a_full_disk_is_one_sentence_and_once_there_is_room_it_goes_on(night):
+def test_a_full_disk_is_one_sentence_and_once_there_is_room_it_resumes(night):
     with small_disk(night / "full", "1m") as again:
         process = job(night, "full/out")
         err = process.communicate()[1].decode()
         assert process.returncode == 1
-        told = [line for line in err.splitlines() if line.startswith("busicli: ")]
-        assert told == [
+        reported = [line for line in err.splitlines() if line.startswith("busicli: ")]
+        assert reported == [
             "busicli: full/out cannot be written: No space left on device; "
-            "make room or allow writing, and run again to go on."
+            "make room or allow writing, and run again to resume."
         ]
         assert "Traceback" not in err
         assert not list((night / "full").rglob("*.tmp"))
         again("size=200m")
-        assert goes_on_to_the_same_bytes(night, "full/out")
+        assert resumes_to_the_same_bytes(night, "full/out")
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(night):
@@ -77,7 +77,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(night):
         assert process.returncode == 1
         assert "shut/out cannot be written: Read-only file system" in err
         again("rw")
-        assert goes_on_to_the_same_bytes(night, "shut/out")
+        assert resumes_to_the_same_bytes(night, "shut/out")
 
 
 def test_results_taken_away_while_running_are_one_sentence_or_made_again(night):
@@ -89,4 +89,4 @@ def test_results_taken_away_while_running_are_one_sentence_or_made_again(night):
         err = process.communicate()[1].decode()
         assert process.returncode in (0, 1)
         assert "Traceback" not in err
-        assert goes_on_to_the_same_bytes(night, "gone")
+        assert resumes_to_the_same_bytes(night, "gone")

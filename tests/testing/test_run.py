@@ -11,9 +11,9 @@ from busicli.errors import InputError
 from busicli.testing import (
     CHECKS,
     ArchitectureContract,
+    Candidate,
     CheckError,
     NotTriedError,
-    Subject,
     backends,
     check_architecture,
     title,
@@ -163,30 +163,30 @@ def test_a_sound_plugin_passes_every_check_that_can_be_tried(plugin):
 @pytest.mark.parametrize(
     ("check", "old", "new", "sentence"), FAULTS, ids=[fault[0] for fault in FAULTS]
 )
-def test_a_fault_is_caught_by_the_check_that_is_there_for_it(plugin, check, old, new, sentence):
-    subject = Subject.of(plugin(old, new))
+def test_an_error_is_caught_by_the_check_that_is_there_for_it(plugin, check, old, new, sentence):
+    candidate = Candidate.of(plugin(old, new))
     with pytest.raises(CheckError, match=sentence) as caught:
-        BY_NAME[check](subject)
+        BY_NAME[check](candidate)
     assert "\n" not in str(caught.value)
 
 
-def test_every_check_has_a_fault_that_it_catches():
+def test_every_check_has_an_error_that_it_catches():
     elsewhere = {"on_tensorflow", "on_jax", "on_torch"}  # below: they need a process each
     assert {check for check, *_ in FAULTS} | elsewhere == set(BY_NAME)
 
 
 def test_a_plugin_that_calls_itself_otherwise_than_it_is_registered_is_caught(plugin):
-    subject = replace(Subject.of(plugin()), asked="network")
+    candidate = replace(Candidate.of(plugin()), asked="network")
     with pytest.raises(CheckError, match="it is registered as network but calls itself net"):
-        BY_NAME["declaration"](subject)
+        BY_NAME["declaration"](candidate)
 
 
 def test_options_make_the_network_smaller_and_its_cost_is_counted_with_its_own(plugin):
-    subject = Subject.of(plugin(), options={"filters": 2})
-    assert subject.network.count_params() == 3 * 3 * 3 * 2 + 2 + 2 + 1
-    assert BY_NAME["cost"](subject).startswith("117 parameters")
+    candidate = Candidate.of(plugin(), options={"filters": 2})
+    assert candidate.network.count_params() == 3 * 3 * 3 * 2 + 2 + 2 + 1
+    assert BY_NAME["cost"](candidate).startswith("117 parameters")
     with pytest.raises(InputError, match="the model net has no option width"):
-        Subject.of(plugin(), options={"width": 2})
+        Candidate.of(plugin(), options={"width": 2})
 
 
 def test_a_network_that_does_not_build_is_not_asked_more(plugin):
@@ -204,7 +204,7 @@ def test_a_network_that_does_not_build_is_not_asked_more(plugin):
     assert found["learning"].detail == "not tried until it builds at every size."
 
 
-def test_an_option_that_build_does_not_take_is_told(plugin):
+def test_an_option_that_build_does_not_take_is_reported(plugin):
     file = plugin('{"filters": 4}', '{"filters": 4, "width": 3}')
     found = {result.name: result for result in check_architecture(file)}
     assert found["sizes"].passed is False
@@ -219,14 +219,14 @@ def test_what_is_no_plugin_is_refused(tmp_path):
 
 
 def test_a_name_is_looked_for_among_files_too(plugin):
-    assert Subject.of("net", [plugin()]).architecture.summary == "Two layers."
+    assert Candidate.of("net", [plugin()]).architecture.summary == "Two layers."
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_a_backend_that_is_absent_is_said_to_be(plugin, monkeypatch, backend):
     monkeypatch.setattr(backends, "find_spec", lambda name: None)
     with pytest.raises(NotTriedError, match=rf"^{backend} is not installed\.$"):
-        BY_NAME[f"on_{backend}"](Subject.of(plugin()))
+        BY_NAME[f"on_{backend}"](Candidate.of(plugin()))
 
 
 ELSEWHERE = 'if os.environ.get("KERAS_BACKEND") == "tensorflow": '
@@ -234,7 +234,7 @@ ELSEWHERE = 'if os.environ.get("KERAS_BACKEND") == "tensorflow": '
 
 
 def test_a_sound_plugin_passes_in_a_process_of_its_own(plugin):
-    found = on_another("tensorflow", Subject.of(plugin(), options={"filters": 2}))
+    found = on_another("tensorflow", Candidate.of(plugin(), options={"filters": 2}))
     assert found.startswith("differences up to ")
 
 
@@ -253,7 +253,7 @@ def test_what_goes_wrong_on_another_backend_is_caught(plugin, monkeypatch, fault
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     file = plugin("return Model", f"{ELSEWHERE}{fault}\n    return Model")
     with pytest.raises(CheckError, match=sentence):
-        on_another("tensorflow", Subject.of(file))
+        on_another("tensorflow", Candidate.of(file))
 
 
 def test_a_subclass_has_a_test_a_check(plugin, monkeypatch):

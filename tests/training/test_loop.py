@@ -11,10 +11,10 @@ from busicli.models.registry import find
 from busicli.models.weights import build_model
 from busicli.settings import PostprocessSettings, PreprocessSettings, TrainSettings
 from busicli.training.batches import PlainBatches, TrainingBatches
-from busicli.training.checkpoint import Progress, load_state, save_state
+from busicli.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from busicli.training.history import COLUMNS, read_history, write_history
 from busicli.training.loop import averaged, compile_model
-from busicli.training.tune import Sweep, choose, choose_confidence, choose_postprocess
+from busicli.training.tune import Sweep, tune, tune_confidence, tune_postprocess
 
 PLAIN = TrainSettings(batch_size=4, augment=False)
 CHANGED = TrainSettings(batch_size=4)
@@ -32,7 +32,7 @@ def split_of(count: int, size: int = 8) -> PreparedScans:
 
 
 def numbers_in(batches) -> list[list[int]]:
-    """Which scans each batch holds, told from their pixels."""
+    """Which scans each batch holds, read from their pixels."""
     return [
         [round(float(image.max()) * 255) for image in batches[index][0]]
         for index in range(len(batches))
@@ -88,14 +88,16 @@ def test_plain_batches_keep_the_order_and_end_short():
 def test_batches_depend_on_seed_and_epoch_alone():
     split = textured()
 
-    def epoch(seed: int, number: int, places=(0, 1)) -> np.ndarray:
+    def epoch(seed: int, number: int, positions=(0, 1)) -> np.ndarray:
         batches = TrainingBatches(split, TrainSettings(batch_size=4, seed=seed), number)
-        pairs = {place: batches[place] for place in places}
-        return np.concatenate([pairs[place][part].ravel() for place in (0, 1) for part in (0, 1)])
+        pairs = {position: batches[position] for position in positions}
+        return np.concatenate(
+            [pairs[position][part].ravel() for position in (0, 1) for part in (0, 1)]
+        )
 
     first = epoch(1, 5)
     assert (epoch(1, 5) == first).all()
-    assert (epoch(1, 5, places=(1, 0)) == first).all()  # whichever thread asks first
+    assert (epoch(1, 5, positions=(1, 0)) == first).all()  # whichever thread asks first
     assert (epoch(1, 6) != first).any()
     assert (epoch(2, 5) != first).any()
 
@@ -127,11 +129,11 @@ def test_scans_are_shrunk_to_the_size_asked_for_and_their_masks_to_the_half_that
 
 def test_most_epochs_are_small_and_the_last_ones_full():
     # int(10 * 0.7) = 7 epochs are small
-    settings = TrainSettings(epochs=10, small_size_px=128, small_share=0.7)
+    settings = TrainSettings(epochs=10, low_res_px=128, low_res_fraction=0.7)
     assert [settings.size_px(e, 256) for e in (0, 6, 7, 9)] == [128, 128, 256, 256]
     assert settings.size_px(0, 64) == 64  # data that are smaller are never made larger
     assert settings.size_px(0, 256, multiple=48) == 96  # the largest multiple that is not above
-    assert replace(settings, small_share=0.0).size_px(0, 256) == 256
+    assert replace(settings, low_res_fraction=0.0).size_px(0, 256) == 256
     assert replace(settings, epochs=1).size_px(0, 256) == 256
 
 
@@ -168,7 +170,7 @@ def state(model: keras.Model) -> list[np.ndarray]:
     return [v.numpy().copy() for v in kept]
 
 
-def test_an_epoch_goes_on_from_the_weights_and_not_from_their_average():
+def test_an_epoch_resumes_from_the_weights_and_not_from_their_average():
     batches = TrainingBatches(textured(), TrainSettings(batch_size=2), 0)  # three
     by_epochs, by_steps = small_network(seed=1), small_network(seed=1)
     for _ in range(2):
@@ -189,7 +191,7 @@ def checkpoint(tmp_path_factory) -> tuple[keras.Model, Path]:
     step(model, 0)
     step(model, 1)
     path = tmp_path_factory.mktemp("run") / "checkpoints" / "last.safetensors"
-    save_state(path, model, PROGRESS)
+    save_checkpoint(path, model, PROGRESS)
     return model, path
 
 
@@ -197,7 +199,7 @@ def test_a_checkpoint_brings_back_every_number_exactly(checkpoint):
     model, path = checkpoint
     other = small_network(seed=2)
     assert any((a != b).any() for a, b in zip(state(model), state(other), strict=True))
-    assert load_state(path, other) == PROGRESS
+    assert load_checkpoint(path, other) == PROGRESS
     for expected, found in zip(state(model), state(other), strict=True):
         np.testing.assert_array_equal(found, expected)
     assert int(other.optimizer.iterations.numpy()) == 2
@@ -206,7 +208,7 @@ def test_a_checkpoint_brings_back_every_number_exactly(checkpoint):
 def test_dropouts_random_state_is_in_the_checkpoint(checkpoint):
     model, path = checkpoint
     other = small_network(seed=2)
-    load_state(path, other)
+    load_checkpoint(path, other)
     seeds = [
         [v.numpy().tolist() for v in m.variables if "seed" in v.path]
         for m in (model, other, small_network(seed=1))
@@ -215,12 +217,12 @@ def test_dropouts_random_state_is_in_the_checkpoint(checkpoint):
     assert len(seeds[0]) == 1
 
 
-def test_a_network_goes_on_from_a_checkpoint_as_if_never_stopped(tmp_path):
+def test_a_network_resumes_from_a_checkpoint_as_if_never_stopped(tmp_path):
     through, resumed = small_network(seed=1), small_network(seed=2)
     step(through, 0)
-    save_state(tmp_path / "last", through, PROGRESS)
+    save_checkpoint(tmp_path / "last", through, PROGRESS)
     step(through, 1)
-    load_state(tmp_path / "last", resumed)
+    load_checkpoint(tmp_path / "last", resumed)
     step(resumed, 1)
     for expected, found in zip(state(through), state(resumed), strict=True):
         np.testing.assert_array_equal(found, expected)
@@ -237,7 +239,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused(checkpoint, tmp_path, kind):
     content = {"cut short": data[:-9], "rubbish": b"\xff" * 200, "empty": b""}.get(kind, data)
     (tmp_path / "last").write_bytes(content)
     with pytest.raises(InputError, match=r"start a new run\.$"):
-        load_state(tmp_path / "last", model)
+        load_checkpoint(tmp_path / "last", model)
 
 
 # --- history
@@ -245,7 +247,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused(checkpoint, tmp_path, kind):
 
 def history(count: int) -> list[dict[str, float]]:
     return [
-        {name: number + place / 8 for place, name in enumerate(COLUMNS)}
+        {name: number + position / 8 for position, name in enumerate(COLUMNS)}
         for number in range(1, count + 1)
     ]
 
@@ -279,23 +281,23 @@ def square(value: float, side: int = 20, background: float = 0.0) -> np.ndarray:
     return probability
 
 
-def chosen_for(maps, truths) -> PostprocessSettings:
+def tuned_for(maps, references) -> PostprocessSettings:
     """What is chosen on all of these scans."""
-    return choose_postprocess(Sweep(np.array(maps), np.array(truths)), np.ones(len(maps), bool))
+    return tune_postprocess(Sweep(np.array(maps), np.array(references)), np.ones(len(maps), bool))
 
 
 def test_the_threshold_that_fits_is_chosen():
     # Of the candidates only 0.6 lies between the background's 0.57 and the lesion's 0.62.
-    chosen = chosen_for([square(0.62, background=0.57)], [square(1) > 0])
-    assert chosen == PostprocessSettings(threshold=0.6)
+    tuned = tuned_for([square(0.62, background=0.57)], [square(1) > 0])
+    assert tuned == PostprocessSettings(threshold=0.6)
 
 
 def test_specks_are_dropped_by_the_smallest_area_that_does():
     # The speck has 5 of 2000 pixels, 0.0025: of the candidates only 0.004 is above.
     probability = square(0.9)
     probability[30, 40:45] = 0.9
-    chosen = chosen_for([probability], [square(1) > 0])
-    assert chosen.min_area_fraction == 0.004
+    tuned = tuned_for([probability], [square(1) > 0])
+    assert tuned.min_area_fraction == 0.004
 
 
 def test_scans_without_a_sure_lesion_are_empty_by_the_lowest_presence_that_does():
@@ -304,47 +306,47 @@ def test_scans_without_a_sure_lesion_are_empty_by_the_lowest_presence_that_does(
     lesion = square(0.72)
     lesion[6:22, 6:22] = 0.95
     normal = square(0.76)
-    chosen = chosen_for([lesion, normal], [square(1) > 0, np.zeros((40, 50), bool)])
-    assert chosen == PostprocessSettings(threshold=0.3, min_presence=0.8)
+    tuned = tuned_for([lesion, normal], [square(1) > 0, np.zeros((40, 50), bool)])
+    assert tuned == PostprocessSettings(threshold=0.3, min_presence=0.8)
 
 
 def test_rivals_of_the_lesion_are_dropped_by_the_smallest_share_that_does():
     # The false one beside the lesion scores 100 x 0.75^8 = 10 against 400 x 0.9^8 = 172, 0.058.
     probability = square(0.9)
     probability[5:15, 35:45] = 0.75
-    chosen = chosen_for([probability], [square(1) > 0])
-    assert chosen == PostprocessSettings(threshold=0.3, min_share_of_best=0.1)
+    tuned = tuned_for([probability], [square(1) > 0])
+    assert tuned == PostprocessSettings(threshold=0.3, min_share_of_best=0.1)
 
 
 def test_of_equal_settings_the_mildest_wins():
     # A perfect map fits under every candidate.
-    chosen = chosen_for([square(1.0)], [square(1) > 0])
-    assert chosen == PostprocessSettings(threshold=0.3, min_area_fraction=0.0005, min_presence=0.0)
+    tuned = tuned_for([square(1.0)], [square(1) > 0])
+    assert tuned == PostprocessSettings(threshold=0.3, min_area_fraction=0.0005, min_presence=0.0)
 
 
 def test_two_empty_masks_count_for_a_setting():
     # Nothing at 0.45 and above is right for both normal scans; below, both are false.
     maps = [square(0.42), square(0.42)]
-    chosen = chosen_for(maps, [np.zeros((40, 50), bool)] * 2)
-    assert chosen.threshold == 0.45
+    tuned = tuned_for(maps, [np.zeros((40, 50), bool)] * 2)
+    assert tuned.threshold == 0.45
 
 
 def test_only_the_given_scans_count_for_a_choice():
     # The first scan asks for a threshold of 0.6, the second for one of 0.35.
     maps = np.array([square(0.62, background=0.57), square(0.37, background=0.32)])
     sweep = Sweep(maps, np.array([square(1) > 0] * 2))
-    assert choose_postprocess(sweep, np.array([True, False])).threshold == 0.6
-    assert choose_postprocess(sweep, np.array([False, True])).threshold == 0.35
+    assert tune_postprocess(sweep, np.array([True, False])).threshold == 0.6
+    assert tune_postprocess(sweep, np.array([False, True])).threshold == 0.35
 
 
 def test_confidence_is_learned_from_what_tells_good_masks_from_bad():
     rng = np.random.default_rng(0)
     good = np.arange(200) % 4 > 0
     features = np.stack([good + rng.normal(0, 0.5, 200), rng.normal(0, 1, 200)], axis=1)
-    settings = choose_confidence(features, good)
+    settings = tune_confidence(features, good)
     assert settings is not None
-    told, noise = settings.weights
-    assert told > 5 * abs(noise)
+    reported, noise = settings.weights
+    assert reported > 5 * abs(noise)
     answers = 1 / (1 + np.exp(-(features @ np.array(settings.weights) + settings.bias)))
     assert answers.mean() == pytest.approx(0.75, abs=0.02)  # calibrated on the whole
     assert (answers < settings.review_below).mean() == pytest.approx(0.2, abs=0.01)
@@ -352,12 +354,12 @@ def test_confidence_is_learned_from_what_tells_good_masks_from_bad():
 
 @pytest.mark.parametrize("good", [True, False])
 def test_no_confidence_is_learned_where_there_is_nothing_to_tell_apart(good):
-    assert choose_confidence(np.zeros((5, 2)), np.full(5, good)) is None
+    assert tune_confidence(np.zeros((5, 2)), np.full(5, good)) is None
 
 
 def test_post_processing_and_confidence_are_chosen_together():
     maps = np.array([square(0.9)] * 6 + [square(0.8)] * 2)
-    truths = np.array([square(1) > 0] * 6 + [np.zeros((40, 50), bool)] * 2)
-    choices = choose(Sweep(maps, truths), np.ones(8, bool))
-    assert choices.postprocess.min_presence == 0.85  # the false ones go
-    assert choices.confidence is None  # and every mask is good
+    references = np.array([square(1) > 0] * 6 + [np.zeros((40, 50), bool)] * 2)
+    tuned = tune(Sweep(maps, references), np.ones(8, bool))
+    assert tuned.postprocess.min_presence == 0.85  # the false ones go
+    assert tuned.confidence is None  # and every mask is good

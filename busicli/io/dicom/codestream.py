@@ -1,4 +1,4 @@
-"""The size that a compressed picture says it has, read from its bytes without decoding them."""
+"""The size that a compressed image says it has, read from its bytes without decoding them."""
 
 _START = b"\xff\xd8"
 _START_2000 = b"\xff\x4f\xff\x51"
@@ -12,12 +12,12 @@ Size = tuple[int, int, int]
 """Rows, columns and samples a pixel."""
 
 
-def picture_size(stream: bytes) -> Size | None:
+def image_size(stream: bytes) -> Size | None:
     """What a JPEG, JPEG-LS or JPEG 2000 stream says of itself; None where that is not found.
 
-    >>> picture_size(bytes.fromhex("ffd8 ffc0 0011 08 0102 0304 03"))
+    >>> image_size(bytes.fromhex("ffd8 ffc0 0011 08 0102 0304 03"))
     (258, 772, 3)
-    >>> picture_size(b"no picture") is None
+    >>> image_size(b"no image") is None
     True
     """
     if stream.startswith(_START):
@@ -30,19 +30,23 @@ def picture_size(stream: bytes) -> Size | None:
 
 
 def _size_jpeg(stream: bytes) -> Size | None:
-    place = len(_START)
-    while place + 10 <= len(stream):
-        if stream[place] != 0xFF:
+    position = len(_START)
+    while position + 10 <= len(stream):
+        if stream[position] != 0xFF:
             return None
-        marker = stream[place + 1]
+        marker = stream[position + 1]
         if marker == 0xFF:  # fill bytes
-            place += 1
+            position += 1
         elif marker in _ALONE:
-            place += 2
+            position += 2
         elif marker in _FRAMES:
-            return _number(stream, place + 5, 2), _number(stream, place + 7, 2), stream[place + 9]
+            return (
+                _number(stream, position + 5, 2),
+                _number(stream, position + 7, 2),
+                stream[position + 9],
+            )
         else:
-            place += 2 + _number(stream, place + 2, 2)
+            position += 2 + _number(stream, position + 2, 2)
     return None
 
 
@@ -60,12 +64,16 @@ def _size_boxed(stream: bytes) -> Size | None:
     box before it says otherwise: decoders differ in which they believe. ISO 15444-1 I.5.
     """
     said = None
-    place = 0
-    while place + 8 <= len(stream):
-        length, kind, begin = _number(stream, place, 4), stream[place + 4 : place + 8], place + 8
+    position = 0
+    while position + 8 <= len(stream):
+        length, kind, begin = (
+            _number(stream, position, 4),
+            stream[position + 4 : position + 8],
+            position + 8,
+        )
         if length == 1:
             length, begin = _number(stream, begin, 8), begin + 8
-        end = place + length if length else len(stream)
+        end = position + length if length else len(stream)
         if kind == b"jp2c":
             found = _size_2000(stream[begin:end])
             return found if found == said else None
@@ -74,9 +82,9 @@ def _size_boxed(stream: bytes) -> Size | None:
             said = rows, columns, _number(stream, begin + 16, 2)
         if end < begin:
             return None
-        place = end
+        position = end
     return None
 
 
-def _number(stream: bytes, place: int, length: int) -> int:
-    return int.from_bytes(stream[place : place + length], "big")
+def _number(stream: bytes, position: int, length: int) -> int:
+    return int.from_bytes(stream[position : position + length], "big")

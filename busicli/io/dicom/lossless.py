@@ -42,9 +42,9 @@ def decode_frame(stream: bytes, runner: "DecodeRunner") -> bytes:
 
     Raises OSError or ValueError where the stream is damaged or of more than 8 bits a sample.
     """
-    picture = Pillow.open(io.BytesIO(stream), formats=("JPEG",))
-    if "jfif" in picture.info or picture.info.get("adobe_transform"):
-        picture.draft("YCbCr", picture.size)  # what such a stream says it holds
-    if len(picture.getbands()) != runner.samples_per_pixel:
-        raise ValueError(f"a stream of {picture.mode} for {runner.samples_per_pixel} samples")
-    return picture.tobytes()
+    image = Pillow.open(io.BytesIO(stream), formats=("JPEG",))
+    if "jfif" in image.info or image.info.get("adobe_transform"):
+        image.draft("YCbCr", image.size)  # what such a stream says it holds
+    if len(image.getbands()) != runner.samples_per_pixel:
+        raise ValueError(f"a stream of {image.mode} for {runner.samples_per_pixel} samples")
+    return image.tobytes()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from busicli.errors import InputError
 from busicli.imaging.arrays import as_rgb
 from busicli.io.dicom import lossless
-from busicli.io.dicom.codestream import picture_size
+from busicli.io.dicom.codestream import image_size
 from busicli.io.dicom.regions import Box, boxes_of, scale_of
 from busicli.io.images import NO_MEMORY, check_pixels
 from busicli.types import Image, Scale
@@ -51,7 +51,7 @@ _DECODERS = {
 """Compressed transfer syntaxes that are read, and by which of pydicom's decoders."""
 _RUN_LENGTHS = "1.2.840.10008.1.2.5"
 _DEFLATED = "1.2.840.10008.1.2.1.99"
-_UNREADABLE = "is damaged or cut short; copy it anew from its source."
+_UNREADABLE = "is damaged or cut short; copy it again from its source."
 
 
 class NotUltrasoundError(InputError):
@@ -141,7 +141,7 @@ def _check_pixel_description(header: "Dataset", max_pixels: int) -> None:
         raise InputError(
             "is encrypted; decrypt it first."
             if "EncryptedAttributesSequence" in header
-            else "holds no pixels; export it anew with its picture."
+            else "holds no pixels; export it again with its image."
         )
     rows, columns = int(header.Rows), int(header.Columns)
     frames = frame_count(header)
@@ -185,15 +185,15 @@ def _check_codestreams(header: "Dataset") -> None:
     for frame in generate_frames(header.PixelData, number_of_frames=frame_count(header)):
         if syntax == _RUN_LENGTHS:
             if len(frame) > 1024 + 2 * size[0] * size[1] * depth:
-                raise InputError("holds more pixels than its header says; export it anew.")
+                raise InputError("holds more pixels than its header says; export it again.")
             continue
-        found = picture_size(frame)
+        found = image_size(frame)
         if found is None:
             raise InputError(_UNREADABLE)
         if found != size:
             raise InputError(
-                f"holds pictures of {found[0]} x {found[1]} x {found[2]} (rows, columns, samples) "
-                f"where its header says {size[0]} x {size[1]} x {size[2]}; export it anew."
+                f"holds images of {found[0]} x {found[1]} x {found[2]} (rows, columns, samples) "
+                f"where its header says {size[0]} x {size[1]} x {size[2]}; export it again."
             )
 
 

@@ -24,8 +24,8 @@ def scale_of(header: "Dataset") -> Scale:
     """What an ultrasound header says of millimetres; no region where anything leaves a doubt.
 
     A region counts if it is of tissue, two-dimensional, in centimetres, with plausible positive
-    deltas. One region that reaches out of the picture, of whatever kind, discredits them all: the
-    picture was cropped or made smaller and the header was not. So does another statement in the
+    deltas. One region that reaches out of the image, of whatever kind, discredits them all: the
+    image was cropped or made smaller and the header was not. So does another statement in the
     header that disagrees. PS3.3 C.8.5.5.
     """
     items = header.get("SequenceOfUltrasoundRegions") or []
@@ -34,7 +34,7 @@ def scale_of(header: "Dataset") -> Scale:
     size = int(header.Rows), int(header.Columns)
     boxes = [_box(item) for item in items]
     if not all(box and _is_inside(box, size) for box in boxes):
-        return Scale(origin="none: an ultrasound region reaches out of the picture")
+        return Scale(origin="none: an ultrasound region reaches out of the image")
     regions = tuple(
         Region(box=box, spacing=spacing, begins_at_skin=True)
         for item, box in zip(items, boxes, strict=True)
@@ -49,7 +49,7 @@ def scale_of(header: "Dataset") -> Scale:
 
 def boxes_of(header: "Dataset") -> tuple[Box, ...]:
     """Where ultrasound is, by the header: every region of it, tissue or curve; none where one of
-    them reaches out of the picture, or where they are all of it together. What a scanner writes of
+    them reaches out of the image, or where they are all of it together. What a scanner writes of
     a patient stands beside them, and where nothing is beside them it would pass for ultrasound.
     """
     boxes = [_box(item) for item in header.get("SequenceOfUltrasoundRegions") or []]

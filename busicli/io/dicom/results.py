@@ -1,8 +1,8 @@
 """Results as DICOM objects: a segmentation, a measurement report, a secondary capture.
 
-Each takes the small data set of `busicli.io.dicom.source.source_of` and gives an object to be written.
-Identifiers follow from the scan, the kind and the maker: the same result made anew replaces itself
-in an archive instead of standing beside itself.
+Each takes the small data set of `busicli.io.dicom.source.source_of` and gives an object to be
+written. Identifiers follow from the scan, the kind and the maker: the same result made again
+replaces itself in an archive instead of standing beside itself.
 """
 
 from collections.abc import Sequence
@@ -89,7 +89,7 @@ def segmentation(source: "Dataset", mask: Mask, maker: Maker) -> "Dataset":
 
 
 def report(source: "Dataset", findings: Sequence[Finding], frames: int, maker: Maker) -> "Dataset":
-    """A measurement report (TID 1500) of every frame: outline and lengths of each lesion, or that
+    """A measurement report (TID 1500) of every frame: contour and lengths of each lesion, or that
     there is none.
     """
     import highdicom as hd
@@ -123,14 +123,14 @@ def report(source: "Dataset", findings: Sequence[Finding], frames: int, maker: M
     return _finished(made, maker)
 
 
-def capture(source: "Dataset", painted: Image, frame: int, maker: Maker) -> "Dataset":
-    """A picture of one frame, from 1, with the outlines drawn in."""
+def capture(source: "Dataset", image: Image, frame: int, maker: Maker) -> "Dataset":
+    """An image of one frame, from 1, with the contours drawn in."""
     import highdicom as hd
 
     equipment = _equipment(maker)
     made = hd.sc.SCImage.from_ref_dataset(
         ref_dataset=source,
-        pixel_array=painted,
+        pixel_array=image,
         photometric_interpretation="RGB",
         bits_allocated=8,
         coordinate_system="PATIENT",
@@ -141,7 +141,7 @@ def capture(source: "Dataset", painted: Image, frame: int, maker: Maker) -> "Dat
     )
     made.Laterality = source.get("Laterality", "")
     made.BurnedInAnnotation = "YES"  # what the scanner wrote into its pixels may be anything
-    made.DerivationDescription = "Outlines of breast masses, drawn by an algorithm"
+    made.DerivationDescription = "Contours of breast masses, drawn by an algorithm"
     return _finished(made, maker)
 
 

@@ -55,7 +55,7 @@ def _source(header: "Dataset", *, deidentified: bool) -> "Dataset":
 
 def _conforming(header: "Dataset", name: str) -> Any:
     """A value that a new object may hold: old forms of dates and times (`1999.12.31`, `14:04:38`)
-    made new, others that no date or time can be told from left out.
+    made new, others that no date or time can be derived from left out.
     """
     from pydicom.valuerep import DA, TM
 

@@ -23,7 +23,7 @@ function showScan() {
   find("detail-name").textContent = parts(scan)[1];
   find("previous").disabled = state.current === 0;
   find("next").disabled = state.current === state.listed.length - 1;
-  find("figure").replaceChildren(picture([frame.overlay, frame.thumbnail], wordsFor(scan), false));
+  find("figure").replaceChildren(makeImage([frame.overlay, frame.thumbnail], wordsFor(scan), false));
   find("aside").replaceChildren(...described(scan, frame));
   find("aside").scrollTop = 0;
   readAhead(state.listed[state.current + 1]);
@@ -52,9 +52,9 @@ function framesOf(scan) {
   further.disabled = state.frame === scan.frames.length - 1;
   back.addEventListener("click", () => turnFrame(-1));
   further.addEventListener("click", () => turnFrame(1));
-  const told = make("span", "", `Frame ${state.frame + 1} of ${scan.frames.length}`);
-  told.setAttribute("aria-live", "polite");
-  return make("div", "frames", back, told, further);
+  const caption = make("span", "", `Frame ${state.frame + 1} of ${scan.frames.length}`);
+  caption.setAttribute("aria-live", "polite");
+  return make("div", "frames", back, caption, further);
 }
 
 function turnFrame(step) {
@@ -87,7 +87,7 @@ function lesionsOf(lesions) {
 function filesOf(frame) {
   const links = [
     ["Mask", frame.mask],
-    ["Picture with outline", frame.overlay],
+    ["Image with contour", frame.overlay],
   ].filter(([, address]) => address);
   if (!links.length) return null;
   return make("p", "files", ...links.map(([label, address]) => link(label, address)));
@@ -101,7 +101,7 @@ function link(label, address) {
   return made;
 }
 
-/** Have the next scan's picture at hand before it is asked for. */
+/** Have the next scan's image at hand before it is asked for. */
 function readAhead(scan) {
   const frame = scan?.frames[scan.first];
   if (frame) new Image().src = frame.overlay || frame.thumbnail || "data:,";

@@ -1,4 +1,4 @@
-// Making elements. What comes from the results is only ever set as text or as a picture's address.
+// Making elements. What comes from the results is only ever set as text or as an image's address.
 
 /** An element with a class and children: other elements, or text. */
 function make(tag, className, ...children) {
@@ -27,10 +27,10 @@ function badgeOf(scan) {
   return scan.badge ? make("span", `badge ${scan.badge.kind}`, scan.badge.text) : null;
 }
 
-/** A picture, or a few words where there is none or it does not load. */
-function picture(addresses, words, lazy) {
+/** An image, or a few words where there is none or it does not load. */
+function makeImage(addresses, words, lazy) {
   const wanted = addresses.filter(Boolean);
-  if (!wanted.length) return make("p", "no-picture", words);
+  if (!wanted.length) return make("p", "no-image", words);
   const image = make("img");
   image.alt = words;
   image.decoding = "async";
@@ -38,15 +38,15 @@ function picture(addresses, words, lazy) {
   image.addEventListener("error", () => {
     wanted.shift();
     if (wanted.length) image.src = wanted[0];
-    else image.replaceWith(make("p", "no-picture", "The picture is not there."));
+    else image.replaceWith(make("p", "no-image", "The image is not there."));
   });
   image.src = wanted[0];
   return image;
 }
 
-/** What stands where a scan has no picture. */
+/** What stands where a scan has no image. */
 function wordsFor(scan) {
-  return scan.reason || "No picture";
+  return scan.reason || "No image";
 }
 
 let messageTimer = 0;

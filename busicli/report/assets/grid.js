@@ -28,7 +28,7 @@ function layOutAnew() {
   else drawGrid();
 }
 
-/** How tall the words below a picture are with this reader's font. */
+/** How tall the words below an image are with this reader's font. */
 function measuredWords() {
   if (!scans.length) return 0;
   const sample = card({ ...scans[0], frames: [] });
@@ -84,7 +84,7 @@ function settle(element, at) {
 function card(scan) {
   const [folder, name] = parts(scan);
   const frame = scan.frames[scan.first] ?? {};
-  const shown = picture([frame.thumbnail, frame.overlay], wordsFor(scan), true);
+  const shown = makeImage([frame.thumbnail, frame.overlay], wordsFor(scan), true);
   const score = make("span", "score", scoreText(scan));
   score.title = page.score;
   const title = make("p", "card-name", name);
@@ -101,7 +101,7 @@ function card(scan) {
       score,
     ),
   );
-  const element = make("div", "card", make("div", "picture", shown), words);
+  const element = make("div", "card", make("div", "image", shown), words);
   element.id = `scan-${scan.id}`;
   element.classList.add(scan.badge?.kind ?? "plain");
   element.setAttribute("role", "option");
@@ -147,7 +147,7 @@ function printed() {
   layOut();
 }
 
-/** After scrolling or another size of the window, once however often it is told. */
+/** After scrolling or another size of the window, once however often it happens. */
 function drawSoon() {
   drawing ||= requestAnimationFrame(() => {
     drawing = 0;

@@ -14,7 +14,7 @@ function showOverview() {
 }
 
 function legend() {
-  const lines = page.outlines.map(([kind, label]) =>
+  const lines = page.contours.map(([kind, label]) =>
     make("span", "line", make("span", `swatch ${kind}`), label),
   );
   return make("div", "", make("dt", "", "Outlines"), make("dd", "legend", ...lines));
@@ -41,16 +41,16 @@ function histogram(described) {
   const plot = make("div", "plot", ...bars);
   if (described.mark !== null) plot.append(mark(described));
   const known = counts.reduce((sum, count) => sum + count, 0);
-  const told = `${described.label}, ${known.toLocaleString("en")} scans`;
+  const caption = `${described.label}, ${known.toLocaleString("en")} scans`;
   const box = make(
     "div",
     "histogram",
-    make("div", "histogram-head", make("span", "", told), markLabel(described)),
+    make("div", "histogram-head", make("span", "", caption), markLabel(described)),
     plot,
     make("div", "axis", make("span", "", "0"), make("span", "", "0.5"), make("span", "", "1")),
   );
   box.setAttribute("role", "group");
-  box.setAttribute("aria-label", `${told}; each bar filters`);
+  box.setAttribute("aria-label", `${caption}; each bar filters`);
   return box;
 }
 

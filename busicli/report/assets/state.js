@@ -59,7 +59,7 @@ function passes(scan) {
     .every((word) => name.includes(word));
 }
 
-/** List anew after a change, and begin with the first one listed. */
+/** List again after a change, and begin with the first one listed. */
 function list(change) {
   Object.assign(state, change, { current: 0 });
   state.listed = scans.filter(passes).sort(ORDERS[state.order]);

@@ -25,7 +25,7 @@ from pydicom.uid import (
 )
 
 from busicli.errors import InputError
-from busicli.io.dicom.codestream import picture_size
+from busicli.io.dicom.codestream import image_size
 from busicli.io.dicom.read import NotUltrasoundError, is_dicom, open_dicom, reading
 from busicli.io.images import MAX_PIXELS
 from tests.dicom_maker import PATIENT, compressed, region, ultrasound, written
@@ -128,7 +128,7 @@ def test_a_table_is_black_and_white_at_the_ends_of_its_own_bits(name, bits):
     assert grey_of(data).tolist() == [[255, 127, 0, 255]]
 
 
-def test_frames_of_a_cine_come_in_order():
+def test_frames_of_a_cine_come_ordered_map():
     found = frames(ultrasound(np.stack([GREYS, GREYS[::-1], GREYS[:, ::-1]])))
     assert [(frame[..., 0] == GREYS).all() for frame in found] == [True, False, False]
     assert (found[1][..., 0] == GREYS[::-1]).all()
@@ -254,7 +254,7 @@ def test_the_sentence_holds_nothing_of_the_file():
         ({"NumberOfFrames": 3}, "is damaged"),
     ],
 )
-def test_faults_are_named(changes, sentence):
+def test_errors_are_named(changes, sentence):
     with pytest.raises(InputError, match=sentence):
         frames(ultrasound(GREYS, **changes))
 
@@ -280,9 +280,9 @@ def test_a_file_cut_short_is_named(share):
 
 @pytest.mark.parametrize("syntax", [JPEGBaseline8Bit, JPEG2000])
 def test_a_stream_larger_than_the_header_says_is_not_decoded(syntax):
-    picture = Pillow.new("L", (5000, 4000))
+    image = Pillow.new("L", (5000, 4000))
     file = io.BytesIO()
-    picture.save(file, "JPEG" if syntax == JPEGBaseline8Bit else "JPEG2000")
+    image.save(file, "JPEG" if syntax == JPEGBaseline8Bit else "JPEG2000")
     data = ultrasound(GREYS, syntax=syntax, PixelData=encapsulate([file.getvalue()]))
     with pytest.raises(InputError, match=r"of 4000 x 5000 x 1 .* header says 40"):
         open_dicom(data, max_pixels=MAX_PIXELS)
@@ -342,7 +342,7 @@ def test_nothing_of_a_patient_is_warned_of(caplog):
 def test_a_stream_says_its_size(form):
     file = io.BytesIO()
     Pillow.new("RGB", (70, 50)).save(file, form)
-    assert picture_size(file.getvalue()) == (50, 70, 3)
+    assert image_size(file.getvalue()) == (50, 70, 3)
 
 
 def test_a_boxed_stream_that_contradicts_its_box_has_no_size():
@@ -351,15 +351,15 @@ def test_a_boxed_stream_that_contradicts_its_box_has_no_size():
     box = file.getvalue().index(b"ihdr") + 4
     lying = bytearray(file.getvalue())
     lying[box : box + 4] = (51).to_bytes(4, "big")
-    assert picture_size(bytes(lying)) is None
+    assert image_size(bytes(lying)) is None
 
 
 @given(st.binary(max_size=200), st.sampled_from([b"", b"\xff\xd8", b"\xff\x4f\xff\x51"]))
 def test_any_bytes_have_a_size_or_none(tail, start):
-    found = picture_size(start + tail)
+    found = image_size(start + tail)
     assert found is None or len(found) == 3
 
 
-def test_too_little_memory_is_not_told_as_damage():
+def test_too_little_memory_is_not_reported_as_damage():
     with pytest.raises(InputError, match="needs more memory than is free"), reading():
         np.ones(2**60, np.uint8)  # more than any machine has

@@ -11,13 +11,13 @@ from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
 
 from busicli.errors import InputError
-from busicli.imaging.contour import contour, outline
+from busicli.imaging.contour import contour_mask, contour_polygon
 from busicli.imaging.measure import component, lesions
 from busicli.imaging.millimetres import in_millimetres
 from busicli.io.dicom.read import open_dicom
 from busicli.io.dicom.results import Finding, Maker, capture, report, segmentation
 from busicli.io.dicom.source import source_of
-from busicli.io.images import MAX_PIXELS, painted
+from busicli.io.images import MAX_PIXELS, draw_contour
 from tests.dicom_maker import PATIENT, PATIENT_ID, region, ultrasound
 
 MAKER = Maker(
@@ -57,13 +57,13 @@ def made(
             frame=marked,
             lesion=lesion,
             millimetres=in_millimetres(lesion, scan.scale),
-            contour=contour(component(mask, lesion)),
+            contour=contour_polygon(component(mask, lesion)),
         )
         for lesion in lesions(mask, mask.astype(np.float32))
     ]
     results = {
         "sr": report(source, findings, len(frames), maker),
-        "sc": capture(source, painted(frames[marked - 1], outline(mask)), marked, maker),
+        "sc": capture(source, draw_contour(frames[marked - 1], contour_mask(mask)), marked, maker),
     }
     if len(frames) == 1:
         results["seg"] = segmentation(source, mask, maker)
@@ -171,8 +171,8 @@ def test_the_report_measures_in_pixels_otherwise():
     assert area == 800
 
 
-def test_the_report_outlines_the_lesion_in_dicoms_coordinates():
-    """Column and row, the picture's corner at 0, 0: the rim of pixels 30 to 69 is at 30 and 70."""
+def test_the_report_contours_the_lesion_in_dicoms_coordinates():
+    """Column and row, the image's corner at 0, 0: the rim of pixels 30 to 69 is at 30 and 70."""
     read = hd.sr.ComprehensiveSR.from_dataset(read_back(made(ultrasound(PICTURE))["sr"]))
     (first, _) = read.content.get_planar_roi_measurement_groups()
     points = first.roi.value
@@ -195,9 +195,9 @@ def test_a_report_without_lesions_says_that_there_is_none():
     assert (answer.name.meaning, answer.value.meaning) == ("Mass", "Absent")
 
 
-def test_the_capture_shows_the_outline():
+def test_the_capture_shows_the_contour():
     read = read_back(made(ultrasound(PICTURE))["sc"])
-    assert (read.pixel_array == painted(PICTURE, outline(TWO))).all()
+    assert (read.pixel_array == draw_contour(PICTURE, contour_mask(TWO))).all()
     assert read.BurnedInAnnotation == "YES"
     assert read.Modality != "US"  # or the next run would segment it
 
