@@ -26,7 +26,7 @@ from busicli.data.store import ArrayFile, PreparedData, open_data
 from busicli.settings import AugmentSettings, TrainSettings
 from busicli.training.request import TrainRequest
 
-QUALITY = 90
+QUALITY = 80
 """Of the packed WebP images."""
 SHARE = 0.85
 """Of the time left that is planned for: compiling and writing take the rest."""
@@ -157,7 +157,8 @@ def _cache_compiled(out: Path) -> None:
 def epochs_within(seconds: float, data: PreparedData, settings: TrainSettings) -> int:
     """How many epochs of training fit, by the time that steps of both sizes take."""
     steps = math.ceil(0.8 * len(data.cases) / settings.batch_size)
-    sizes = (settings.low_res_px, data.preprocess.size_px)
+    full_px = data.preprocess.size_px
+    sizes = (settings.size_px(0, full_px, 32), full_px)
     small_s, full_s = (_step_s(size, settings) for size in sizes)
     print(
         f"a step takes {small_s:.3f} s at {sizes[0]} px, {full_s:.3f} s at {sizes[1]}", flush=True
