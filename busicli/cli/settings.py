@@ -127,7 +127,7 @@ def _options(command: Any) -> dict[str, Any]:
     return {
         param.opts[0].lstrip("-"): param
         for param in command.params
-        if param.param_type_name == "model-option" and param.name != "help"
+        if param.param_type_name == "option" and param.name != "help"
     }
 
 

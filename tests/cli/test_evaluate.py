@@ -250,15 +250,15 @@ def test_unseen_scans_are_said_to_be_unseen(study, call, tmp_path):
     assert sorted(path.name for path in (tmp_path / "scores").iterdir()) == [
         "examples.png",
         "examples.svg",
-        "plots",
         "metrics.json",
         "per_image.csv",
+        "plots",
         "report.html",
         "thumbnails",
     ]
 
 
-def test_figures_are_for_print_and_for_screen_and_their_numbers_are_told(scored):
+def test_plots_are_for_print_and_for_screen_and_their_numbers_are_reported(scored):
     out, _, metrics = scored
     found = sorted(path.name for path in (out / "plots").iterdir())
     names = ("areas", "dice", "precision_recall")  # these weights give no confidence

@@ -696,7 +696,7 @@ def test_flipped_scans_get_flipped_masks(segment, scans, tmp_path):
     there, back = pixels(maps / scan.name), pixels(maps / "mirror.png")[:, ::-1]
     assert np.abs(there.astype(int) - back.astype(int)).max() < 1300  # a fiftieth
     record = json.loads((tmp_path / "out/run.json").read_text())
-    assert record["engine"]["name"].endswith("too")
+    assert record["engine"]["name"].endswith("TTA")
     assert record["tta"] is True
 
 

@@ -49,7 +49,7 @@ def test_another_file_can_be_named(call, tmp_path):
 
 def test_settings_of_training_may_be_a_table(call, prepared, training, tmp_path):
     (tmp_path / "busicli.toml").write_text(
-        "[train]\nepochs = 1\n[train.set]\naugmentation.gamma = 0.125\nsmall_share = 0\n"
+        "[train]\nepochs = 1\n[train.set]\naugmentation.gamma = 0.125\nlow_res_fraction = 0\n"
     )
     options = [*training[2:-4], "--data", prepared.data, "--name", "x"]
     ended = call("train", *options)
@@ -66,7 +66,7 @@ def test_settings_of_training_may_be_a_table(call, prepared, training, tmp_path)
         ("[train]\nepoch = 3\n", "[train] has no option epoch; did you mean epochs?"),
         ("[train]\nepochs = 0\n", "[train] epochs is 0; it must be at least 1."),
         ('[train]\nepochs = "x"\n', '[train] epochs is "x"; it must be a whole number.'),
-        ('[train]\non = "some"\n', '[train] on is "some"; it must be train or all.'),
+        ('[train]\ntrain-on = "some"\n', '[train] train-on is "some"; it must be train or all.'),
         ("[train]\nepochs = true\n", "[train] epochs is true; it must be no true or false."),
         ("[train]\nresume = 1\n", "[train] resume is 1; it must be true or false, without quotes."),
         ("[train]\nfold = 1\n", "[train] fold is 1; it must be a list."),

@@ -160,7 +160,7 @@ def test_a_finished_run_that_lost_its_graph_gets_it_again(study, call, training,
 
 def test_a_settings_file_changes_no_run_that_resumes(study, call, tmp_path):
     (tmp_path / "busicli.toml").write_text(
-        '[train]\nepochs = 60\nmodel = "unet"\nsetting = ["dice_weight=2"]\n'
+        '[train]\nepochs = 60\nmodel = "unet"\nset = ["dice_weight=2"]\n'
     )
     options = ("--resume", "--data", study.data, "--runs", study.folder / "runs")
     ended = call("train", *options)
