@@ -13,6 +13,7 @@ SplitBy = Literal["group", "image"]
 Aspect = Literal["stretch", "keep"]
 Views = Literal["auto", "whole"]
 Precision = Literal["float32", "bfloat16"]
+PresenceBy = Literal["map", "class"]
 
 
 class _Record:
@@ -176,6 +177,18 @@ class ConfidenceSettings(_Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PresenceScores(_Record):
+    """Out-of-fold presence of scans without an objection, rounded to 4 digits, rising."""
+
+    normal: tuple[float, ...] = ()
+    lesion: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("normal", "lesion"):  # lists where read from JSON
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TunedSettings(_Record):
     """What was chosen on scans that the network had not trained on."""
 
@@ -183,10 +196,27 @@ class TunedSettings(_Record):
     """Whether each scan's map is the mean of its own and its mirror image's."""
     postprocess: PostprocessSettings = PostprocessSettings()
     confidence: ConfidenceSettings | None = None
+    class_temperature: float = 1.0
+    """What the logarithms of class probabilities are divided by, above 0: 1 leaves them."""
+    malignant_from: float = 0.5
+    """P(malignant) / (P(benign) + P(malignant)) at or above which a lesion is called malignant."""
+    presence_by: PresenceBy = "map"
+    """What better tells scans with a lesion: the map's presence or 1 - P(normal)."""
+    presence_scores: PresenceScores = PresenceScores()
+    """The map's presence on scans that the networks had not seen."""
+
+    def __post_init__(self) -> None:
+        value = self.class_temperature
+        _check(value > 0, "class_temperature", value, "above 0")
+        _check(self.presence_by in ("map", "class"), "presence_by", self.presence_by, "known")
 
     @classmethod
     def _parts(cls) -> dict[str, type[_Record]]:
-        return {"postprocess": PostprocessSettings, "confidence": ConfidenceSettings}
+        return {
+            "postprocess": PostprocessSettings,
+            "confidence": ConfidenceSettings,
+            "presence_scores": PresenceScores,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from busicli.io.dicom.results import Maker
 from busicli.io.files import sha256_file
 from busicli.io.output_paths import OutputPaths
 from busicli.models.weights import CARD, Card, read_card, resolve_weights
+from busicli.settings import TunedSettings
 from busicli.versions import versions
 
 _log = logging.getLogger(__name__)
@@ -113,7 +114,7 @@ def _settings(
     return {
         "weights": {"name": card.name, "card_sha256": card_sha256, "files": card.files},
         "preprocess": asdict(card.preprocess),
-        **asdict(replace(card.tuned, tta=card.requested_tta(request.tta))),
+        **_tuned(replace(card.tuned, tta=card.requested_tta(request.tta))),
         "engine": {"name": engine.name, "precision": engine.precision},
         "overlays": request.overlays,
         "probabilities": request.probabilities,
@@ -126,3 +127,10 @@ def _settings(
         "keep_identifiers": request.keep_identifiers,
         "versions": versions(),
     }
+
+
+def _tuned(tuned: TunedSettings) -> dict[str, Any]:
+    """What decides a scan's result of it: not the scores that an operating point is chosen by."""
+    known = asdict(tuned)
+    del known["presence_scores"]
+    return known

@@ -46,7 +46,7 @@ def lesion_mask(probability: Probability, settings: PostprocessSettings) -> Mask
         return mask
     components = label(mask[box], connectivity=2)
     kept = _kept(components, probability[box], mask.size, settings)
-    mask[box] = _fill_holes(kept[components], mask.size, settings.max_hole_fraction)
+    mask[box] = fill_holes(kept[components], mask.size, settings.max_hole_fraction)
     return mask
 
 
@@ -88,12 +88,18 @@ def _kept(
     kept = areas / map_px >= settings.min_area_fraction
     kept[0] = False
     sums = np.bincount(components.ravel(), probability.ravel())
-    scores = kept * areas * (sums / np.maximum(areas, 1)) ** _SURENESS
+    scores = kept * component_scores(areas, sums / np.maximum(areas, 1))
     best: NDArray[np.bool_] = kept & (scores >= settings.min_share_of_best * scores.max())
     return best
 
 
-def _fill_holes(mask: Mask, map_px: int, max_fraction: float) -> Mask:
+def component_scores(areas: NDArray[np.integer], means: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How components are ranked, (C,): area times mean probability to the eighth power."""
+    scores: NDArray[np.float64] = areas * means**_SURENESS
+    return scores
+
+
+def fill_holes(mask: Mask, map_px: int, max_fraction: float) -> Mask:
     """The mask with its enclosed background of at most `max_fraction * map_px` pixels filled.
 
     scikit-image's `remove_small_holes` would also fill background that reaches the border.

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -24,6 +24,8 @@ from busicli.settings import (
     PostprocessSettings,
     Precision,
     PreprocessSettings,
+    PresenceBy,
+    PresenceScores,
     TunedSettings,
 )
 
@@ -64,11 +66,19 @@ class Card:
     """How alike the exported graph's masks are to the network's, by precision; empty without."""
     tta: bool = False
     """Whether each scan's map is the mean of its own and its mirror image's."""
+    class_temperature: float = 1.0
+    """What calibrates the class probabilities; 1 where nothing was there to learn it from."""
+    malignant_from: float = 0.5
+    """Share of malignancy at or above which a lesion is called malignant."""
+    presence_by: PresenceBy = "map"
+    """What better tells scans with a lesion: the map's presence or 1 - P(normal)."""
+    presence_scores: PresenceScores = field(default_factory=PresenceScores)
+    """Out-of-fold presence, from which an operating point is chosen; empty without folds."""
 
     @property
     def tuned(self) -> TunedSettings:
         """All that was chosen on scans that the network had not trained on."""
-        return TunedSettings(tta=self.tta, postprocess=self.postprocess, confidence=self.confidence)
+        return TunedSettings(**{f.name: getattr(self, f.name) for f in fields(TunedSettings)})
 
     def requested_tta(self, asked: bool | None) -> bool:
         """Whether to average with the mirrored image's map: as asked for, else as was chosen."""
@@ -76,12 +86,7 @@ class Card:
 
     def with_tuned(self, tuned: TunedSettings) -> Self:
         """The card with other choices."""
-        return replace(
-            self,
-            tta=tuned.tta,
-            postprocess=tuned.postprocess,
-            confidence=tuned.confidence,
-        )
+        return replace(self, **{f.name: getattr(tuned, f.name) for f in fields(TunedSettings)})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -91,6 +96,7 @@ class Card:
         known["postprocess"] = PostprocessSettings.from_dict(known["postprocess"])
         if known.get("confidence"):
             known["confidence"] = ConfidenceSettings.from_dict(known["confidence"])
+        known["presence_scores"] = PresenceScores.from_dict(known.get("presence_scores", {}))
         return cls(**known)
 
 

@@ -71,9 +71,10 @@ def add_tuned_settings(
     from busicli.inference.engines import KerasEngine
     from busicli.training.tune import Sweep, tune
 
-    maps = KerasEngine(model).predict(val.images).maps
-    references = val.masks[:] > 0
-    tuned = tune(Sweep(maps, references), np.ones(len(maps), bool))
+    predicted = KerasEngine(model).predict(val.images)
+    maps, references = predicted.maps, val.masks[:] > 0
+    sweep = Sweep(maps, references, predicted.classes, [case.label for case in val.cases])
+    tuned = tune(sweep, np.ones(len(maps), bool))
     masks = [lesion_mask(probability, tuned.postprocess) for probability in maps]
     scores = {"val": _validation_scores(val, masks, references, metrics)}
     return replace(card.with_tuned(tuned), scores=scores)

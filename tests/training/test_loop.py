@@ -289,7 +289,7 @@ def tuned_for(maps, references) -> PostprocessSettings:
 def test_the_threshold_that_fits_is_chosen():
     # Of the candidates only 0.6 lies between the background's 0.57 and the lesion's 0.62.
     tuned = tuned_for([square(0.62, background=0.57)], [square(1) > 0])
-    assert tuned == PostprocessSettings(threshold=0.6)
+    assert tuned == PostprocessSettings(threshold=0.6, min_area_fraction=0.0002)
 
 
 def test_specks_are_dropped_by_the_smallest_area_that_does():
@@ -307,7 +307,7 @@ def test_scans_without_a_sure_lesion_are_empty_by_the_lowest_presence_that_does(
     lesion[6:22, 6:22] = 0.95
     normal = square(0.76)
     tuned = tuned_for([lesion, normal], [square(1) > 0, np.zeros((40, 50), bool)])
-    assert tuned == PostprocessSettings(threshold=0.3, min_presence=0.8)
+    assert tuned == PostprocessSettings(threshold=0.3, min_area_fraction=0.0002, min_presence=0.8)
 
 
 def test_rivals_of_the_lesion_are_dropped_by_the_smallest_share_that_does():
@@ -315,13 +315,15 @@ def test_rivals_of_the_lesion_are_dropped_by_the_smallest_share_that_does():
     probability = square(0.9)
     probability[5:15, 35:45] = 0.75
     tuned = tuned_for([probability], [square(1) > 0])
-    assert tuned == PostprocessSettings(threshold=0.3, min_share_of_best=0.1)
+    assert tuned == PostprocessSettings(
+        threshold=0.3, min_area_fraction=0.0002, min_share_of_best=0.1
+    )
 
 
 def test_of_equal_settings_the_mildest_wins():
     # A perfect map fits under every candidate.
     tuned = tuned_for([square(1.0)], [square(1) > 0])
-    assert tuned == PostprocessSettings(threshold=0.3, min_area_fraction=0.0005, min_presence=0.0)
+    assert tuned == PostprocessSettings(threshold=0.3, min_area_fraction=0.0002)
 
 
 def test_two_empty_masks_count_for_a_setting():
