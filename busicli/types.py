@@ -225,6 +225,22 @@ class ImageScore:
     """Whether the confidence asks for a person's eye."""
     seen: str = ""
     """`same` or `near copy` where the weights have trained on this scan; empty otherwise."""
+    found_lesions_px: tuple[int, ...] = ()
+    """Areas of the reference's lesions of which at least 10 % is covered."""
+    missed_lesions_px: tuple[int, ...] = ()
+    """Areas of the others."""
+    false_lesions: int = 0
+    """8-connected components of the prediction of which less than 10 % lies on the reference."""
+    presence: float = float("nan")
+    """Of the scan's map; NaN for a mask without one."""
+    p_normal: float = float("nan")
+    """Calibrated, as the other two; NaN where the network gives no class probabilities."""
+    p_benign: float = float("nan")
+    p_malignant: float = float("nan")
+    lesion_score: float = float("nan")
+    """That there is a lesion: presence or 1 - p_normal, whichever was better on other scans."""
+    call: str = ""
+    """`benign` or `malignant`, by a threshold chosen on other scans; empty without classes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,184 +1,222 @@
 """The model card that people read: python tools/describe.py NAME writes weights/NAME/README.md.
 
-Every figure comes from weights/NAME/card.json; the words about use and failures are kept here.
+Every number comes from weights/NAME/card.json; only words stand here.
 """
 
+import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from busicli.inference.openvino import LEAST_DICE, LEAST_MEAN_DICE, masks_agree
 from busicli.io.files import atomic_write
-from busicli.models.flops import operations
-from busicli.models.weights import Card, load_model, read_card
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
-Summary = Mapping[str, Any]
+Values = Mapping[str, Any]
 COLUMNS = (
     *("", "scans", "Dice per image", "95 % interval", "IoU", "HD95, px"),
-    *("missed lesions", "empty masks", "false masks"),
+    *("missed lesions", "empty masks", "false masks", "false lesions a scan"),
 )
+KINDS = {
+    "by_dataset": "data set",
+    "by_class": "class",
+    "by_size": "size of the lesion, share of the scan",
+    "by_device": "scanner",
+    "by_fold": "fold",
+}
 USE = """**Not a medical device.** For research, and for sorting and pre-drawing scans that a qualified person then checks, every one. Not for finding or excluding disease, for grading a lesion, for other organs, or for images that are not two-dimensional B-mode scans."""
-STAGES = "The last of five stages, each initialized from the weights of the one before (`tools/rebuild.sh`): 60 epochs with strong changes of the scans; 55 with mild ones, and one scan in seven showing only what lies beside its lesion, as a normal scan; 45 with mild ones, but noise, grain and blur as strong as at first, and one scan in twenty showing no lesion; 44 likewise with a wider network, which began as the narrow one; these, with noise twice as strong, more blur, and text burned into every other scan. What ships is the mean of the last two stages' weights."
-MISSED = "A lesion is an 8-connected component of the reference mask. It is missed where less than 10 % of it is covered; a mask is empty where nothing is outlined in a scan with a lesion, and false where something is in a normal scan."
-LIMITS = """- The scans come from two collections, of a few scanners in two countries; expect less elsewhere. How much less is what training on one collection and scoring on the other shows.
-- All scans of BUS-BRA show a lesion and only BUSI has normal ones: how often a normal scan gets a false mask is known least.
-- Annotations differ: on near copies in BUSI two annotators' masks agree at Dice 0.85 on average. No figure here can be trusted finer than that.
+TERMS = """A lesion is an 8-connected component of the reference mask. It is missed where less than a tenth of it is covered. A mask is empty where nothing is outlined in a scan with a lesion, and false where something is outlined in a normal scan. A false lesion is an outlined component of which less than a tenth lies on the reference."""
+LIMITS = """- The scans come from a few collections, scanners and countries; expect less elsewhere. How much less is what training without a data set and scoring on it shows, where that was measured.
+- Annotators differ, also on near copies of one scan: small differences mean nothing.
 - Age, ethnicity, breast density and treatment of the patients are not known, nor whether results differ among them.
-- Lengths are in pixels: the scans have no scale."""
-FAILURES = """Of BUSI's 517 scans with a lesion 68 have a Dice below 0.1 in the cross-validation (50 masks empty, 18 elsewhere). The narrower network of the third stage had 63, of which 57 are among the 68; those 63 were looked through, and are described here without showing a patient's scan:
-- **Lymph nodes of the axilla**: eleven of the 63 say AXILLA; healthy tissue there looks much the same.
-- **As bright as the tissue around it, or brighter** (iso-echoic and hyperechoic masses, some of them in several scans of one sweep): nothing is outlined.
-- **Two candidates**: where several dark areas compete (a second mass, fat lobules, ribs, shadows, the nipple's shadow), the larger or darker one is outlined, and the annotators chose the other.
-- **Margins that fade** (malignant lesions without a border, large shadows): nothing is outlined, or the shadow beside it.
-- **A few dark lesions with a clear border**, small or at the scan's edge, that should have been found. Size alone is not the reason: 13 of the 63 cover less than a fiftieth of the scan, against 127 of the 517."""
+- Lengths are in pixels where the scans have no scale."""
+FAILURES = {
+    "empty_mask": "lesion, but no mask",
+    "elsewhere": "mask elsewhere (Dice below 0.1)",
+    "poor": "poor mask (Dice below 0.7)",
+    "good": "good mask",
+    "false_mask": "normal scan with a mask",
+    "further_missed": "further lesions missed",
+}
+POINTS = 12
+"""Rows of a curve."""
 
 
-def describe(name: str) -> str:
-    """The page of weights that ship."""
-    folder = WEIGHTS / name
-    card = read_card(folder)
-    network = load_model(folder, card)
-    size_mb = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
+def describe(card: Values) -> str:
+    """The page of weights, from their card."""
+    training = card["training"]
     parts = [
-        f"# {name}",
+        f"# {card['name']}",
         USE,
         "## The network",
-        f"Architecture `{card.architecture}`, {network.count_params() / 1e6:.2f} million "
-        f"parameters, {(1 + card.tta) * operations(network) / 1e9:.2f} GFLOP a scan "
-        f"(2 x multiply-adds){_seen(card)}, input {card.preprocess.size_px} x {card.preprocess.size_px} px ({card.preprocess.aspect}), "
-        f"{size_mb:.0f} MB with its exported graph. Options: `{card.options}`.",
-        _graph(card),
+        _network(card),
         "## Data",
-        _data(card),
+        _data(training),
         "## Scores",
-        MISSED,
-        *(_scores(title, found) for title, found in card.scores.items()),
-        "## Where it fails",
-        FAILURES,
+        TERMS,
+        *(part for title, found in card["scores"].items() for part in _scores(title, found)),
         "## Limits",
         LIMITS,
-        "## Make it again",
-        "In a checkout where `make setup` has run, `PATH=$PWD/.venv/bin:$PATH sh tools/rebuild.sh "
-        "Dataset_BUSI_with_GT BUSBRA` prepares, trains, scores and ships; it holds the recipe "
-        "of these weights. The folders must be called so: citations and titles go by their names. "
-        f"`python tools/describe.py {name}` writes this page from `card.json`.",
+        f"This page is written by `python tools/describe.py {card['name']}` from `card.json`.",
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _seen(card: Card) -> str:
-    return " for it and its mirror image together" if card.tta else ""
-
-
-def _graph(card: Card) -> str:
-    """How near the exported graph is to the network."""
-    compared = "; ".join(
-        f"{found['mean']:.5f} on average and {found['least']:.4f} at least in {precision}, on "
-        f"{found['scans']:,} scans"
-        for precision, found in card.graph.items()
-    )
-    others = [precision for precision, found in card.graph.items() if not masks_agree(found)]
-    refused = f": {', '.join(others)} is refused" if others else ""
-    return (
-        f"The exported graph's masks and the network's own have Dice {compared}. The rule for an "
-        f"engine is {LEAST_MEAN_DICE} on average and {LEAST_DICE} for each scan{refused}."
-    )
-
-
-def _data(card: Card) -> str:
-    training = card.training
-    counts = ", ".join(f"{name} ({count} scans)" for name, count in data_sets(card).items())
-    initial = f" {STAGES}" if training["init"] else ""
-    cited = "".join(f"\n- {name}: {text}" for name, text in training.get("citations", {}).items())
-    return (
-        f"{counts}; trained on {training['data'].get('trained_on', 'the training split')}, "
-        f"{training['settings']['epochs']} epochs.{initial}{cited}"
-    )
-
-
-def data_sets(card: Card) -> dict[str, int]:
-    """How many scans each data set has."""
-    found: dict[str, int] = card.training["data"]["datasets"]
-    return found
-
-
-def _scores(title: str, metrics: Summary) -> str:
-    if "per_image" not in metrics:
-        return _of_one_data_set(title, metrics)
-    kinds = {
-        "data set": "by_dataset",
-        "class": "by_class",
-        "size of the lesion, share of the scan": "by_size",
-        "scanner": "by_device",
-        "fold": "by_fold",
-    }
+def _network(card: Values) -> str:
+    size = card["preprocess"]["size_px"]
+    tta = ", each scan with its mirror image" if card.get("tta") else ""
     lines = [
-        f"### {title[0].upper()}{title[1:]}",
-        _protocol(metrics),
-        "",
-        *_header(),
-        _row("all", metrics),
+        f"Architecture `{card['architecture']}`, input {size} x {size} px{tta}. "
+        f"Options: `{json.dumps(card['options'])}`.",
+        f"Post-processing: `{json.dumps(card['postprocess'])}`.",
     ]
-    for kind, key in kinds.items():
-        if len(metrics.get(key, {})) > 1:
-            lines += [f"| *{kind}* |" + " |" * (len(COLUMNS) - 1)]
-            lines += [_row(name, {"per_image": found}) for name, found in metrics[key].items()]
-    return "\n".join(lines) + "\n\n" + _further(metrics)
+    for precision, found in card.get("graph", {}).items():
+        lines.append(
+            f"The exported graph in {precision} makes the network's own masks with a Dice of "
+            f"{found['mean']:.5f} on average and {found['least']:.4f} at least, on "
+            f"{found['scans']:,.0f} scans."
+        )
+    return "\n\n".join(lines)
 
 
-def _of_one_data_set(title: str, metrics: Summary) -> str:
-    """A network that was trained on one data set, scored on the other alone."""
-    rows = metrics["by_dataset"].items()
-    unseen = [_row(name, {"per_image": found}) for name, found in rows if f" {name} " not in title]
-    of = (
-        "The settings of the recipe's first stage alone (60 epochs of BUS-BRA, 90 of BUSI: about as many scans); "
-        "nothing was chosen on scans: threshold and post-processing are the defaults, which these networks' own cards hold. "
-        "Only the data set that they never saw is scored. "
+def _data(training: Values) -> str:
+    data = training["data"]
+    counts = ", ".join(f"{name} ({count:,} scans)" for name, count in data["datasets"].items())
+    left_out = data.get("left_out")
+    objected = f" {left_out} scans with an objection were left out." if left_out else ""
+    cited = "".join(f"\n- {name}: {text}" for name, text in training.get("citations", {}).items())
+    initial = f", from `{training['init']}`" if training.get("init") else ""
+    return (
+        f"{counts}; trained on {data.get('trained_on', 'the training split')}, "
+        f"{training['settings']['epochs']} epochs{initial}.{objected}\n{cited}"
     )
-    return "\n".join(
-        [f"### {title[0].upper()}{title[1:]}", of + _protocol(metrics), "", *_header(), *unseen]
-    )
 
 
-def _protocol(metrics: Summary) -> str:
-    protocol = metrics["protocol"]
-    words = protocol if isinstance(protocol, str) else "; ".join(protocol.values())
-    mirrored = " A map is the mean of those of the scan and of its mirror image."
-    return f"{metrics.get('split', '')}: {words}.{mirrored if metrics.get('tta') else ''}"
+def _scores(title: str, metrics: Values) -> Iterator[str]:
+    """The parts about one evaluation."""
+    yield f"### {title[0].upper()}{title[1:]}"
+    yield _protocol(metrics)
+    if title.startswith("not trained on "):
+        name = title.removeprefix("not trained on ")
+        yield _table(COLUMNS, list(_unseen(name, metrics)))
+        return
+    yield _table(COLUMNS, list(_rows(metrics)))
+    if "per_image" not in metrics:
+        return
+    clean = metrics.get("without_objections")
+    if clean and clean["per_image"]["scans"] < metrics["per_image"]["scans"]:
+        yield "Without the scans to which curators object:"
+        yield _table(COLUMNS, list(_rows(clean)))
+    yield _further(metrics)
+    for block, words in ((metrics, ""), (clean, ", without objections")):
+        if block:
+            yield from _tables(block, words)
+    yield from _curves(clean or metrics, metrics)
 
 
-def _header() -> list[str]:
-    return [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
+def _tables(block: Values, words: str) -> Iterator[str]:
+    """Lesions by size, classes and failures of some scans."""
+    if found := block.get("lesions_by_size"):
+        yield f"**Lesions found by their own size{words}**"
+        rows = [(n, v["lesions"], *_share(v["found"])) for n, v in found.items()]
+        yield _table(("share of the scan", "lesions", "found", "95 % interval"), rows)
+    if found := block.get("presence"):
+        yield f"**Lesion or normal: area under the ROC curve{words}**"
+        names = ("", "lesions", "normal", "AUC", "95 % interval", "by the map", "by the class")
+        yield _table(names, [_presence(name, v) for name, v in found.items() if v["normals"]])
+    if found := block.get("malignancy"):
+        yield f"**Malignant or benign{words}**"
+        names = ("", "benign", "malignant", "AUC", "95 % interval", "sensitivity", "specificity")
+        columns = (*names, "calibration error")
+        yield _table(columns, [_malignancy(name, v) for name, v in found.items()])
+    if found := block.get("failures"):
+        yield f"**What fails and how often{words}**"
+        rows = [(name, *(v[key] for key in FAILURES)) for name, v in found.items()]
+        yield _table(("", *FAILURES.values()), rows)
 
 
-def _row(name: str, metrics: Summary) -> str:
-    found = metrics["per_image"]
+def _curves(clean: Values, metrics: Values) -> Iterator[str]:
+    """Missed lesions against false masks, and lesions found against false ones."""
+    if points := clean.get("trade_off"):
+        yield "**Lesions without a mask against normal scans with one, by `min_presence`**"
+        rows = [
+            (f"{p['min_presence']:.4f}", _percent(p["false_masks"]), _percent(p["missed"]))
+            for p in _some(points)
+            if p["false_masks"] is not None
+        ]
+        yield _table(("min_presence", "normal scans with a mask", "lesions without"), rows)
+    if points := metrics.get("froc"):
+        yield "**Lesions found against false ones a scan (FROC)**"
+        rows = [
+            (f"{p['threshold']:.3f}", _percent(p["found"]), f"{p['false_lesions']:.3f}")
+            for p in _some(points)
+        ]
+        yield _table(("mean probability", "lesions found", "false lesions a scan"), rows)
+
+
+def _some(points: Sequence[Values]) -> list[Values]:
+    """A few of the points in even steps, the first and the last among them."""
+    last = len(points) - 1
+    steps = min(POINTS, len(points))
+    picked = {round(last * step / max(1, steps - 1)) for step in range(steps)}
+    return [points[row] for row in sorted(picked)]
+
+
+def _rows(block: Values) -> Iterator[tuple[Any, ...]]:
+    if "per_image" in block:
+        yield _row("all", block["per_image"])
+    for key, words in KINDS.items():
+        if len(block.get(key, {})) > 1:
+            yield (f"*{words}*", *[""] * (len(COLUMNS) - 1))
+            yield from (_row(name, found) for name, found in block[key].items())
+
+
+def _unseen(name: str, metrics: Values) -> Iterator[tuple[Any, ...]]:
+    """The data set that the network was not trained on, with and without objections."""
+    yield _row(name, metrics["by_dataset"][name])
+    clean = metrics.get("without_objections", {}).get("by_dataset", {}).get(name)
+    if clean and clean["scans"] < metrics["by_dataset"][name]["scans"]:
+        yield _row(f"{name}, without objections", clean)
+
+
+def _row(name: str, found: Values) -> tuple[Any, ...]:
     normals, lesions = found["normals"], found["scans_with_lesion"]
-    cells = (
+    false = found.get("false_lesions", {}).get("mean")
+    return (
         name,
         found["scans"],
-        _figure(found["dice"], "mean", "{:.3f}".format),
+        _figure(found["dice"]["mean"]),
         _interval(found["dice"]),
-        _figure(found["iou"], "mean", "{:.3f}".format),
-        _figure(found["hd95_px"], "mean", "{:.1f}".format),
+        _figure(found["iou"]["mean"]),
+        _figure(found["hd95_px"]["mean"], ".1f"),
         f"{found['missed_lesions']} of {found['lesions']}" if found["lesions"] else "",
         f"{found['lesion_scans_with_empty_mask']} of {lesions}" if lesions else "",
         f"{found['normals_with_false_mask']} of {normals}" if normals else "",
+        _figure(false),
     )
-    return f"| {' | '.join(map(str, cells))} |"
 
 
-def _further(metrics: Summary) -> str:
-    pooled = ", ".join(f"{name} {value:.4f}" for name, value in metrics["pooled"].items())
+def _protocol(metrics: Values) -> str:
+    protocol = metrics["protocol"]
+    words = protocol if isinstance(protocol, str) else "; ".join(protocol.values())
+    return f"{metrics.get('split', '')}: {words}."
+
+
+def _further(metrics: Values) -> str:
+    pooled = ", ".join(
+        f"{name} {_figure(value, '.4f')}" for name, value in metrics["pooled"].items()
+    )
     whole = metrics["per_image"]["dice_empty_is_1"]
     text = [
-        f"All scans, two empty masks counting as 1: Dice {whole['mean']:.3f} ({_interval(whole)}).",
+        f"All scans, two empty masks counting as 1: Dice {_figure(whole['mean'])} "
+        f"({_interval(whole)}).",
         f"Pooled over pixels, as the literature does it: {pooled}.",
     ]
-    trust = metrics["confidence"]
-    if trust["auc"] is not None:
+    if further := metrics["per_image"].get("further_lesions"):
+        found = metrics["per_image"]["further_lesions_found"]
+        text.append(f"Of {further} lesions beyond the first of a scan, {found} were found.")
+    trust = metrics.get("confidence")
+    if trust and trust["auc"] is not None:
         text.append(
             f"Confidence tells bad masks (Dice below 0.7, empty, false) from good ones with an "
             f"area under the ROC curve of {trust['auc']:.3f}; review is asked for "
@@ -188,15 +226,51 @@ def _further(metrics: Summary) -> str:
     return " ".join(text)
 
 
-def _figure(interval: Summary, key: str, form: Callable[[float], str]) -> str:
-    return "" if interval[key] is None else form(interval[key])
+def _presence(name: str, found: Values) -> tuple[Any, ...]:
+    counts = found["scans_with_lesion"], found["normals"]
+    others = (_figure(found[key]["mean"]) for key in ("map_auc", "class_auc"))
+    return (name, *counts, _figure(found["auc"]["mean"]), _interval(found["auc"]), *others)
 
 
-def _interval(interval: Summary) -> str:
+def _malignancy(name: str, found: Values) -> tuple[Any, ...]:
+    return (
+        *(name, found["benign"], found["malignant"]),
+        *(_figure(found["auc"]["mean"]), _interval(found["auc"])),
+        *(_with_interval(found[key]) for key in ("sensitivity", "specificity")),
+        _figure(found["calibration_error"]),
+    )
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+def _share(interval: Values) -> tuple[str, str]:
+    if interval["low"] is None:
+        return _percent(interval["mean"]), ""
+    return _percent(interval["mean"]), f"{interval['low']:.1%} to {interval['high']:.1%}"
+
+
+def _with_interval(interval: Values) -> str:
+    between = _interval(interval)
+    return f"{_figure(interval['mean'])} ({between})" if between else _figure(interval["mean"])
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{value:.1%}"
+
+
+def _figure(value: float | None, form: str = ".3f") -> str:
+    return "" if value is None else format(value, form)
+
+
+def _interval(interval: Values) -> str:
     if interval["low"] is None:
         return ""
     return f"{interval['low']:.3f} to {interval['high']:.3f}"
 
 
 if __name__ == "__main__":
-    atomic_write(WEIGHTS / sys.argv[1] / "README.md", describe(sys.argv[1]).encode())
+    found = json.loads((WEIGHTS / sys.argv[1] / "card.json").read_text(encoding="utf-8"))
+    atomic_write(WEIGHTS / sys.argv[1] / "README.md", describe(found).encode())

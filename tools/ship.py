@@ -1,9 +1,10 @@
 """Make trained weights the ones that ship: python tools/ship.py RUN NAME [--cv CV] [TITLE=EVAL].
 
 RUN is a run that trained on every scan, CV what `busicli eval --folds` found with the same settings
-on the same data; its scores become the card's, for no scan is left to score RUN on. Further
-evaluations, as of networks trained on one data set and scored on another, are added under their
-titles. Copies RUN/weights to weights/NAME and pins the card's hash.
+on the same data; its scores and what was chosen there become the card's, for no scan is left to
+score RUN on. Further evaluations are added under their titles; that of a network which has not seen
+a data set is called "not trained on DATASET", and only its scores on that one are kept. Copies
+RUN/weights to weights/NAME and pins the card's hash.
 """
 
 import argparse
@@ -17,21 +18,23 @@ from typing import Any
 
 from busicli.io.files import atomic_write, sha256_bytes
 from busicli.models.weights import CARD, Card, read_card, read_checked
-from busicli.settings import TunedSettings
 from busicli.training.tuned_settings import read_tuned_settings
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 KEPT = (
-    *("split", "protocol", "tta", "pooled", "per_image"),
-    *("by_class", "by_dataset", "by_size", "by_device", "by_fold", "confidence"),
+    *("split", "protocol", "tta", "pooled", "per_image", "by_class", "by_dataset", "by_size"),
+    *("by_device", "by_fold", "lesions_by_size", "failures", "confidence", "presence"),
+    *("malignancy", "trade_off", "froc", "presence_by", "without_objections"),
 )
-KEPT_OF_OTHERS = ("split", "protocol", "tta", "by_dataset")
-"""Of a network that was trained on one data set alone: the other data set's figures count."""
+KEPT_OF_OTHERS = ("split", "protocol", "tta", "by_dataset", "without_objections")
+"""Of a network that was not trained on one data set: that data set's metrics count."""
 CITATIONS = {
     "Dataset_BUSI_with_GT": "Al-Dhabyani W., Gomaa M., Khaled H., Fahmy A., Dataset of breast "
     "ultrasound images, Data in Brief 28 (2020) 104863",
     "BUSBRA": "Gómez-Flores W., Gregorio-Calas M. J., Pereira W., BUS-BRA: A Breast Ultrasound "
     "Dataset for Assessing Computer-aided Diagnosis Systems, Medical Physics 51 (2024) 3110",
+    "BrEaST": "Pawłowska A. et al., Curated benchmark dataset for ultrasound based breast lesion "
+    "analysis, Scientific Data 11 (2024) 148",
 }
 
 
@@ -42,7 +45,8 @@ def ship(run: Path, name: str, crossvalidation: Path | None, others: Mapping[str
     scores = {title: _metrics(evaluation) for title, evaluation in others.items()}
     if crossvalidation:
         metrics = _metrics(crossvalidation)
-        _check(card, metrics, read_tuned_settings(crossvalidation))
+        _check(card, metrics)
+        card = card.with_tuned(read_tuned_settings(crossvalidation))
         scores = {"crossvalidation": metrics} | scores
     cited = {d: CITATIONS[d] for d in card.training["data"]["datasets"] if d in CITATIONS}
     complete = replace(
@@ -62,7 +66,7 @@ def ship(run: Path, name: str, crossvalidation: Path | None, others: Mapping[str
 
 
 def _kept(title: str) -> tuple[str, ...]:
-    return KEPT_OF_OTHERS if title.endswith(" alone") else KEPT
+    return KEPT_OF_OTHERS if title.startswith("not trained on ") else KEPT
 
 
 def _metrics(evaluation: Path) -> dict[str, Any]:
@@ -70,14 +74,13 @@ def _metrics(evaluation: Path) -> dict[str, Any]:
     return found
 
 
-def _check(card: Card, metrics: Mapping[str, Any], tuned: TunedSettings) -> None:
+def _check(card: Card, metrics: Mapping[str, Any]) -> None:
     """The scores must be those of the recipe that made the weights."""
     same = {
         "data": metrics["data"]["fingerprint"] == card.training["fingerprint"],
         "settings of training": metrics["training"] == card.training["settings"],
         "architecture": metrics["weights"]["architecture"] == card.architecture,
         "options": metrics["weights"]["options"] == card.options,
-        "post-processing, mirror or confidence": tuned == card.tuned,
         "scans": card.training["data"]["trained_on"] == "all scans",
     }
     if different := [what for what, holds in same.items() if not holds]:

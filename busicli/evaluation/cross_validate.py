@@ -1,7 +1,7 @@
 """Cross-validation: every scan scored by the network that never saw it, nothing chosen on it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from busicli.data.store import PreparedData, PreparedScans, open_data
 from busicli.errors import InputError
 from busicli.evaluation.comparison_images import example_plot
-from busicli.evaluation.evaluate import map_metrics, pixel_curve, score_scan
+from busicli.evaluation.evaluate import map_summary, pixel_curve, score_scan
 from busicli.evaluation.output import (
     EvaluateOutcome,
     Scored,
@@ -20,20 +20,23 @@ from busicli.evaluation.output import (
     write_results,
 )
 from busicli.evaluation.plots import write_plots
-from busicli.evaluation.summary import Summary, per_image_csv, summarise, unobjected
-from busicli.inference.engines import KerasEngine, with_flip_tta
+from busicli.evaluation.records import DataSource, WeightsSource
+from busicli.evaluation.summary import per_image_csv
+from busicli.inference.engines import KerasEngine, Predictions, with_flip_tta
 from busicli.models.weights import CARD, Card, load_model, read_card
+from busicli.settings import PresenceScores, TunedSettings
 from busicli.training.initial_weights import seen_in_fold
 from busicli.training.run_folder import all_but_fold, newest_run
 from busicli.training.tuned_settings import write_tuned_settings
-from busicli.types import ImageScore
+from busicli.types import NETWORK_CLASSES
 
 PROTOCOL = {
     "folds": "each scan by the network trained on the other folds; near copies and scans of one "
     "patient in one fold, classes and data sets shared out; the last epoch, no choice of it",
-    "tuned": "threshold, post-processing, confidence and review threshold of a fold on the other "
-    "folds' scans, scored by networks that had not seen these; without scans that carry an "
-    "objection, unless the networks were trained on them",
+    "tuned": "threshold, post-processing, confidence, review threshold, class temperature, "
+    "threshold of malignancy and score of presence of a fold on the other folds' scans, scored by "
+    "networks that had not seen these; without scans that carry an objection, unless the networks "
+    "were trained on them",
     "pooled": "all pixels at the network's size, threshold 0.5, not post-processed",
     "per_image": "each scan at its own size; bootstrap 95 % intervals over groups of near copies "
     "and patients",
@@ -76,46 +79,48 @@ def evaluate_folds(request: EvaluateFoldsRequest, track: Track[Scored]) -> Evalu
     fold_of = data.folds(request.folds)
     positions = np.flatnonzero(np.isin(fold_of, numbers))
     folds, scans = fold_of[positions], data.gather([data.cases[position] for position in positions])
-    maps = _maps(request, scans, folds, cards, folder)
-    sweep = Sweep(maps, scans.masks[:] > 0)
+    predicted = _predictions(request, scans, folds, cards, folder)
+    labels = [case.label for case in scans.cases]
+    sweep = Sweep(predicted.maps, scans.masks[:] > 0, predicted.classes, labels)
     objected = np.array([bool(case.objection) for case in scans.cases], bool)
     usable = _usable(card, objected, folds)
     tuned = {number: tune(sweep, usable & (folds != number)) for number in numbers}
     own = [tuned[fold] for fold in folds]
-    results = (score_scan(scans, i, maps[i], own[i]) for i in range(len(maps)))
-    scored = list(track(results, len(maps)))
+    results = (score_scan(scans, i, predicted, own[i]) for i in range(len(own)))
+    scored = list(track(results, len(own)))
     scores = [each.score for each in scored]
-    pixels = pixel_curve(maps, scans)
+    pixels = pixel_curve(predicted.maps, scans)
     for_all = replace(tune(sweep, usable), tta=request.tta)
-    metrics = {
-        "weights": {
-            "name": str(folder),
-            "reason": "as asked for"
-            if request.weights
-            else "the last cross-validated on this data",
-            "architecture": card.architecture,
-            "options": card.options,
-        },
-        "training": card.training["settings"],
-        "initial_weights": card.training["init"],
-        "data": {"fingerprint": data.fingerprint, "datasets": data.info["datasets"]},
-        "split": f"folds {', '.join(map(str, numbers))} of {request.folds}",
-        "protocol": PROTOCOL,
-        "tta": request.tta,
-        "tuned_for_fold": {number: asdict(settings) for number, settings in tuned.items()},
-        "tuned_for_all": asdict(for_all),
-        **map_metrics(scores, maps, scans, pixels),
-        "by_fold": _by_fold(scores, folds),
-    }
-    metrics["without_objections"]["by_fold"] = _by_fold(unobjected(scores), folds[~objected])
+    reason = "as asked for" if request.weights else "the last cross-validated on this data"
+    summary = replace(
+        map_summary(scores, predicted.maps, scans, pixels, folds=folds),
+        weights=WeightsSource(
+            name=str(folder), reason=reason, architecture=card.architecture, options=card.options
+        ),
+        training=card.training["settings"],
+        initial_weights=card.training["init"],
+        data=DataSource(fingerprint=data.fingerprint, datasets=data.info["datasets"]),
+        split=f"folds {', '.join(map(str, numbers))} of {request.folds}",
+        protocol=PROTOCOL,
+        tta=request.tta,
+        tuned_for_fold={number: without_scores(settings) for number, settings in tuned.items()},
+        tuned_for_all=without_scores(for_all),
+        presence_by={str(number): settings.presence_by for number, settings in tuned.items()},
+    )
     out = request.out or Path("eval") / f"{folder.name}-folds"
-    examples = example_plot(scans, maps, scores, [settings.postprocess for settings in own])
-    write_results(out, metrics, per_image_csv(scores), examples)
+    settings = [each.postprocess for each in own]
+    examples = example_plot(scans, predicted.maps, scores, settings)
+    write_results(out, summary, per_image_csv(scores), examples)
     # each fold's scans were flagged below a threshold of their own: none is drawn
     write_plots(out, scores, pixels=pixels, review_below=float("nan"))
     write_tuned_settings(out, for_all)
     write_page(out, [each.image for each in scored])
-    return EvaluateOutcome(metrics=metrics, out=out)
+    return EvaluateOutcome(summary=summary, out=out)
+
+
+def without_scores(tuned: TunedSettings) -> TunedSettings:
+    """Without the presence of thousands of scans, which `tuned_settings.json` holds."""
+    return replace(tuned, presence_scores=PresenceScores())
 
 
 def _newest(request: EvaluateFoldsRequest, data: PreparedData) -> Path:
@@ -186,28 +191,24 @@ def _usable(card: Card, objected: NDArray[np.bool_], folds: NDArray[np.int64]) -
     return ~objected
 
 
-def _by_fold(scores: Sequence[ImageScore], folds: NDArray[np.int64]) -> dict[int, Summary]:
-    """A summary of each fold's scans; `folds` (N,) is the fold of each score."""
-    return {
-        number: summarise([s for s, f in zip(scores, folds, strict=True) if f == number])
-        for number in sorted(set(folds.tolist()))
-    }
-
-
-def _maps(
+def _predictions(
     request: EvaluateFoldsRequest,
     scans: PreparedScans,
     folds: NDArray[np.int64],
     cards: Mapping[int, Card],
     folder: Path,
-) -> NDArray[np.float32]:
-    """The map (N, size, size) of each scan by the network that did not see it."""
+) -> Predictions:
+    """What the network that did not see it says of each scan."""
     maps = np.zeros(scans.images.shape[:3], np.float32)
+    classes = np.full((len(maps), len(NETWORK_CLASSES)), np.nan, np.float32)
     for number, card in cards.items():
         weights = folder / f"fold-{number}" / "weights"
         network = KerasEngine(load_model(weights, card, plugins=request.plugins))
         engine = with_flip_tta(network, request.tta)
         rows = np.flatnonzero(folds == number)
         images = np.stack([scans.images[int(row)] for row in rows])
-        maps[rows] = engine.predict(images).maps
-    return maps
+        found = engine.predict(images)
+        maps[rows] = found.maps
+        if found.classes is not None:
+            classes[rows] = found.classes
+    return Predictions(maps, None if np.isnan(classes).any() else classes)

@@ -1,16 +1,18 @@
 """Scoring weights on one split of prepared data, honestly: at each scan's own size, per image."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from busicli.data.store import PreparedData, PreparedScans, open_data
 from busicli.errors import InputError
+from busicli.evaluation.class_metrics import with_classes
 from busicli.evaluation.comparison_images import comparison_image, example_plot
+from busicli.evaluation.froc import froc_curve
 from busicli.evaluation.output import (
     EvaluateOutcome,
     Scored,
@@ -19,19 +21,13 @@ from busicli.evaluation.output import (
     write_page,
     write_results,
 )
-from busicli.evaluation.plots import plot_metrics, write_plots
-from busicli.evaluation.summary import (
-    by_kind,
-    per_image_csv,
-    summarise,
-    summary_metrics,
-    trust,
-    unobjected,
-)
+from busicli.evaluation.plots import area_summary, calibration_error, write_plots
+from busicli.evaluation.records import DataSource, EvaluationSummary, Seen, WeightsSource
+from busicli.evaluation.summary import map_block, per_image_csv, unobjected
 from busicli.imaging.agreement import PrecisionRecall, precision_recall
 from busicli.imaging.metrics import image_score, pixel_counts, pooled_scores
 from busicli.imaging.similarity import hash_distances
-from busicli.inference.engines import KerasEngine, with_flip_tta
+from busicli.inference.engines import KerasEngine, Predictions, with_flip_tta
 from busicli.inference.segmentation import segmentation_from_map
 from busicli.io.files import sha256_file
 from busicli.models.weights import (
@@ -44,7 +40,7 @@ from busicli.models.weights import (
 )
 from busicli.settings import ConfidenceSettings, TunedSettings
 from busicli.training.run_folder import newest_run
-from busicli.types import Case, ImageScore, Probability, Scale, Split
+from busicli.types import Case, ImageScore, Scale, Split
 
 NEAR_COPY_BITS = 10
 """Differing bits of 64 up to which two perceptual hashes count as near copies: on BUSI it finds
@@ -85,28 +81,30 @@ def evaluate(request: EvaluateRequest, track: Track[Scored]) -> EvaluateOutcome:
     scans = data.select(request.split).shrunk(card.preprocess.size_px)
     engine = KerasEngine(load_model(folder, card, plugins=request.plugins))
     tta = card.requested_tta(request.tta)
-    maps = with_flip_tta(engine, tta).predict(scans.images).maps
-    results = (score_scan(scans, i, maps[i], card.tuned) for i in range(len(maps)))
-    scored = list(track(results, len(maps)))
+    predicted = with_flip_tta(engine, tta).predict(scans.images)
+    results = (score_scan(scans, i, predicted, card.tuned) for i in range(len(scans.cases)))
+    scored = list(track(results, len(scans.cases)))
     scores = [
         replace(s.score, seen=own) for s, own in zip(scored, _seen(scans.cases, card), strict=True)
     ]
-    pixels = pixel_curve(maps, scans)
-    metrics = {
-        "weights": {"name": name, "reason": why, "card_sha256": sha256_file(folder / CARD)},
-        "data": {"fingerprint": data.fingerprint, "datasets": data.info["datasets"]},
-        "split": request.split,
-        "protocol": PROTOCOL,
-        "postprocess": asdict(card.postprocess),
-        "tta": tta,
-        **map_metrics(scores, maps, scans, pixels),
-    }
+    pixels = pixel_curve(predicted.maps, scans)
+    summary = replace(
+        map_summary(scores, predicted.maps, scans, pixels),
+        weights=WeightsSource(name=name, reason=why, card_sha256=sha256_file(folder / CARD)),
+        data=DataSource(fingerprint=data.fingerprint, datasets=data.info["datasets"]),
+        split=request.split,
+        protocol=PROTOCOL,
+        postprocess=card.postprocess,
+        tta=tta,
+        presence_by={request.split: card.presence_by},
+    )
     out = request.out or Path("eval") / f"{card.name}-{request.split}"
-    examples = example_plot(scans, maps, scores, [card.postprocess] * len(maps))
-    write_results(out, metrics, per_image_csv(scores), examples)
+    settings = [card.postprocess] * len(scores)
+    examples = example_plot(scans, predicted.maps, scores, settings)
+    write_results(out, summary, per_image_csv(scores), examples)
     write_plots(out, scores, pixels=pixels, review_below=review_below(card.confidence))
     write_page(out, [each.image for each in scored])
-    return EvaluateOutcome(metrics=metrics, out=out)
+    return EvaluateOutcome(summary=summary, out=out)
 
 
 def _chosen_weights(request: EvaluateRequest, data: PreparedData) -> tuple[str, str]:
@@ -149,10 +147,11 @@ def _seen(cases: Sequence[Case], card: Card) -> list[str]:
 
 
 def score_scan(
-    scans: PreparedScans, index: int, probability: Probability, tuned: TunedSettings
+    scans: PreparedScans, index: int, predicted: Predictions, tuned: TunedSettings
 ) -> Scored:
     """One scan's scores at its own size, and how far its mask would have been trusted."""
-    case = scans.cases[index]
+    case, probability = scans.cases[index], predicted.maps[index]
+    classes = None if predicted.classes is None else predicted.classes[index]
     shape, settings = (case.height, case.width), (scans.preprocess, tuned)
     segmentation = segmentation_from_map(probability, shape, settings, _NO_SCALE, case.box)
     reference = scans.native_mask(index)
@@ -165,6 +164,7 @@ def score_scan(
         group=case.group,
     )
     score = replace(score, device=case.device, objection=case.objection)
+    score = with_classes(score, probability, classes, tuned)
     image = comparison_image(scans, index, segmentation.mask, reference)
     if tuned.confidence is None or segmentation.confidence is None:
         return Scored(score=score, image=image)
@@ -184,30 +184,30 @@ def review_below(confidence: ConfidenceSettings | None) -> float:
     return float("nan") if confidence is None else confidence.review_below
 
 
-def map_metrics(
+def map_summary(
     scores: Sequence[ImageScore],
     maps: NDArray[np.float32],
     scans: PreparedScans,
     pixels: PrecisionRecall,
-) -> dict[str, Any]:
-    """Everything that is said about some scans: pooled, per image, by kind, of confidence."""
-    pooled = pooled_scores(pixel_counts(maps, np.asarray(scans.masks[:]) > 0))
-    return {
-        **summary_metrics(scores, pooled),
-        "confidence": trust(scores),
-        **plot_metrics(scores, pixels),
-        "seen": {
-            "same": sum(score.seen == "same" for score in scores),
-            "near copy": sum(score.seen == "near copy" for score in scores),
-        },
-        "unseen": _unseen(scores),
-        "without_objections": {
-            **by_kind(unobjected(scores)),
-            "confidence": trust(unobjected(scores)),
-            "unseen": _unseen(unobjected(scores)),
-        },
-    }
-
-
-def _unseen(scores: Sequence[ImageScore]) -> dict[str, Any]:
-    return summarise([score for score in scores if not score.seen])
+    *,
+    folds: NDArray[np.int64] | None = None,
+) -> EvaluationSummary:
+    """Everything that is said about some scans, but for where they and their maps came from."""
+    references = np.asarray(scans.masks[:]) > 0
+    clean = np.array([not score.objection for score in scores], bool)
+    return EvaluationSummary(
+        protocol={},
+        pooled=pooled_scores(pixel_counts(maps, references)),
+        all=map_block(scores, folds=folds),
+        areas=area_summary(scores),
+        calibration_error=calibration_error(scores),
+        average_precision=pixels.average_precision,
+        froc=froc_curve(list(maps), list(references)),
+        seen=Seen(
+            same=sum(score.seen == "same" for score in scores),
+            near_copy=sum(score.seen == "near copy" for score in scores),
+        ),
+        without_objections=map_block(
+            unobjected(scores), folds=None if folds is None else folds[clean]
+        ),
+    )

@@ -18,7 +18,8 @@ from busicli.evaluation.output import (
     write_page,
     write_results,
 )
-from busicli.evaluation.plots import plot_metrics, write_plots
+from busicli.evaluation.plots import area_summary, write_plots
+from busicli.evaluation.records import EvaluationSummary
 from busicli.evaluation.score_mask import (
     MaskPair,
     MaskScore,
@@ -27,7 +28,7 @@ from busicli.evaluation.score_mask import (
     read_reference_mask,
     score_mask,
 )
-from busicli.evaluation.summary import by_kind, per_image_csv, summary_metrics, unobjected
+from busicli.evaluation.summary import per_image_csv, score_block, unobjected
 from busicli.imaging.metrics import pooled_scores, total_counts
 from busicli.io.escaping import percent_escape
 from busicli.plots.drawing import Plot
@@ -81,25 +82,26 @@ def evaluate_masks(
     pairs = paired(reference_set, found, backgrounds(reference_set, request.scans, besides=out))
     done = _all_scored(track(map(score_mask, pairs), len(pairs)), request.reference)
     scores = [each.scored.score for each in done]
-    metrics = {
-        "predictions": percent_escape(request.predictions),
-        "reference": percent_escape(request.reference),
-        **({"split": request.split or "test"} if reference_set.data else {}),
-        "protocol": {
+    summary = EvaluationSummary(
+        predictions=percent_escape(request.predictions),
+        reference=percent_escape(request.reference),
+        split=(request.split or "test") if reference_set.data else None,
+        protocol={
             "pairing": PAIRED,
             "pooled": POOLED,
             "per_image": OVER_GROUPS if reference_set.data else OVER_SCANS,
         },
-        "pairing": pairing(pairs, found, done),
-        **summary_metrics(scores, pooled_scores(total_counts([each.counts for each in done]))),
-        **({"without_objections": by_kind(unobjected(scores))} if reference_set.data else {}),
-        **plot_metrics(scores),
-    }
+        pairing=pairing(pairs, found, done),
+        pooled=pooled_scores(total_counts([each.counts for each in done])),
+        all=score_block(scores),
+        without_objections=score_block(unobjected(scores)) if reference_set.data else None,
+        areas=area_summary(scores),
+    )
     table = per_image_csv(scores, [each.error for each in done])
-    write_results(out, metrics, table, _examples(pairs, done))
+    write_results(out, summary, table, _examples(pairs, done))
     write_plots(out, scores)
     write_page(out, [each.scored.image for each in done])
-    return EvaluateOutcome(metrics=metrics, out=out)
+    return EvaluateOutcome(summary=summary, out=out)
 
 
 def _default_out(request: EvaluateMasksRequest) -> Path:

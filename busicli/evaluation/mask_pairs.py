@@ -12,6 +12,7 @@ from busicli.data.mask_files import MaskFiles, known_as, mask_files, scan_files
 from busicli.data.references import Reference, holds_prepared_data, references_in, references_of
 from busicli.data.store import PreparedScans, open_data
 from busicli.errors import InputError, UsageError
+from busicli.evaluation.records import Pairing
 from busicli.evaluation.score_mask import Background, MaskPair, MaskScore, scan_in
 from busicli.imaging.preprocess import native_image
 from busicli.io.escaping import percent_escape
@@ -75,23 +76,21 @@ def paired(
     ]
 
 
-def pairing(
-    pairs: Sequence[MaskPair], found: MaskFiles, done: Sequence[MaskScore]
-) -> dict[str, Any]:
-    """How reference and predictions went together: everything that did not, by name."""
+def pairing(pairs: Sequence[MaskPair], found: MaskFiles, done: Sequence[MaskScore]) -> Pairing:
+    """How reference and predictions went together."""
     named = [(pair.reference.names[0], each) for pair, each in zip(pairs, done, strict=True)]
     used = {path for pair in pairs for path in pair.predicted}
-    return {
-        "references": len(pairs),
-        "paired": sum(bool(pair.predicted) for pair in pairs),
-        "missing": [name for name, each in named if each.error == "missing"],
-        "another_size": {n: each.reason for n, each in named if each.error == "another size"},
-        "unreadable": {n: each.reason for n, each in named if each.error == "unreadable"},
-        "greys_cut": [name for name, each in named if each.cut],
-        "without_reference": [n for n, files in found.masks.items() if used.isdisjoint(files)],
-        "other_files": [percent_escape(path.name) for path in found.others],
-        "without_scan": [name for name, each in named if not each.shown],
-    }
+    return Pairing(
+        references=len(pairs),
+        paired=sum(bool(pair.predicted) for pair in pairs),
+        missing=tuple(name for name, each in named if each.error == "missing"),
+        another_size={n: each.reason for n, each in named if each.error == "another size"},
+        unreadable={n: each.reason for n, each in named if each.error == "unreadable"},
+        greys_cut=tuple(name for name, each in named if each.cut),
+        without_reference=tuple(n for n, files in found.masks.items() if used.isdisjoint(files)),
+        other_files=tuple(percent_escape(path.name) for path in found.others),
+        without_scan=tuple(name for name, each in named if not each.shown),
+    )
 
 
 def _matched(reference_set: ReferenceSet, files: Mapping[str, Any]) -> list[str | None]:

@@ -1,13 +1,14 @@
 """The folder that an evaluation leaves, whatever was scored."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from busicli.errors import InputError
 from busicli.evaluation.comparison_images import remove_comparison_images, write_comparison_images
 from busicli.evaluation.plots import remove_plots
+from busicli.evaluation.records import EvaluationSummary, to_json
 from busicli.io.files import atomic_write, write_json
 from busicli.plots.drawing import Plot
 from busicli.report.write import REPORT, write_report
@@ -23,7 +24,7 @@ METRICS = "metrics.json"
 class EvaluateOutcome:
     """What was found, and where it stands."""
 
-    metrics: dict[str, Any]
+    summary: EvaluationSummary
     out: Path
 
 
@@ -48,7 +49,7 @@ def check_folder(out: Path) -> None:
 
 
 def write_results(
-    out: Path, metrics: Mapping[str, Any], table: bytes, examples: Plot | None
+    out: Path, summary: EvaluationSummary, table: bytes, examples: Plot | None
 ) -> None:
     """`metrics.json`, `per_image.csv` and, where there are images, `examples.png` and `.svg`.
 
@@ -61,7 +62,7 @@ def write_results(
     remove_plots(out)
     remove_comparison_images(out)
     (out / TUNED_SETTINGS).unlink(missing_ok=True)  # of an earlier evaluation
-    write_json(out / METRICS, metrics)
+    write_json(out / METRICS, to_json(summary))
     atomic_write(out / "per_image.csv", table)
     if examples is not None:
         examples.write(out / EXAMPLES)

@@ -1,24 +1,33 @@
 """The plots of an evaluation, as PNG and SVG below `plots/`, and the numbers behind them."""
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from busicli.evaluation.class_metrics import (
+    lesions_with_classes,
+    malignancy_scores,
+    scan_scores,
+)
+from busicli.evaluation.records import AreaSummary
 from busicli.evaluation.summary import SIZE_CLASSES
 from busicli.imaging.agreement import AreaAgreement, PrecisionRecall, area_agreement, calibration
 from busicli.imaging.bootstrap import mean_interval
 from busicli.imaging.metrics import is_good
+from busicli.imaging.operating_point import trade_off
 from busicli.plots.agreement import area_plot, calibration_plot, precision_recall_plot
+from busicli.plots.classes import malignancy_plot, trade_off_plot
 from busicli.plots.dice import dice_plot
 from busicli.plots.drawing import Plot
 from busicli.types import ImageScore
 
 PLOTS = "plots"
-_NAMES = ("dice", "areas", "calibration", "precision_recall")
+_NAMES = (
+    *("dice", "areas", "calibration", "precision_recall"),
+    *("malignancy_calibration", "missed_and_false"),
+)
 
 
 def remove_plots(out: Path) -> None:
@@ -35,8 +44,8 @@ def write_plots(
     pixels: PrecisionRecall | None = None,
     review_below: float = float("nan"),
 ) -> None:
-    """`dice` and `areas`; `calibration` where every mask has a confidence; `precision_recall` where
-    there are maps.
+    """`dice` and `areas`; `calibration` where every mask has a confidence; `precision_recall` and
+    `missed_and_false` where there are maps; `malignancy_calibration` where there are classes.
     """
     drawings: dict[str, Plot] = {
         "dice": _dice(scores),
@@ -46,28 +55,34 @@ def write_plots(
         drawings["calibration"] = calibration_plot(calibration(*trusted), *trusted, review_below)
     if pixels is not None:
         drawings["precision_recall"] = precision_recall_plot(pixels)
+    normal, lesion = scan_scores(scores)
+    if normal.size and lesion.size:
+        drawings["missed_and_false"] = trade_off_plot(trade_off(normal, lesion))
+    if known := lesions_with_classes(scores):
+        malignant = np.array([score.label == "malignant" for score in known], bool)
+        values = malignancy_scores(known)
+        drawings["malignancy_calibration"] = malignancy_plot(
+            calibration(values, malignant), values, malignant
+        )
     for name, drawing in drawings.items():
         drawing.write(out / PLOTS / name)
 
 
-def plot_metrics(
-    scores: Sequence[ImageScore], pixels: PrecisionRecall | None = None
-) -> dict[str, Any]:
-    """What the figures show, for `metrics.json`; None for undefined."""
+def area_summary(scores: Sequence[ImageScore]) -> AreaSummary:
+    """What `areas` shows."""
     areas = _areas(scores)
-    found: dict[str, Any] = {
-        "areas": {
-            "scans": areas.difference.size,
-            "bias_percent": _known(areas.bias),
-            "low_percent": _known(areas.low),
-            "high_percent": _known(areas.high),
-        }
-    }
-    if trusted := _trust(scores):
-        found["calibration_error"] = _known(calibration(*trusted).error)
-    if pixels is not None:
-        found["average_precision"] = _known(pixels.average_precision)
-    return found
+    return AreaSummary(
+        scans=areas.difference.size,
+        bias_percent=areas.bias,
+        low_percent=areas.low,
+        high_percent=areas.high,
+    )
+
+
+def calibration_error(scores: Sequence[ImageScore]) -> float | None:
+    """What `calibration` shows; None where a mask has no confidence."""
+    trusted = _trust(scores)
+    return calibration(*trusted).error if trusted else None
 
 
 def _dice(scores: Sequence[ImageScore]) -> Plot:
@@ -81,7 +96,8 @@ def _dice(scores: Sequence[ImageScore]) -> Plot:
     for high, _ in SIZE_CLASSES:
         inside = dice[(shares >= low) & (shares < high)]
         if inside.size:
-            sizes.append((low, min(high, float(shares.max())), float(inside.mean())))
+            first = float(shares[(shares >= low) & (shares < high)].min())
+            sizes.append((max(low, first), min(high, float(shares.max())), float(inside.mean())))
         low = max(low, high)
     return dice_plot(
         {
@@ -131,7 +147,3 @@ def _by(scores: Sequence[ImageScore], kind: str) -> dict[str, list[ImageScore]]:
     for score in scores:
         found.setdefault(getattr(score, kind) or "unknown", []).append(score)
     return {name: found[name] for name in sorted(found)}
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value

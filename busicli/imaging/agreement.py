@@ -11,6 +11,8 @@ Floats = NDArray[np.float64]
 
 BINS = 10
 """Of confidence, each of about as many scans."""
+SMALLEST_BIN = 10
+"""Scans."""
 _LEVELS = 1000
 """Thresholds of a precision-recall curve, in even steps over [0, 1)."""
 _NORMAL_95 = 1.96
@@ -73,12 +75,15 @@ class Calibration:
 
 
 def calibration(confidence: Floats, good: NDArray[np.bool_]) -> Calibration:
-    """Calibration of (scans,) confidences in [0, 1] in up to ten bins of about as many scans each.
+    """Calibration of (scans,) confidences in [0, 1], in bins of about as many scans each.
+
+    Ten bins, or fewer where a bin would have less than ten scans: a share of three says nothing.
 
     Intervals after Wilson (1927), JASA 22; error after Naeini et al. (2015), AAAI.
     """
     order = np.argsort(confidence, kind="stable")
-    parts = [part for part in np.array_split(order, BINS) if part.size]
+    bins = max(1, min(BINS, order.size // SMALLEST_BIN))
+    parts = [part for part in np.array_split(order, bins) if part.size]
     counts = np.array([part.size for part in parts], np.int64)
     predicted = np.array([confidence[part].mean() for part in parts], np.float64)
     hits = [int(np.count_nonzero(good[part])) for part in parts]

@@ -13,6 +13,7 @@ from busicli.types import Interval, PairedDifference
 
 FLIPS = 9_999
 """Random sign flips; with the observed signs that makes the smallest p-value 0.0001."""
+RESAMPLES = 2_000
 _DRAWS_AT_ONCE = 1 << 20
 _SAME = 1e-12
 """Sums that differ by less, relative to all that is summed, are equal but for their rounding."""
@@ -23,7 +24,7 @@ def mean_interval(
     groups: NDArray[np.integer],
     *,
     seed: int = 0,
-    resamples: int = 2000,
+    resamples: int = RESAMPLES,
 ) -> Interval:
     """Mean of the (scans,) values with its bootstrap 95 % percentile interval over groups.
 
@@ -45,6 +46,91 @@ def mean_interval(
     counts = np.bincount(member)
     low, high = _percentiles(sums, counts, np.random.default_rng(seed), resamples)
     return Interval(mean=float(sums.sum() / scans), low=low, high=high, scans=scans)
+
+
+def ratio_interval(
+    parts: NDArray[np.floating], wholes: NDArray[np.floating], groups: NDArray[np.integer]
+) -> Interval:
+    """The sum of (scans,) parts by that of wholes, with its interval over groups as in
+    `mean_interval`: lesions found by lesions, say.
+
+    `scans` counts those whose whole is above 0; NaN where the wholes sum to 0. Raises InputError
+    where the shapes differ.
+
+    >>> ratio_interval(np.array([1.0, 1]), np.array([1.0, 3]), np.array([1, 2])).mean
+    0.5
+    """
+    _check(parts, groups)
+    _check(wholes, groups)
+    counted = wholes > 0
+    scans = int(np.count_nonzero(counted))
+    if not scans:
+        return Interval(mean=float("nan"), low=float("nan"), high=float("nan"), scans=0)
+    _, member = np.unique(groups[counted], return_inverse=True)
+    sums = np.bincount(member, weights=parts[counted]).astype(np.float64)
+    counts = np.bincount(member, weights=wholes[counted])
+    low, high = _percentiles(sums, counts, np.random.default_rng(0), RESAMPLES)
+    return Interval(mean=float(sums.sum() / counts.sum()), low=low, high=high, scans=scans)
+
+
+def auc_interval(
+    values: NDArray[np.floating], positive: NDArray[np.bool_], groups: NDArray[np.integer]
+) -> Interval:
+    """Area under the ROC curve of (scans,) values with its interval over groups.
+
+    Ties count half, as in `busicli.imaging.metrics.roc_auc`; scans of NaN value are left out.
+    NaN where no scan is positive or all are; resamples of which that is true are left out.
+    Raises InputError where the shapes differ.
+    """
+    _check(values, groups)
+    known = ~np.isnan(values)
+    own, hit = values[known], positive[known]
+    if not own.size or hit.all() or not hit.any():
+        return Interval(mean=float("nan"), low=float("nan"), high=float("nan"), scans=int(own.size))
+    _, member = np.unique(groups[known], return_inverse=True)
+    order = np.argsort(own, kind="stable")
+    starts = np.flatnonzero(np.append(True, np.diff(own[order]) > 0))
+    weigh = member[order], hit[order], starts
+    whole = float(_weighted_auc(np.ones((1, member.max() + 1)), *weigh)[0])
+    if member.max() == 0:
+        return Interval(mean=whole, low=float("nan"), high=float("nan"), scans=int(own.size))
+    low, high = np.nanpercentile(_resampled_auc(*weigh), (2.5, 97.5))
+    return Interval(mean=whole, low=float(low), high=float(high), scans=int(own.size))
+
+
+def _resampled_auc(
+    member: NDArray[np.intp], positive: NDArray[np.bool_], starts: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """The area for resampled groups; members and positives are in the order of rising values."""
+    groups = int(member.max()) + 1
+    generator = np.random.default_rng(0)
+    step = max(1, _DRAWS_AT_ONCE // max(groups, member.size))
+    found = []
+    for start in range(0, RESAMPLES, step):
+        rows = min(step, RESAMPLES - start)
+        drawn = generator.integers(groups, size=(rows, groups))
+        drawn += np.arange(rows)[:, None] * groups
+        counts = np.bincount(drawn.ravel(), minlength=rows * groups).reshape(rows, groups)
+        found.append(_weighted_auc(counts, member, positive, starts))
+    return np.concatenate(found)
+
+
+def _weighted_auc(
+    counts: NDArray[np.number],
+    member: NDArray[np.intp],
+    positive: NDArray[np.bool_],
+    starts: NDArray[np.intp],
+) -> NDArray[np.float64]:
+    """(R,) areas for (R, groups) counts of each group; equal values begin at `starts`."""
+    weights = counts[:, member].astype(np.float64)
+    higher = np.add.reduceat(weights * positive, starts, axis=1)
+    lower = np.add.reduceat(weights * ~positive, starts, axis=1)
+    below = lower.cumsum(axis=1) - lower / 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        area: NDArray[np.float64] = (higher * below).sum(axis=1) / (
+            higher.sum(axis=1) * lower.sum(axis=1)
+        )
+    return area
 
 
 def paired_difference(
@@ -137,7 +223,7 @@ def _flipped(signs: NDArray[np.integer], sums: NDArray[np.float64]) -> NDArray[n
 
 def _percentiles(
     sums: NDArray[np.float64],
-    counts: NDArray[np.intp],
+    counts: NDArray[np.number],
     generator: np.random.Generator,
     resamples: int,
 ) -> tuple[float, float]:

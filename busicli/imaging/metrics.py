@@ -86,11 +86,24 @@ def missed_lesions(predicted: Mask, reference: Mask) -> tuple[int, int]:
     >>> missed_lesions(np.array([[1, 0, 0, 0]], bool), np.array([[1, 1, 0, 1]], bool))
     (2, 1)
     """
+    areas, covered = lesion_coverage(predicted, reference)
+    return int(areas.size), _area(10 * covered < areas)
+
+
+def lesion_coverage(
+    predicted: Mask, reference: Mask
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pixels of each lesion of the reference, and how many of them are covered, (lesions,) each.
+
+    Swapped, the same of the prediction's components. Raises InputError as `missed_lesions`.
+
+    >>> lesion_coverage(np.array([[1, 0, 0, 0]], bool), np.array([[1, 1, 0, 1]], bool))
+    (array([2, 1]), array([1, 0]))
+    """
     _check_masks(predicted, reference)
     components = components_of(reference, connectivity=2)
     areas = np.bincount(components.ravel())[1:]
-    covered = np.bincount(components[predicted], minlength=areas.size + 1)[1:]
-    return int(areas.size), _area(10 * covered < areas)
+    return areas, np.bincount(components[predicted], minlength=areas.size + 1)[1:]
 
 
 def image_score(
@@ -106,7 +119,9 @@ def image_score(
 
     Raises InputError where the shapes differ or a mask is not boolean.
     """
-    count, missed = missed_lesions(predicted, reference)
+    areas, covered = lesion_coverage(predicted, reference)
+    missed = 10 * covered < areas
+    predicted_px, on_reference = lesion_coverage(reference, predicted)
     return ImageScore(
         case=case,
         dataset=dataset,
@@ -115,11 +130,14 @@ def image_score(
         dice=dice(predicted, reference),
         iou=iou(predicted, reference),
         hd95_px=hd95(predicted, reference),
-        lesions=count,
-        missed_lesions=missed,
+        lesions=areas.size,
+        missed_lesions=_area(missed),
         reference_area_px=_area(reference),
         predicted_area_px=_area(predicted),
         scan_px=reference.size,
+        found_lesions_px=tuple(areas[~missed].tolist()),
+        missed_lesions_px=tuple(areas[missed].tolist()),
+        false_lesions=_area(10 * on_reference < predicted_px),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter
+from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from busicli.imaging.agreement import AreaAgreement, Calibration, PrecisionRecall
@@ -15,6 +15,7 @@ from busicli.plots.drawing import (
     VERMILION,
     Plot,
     legend_below,
+    log_axis,
     new_figure,
     plain_axis,
     render,
@@ -37,21 +38,7 @@ def calibration_plot(
     figure = new_figure(3.2)
     curve, counts = figure.subplots(1, 2)
     plain_axis(curve, "Calibration of confidence", "confidence", "share of good masks")
-    curve.plot((0, 1), (0, 1), color=INK, linewidth=0.8, linestyle="--", label="ideal")
-    whiskers = found.good - found.low, found.high - found.good
-    curve.errorbar(
-        found.confidence,
-        found.good,
-        yerr=np.clip(whiskers, 0, None),
-        color=BLUE,
-        marker="o",
-        markersize=4,
-        linewidth=1.2,
-        capsize=2,
-        label=f"{found.scans.sum()} scans, mean distance {found.error:.3f}",
-    )
-    curve.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
-    legend_below(curve)
+    draw_calibration(curve, found)
     plain_axis(counts, "Masks by confidence", "confidence", "masks")
     edges = np.linspace(0, 1, 21)
     counts.hist(
@@ -74,6 +61,30 @@ def calibration_plot(
         )
     legend_below(counts)
     return render(figure)
+
+
+def draw_calibration(axis: Axes, found: Calibration) -> None:
+    """Probability against share in bins, each with its 95 % interval and its number of scans."""
+    axis.plot((0, 1), (0, 1), color=INK, linewidth=0.8, linestyle="--", label="ideal")
+    whiskers = found.good - found.low, found.high - found.good
+    axis.errorbar(
+        found.confidence,
+        found.good,
+        yerr=np.clip(whiskers, 0, None),
+        color=BLUE,
+        marker="o",
+        markersize=4,
+        linewidth=0,
+        elinewidth=1.2,
+        capsize=2,
+        label=f"{found.scans.sum()} scans, mean distance {found.error:.3f}",
+    )
+    for across, top, scans in zip(found.confidence, found.high, found.scans, strict=True):
+        axis.annotate(
+            str(scans), (across, min(top + 0.03, 0.97)), fontsize=5, ha="center", color=INK
+        )
+    axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+    legend_below(axis)
 
 
 def area_plot(found: Mapping[str, AreaAgreement], whole: AreaAgreement) -> Plot:
@@ -101,17 +112,19 @@ def area_plot(found: Mapping[str, AreaAgreement], whole: AreaAgreement) -> Plot:
         (whole.high, "--", ""),
     ):
         if not np.isnan(value):
-            axis.axhline(value, color=INK, linestyle=line, linewidth=1, label=name or None)
+            # limits of few scans may lie outside what a difference can be
+            inside = min(max(value, -200), 200)
+            axis.axhline(inside, color=INK, linestyle=line, linewidth=1, label=name or None)
             axis.annotate(
                 f"{value:+.0f} %",
-                (1.01, value),
+                (1.01, inside),
                 xycoords=("axes fraction", "data"),
                 fontsize=7,
                 va="center",
             )
-    axis.set_xscale("log")
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_ylim(-205, 205)
+    shares = 100 * whole.mean_share
+    log_axis(axis, float(shares.min(initial=100)), float(shares.max(initial=0)))
     if found:
         legend_below(axis)
     return render(figure)

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from busicli.plots.drawing import (
@@ -13,6 +12,7 @@ from busicli.plots.drawing import (
     OTHER_STYLE,
     Plot,
     legend_below,
+    log_axis,
     new_figure,
     plain_axis,
     render,
@@ -91,8 +91,9 @@ def _draw_scatter(
     for number, (low, high, mean) in enumerate(sizes):
         name = None if number else "mean of a size"
         axis.plot((100 * low, 100 * high), (mean, mean), color=INK, linewidth=2, label=name)
-    axis.set_xscale("log")
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_ylim(-0.02, 1.02)
+    shares = [100 * share for share, _ in by_class.values()]
+    smallest = min((float(own.min(initial=100)) for own in shares), default=100)
+    log_axis(axis, smallest, max((float(own.max(initial=0)) for own in shares), default=0))
     if by_class:
         legend_below(axis)

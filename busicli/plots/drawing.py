@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from busicli.io.files import atomic_write
 
@@ -27,6 +28,7 @@ PRINT_DPI = 300
 WIDTH_IN = 7.2
 """Of a page's two columns."""
 _LONGEST_NAME = 24
+_MOST_TICKS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,26 @@ def plain_axis(axis: Axes, title: str, across: str, up: str) -> None:
     axis.tick_params(labelsize=7)
     axis.grid(alpha=0.3, linewidth=0.5)
     axis.spines[["top", "right"]].set_visible(False)
+
+
+def log_axis(axis: Axes, low: float, high: float) -> None:
+    """A logarithmic axis across, with at most six plain numbers that do not touch.
+
+    Nothing is done where no value lies between `low` and `high`, in the axis's unit.
+    """
+    if not 0 < low <= high:
+        return
+    left, right = low / 1.15, high * 1.15
+    axis.set_xscale("log")
+    axis.set_xlim(left, right)
+    steps = [10.0**power * step for power in range(-4, 5) for step in (1, 2, 5)]
+    inside = [step for step in steps if left <= step <= right]
+    if len(inside) > _MOST_TICKS:
+        inside = [step for step in inside if f"{step:e}".startswith("1")]
+    ticks = inside or [low]
+    axis.xaxis.set_major_locator(FixedLocator(ticks))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+    axis.xaxis.set_minor_locator(NullLocator())
 
 
 def legend_below(axis: Axes) -> None:

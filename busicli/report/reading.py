@@ -19,6 +19,7 @@ _PARSERS: dict[Any, Callable[[str], Any]] = {
     int: int,
     float: lambda text: float(text or "nan"),
     bool: lambda text: text == "True",
+    tuple[int, ...]: lambda text: tuple(map(int, text.split())),
 }
 
 

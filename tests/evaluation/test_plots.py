@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from busicli.evaluation.plots import plot_metrics, write_plots
+from busicli.evaluation.plots import area_summary, calibration_error, write_plots
 from busicli.imaging.agreement import precision_recall
+from busicli.plots.drawing import log_axis, new_figure
 from busicli.types import ImageScore
 
 NAN = float("nan")
@@ -90,15 +91,39 @@ def test_good_and_bad_masks_are_reported_apart_without_colour(scores, tmp_path):
 
 
 def test_numbers_are_those_of_the_metrics(scores):
-    found = plot_metrics(scores)
-    assert found["areas"]["scans"] == 6
+    found = area_summary(scores)
+    assert found.scans == 6
     biases = [100 * 20 / 100] * 5 + [100 * 310 / 245]
-    assert found["areas"]["bias_percent"] == pytest.approx(np.mean(biases))
-    assert 0 < found["calibration_error"] < 1
-    assert "average_precision" not in found
+    assert found.bias_percent == pytest.approx(np.mean(biases))
+    error = calibration_error(scores)
+    assert error is not None
+    assert 0 < error < 1
 
 
 def test_nothing_scored_is_undefined_not_zero():
-    assert plot_metrics([]) == {
-        "areas": {"scans": 0, "bias_percent": None, "low_percent": None, "high_percent": None}
-    }
+    found = area_summary([])
+    assert found.scans == 0
+    assert np.isnan(found.bias_percent)
+    assert calibration_error([]) is None
+
+
+def test_presence_and_classes_have_plots_of_their_own(scores, tmp_path):
+    known = [
+        dataclasses.replace(
+            s, presence=0.9 - s.group / 20, p_normal=0.2, p_benign=0.6, p_malignant=0.2
+        )
+        for s in scores
+    ]
+    write_plots(tmp_path, known)
+    assert {"missed_and_false.png", "malignancy_calibration.svg"} <= set(written(tmp_path))
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.3, 60), (0.4, 0.4), (3, 4.5), (1e-3, 100)])
+def test_a_log_axis_has_few_plain_numbers_within_it(low, high):
+    axis = new_figure(2, 2).subplots()
+    log_axis(axis, low, high)
+    ticks = axis.get_xticks()
+    assert 1 <= len(ticks) <= 6
+    left, right = axis.get_xlim()
+    assert all(left <= tick <= right for tick in ticks)
+    assert axis.get_xticks(minor=True).size == 0

@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 
 from busicli.errors import InputError
 from busicli.imaging import bootstrap
-from busicli.imaging.bootstrap import mean_interval, paired_difference, sign_flip_p_value
+from busicli.imaging.bootstrap import (
+    auc_interval,
+    mean_interval,
+    paired_difference,
+    ratio_interval,
+    sign_flip_p_value,
+)
+from busicli.imaging.metrics import roc_auc
 
 NAN = float("nan")
 scored_groups = st.lists(
@@ -194,3 +201,35 @@ def test_a_paired_difference_of_nothing_is_undefined():
 def test_results_on_other_scans_are_refused():
     with pytest.raises(InputError, match=r"\(1,\).*\(2,\)"):
         paired_difference(np.zeros(2), np.zeros(1), np.zeros(2, int))
+
+
+def test_the_area_under_the_curve_is_that_of_metrics_and_its_interval_is_over_groups():
+    rng = np.random.default_rng(0)
+    positive = rng.random(300) < 0.3
+    values = (rng.normal(size=300) + positive).round(1)  # with ties
+    found = auc_interval(values, positive, np.arange(300))
+    assert found.mean == pytest.approx(roc_auc(values, positive))
+    assert found.low < found.mean < found.high
+    doubled = auc_interval(np.tile(values, 2), np.tile(positive, 2), np.tile(np.arange(300), 2))
+    assert doubled.high - doubled.low == pytest.approx(found.high - found.low, rel=0.05)
+
+
+def test_the_interval_of_an_area_is_as_wide_as_resampling_by_hand_gives_it():
+    rng = np.random.default_rng(1)
+    positive = np.arange(60) % 2 == 0
+    values = rng.normal(size=60) + positive
+    rows = rng.integers(60, size=(1000, 60))
+    areas = [roc_auc(values[own], positive[own]) for own in rows]
+    found = auc_interval(values, positive, np.arange(60))
+    assert (found.low, found.high) == pytest.approx(np.percentile(areas, (2.5, 97.5)), abs=0.02)
+
+
+@pytest.mark.parametrize("positive", [np.zeros(3, bool), np.ones(3, bool)])
+def test_an_area_without_both_kinds_is_undefined(positive):
+    assert np.isnan(auc_interval(np.arange(3.0), positive, np.arange(3)).mean)
+
+
+def test_a_ratio_is_of_sums():
+    found = ratio_interval(np.array([1.0, 0, 3]), np.array([2.0, 0, 3]), np.array([1, 2, 3]))
+    assert (found.mean, found.scans) == (pytest.approx(4 / 5), 2)
+    assert np.isnan(ratio_interval(np.zeros(2), np.zeros(2), np.arange(2)).mean)
