@@ -80,6 +80,8 @@ def test_metrics_json_holds_what_a_paper_needs(study, scored):
         *("weights", "data", "split", "protocol", "postprocess", "pooled", "per_image"),
         *("by_class", "by_dataset", "by_size", "by_device", "confidence", "tta"),
         *("seen", "unseen", "areas", "average_precision", "without_objections"),
+        *("lesions_by_size", "failures", "presence", "malignancy", "trade_off", "froc"),
+        "presence_by",
     }
     assert metrics["split"] == "train"
     card = (study.weights / "card.json").read_bytes()
@@ -94,7 +96,8 @@ def test_metrics_json_holds_what_a_paper_needs(study, scored):
         *("scans", "scans_with_lesion", "dice", "iou", "dice_empty_is_1", "hd95_px"),
         *("hd95_left_out", "lesions", "missed_lesions", "lesion_scans_with_empty_mask"),
         *("normals", "normals_with_false_mask", "scans_with_several_lesions"),
-        *("further_lesions", "further_lesions_found"),
+        *("further_lesions", "further_lesions_found", "further_found", "lesions_found"),
+        *("false_lesions", "empty_masks", "false_masks"),
     }
 
 
@@ -110,7 +113,9 @@ def test_per_image_csv_has_a_row_for_every_scan_of_the_split(study, scored):
     assert list(found[0]) == [
         *("case", "dataset", "class", "group", "dice", "iou", "hd95_px", "lesions"),
         *("missed_lesions", "reference_area_px", "predicted_area_px", "scan_px", "device"),
-        *("objection", "confidence", "review", "seen"),
+        *("objection", "confidence", "review", "seen", "found_lesions_px", "missed_lesions_px"),
+        *("false_lesions", "presence", "p_normal", "p_benign", "p_malignant", "lesion_score"),
+        "call",
     ]
     split = [row for row in rows(study.data / "cases.csv") if row["split"] == "train"]
     split.sort(key=lambda row: int(row["index"]))
@@ -212,7 +217,10 @@ def test_every_row_is_given_with_and_without_objections(study, objected, scored,
     metrics, before = json.loads((out / "metrics.json").read_text()), scored[2]
     assert metrics["per_image"] == before["per_image"]  # nothing is dropped in silence
     clean = metrics["without_objections"]
-    names = ("per_image", "by_class", "by_dataset", "by_size", "by_device", "confidence")
+    names = (
+        *("per_image", "by_class", "by_dataset", "by_size", "by_device", "confidence"),
+        *("lesions_by_size", "failures", "presence", "malignancy", "trade_off"),
+    )
     assert set(clean) == {*names, "unseen"}
     kept = [row for row in rows(out / "per_image.csv") if not row["objection"]]
     assert (len(kept), clean["per_image"]["scans"], metrics["per_image"]["scans"]) == (18, 18, 21)

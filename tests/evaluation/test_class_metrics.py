@@ -16,7 +16,7 @@ from busicli.evaluation.froc import froc_curve
 from busicli.settings import TunedSettings
 from tests.evaluation.test_plots import SCORE
 
-NORMAL = {"label": "normal", "reference_area_px": 0, "lesions": 0}
+NORMAL = {"label": "normal", "reference_area_px": 0, "lesions": 0, "found_lesions_px": ()}
 TUNED = TunedSettings(class_temperature=1.0, malignant_from=0.6, presence_by="class")
 
 

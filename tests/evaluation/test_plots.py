@@ -27,6 +27,7 @@ SCORE = ImageScore(
     predicted_area_px=110,
     scan_px=1000,
     confidence=0.8,
+    found_lesions_px=(90,),
 )
 
 
@@ -37,7 +38,13 @@ def scan(number, **changes):
 @pytest.fixture
 def scores():
     """Good masks, a poor one, a missed lesion, a false mask and a scan rightly without one."""
-    nothing = {"label": "normal", "reference_area_px": 0, "lesions": 0, "hd95_px": NAN}
+    nothing = {
+        "label": "normal",
+        "reference_area_px": 0,
+        "lesions": 0,
+        "hd95_px": NAN,
+        "found_lesions_px": (),
+    }
     return [
         *(scan(n, label="malignant", dice=0.9, confidence=0.9) for n in range(5)),
         scan(5, dice=0.3, confidence=0.2, predicted_area_px=400),

@@ -56,10 +56,11 @@ def test_no_mask_has_no_calibration():
     assert np.isnan(found.error)
 
 
-def test_fewer_masks_than_bins_each_stand_alone():
+def test_few_masks_share_a_bin():
     found = calibration(np.array([0.9, 0.1]), np.array([True, False]))
-    np.testing.assert_array_equal(found.confidence, [0.1, 0.9])
-    np.testing.assert_array_equal(found.good, [0, 1])
+    np.testing.assert_array_equal(found.confidence, [0.5])
+    np.testing.assert_array_equal(found.good, [0.5])
+    assert calibration(np.linspace(0, 1, 29), np.ones(29, bool)).scans.tolist() == [15, 14]
 
 
 def test_precision_and_recall_by_hand():
