@@ -132,11 +132,11 @@ def _classes(summary: "EvaluationSummary") -> Table:
     columns = ("", "lesion", "95 % interval", "malignant", "95 % interval")
     for name in (*columns, "sensitivity", "specificity"):
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
-    blocks = {"": summary.all, "  without objections: ": _clean(summary)}
+    blocks = {"": summary.all, "unobjected: ": _clean(summary)}
     for prefix, block in blocks.items():
         names = dict.fromkeys([*(block.presence or {}), *(block.malignancy or {})] if block else ())
         for name in names:
-            table.add_row(prefix.lstrip() + name, *_class_cells(block, name))
+            table.add_row(prefix + name, *_class_cells(block, name))
     return table
 
 

@@ -269,7 +269,8 @@ def test_unseen_scans_are_said_to_be_unseen(study, call, tmp_path):
 def test_plots_are_for_print_and_for_screen_and_their_numbers_are_reported(scored):
     out, _, metrics = scored
     found = sorted(path.name for path in (out / "plots").iterdir())
-    names = ("areas", "dice", "precision_recall")  # these weights give no confidence
+    # these weights give classes, and no confidence
+    names = ("areas", "dice", "malignancy_calibration", "missed_and_false", "precision_recall")
     assert found == [f"{name}.{kind}" for name in names for kind in ("png", "svg")]
     for path in (out / "plots").glob("*.png"):
         assert Image.open(path).width > 1000  # 300 dots an inch
