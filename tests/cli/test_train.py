@@ -290,7 +290,7 @@ def test_the_weights_started_from_keep_the_share_that_is_asked_for(study, call, 
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
-def test_a_stopped_run_says_so_by_its_status_and_can_be_gone_on_with(
+def test_a_stopped_run_says_so_by_its_status_and_can_be_resumed(
     study, start, training, tmp_path, number, status
 ):
     many = (*training, "--epochs", 1000)
