@@ -15,7 +15,8 @@ from busicli.cli.app import main
 
 TRAINING = (
     *("--epochs", "2", "--batch-size", "2", "--learning-rate", "0.01", "--seed", "3"),
-    *("--model-option", "widths=[8,16,16]", "--model-option", "blocks=[0,1,0]"),
+    *("--model", "residual-unet", "--model-option", "widths=[8,16,16]"),
+    *("--model-option", "blocks=[0,1,0]"),
     *("--model-option", "instance_levels=0"),
     *("--set", "low_res_px=32"),  # the first epoch is at 32 px, the second at 64
     *("--set", "presence_weight=0.1"),  # every term of the loss has its part

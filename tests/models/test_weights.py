@@ -221,7 +221,7 @@ def test_a_folder_is_located_by_path_and_what_ships_by_name(folder):
     assert resolve_weights("no such weights") == (Path("no such weights"), None)
     for name in shipped_names():
         found, pinned = resolve_weights(name)
-        assert read_card(found, pinned_sha256=pinned).architecture == "improved-unet"
+        assert read_card(found, pinned_sha256=pinned).architecture == "residual-unet"
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

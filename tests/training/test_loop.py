@@ -5,126 +5,19 @@ import keras
 import numpy as np
 import pytest
 
-from busicli.data.store import PreparedScans
 from busicli.errors import InputError
 from busicli.models.registry import find
 from busicli.models.weights import build_model
-from busicli.settings import PostprocessSettings, PreprocessSettings, TrainSettings
-from busicli.training.batches import PlainBatches, TrainingBatches
+from busicli.settings import PostprocessSettings, TrainSettings
+from busicli.training.batches import TrainingBatches
 from busicli.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from busicli.training.examples import Epoch
 from busicli.training.history import COLUMNS, read_history, write_history
 from busicli.training.loop import averaged, compile_model
 from busicli.training.tune import Sweep, tune, tune_confidence, tune_postprocess
+from tests.training.made_splits import textured
 
-PLAIN = TrainSettings(batch_size=4, augment=False)
-CHANGED = TrainSettings(batch_size=4)
 PROGRESS = Progress(epochs_done=3, best_epoch=2, best_dice=0.625)
-
-
-def split_of(count: int, size: int = 8) -> PreparedScans:
-    """Scans whose every pixel holds their number, their masks that number's lowest bit."""
-    numbers = np.arange(count, dtype=np.uint8)
-    images = np.broadcast_to(numbers[:, None, None, None], (count, size, size, 3))
-    masks = np.broadcast_to(numbers[:, None, None] % 2, (count, size, size))
-    return PreparedScans(
-        images=images, masks=masks, cases=(), folder=Path(), preprocess=PreprocessSettings()
-    )
-
-
-def numbers_in(batches) -> list[list[int]]:
-    """Which scans each batch holds, read from their pixels."""
-    return [
-        [round(float(image.max()) * 255) for image in batches[index][0]]
-        for index in range(len(batches))
-    ]
-
-
-def textured(count: int = 6, size: int = 32) -> PreparedScans:
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (count, size, size, 1), np.uint8).repeat(3, axis=3)
-    masks = (rng.random((count, size, size)) < 0.3).astype(np.uint8)
-    return PreparedScans(
-        images=images, masks=masks, cases=(), folder=Path(), preprocess=PreprocessSettings()
-    )
-
-
-# --- batches
-
-
-@pytest.mark.parametrize("kind", ["training", "plain"])
-def test_a_batch_is_float_images_and_masks_with_a_channel(kind):
-    split = split_of(8)
-    batches = TrainingBatches(split, PLAIN, 0) if kind == "training" else PlainBatches(split, 4)
-    images, masks = batches[0]
-    assert (images.shape, images.dtype) == ((4, 8, 8, 3), np.float32)
-    assert (masks.shape, masks.dtype) == ((4, 8, 8, 1), np.float32)
-    assert images.max() <= 8 / 255
-    numbers = np.round(images[:, 0, 0, 0] * 255)
-    assert (masks == (numbers % 2)[:, None, None, None]).all()
-
-
-def test_an_epoch_holds_every_scan_and_fills_the_last_batch_from_its_start():
-    batches = numbers_in(TrainingBatches(split_of(10), PLAIN, 0))
-    assert [len(batch) for batch in batches] == [4, 4, 4]
-    order = [number for batch in batches for number in batch]
-    assert sorted(order[:10]) == list(range(10))
-    assert order[:10] != list(range(10))  # shuffled
-    assert order[10:] == order[:2]
-
-
-def test_fewer_scans_than_a_batch_are_repeated():
-    (batch,) = numbers_in(
-        TrainingBatches(split_of(3), TrainSettings(batch_size=8, augment=False), 0)
-    )
-    assert len(batch) == 8
-    assert batch[:3] == batch[3:6]
-    assert set(batch) == {0, 1, 2}
-
-
-def test_plain_batches_keep_the_order_and_end_short():
-    assert numbers_in(PlainBatches(split_of(10), 4)) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
-
-
-def test_batches_depend_on_seed_and_epoch_alone():
-    split = textured()
-
-    def epoch(seed: int, number: int, positions=(0, 1)) -> np.ndarray:
-        batches = TrainingBatches(split, TrainSettings(batch_size=4, seed=seed), number)
-        pairs = {position: batches[position] for position in positions}
-        return np.concatenate(
-            [pairs[position][part].ravel() for position in (0, 1) for part in (0, 1)]
-        )
-
-    first = epoch(1, 5)
-    assert (epoch(1, 5) == first).all()
-    assert (epoch(1, 5, positions=(1, 0)) == first).all()  # whichever thread asks first
-    assert (epoch(1, 6) != first).any()
-    assert (epoch(2, 5) != first).any()
-
-
-def test_the_same_scan_is_changed_differently_each_time():
-    split = textured(count=1)
-    images, _ = TrainingBatches(split, CHANGED, 0)[0]
-    assert len({image.tobytes() for image in images}) == 4
-
-
-@pytest.mark.parametrize("kind", ["training", "plain"])
-def test_scans_are_shrunk_to_the_size_asked_for_and_their_masks_to_the_half_that_is_lesion(kind):
-    image = np.zeros((1, 32, 32, 3), np.uint8)
-    image[:, :, 16:] = 200
-    mask = np.zeros((1, 32, 32), np.uint8)
-    mask[:, :, :17] = 1  # of columns 16 and 17, which become one, half is lesion: it counts
-    split = replace(split_of(1), images=image, masks=mask)
-    settings = TrainSettings(batch_size=1, augment=False)
-    batches = (
-        TrainingBatches(split, settings, 0, 16)
-        if kind == "training"
-        else PlainBatches(split, 1, 16)
-    )
-    images, masks = batches[0]
-    assert (images.shape, masks.shape) == ((1, 16, 16, 3), (1, 16, 16, 1))
-    np.testing.assert_array_equal(masks[0, 0, :, 0], [1] * 9 + [0] * 7)
-    assert images[0, 0, 6, 0] == 0 < images[0, 0, 7, 0] < images[0, 0, 9, 0]
 
 
 def test_most_epochs_are_small_and_the_last_ones_full():
@@ -135,14 +28,6 @@ def test_most_epochs_are_small_and_the_last_ones_full():
     assert settings.size_px(0, 256, multiple=48) == 96  # the largest multiple that is not above
     assert replace(settings, low_res_fraction=0.0).size_px(0, 256) == 256
     assert replace(settings, epochs=1).size_px(0, 256) == 256
-
-
-def test_the_split_itself_is_never_changed():
-    split = textured()
-    before = split.images.copy(), split.masks.copy()
-    TrainingBatches(split, CHANGED, 0)[0]
-    np.testing.assert_array_equal(split.images, before[0])
-    np.testing.assert_array_equal(split.masks, before[1])
 
 
 # --- checkpoints
@@ -159,8 +44,12 @@ def small_network(seed: int, width: int = 4) -> keras.Model:
     return model
 
 
+def epoch_of_three() -> TrainingBatches:
+    return TrainingBatches(Epoch(textured(), TrainSettings(batch_size=2), 0))
+
+
 def step(model: keras.Model, index: int) -> None:
-    model.train_on_batch(*TrainingBatches(textured(), TrainSettings(batch_size=2), 0)[index])
+    model.train_on_batch(*epoch_of_three()[index])
 
 
 def state(model: keras.Model) -> list[np.ndarray]:
@@ -171,7 +60,7 @@ def state(model: keras.Model) -> list[np.ndarray]:
 
 
 def test_an_epoch_resumes_from_the_weights_and_not_from_their_average():
-    batches = TrainingBatches(textured(), TrainSettings(batch_size=2), 0)  # three
+    batches = epoch_of_three()
     by_epochs, by_steps = small_network(seed=1), small_network(seed=1)
     for _ in range(2):
         by_epochs.fit(batches, epochs=1, shuffle=False, verbose=0)
