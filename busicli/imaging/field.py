@@ -1,5 +1,11 @@
-"""Where an image without a DICOM header shows the ultrasound image. Arrays only."""
+"""Where an image without a DICOM header shows the ultrasound field. Arrays only.
 
+Speckle changes from pixel to pixel nearly everywhere; menus, text and margins are flat in between.
+So a field is a large area that is rough nearly everywhere. It is searched on a coarse grid, then
+its borders are fitted at full resolution and it is divided into views.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -7,10 +13,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from busicli.imaging.arrays import Box
+from busicli.imaging.field_border import Fitted, fitted, without_margins
+from busicli.imaging.field_grid import (
+    around,
+    box_shape,
+    grid_step,
+    ground_roughness,
+    noise_level,
+    rough_areas,
+)
+from busicli.imaging.field_views import grey_views, views_in
 from busicli.types import Image
 
-FLAT_RANGE = 3
-"""Grey levels by which the pixels of a uniform margin differ at most."""
+SHARP_SIDES = 2
+"""Sides where texture ends at once, which a field on a screen has at least."""
+FILLED = 0.9
+"""Share of the image above which a field fills it."""
+NOISE_MAX = 4.0
+"""Mean difference of neighbours, in grey levels, above which noisy ground looks like tissue."""
+GROUND_ROUGH = 0.12
+"""Share of neighbours on noisy ground that may differ: those of text and menus."""
+
+Grey = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,50 +42,67 @@ class FieldSearch:
     """The ultrasound fields of one image."""
 
     boxes: tuple[Box, ...]
-    """Rows and columns of each field, from left to right, then from top to bottom."""
-    kind: Literal["whole", "found"]
-    """`found` where the boxes are certain; `whole` where the one box is the whole image."""
+    """Rows and columns of each field in the image's pixels; from top to bottom, then from left
+    to right."""
+    kind: Literal["whole", "found", "unsure"]
+    """`found`: the boxes are certain. `whole`: the field fills the image, the one box is all of
+    it. `unsure`: there is more than the field, but its borders are not certain; one box as for
+    `whole`, and a person should look."""
 
 
 def find_fields(scan: Image) -> FieldSearch:
-    """The ultrasound fields that a (rows, columns, 3) uint8 scan shows."""
-    box = _without_margins(scan[..., 1])
-    whole = all(side == slice(0, size) for side, size in zip(box, scan.shape[:2], strict=True))
-    return FieldSearch(boxes=(box,), kind="whole" if whole else "found")
+    """The ultrasound fields of a (rows, columns, 3) uint8 image: one, or one a view.
+
+    An image without any texture is `unsure`. Uniform margins never belong to a box.
+    """
+    grey = scan[..., 1]
+    fields = _fields(grey)
+    if not _are_certain(fields, SHARP_SIDES):
+        fields = _fields_in_noise(grey) or fields
+    certain = _are_certain(fields, SHARP_SIDES)
+    whole = (slice(0, grey.shape[0]), slice(0, grey.shape[1]))
+    boxes = [field.box for field in fields] if certain else [without_margins(grey, whole)]
+    views = [view for box in boxes for view in views_in(grey, box)]
+    if certain or len(views) > 1:
+        return FieldSearch(boxes=_in_order(grey_views(scan, views)), kind="found")
+    if _is_unsure(fields, grey.size):
+        return FieldSearch(boxes=tuple(views), kind="unsure")
+    return FieldSearch(boxes=tuple(views), kind="whole" if views == [whole] else "found")
 
 
 def field_box(scan: Image) -> Box:
-    """The one box that holds every field of a (rows, columns, 3) uint8 scan.
+    """The one box around every field of a (rows, columns, 3) uint8 image; all where unsure."""
+    return around(find_fields(scan).boxes)
 
-    The whole scan where the search is not certain.
+
+def _fields(grey: Grey, noise: float = 0.0) -> list[Fitted]:
+    step = grid_step(grey)
+    return [fitted(grey, area, step, noise) for area in rough_areas(grey, noise)]
+
+
+def _fields_in_noise(grey: Grey) -> list[Fitted]:
+    """The fields on a screen whose flat ground is noisy, as a frame grabber's; none if unsure.
+
+    A dark scan has a quiet corner too, so more must be certain than without noise.
     """
-    boxes = find_fields(scan).boxes
-    rows, columns = (
-        slice(min(box[axis].start for box in boxes), max(box[axis].stop for box in boxes))
-        for axis in (0, 1)
-    )
-    return rows, columns
+    noise = noise_level(grey)
+    fields = _fields(grey, noise) if 0 < noise <= NOISE_MAX else []
+    if not _are_certain(fields, SHARP_SIDES + 1):
+        return []
+    rough = ground_roughness(grey, [field.box for field in fields], noise)
+    return fields if rough <= GROUND_ROUGH else []
 
 
-def _without_margins(grey: NDArray[np.uint8]) -> Box:
-    """The box that is left of (rows, columns) uint8 without its uniform margins.
-
-    The whole where nothing would be left.
-    """
-    rows = _not_flat(grey.min(axis=1), grey.max(axis=1))
-    columns = _not_flat(grey[rows].min(axis=0), grey[rows].max(axis=0))
-    return rows, columns
+def _are_certain(fields: Sequence[Fitted], sides: int) -> bool:
+    """Whether there are fields, and at least so many sides of each are sharp."""
+    return bool(fields) and all(field.sharp_sides >= sides for field in fields)
 
 
-def _not_flat(low: NDArray[np.uint8], high: NDArray[np.uint8]) -> slice:
-    """The lines that are left where uniform ones of one level are cut from either end."""
-    first = _flat_lines(low, high)
-    if first == low.size:
-        return slice(0, low.size)
-    return slice(first, low.size - _flat_lines(low[::-1], high[::-1]))
+def _is_unsure(fields: Sequence[Fitted], size: int) -> bool:
+    """Whether there is no field, or some border is sharp and much of the image is beyond."""
+    covered = sum(int(np.prod(box_shape(field.box))) for field in fields) / size
+    return not fields or (covered < FILLED and any(field.sharp_sides for field in fields))
 
 
-def _flat_lines(low: NDArray[np.uint8], high: NDArray[np.uint8]) -> int:
-    """How many lines from the first on stay within FLAT_RANGE levels of each other."""
-    spread = np.maximum.accumulate(high).astype(int) - np.minimum.accumulate(low)
-    return int(np.count_nonzero(spread <= FLAT_RANGE))
+def _in_order(boxes: Sequence[Box]) -> tuple[Box, ...]:
+    return tuple(sorted(boxes, key=lambda box: (box[0].start // 16, box[1].start)))

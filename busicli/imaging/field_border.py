@@ -1,0 +1,178 @@
+"""The borders of an ultrasound field, fitted at full resolution. Arrays only."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from busicli.imaging.arrays import Box
+from busicli.imaging.field_grid import Area
+
+CHUNK = 16
+"""Pixels of a border that are judged together."""
+OUTWARD, INWARD = 10, 8
+"""How far a border is searched from where the coarse grid has it, in grid steps."""
+ROUGH = 0.5
+"""Mean change from pixel to pixel, in grey levels of at most 8, of a chunk that shows tissue."""
+GAP = 5
+"""Lines: a caliper or the frame of a colour box interrupts tissue by fewer."""
+AGREED = 0.4
+"""Share of chunks that place a straight border on one line; fewer do on a curved one."""
+NOISE_MARGIN = 1.3
+"""How many times the noise is taken off a change."""
+SHARP = 0.3
+"""Change outside a border, as a share of that inside, below which it is sharp."""
+FLAT_RANGE = 3
+"""Grey levels by which the pixels of a uniform margin differ at most."""
+DARK, BRIGHTER, FLANK = 24, 6, (8, 12)
+"""Grey level up to which a line may be a shadow at the field's border, how much brighter the ground
+beside the field is, and how far from the border both are read, in pixels."""
+
+Grey = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """A field with its borders to the pixel."""
+
+    box: Box
+    sharp_sides: int
+    """Sides, 0 to 4, where texture ends at once and flat ground begins. A shadow fades instead,
+    and at the image's own border nothing can be said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Search:
+    step: int
+    noise: float
+    curved: bool
+
+
+def fitted(grey: Grey, area: Area, step: int, noise: float = 0.0) -> Fitted:
+    """The field of an area that was found in (rows, columns) uint8, the whole image.
+
+    `step` is the coarse grid's, `noise` what neighbours on flat ground differ by. A curved field's
+    box touches its ends.
+    """
+    search = _Search(step=step, noise=noise, curved=area.curved)
+    sides, sharp = [], 0
+    for axis in (0, 1):
+        lines = grey[:, area.box[1]] if axis == 0 else grey[area.box[0]].T
+        first, first_sharp = _border(lines, area.box[axis].start, search)
+        last, last_sharp = _border(lines[::-1], len(lines) - area.box[axis].stop, search)
+        sides.append(slice(first, len(lines) - last))
+        sharp += first_sharp + last_sharp
+    return Fitted(box=_with_shadows(grey, (sides[0], sides[1])), sharp_sides=sharp)
+
+
+def without_margins(grey: Grey, box: Box) -> Box:
+    """The box without uniform margins: all of it where nothing would be left."""
+    rows, columns = box
+    top, bottom = _flat_lines(grey[box]), _flat_lines(grey[box][::-1])
+    if top == rows.stop - rows.start:
+        return box
+    rows = slice(rows.start + top, rows.stop - bottom)
+    part = grey[rows, columns].T
+    left, right = _flat_lines(part), _flat_lines(part[::-1])
+    return rows, slice(columns.start + left, columns.stop - right)
+
+
+def _border(lines: Grey, near: int, search: _Search) -> tuple[int, bool]:
+    """The field's first line, searched around line `near`, and whether the border is sharp."""
+    low = max(0, near - OUTWARD * search.step)
+    change = _change(lines[low : near + INWARD * search.step])
+    if search.noise:
+        change = np.maximum(change - NOISE_MARGIN * search.noise, 0)
+    start = len(change) - 2 * search.step
+    inside = change[start:].mean(axis=0)
+    first = _first_lines(change[:start] >= np.maximum(ROUGH / 2, inside / 3))
+    shown = (inside >= ROUGH) & (first < start)
+    if not shown.any():
+        return near, False
+    first, inside, change = first[shown], inside[shown], change[:, shown]
+    edge = int((first if search.curved else first[_agreed(first)]).min())
+    if low + edge <= 2:
+        return 0, False
+    return low + edge, bool(_sharp(change, first, inside).mean() >= 0.5)
+
+
+def _change(lines: Grey) -> NDArray[np.floating]:
+    """Mean change from pixel to pixel along each line, in grey levels of at most 8, by chunk."""
+    lines = np.ascontiguousarray(lines)
+    low, high = lines[:, :-1], lines[:, 1:]
+    change = np.minimum(np.maximum(low, high) - np.minimum(low, high), 8)
+    count = max(1, change.shape[1] // CHUNK)
+    starts = np.arange(count) * (change.shape[1] // count)
+    sums = np.add.reduceat(change, starts, axis=1, dtype=np.uint16)
+    return sums / np.diff(np.append(starts, change.shape[1])).astype(np.float32)
+
+
+def _first_lines(rough: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """For each column of (lines, chunks) bool: the first line of the run that ends in the last."""
+    wide = ndimage.maximum_filter1d(rough[::-1].view(np.uint8), GAP, 0, mode="nearest")
+    closed = ndimage.minimum_filter1d(wide, GAP, 0, mode="nearest")
+    run: NDArray[np.intp] = np.logical_and.accumulate(closed, axis=0).sum(axis=0)
+    return len(rough) - run
+
+
+def _agreed(first: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """The chunks that place a straight border on one line; all of them where it is curved."""
+    counts = np.convolve(np.bincount(first, minlength=3), [1, 1, 1], "same")
+    usual = int(counts.argmax())
+    near: NDArray[np.bool_] = np.abs(first - usual) <= 1
+    return near if near.mean() >= AGREED else np.ones(len(first), bool)
+
+
+def _sharp(
+    change: NDArray[np.floating], first: NDArray[np.intp], inside: NDArray[np.floating]
+) -> NDArray[np.bool_]:
+    """For each chunk: whether the lines 3 to 12 before its first one are nearly flat."""
+    total = np.vstack([np.zeros(change.shape[1]), np.cumsum(change, axis=0)])
+    chunks = np.arange(change.shape[1])
+    begin, end = np.maximum(first - 12, 0), np.maximum(first - 2, 0)
+    mean = (total[end, chunks] - total[begin, chunks]) / np.maximum(end - begin, 1)
+    sharp: NDArray[np.bool_] = (end > begin) & (mean < SHARP * inside)
+    return sharp
+
+
+def _with_shadows(grey: Grey, box: Box) -> Box:
+    """The box with the dark lines beyond its borders that stand out from a brighter ground."""
+    rows, columns = box
+    rows = _lengthened(grey, rows, columns)
+    columns = _lengthened(grey.T, columns, rows)
+    return rows, columns
+
+
+def _lengthened(grey: Grey, along: slice, across: slice) -> slice:
+    """`along` with the lines at its ends that are dark inside both flanks and brighter outside."""
+    near, far = FLANK
+    if across.start < far or across.stop > grey.shape[1] - far:
+        return along
+    left, right = across.start, across.stop
+    flanks = (
+        (grey[:, left + near : left + far], grey[:, left - far : left - near]),
+        (grey[:, right - far : right - near], grey[:, right + near : right + far]),
+    )
+    dark = np.ones(len(grey), bool)
+    for inside, outside in flanks:
+        level = inside.max(axis=1).astype(np.int16)
+        dark &= (level <= DARK) & (outside.min(axis=1) > level + BRIGHTER)
+    before, after = dark[: along.start][::-1], dark[along.stop :]
+    return slice(along.start - _run(before), along.stop + _run(after))
+
+
+def _run(values: NDArray[np.bool_]) -> int:
+    """How many are true before the first that is not."""
+    return int(np.logical_and.accumulate(values).sum())
+
+
+def _flat_lines(lines: Grey) -> int:
+    """How many lines from the first on stay within FLAT_RANGE grey levels of each other."""
+    low, high, count = 255, 0, 0
+    for line in lines:
+        low, high = min(low, int(line.min())), max(high, int(line.max()))
+        if high - low > FLAT_RANGE:
+            break
+        count += 1
+    return count
