@@ -18,7 +18,7 @@ from busicli.errors import InputError
 from busicli.imaging.arrays import as_rgb
 from busicli.imaging.contour import contour_mask
 from busicli.imaging.metrics import image_score
-from busicli.imaging.preprocess import network_image
+from busicli.imaging.preprocess import network_image, view_box
 from busicli.inference.choose import EngineName, EngineRequest, PrecisionName, choose_engine
 from busicli.inference.engines import Engine
 from busicli.inference.segmentation import segmentation_from_map
@@ -128,10 +128,12 @@ def segment(
     if isinstance(spacing, Spacing):
         spacing = scale_of_all((rows, columns), spacing, "given")
     card = weights.card
-    probability = weights.engine.predict(network_image(image, card.preprocess)[None]).maps[0]
+    box = view_box(image, card.preprocess)
+    inputs = network_image(image[box], card.preprocess)[None]
+    probability = weights.engine.predict(inputs).maps[0]
     scale = spacing or Scale(origin="none: it was not given")
     result = segmentation_from_map(
-        probability, (rows, columns), (card.preprocess, card.tuned), scale
+        probability, (rows, columns), (card.preprocess, card.tuned), scale, box
     )
     trust, trusted = card.confidence, result.confidence
     return Segmentation(

@@ -68,6 +68,10 @@ def build(
 
     scan = Input(input_shape, name="scan")
     x = GroupNormalization(1, scale=False, center=False, name="standardise")(scan)
+    if encoder not in SCALES:
+        raise ValueError(f"encoder is {encoder}; known are {', '.join(SCALES)}")
+    if len(widths) != len(SKIPS) + 1:
+        raise ValueError(f"widths has {len(widths)} numbers; {len(SKIPS) + 1} are needed")
     *skips, x = _encoder(x, encoder)
     x = _conv(x, widths[-1], "bottom_narrow", kernel=1)
     x = _multi_scale(x, widths[-1], "bottom")

@@ -22,8 +22,9 @@ from busicli.batch.dicom_outputs import (
 )
 from busicli.batch.inputs import InputFile
 from busicli.errors import InputError
+from busicli.imaging.arrays import Box
 from busicli.imaging.contour import contour_mask
-from busicli.imaging.preprocess import network_image
+from busicli.imaging.preprocess import network_image, view_box
 from busicli.inference.segmentation import segmentation_from_map
 from busicli.io.dicom.read import DicomScan, NotUltrasoundError
 from busicli.io.escaping import percent_escape
@@ -81,6 +82,8 @@ class LoadedScan:
     frames: tuple[Image, ...]
     displayed: tuple[Image, ...]
     """The frames as overlays and other images may show them."""
+    boxes: tuple[Box, ...]
+    """What the network sees of each frame."""
     inputs: NDArray[np.uint8] = field(repr=False)
     """(frames, size, size, 3)."""
     scale: Scale
@@ -153,13 +156,16 @@ def _load_scan(
         return _row(entry, "failed", str(error).rstrip("."))
     except OSError as error:
         return _row(entry, "failed", f"cannot be read: {error.strerror}")
-    inputs = np.stack([network_image(frame, scan_settings.preprocess) for frame in frames])
+    preprocess = scan_settings.preprocess
+    boxes = [view_box(frame, preprocess) for frame in frames]
+    views = [frame[box] for frame, box in zip(frames, boxes, strict=True)]
     return LoadedScan(
         entry=entry,
         sha256=sha256,
         frames=frames,
         displayed=frames if dicom is None else display_frames(dicom, frames, scan_settings.dicom),
-        inputs=inputs,
+        boxes=tuple(boxes),
+        inputs=np.stack([network_image(view, preprocess) for view in views]),
         scale=found.scale,
         dicom=dicom,
         seconds=time.monotonic() - started,
@@ -243,7 +249,9 @@ def _frame(
 ) -> _Frame:
     scan = loaded.displayed[index]
     settings = scan_settings.preprocess, scan_settings.tuned
-    segmentation = segmentation_from_map(probability, scan.shape[:2], settings, loaded.scale)
+    segmentation = segmentation_from_map(
+        probability, scan.shape[:2], settings, loaded.scale, loaded.boxes[index]
+    )
     target = loaded.entry.relative, index + 1, len(loaded.frames)
     files = {scan_settings.paths.mask(*target): encode_mask(segmentation.mask)}
     if scan_settings.overlays:

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from busicli.errors import InputError
 from busicli.imaging.arrays import Box
-from busicli.imaging.field import field_box
-from busicli.imaging.preprocess import network_image, network_mask
+from busicli.imaging.preprocess import network_image, network_mask, view_box
 from busicli.imaging.similarity import grayscale, perceptual_hash, thumbnail
 from busicli.io.files import sha256_bytes
 from busicli.io.images import MAX_PIXELS, decode_scan, encode_bitmap, read_scan
@@ -62,7 +61,7 @@ class CasePreparation:
         mask = np.zeros(scan.shape[:2], bool)
         for part in masks:
             mask |= part
-        box = _whole(scan) if self.settings.views == "whole" else field_box(scan)
+        box = view_box(scan, self.settings)
         grey = grayscale(scan)  # of the whole scan: near copies are told by all that is in it
         return PreparedCase(
             source=source,
@@ -84,10 +83,6 @@ def scan_fingerprint(data: bytes, scan: Image, grey: NDArray[np.uint8]) -> Finge
         pixels_sha256=sha256_bytes(f"{scan.shape}".encode(), np.ascontiguousarray(scan).data),
         phash=perceptual_hash(grey),
     )
-
-
-def _whole(scan: Image) -> Box:
-    return slice(0, scan.shape[0]), slice(0, scan.shape[1])
 
 
 def _view(box: Box, shape: tuple[int, ...]) -> View | None:

@@ -7,10 +7,21 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from busicli.imaging.arrays import Box, resized
+from busicli.imaging.field import field_box
 from busicli.settings import PreprocessSettings
 from busicli.types import Image, Mask, Probability
 
 _Pixel = TypeVar("_Pixel", np.uint8, np.float32)
+
+
+def view_box(scan: Image, settings: PreprocessSettings) -> Box:
+    """Rows and columns of a (rows, columns, 3) scan that reach the network.
+
+    All of them, or with `views` "auto" the ultrasound field, where the search is certain.
+    """
+    if settings.views == "auto":
+        return field_box(scan)
+    return slice(0, scan.shape[0]), slice(0, scan.shape[1])
 
 
 def network_image(scan: Image, settings: PreprocessSettings) -> Image:

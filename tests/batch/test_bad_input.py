@@ -180,7 +180,10 @@ def test_prepared_data_that_were_changed_are_refused(call, study, tmp_path, spoi
 
 @pytest.mark.parametrize(
     ("options", "said_of_data"),
-    [(("--size", 48), "48 (stretch)"), (("--size", 64, "--aspect", "keep"), "64 (keep)")],
+    [
+        (("--size", 48), "48 (stretch, views auto)"),
+        (("--size", 64, "--aspect", "keep"), "64 (keep, views auto)"),
+    ],
 )
 def test_data_that_are_too_small_or_of_another_aspect_do_not_go_with_the_weights(
     call, study, scans, options, said_of_data
@@ -188,7 +191,7 @@ def test_data_that_are_too_small_or_of_another_aspect_do_not_go_with_the_weights
     call("preprocess", scans, *options, "--jobs", 1)
     ended = call("eval", "--weights", study.weights)
     assert ended.status == 1
-    assert f"take scans of 64 px (stretch) but the data are prepared at {said_of_data}" in said(
+    assert f"take scans of 64 px (stretch, views auto) but the data are prepared at {said_of_data}" in said(
         ended
     )
     assert "--size 64" in said(ended)
@@ -202,7 +205,7 @@ def test_a_size_the_model_cannot_take_is_refused(call, scans, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.parametrize("option", ["widths=[8,16]", "widths=3", "dropout=much", "blocks=[0,1]"])
+@pytest.mark.parametrize("option", ["widths=[8,16]", "widths=3", "dropout=much", "encoder=lite9"])
 def test_options_that_the_model_cannot_be_built_with_are_refused(call, study, option):
     ended = call("train", "--data", study.data, "--model-option", option)
     assert ended.status == 1

@@ -80,7 +80,7 @@ def test_metrics_json_holds_what_a_paper_needs(study, scored):
         *("weights", "data", "split", "protocol", "postprocess", "pooled", "per_image"),
         *("by_class", "by_dataset", "by_size", "by_device", "confidence", "tta"),
         *("seen", "unseen", "areas", "average_precision", "without_objections"),
-        *("lesions_by_size", "failures", "presence", "malignancy", "trade_off", "froc"),
+        *("lesions_by_size", "failures", "presence", "trade_off", "froc"),
         "presence_by",
     }
     assert metrics["split"] == "train"
@@ -219,7 +219,7 @@ def test_every_row_is_given_with_and_without_objections(study, objected, scored,
     clean = metrics["without_objections"]
     names = (
         *("per_image", "by_class", "by_dataset", "by_size", "by_device", "confidence"),
-        *("lesions_by_size", "failures", "presence", "malignancy", "trade_off"),
+        *("lesions_by_size", "failures", "presence", "trade_off"),
     )
     assert set(clean) == {*names, "unseen"}
     kept = [row for row in rows(out / "per_image.csv") if not row["objection"]]

@@ -72,9 +72,9 @@ def test_the_list_names_every_model_with_its_summary(call):
     ended = call("models", "list")
     rows = table(ended.out)
     assert ended.status == 0
-    assert set(rows) == {"improved-unet", "unet"}
+    assert set(rows) == {"improved-unet", "residual-unet", "unet"}
     listed = json.loads(call("models", "list", "--json").out)
-    assert [row["name"] for row in listed] == ["improved-unet", "unet"]
+    assert [row["name"] for row in listed] == ["improved-unet", "residual-unet", "unet"]
     assert all(row["summary"] and row["origin"].startswith("busicli: ") for row in listed)
 
 
@@ -98,10 +98,7 @@ def test_show_tells_size_and_cost(call):
     # Ronneberger et al. (2015) count them
     assert 30e6 < unet["parameters"] < 36e6
     assert ours["gflop_a_scan"] * 20 <= unet["gflop_a_scan"]
-    assert set(ours["options"]) == {
-        *("widths", "blocks", "dropout", "gates", "finest", "sub_pixel", "side_outputs"),
-        "instance_levels",
-    }
+    assert set(ours["options"]) == {"encoder", "widths", "dropout", "class_head"}
     shown = table(call("models", "show", "unet").out)
     assert shown["parameters"] == [f"{unet['parameters']:,}"]
     assert shown["summary"] == [unet["summary"]]
@@ -151,7 +148,7 @@ def test_a_broken_package_is_shown_and_breaks_nothing_else(call, installed, pack
     ended = call("models", "list", "--json")
     assert ended.status == 0
     rows = {row["name"]: row["summary"] for row in json.loads(ended.out)}
-    assert set(rows) == {"improved-unet", "shaky", "unet"}
+    assert set(rows) == {"improved-unet", "residual-unet", "shaky", "unet"}
     assert rows["shaky"].startswith("broken: ")
     assert reason in rows["shaky"]
     asked = call("models", "show", "shaky")
@@ -223,7 +220,7 @@ def test_check_shows_what_was_seen_and_fails_with_the_plugin(call, plugin):
     assert rows["half precision"][0] == "failed"
     assert "its output is bfloat16; float32 was needed" in rows["half precision"][1]
     last = ended.err.splitlines()[-1]
-    assert "the model two-layers fails 1 of 17 checks: half precision; fix its plugin" in last
+    assert "the model two-layers fails 1 of 18 checks: half precision; fix its plugin" in last
 
 
 def test_check_passes_with_a_sound_plugin(call, plugin):

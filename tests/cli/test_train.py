@@ -72,7 +72,7 @@ def test_run_json_tells_how_the_run_was_made(study):
     record = json.loads((study.run / "run.json").read_text())
     info = json.loads((study.data / "dataset.json").read_text())
     assert record["model"] == {
-        "name": "improved-unet",
+        "name": "residual-unet",
         "options": {"widths": [8, 16, 16], "blocks": [0, 1, 0], "instance_levels": 0},
         "init": None,
         "postprocess_from": None,
@@ -85,7 +85,7 @@ def test_run_json_tells_how_the_run_was_made(study):
 
 def test_the_card_says_what_the_weights_are_and_what_they_have_seen(study, scans):
     card = json.loads((study.weights / "card.json").read_text())
-    assert card["architecture"] == "improved-unet"
+    assert card["architecture"] == "residual-unet"
     assert card["options"] == {
         **{"widths": [8, 16, 16], "blocks": [0, 1, 0], "dropout": 0.1},
         **{"gates": False, "finest": 1, "sub_pixel": True, "side_outputs": True},
@@ -214,7 +214,7 @@ def test_an_existing_run_is_never_written_over(study, call, training, tree):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("--model", "resnet"), "there is no model resnet; known are: improved-unet, unet."),
+        (("--model", "resnet"), "there is no model resnet; known are: improved-unet, residual-unet, unet."),
         (
             ("--model-option", "filters=8"),
             "has no option filters; it has: widths, blocks, dropout, gates, finest, sub_pixel, "
@@ -312,7 +312,7 @@ def test_a_run_resumes_with_the_settings_it_was_started_with(study, call, tree):
     before = tree(study.run)
     ended = call("train", "--resume", "--runs", study.folder / "runs", "--data", study.data)
     assert ended.status == 0, ended.err
-    assert "improved-unet, 2 epochs" in ended.out
+    assert "residual-unet, 2 epochs" in ended.out
     assert f"eval --split test --data {study.data} --runs {study.folder / 'runs'}" in ended.out
     changed = {name for name, data in tree(study.run).items() if data != before[name]}
     assert not any(name.startswith("checkpoints/") for name in changed)

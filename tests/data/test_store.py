@@ -24,6 +24,7 @@ from busicli.errors import InputError
 from busicli.evaluation.evaluate import score_scan
 from busicli.imaging.field import field_box
 from busicli.imaging.preprocess import network_image, network_mask
+from busicli.inference.engines import Predictions
 from busicli.io.images import decode_scan, encode_mask
 from busicli.io.masks import decode_mask
 from busicli.settings import PreprocessSettings, SplitSettings, TunedSettings
@@ -398,7 +399,7 @@ def test_a_scan_is_cut_to_its_field_before_it_is_resized(tmp_path):
     assert isinstance(whole, PreparedCase)
     assert whole.view is None
     assert (whole.image == network_image(scan, SMALL)).all()
-    assert whole.print == prepared.print  # near copies are told by the whole scan
+    assert whole.fingerprint == prepared.fingerprint  # near copies are told by the whole scan
     assert (whole.thumbnail == prepared.thumbnail).all()
 
 
@@ -606,7 +607,8 @@ def test_a_map_is_scored_where_its_view_lies(tmp_path):
     # which 20 are in the view: 2 * 20 / (200 + 30). The network's own copy of it plays no part.
     case = replace(stored_case(7, "test", 0), view=(5, 10, 15, 30), objection="needle")
     scans = store(tmp_path / "data", [case]).load("test")
-    found = score_scan(scans, 0, np.ones((16, 16), np.float32), TunedSettings()).score
+    ones = Predictions(np.ones((1, 16, 16), np.float32))
+    found = score_scan(scans, 0, ones, TunedSettings()).score
     assert (found.predicted_area_px, found.reference_area_px) == (200, 30)
     assert found.dice == pytest.approx(40 / 230)
     assert (found.scan_px, found.objection) == (600, "needle")
