@@ -146,6 +146,8 @@ def main() -> None:
     debug = "--debug" in sys.argv[1:]
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     signal.signal(signal.SIGTERM, _terminate)
+    # a job that a script starts in the background inherits Ctrl-C as ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         sys.exit(_run(_switches_first(sys.argv[1:])))
     except _TerminatedError:

@@ -25,9 +25,6 @@ SHARP = 0.3
 """Change outside a border, as a share of that inside, below which it is sharp."""
 FLAT_RANGE = 3
 """Grey levels by which the pixels of a uniform margin differ at most."""
-DARK, BRIGHTER, FLANK = 24, 6, (8, 12)
-"""Grey level up to which a line may be a shadow at the field's border, how much brighter the ground
-beside the field is, and how far from the border both are read, in pixels."""
 
 Grey = NDArray[np.uint8]
 
@@ -63,19 +60,24 @@ def fitted(grey: Grey, area: Area, step: int, noise: float = 0.0) -> Fitted:
         last, last_sharp = _border(lines[::-1], len(lines) - area.box[axis].stop, search)
         sides.append(slice(first, len(lines) - last))
         sharp += first_sharp + last_sharp
-    return Fitted(box=_with_shadows(grey, (sides[0], sides[1])), sharp_sides=sharp)
+    return Fitted(box=(sides[0], sides[1]), sharp_sides=sharp)
 
 
 def without_margins(grey: Grey, box: Box) -> Box:
     """The box without uniform margins: all of it where nothing would be left."""
-    rows, columns = box
-    top, bottom = _flat_lines(grey[box]), _flat_lines(grey[box][::-1])
-    if top == rows.stop - rows.start:
+    rows = without_flat_lines(grey, box, 0)[0]
+    if rows.start == rows.stop:
         return box
-    rows = slice(rows.start + top, rows.stop - bottom)
-    part = grey[rows, columns].T
-    left, right = _flat_lines(part), _flat_lines(part[::-1])
-    return rows, slice(columns.start + left, columns.stop - right)
+    return without_flat_lines(grey, (rows, box[1]), 1)
+
+
+def without_flat_lines(grey: Grey, box: Box, axis: int) -> Box:
+    """The box without uniform rows (axis 0) or columns (1) at either end; empty if all are."""
+    lines = grey[box] if axis == 0 else grey[box].T
+    first = _flat_lines(lines)
+    last = _flat_lines(lines[::-1]) if first < len(lines) else 0
+    side = slice(box[axis].start + first, box[axis].stop - last)
+    return (side, box[1]) if axis == 0 else (box[0], side)
 
 
 def _border(lines: Grey, near: int, search: _Search) -> tuple[int, bool]:
@@ -134,37 +136,6 @@ def _sharp(
     mean = (total[end, chunks] - total[begin, chunks]) / np.maximum(end - begin, 1)
     sharp: NDArray[np.bool_] = (end > begin) & (mean < SHARP * inside)
     return sharp
-
-
-def _with_shadows(grey: Grey, box: Box) -> Box:
-    """The box with the dark lines beyond its borders that stand out from a brighter ground."""
-    rows, columns = box
-    rows = _lengthened(grey, rows, columns)
-    columns = _lengthened(grey.T, columns, rows)
-    return rows, columns
-
-
-def _lengthened(grey: Grey, along: slice, across: slice) -> slice:
-    """`along` with the lines at its ends that are dark inside both flanks and brighter outside."""
-    near, far = FLANK
-    if across.start < far or across.stop > grey.shape[1] - far:
-        return along
-    left, right = across.start, across.stop
-    flanks = (
-        (grey[:, left + near : left + far], grey[:, left - far : left - near]),
-        (grey[:, right - far : right - near], grey[:, right + near : right + far]),
-    )
-    dark = np.ones(len(grey), bool)
-    for inside, outside in flanks:
-        level = inside.max(axis=1).astype(np.int16)
-        dark &= (level <= DARK) & (outside.min(axis=1) > level + BRIGHTER)
-    before, after = dark[: along.start][::-1], dark[along.stop :]
-    return slice(along.start - _run(before), along.stop + _run(after))
-
-
-def _run(values: NDArray[np.bool_]) -> int:
-    """How many are true before the first that is not."""
-    return int(np.logical_and.accumulate(values).sum())
 
 
 def _flat_lines(lines: Grey) -> int:

@@ -1,31 +1,45 @@
 """Views side by side in one ultrasound field: where they meet, and which are grey. Arrays only."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from busicli.imaging.arrays import Box
-from busicli.imaging.field_border import without_margins
+from busicli.imaging.field_border import without_flat_lines
 from busicli.types import Image
 
 BLOCKS = 12
 """Blocks along a seam: it shows in three quarters of them."""
-MIDDLE_COLUMNS, MIDDLE_ROWS = 0.08, 0.05
-"""How far from the middle a seam is searched, as a share of the field."""
-STEP_COLUMNS, STEP_ROWS = 2.9, 2.6
-"""How much stronger than usual the step across a seam is, where views meet side by side, and
-where they are stacked."""
-STEP_QUAD = 2.0
-"""The same for a second seam across a first one."""
 JPEG_BLOCK, DISTINCT = 8, 2.2
 """Columns of a JPEG's block; how many times stronger a seam is than the steps between blocks."""
+BESIDE = 4
+"""How many columns beside a seam the views are compared."""
 SMALLEST = 64
 """Pixels: a field that is lower or narrower is one view."""
 COLOURED = 40
 """Difference of a pixel's channels above which it is coloured."""
 
 Grey = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seam:
+    """What a seam is."""
+
+    middle: float
+    """How far from the field's middle it lies at most, as a share of the field."""
+    step: float
+    """How many times stronger than usual the step across it is."""
+    unlike: float
+    """How many times more than usual its two sides differ."""
+
+
+BESIDE_EACH_OTHER = _Seam(middle=0.08, step=2.9, unlike=1.1)
+STACKED = _Seam(middle=0.05, step=2.6, unlike=0.9)
+SECOND = _Seam(middle=0.05, step=2.0, unlike=0.9)
+"""Across a first one: four views."""
 
 
 def views_in(grey: Grey, box: Box) -> list[Box]:
@@ -35,16 +49,12 @@ def views_in(grey: Grey, box: Box) -> list[Box]:
     """
     part = grey[box]
     if min(part.shape) < SMALLEST:
-        return [without_margins(grey, box)]
-    column = _seam(part, MIDDLE_COLUMNS, STEP_COLUMNS)
-    row = _seam(part.T, MIDDLE_ROWS, STEP_QUAD if column else STEP_ROWS)
+        return [box]
+    column = _seam(part, BESIDE_EACH_OTHER)
+    row = _seam(part.T, SECOND if column else STACKED)
     if row and not column:
-        column = _seam(part, MIDDLE_ROWS, STEP_QUAD)
-    return [
-        without_margins(grey, (rows, columns))
-        for rows in _halves(box[0], row)
-        for columns in _halves(box[1], column)
-    ]
+        column = _seam(part, SECOND)
+    return [half for rows in _halves(grey, box, 0, row) for half in _halves(grey, rows, 1, column)]
 
 
 def grey_views(scan: Image, views: Sequence[Box]) -> list[Box]:
@@ -65,39 +75,46 @@ def _coloured(pixels: Image) -> float:
     return float((pixels.max(axis=2) - pixels.min(axis=2) > COLOURED).mean())
 
 
-def _halves(side: slice, seam: int) -> list[slice]:
+def _halves(grey: Grey, box: Box, axis: int, seam: int) -> list[Box]:
+    """The box on both sides of a seam, without the flat lines there; the box for a seam of 0."""
     if not seam:
-        return [side]
-    return [slice(side.start, side.start + seam), slice(side.start + seam, side.stop)]
+        return [box]
+    middle = box[axis].start + seam
+    sides = (slice(box[axis].start, middle), slice(middle, box[axis].stop))
+    halves = [(side, box[1]) if axis == 0 else (box[0], side) for side in sides]
+    return [without_flat_lines(grey, half, axis) for half in halves]
 
 
-def _seam(part: Grey, middle: float, step: float) -> int:
+def _seam(part: Grey, sought: _Seam) -> int:
     """The first column after a seam, the one nearest to the middle; 0 where there is none.
 
-    The blocks of a JPEG make steps too, but one in every eight columns.
+    The blocks of a JPEG make steps too, but one in every eight columns. A line drawn over one view
+    makes two, but the tissue on its one side is like that on the other.
     """
     height, width = part.shape
-    low, high = int(width * (0.5 - middle)), int(width * (0.5 + middle)) + 2
-    ratio = _step_ratio(part[: height // BLOCKS * BLOCKS, low:high])
-    seams = np.flatnonzero(ratio > step)
-    if not seams.size:
+    low, high = int(width * (0.5 - sought.middle)), int(width * (0.5 + sought.middle)) + 2
+    rows = slice(0, height // BLOCKS * BLOCKS)
+    steps = np.sort(_steps(part[rows, low:high], 1), axis=0)[BLOCKS // 4]
+    found = np.flatnonzero(steps > sought.step)
+    if not found.size:
         return 0
-    seam = int(seams[np.abs(seams + low + 1 - width / 2).argmin()])
-    comb = np.delete(ratio[seam % JPEG_BLOCK :: JPEG_BLOCK], seam // JPEG_BLOCK)
-    if comb.size and ratio[seam] < DISTINCT * np.median(comb):
-        return 0
-    return low + seam + 1
+    first = int(found[np.abs(found + low + 1 - width / 2).argmin()])
+    comb = np.delete(steps[first % JPEG_BLOCK :: JPEG_BLOCK], first // JPEG_BLOCK)
+    seam = low + first + 1
+    across = _steps(part[rows, low - BESIDE : high + BESIDE], 2 * BESIDE)[:, seam - low]
+    drawn = np.median(across) < sought.unlike
+    return 0 if drawn or (comb.size and steps[first] < DISTINCT * np.median(comb)) else seam
 
 
-def _step_ratio(band: Grey) -> NDArray[np.floating]:
-    """The step after each column but the last, as a multiple of the band's usual one.
+def _steps(band: Grey, distance: int) -> NDArray[np.floating]:
+    """(BLOCKS, columns) change over so many columns, as a multiple of the usual one of its block.
 
-    It is reached in three quarters of BLOCKS blocks of rows.
+    Blocks are of rows; the first column is that of the change from column 0 to `distance`.
     """
-    left, right = band[:, :-1], band[:, 1:]
+    left, right = band[:, :-distance], band[:, distance:]
     change = np.maximum(left, right) - np.minimum(left, right)
     rows = len(band) // BLOCKS
     sums = change.reshape(BLOCKS, rows, -1).sum(axis=1, dtype=np.float32)
     usual = np.maximum(np.median(sums, axis=1, keepdims=True), rows / 2)
-    ratio: NDArray[np.floating] = np.sort(sums / usual, axis=0)[BLOCKS // 4]
-    return ratio
+    steps: NDArray[np.floating] = sums / usual
+    return steps

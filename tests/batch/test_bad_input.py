@@ -191,9 +191,8 @@ def test_data_that_are_too_small_or_of_another_aspect_do_not_go_with_the_weights
     call("preprocess", scans, *options, "--jobs", 1)
     ended = call("eval", "--weights", study.weights)
     assert ended.status == 1
-    assert f"take scans of 64 px (stretch, views auto) but the data are prepared at {said_of_data}" in said(
-        ended
-    )
+    wanted = "take scans of 64 px (stretch, views auto)"
+    assert f"{wanted} but the data are prepared at {said_of_data}" in said(ended)
     assert "--size 64" in said(ended)
 
 

@@ -214,11 +214,13 @@ def test_an_existing_run_is_never_written_over(study, call, training, tree):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("--model", "resnet"), "there is no model resnet; known are: improved-unet, residual-unet, unet."),
+        (
+            ("--model", "resnet"),
+            "there is no model resnet; known are: improved-unet, residual-unet, unet.",
+        ),
         (
             ("--model-option", "filters=8"),
-            "has no option filters; it has: widths, blocks, dropout, gates, finest, sub_pixel, "
-            "side_outputs, instance_levels.",
+            "has no option filters; it has: encoder, widths, dropout, class_head.",
         ),
         (("--resume", "--name", "gone"), "to resume; leave out --resume"),
         (("--init", "nowhere"), "nowhere holds no card.json"),
