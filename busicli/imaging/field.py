@@ -27,6 +27,8 @@ from busicli.types import Image
 
 SHARP_SIDES = 2
 """Sides where texture ends at once, which a field on a screen has at least."""
+ALIKE = 0.6
+"""Share of the largest view's height and width that each part of a divided field has at least."""
 FILLED = 0.9
 """Share of the image above which a field fills it."""
 NOISE_MAX = 4.0
@@ -53,7 +55,7 @@ class FieldSearch:
 def find_fields(scan: Image) -> FieldSearch:
     """The ultrasound fields of a (rows, columns, 3) uint8 image: one, or one a view.
 
-    An image without any texture is `unsure`. Uniform margins never belong to a box.
+    An image without any texture is `unsure`. Uniform margins of a bare scan are cut off.
     """
     grey = scan[..., 1]
     fields = _fields(grey)
@@ -62,7 +64,7 @@ def find_fields(scan: Image) -> FieldSearch:
     certain = _are_certain(fields, SHARP_SIDES)
     whole = (slice(0, grey.shape[0]), slice(0, grey.shape[1]))
     boxes = [field.box for field in fields] if certain else [without_margins(grey, whole)]
-    views = [view for box in boxes for view in views_in(grey, box)]
+    views = _views(grey, boxes) if fields else boxes
     if certain or len(views) > 1:
         return FieldSearch(boxes=_in_order(grey_views(scan, views)), kind="found")
     if _is_unsure(fields, grey.size):
@@ -73,6 +75,13 @@ def find_fields(scan: Image) -> FieldSearch:
 def field_box(scan: Image) -> Box:
     """The one box around every field of a (rows, columns, 3) uint8 image; all where unsure."""
     return around(find_fields(scan).boxes)
+
+
+def _views(grey: Grey, boxes: Sequence[Box]) -> list[Box]:
+    """The views in all boxes; the boxes where that would make views of unlike size."""
+    views = [view for box in boxes for view in views_in(grey, box)]
+    shapes = np.array([box_shape(view) for view in views])
+    return views if (shapes.min(axis=0) >= ALIKE * shapes.max(axis=0)).all() else list(boxes)
 
 
 def _fields(grey: Grey, noise: float = 0.0) -> list[Fitted]:

@@ -33,12 +33,13 @@ class _Seam:
     step: float
     """How many times stronger than usual the step across it is."""
     unlike: float
-    """How many times more than usual its two sides differ."""
+    """How many times more than usual its two sides differ. They are alike beside a line that is
+    drawn over one view. Rows so far apart always differ."""
 
 
 BESIDE_EACH_OTHER = _Seam(middle=0.08, step=2.9, unlike=1.1)
-STACKED = _Seam(middle=0.05, step=2.6, unlike=0.9)
-SECOND = _Seam(middle=0.05, step=2.0, unlike=0.9)
+STACKED = _Seam(middle=0.05, step=2.6, unlike=0.7)
+SECOND = _Seam(middle=0.05, step=2.0, unlike=0.7)
 """Across a first one: four views."""
 
 
@@ -88,8 +89,7 @@ def _halves(grey: Grey, box: Box, axis: int, seam: int) -> list[Box]:
 def _seam(part: Grey, sought: _Seam) -> int:
     """The first column after a seam, the one nearest to the middle; 0 where there is none.
 
-    The blocks of a JPEG make steps too, but one in every eight columns. A line drawn over one view
-    makes two, but the tissue on its one side is like that on the other.
+    None either where the strongest step is a line drawn over one view.
     """
     height, width = part.shape
     low, high = int(width * (0.5 - sought.middle)), int(width * (0.5 + sought.middle)) + 2
@@ -98,12 +98,20 @@ def _seam(part: Grey, sought: _Seam) -> int:
     found = np.flatnonzero(steps > sought.step)
     if not found.size:
         return 0
-    first = int(found[np.abs(found + low + 1 - width / 2).argmin()])
-    comb = np.delete(steps[first % JPEG_BLOCK :: JPEG_BLOCK], first // JPEG_BLOCK)
-    seam = low + first + 1
-    across = _steps(part[rows, low - BESIDE : high + BESIDE], 2 * BESIDE)[:, seam - low]
-    drawn = np.median(across) < sought.unlike
-    return 0 if drawn or (comb.size and steps[first] < DISTINCT * np.median(comb)) else seam
+    beside = _steps(part[rows, low - BESIDE : high + BESIDE], 2 * BESIDE)
+    unlike = np.median(beside, axis=0)[found + 1] >= sought.unlike
+    if not unlike[steps[found].argmax()]:
+        return 0
+    seams = [index for index in found[unlike] if not _is_block_border(steps, int(index))]
+    return min(
+        (low + int(index) + 1 for index in seams), key=lambda at: abs(at - width / 2), default=0
+    )
+
+
+def _is_block_border(steps: NDArray[np.floating], index: int) -> bool:
+    """Whether a step is one of those between a JPEG's blocks, one in every eight columns."""
+    comb = np.delete(steps[index % JPEG_BLOCK :: JPEG_BLOCK], index // JPEG_BLOCK)
+    return bool(comb.size and steps[index] < DISTINCT * np.median(comb))
 
 
 def _steps(band: Grey, distance: int) -> NDArray[np.floating]:

@@ -72,6 +72,13 @@ FAULTS = [
     ("output", 'dtype="float32"', 'dtype="float16"', "its answer is float16; float32 was needed"),
     ("output", 'activation="sigmoid", ', "", r"its answers lie between .+ end with activation="),
     (
+        "class_output",
+        "return Model(scan, x, name=",
+        'c = layers.Dense(3, "sigmoid")(layers.GlobalAveragePooling2D()(scan))\n'
+        "    return Model(scan, [x, c], name=",
+        "its class probabilities add up to between .+ and .+; 1 was needed",
+    ),
+    (
         "finite",
         LAST,
         f"{LAST}\n    x = x + 0 * ops.log(ops.mean(scan, axis=(1, 2, 3), keepdims=True))",
