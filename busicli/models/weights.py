@@ -255,10 +255,11 @@ def load_state(model: "keras.Model", numbers: Mapping[str, Any], name: str) -> N
 def fill_by_path(model: "keras.Model", arrays: Mapping[str, Any], name: str) -> None:
     """Put arrays into the variables of the same paths and leave the others as they are.
 
-    Raises InputError, naming the first, where an array has no variable or one of another shape.
+    Raises InputError, naming the first by the alphabet, where an array has no variable or one of
+    another shape.
     """
     variables = {variable.path: variable for variable in model.weights}
-    for path, array in arrays.items():
+    for path, array in sorted(arrays.items()):
         shape = tuple(variables[path].shape) if path in variables else None
         if shape != array.shape:
             raise InputError(

@@ -15,9 +15,12 @@ from busicli.models.weights import (
     NUMBERS,
     Card,
     build_model,
+    fill_by_path,
     load_model,
     load_state,
+    locate_shipped,
     read_card,
+    read_encoder,
     read_numbers,
     resolve_weights,
     save_weights,
@@ -241,3 +244,72 @@ def test_a_size_or_an_option_that_does_not_go_is_refused():
         build_model(find("unet"), 40, {})
     with pytest.raises(InputError, match="no option width"):
         build_model(find("unet"), 32, {"width": 3})
+
+
+def test_an_encoder_is_no_weights_to_segment_with():
+    assert "efficientnet-lite2" not in shipped_names()
+    folder, pinned = locate_shipped("efficientnet-lite2")
+    assert read_encoder(folder, pinned_sha256=pinned)
+    with pytest.raises(InputError, match="the card of efficientnet-lite2 is damaged or of another"):
+        read_card(folder, pinned_sha256=pinned)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("encoder.safetensors", b"changed", "is not the file that its card names; it was changed"),
+        ("encoder.safetensors", None, "weights lacks encoder.safetensors"),
+        ("card.json", b"{}", "the card of weights names no encoder.safetensors"),
+        ("card.json", b"[", "the card of weights names no encoder.safetensors"),
+        ("card.json", None, "holds no card.json"),
+    ],
+)
+def test_an_encoder_that_is_not_what_its_card_names_is_refused(tmp_path, name, content, reason):
+    folder = shutil.copytree(locate_shipped("efficientnet-lite2")[0], tmp_path / "weights")
+    if content is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_bytes(content)
+    with pytest.raises(InputError, match=reason):
+        read_encoder(folder, pinned_sha256=None)
+
+
+def test_an_encoder_of_another_card_than_the_pinned_one_is_refused(tmp_path):
+    source, pinned = locate_shipped("efficientnet-lite2")
+    folder = shutil.copytree(source, tmp_path / "weights")
+    card = json.loads((folder / CARD).read_text()) | {"licence": "none"}
+    (folder / CARD).write_text(json.dumps(card))
+    assert read_encoder(folder, pinned_sha256=None)
+    with pytest.raises(InputError, match=r"that was pinned"):
+        read_encoder(folder, pinned_sha256=pinned)
+
+
+def test_an_encoder_of_another_format_is_refused_though_the_hash_agrees(tmp_path):
+    card = {"files": {"encoder.safetensors": sha256_bytes(b"no arrays")}}
+    (tmp_path / CARD).write_text(json.dumps(card))
+    (tmp_path / "encoder.safetensors").write_bytes(b"no arrays")
+    with pytest.raises(InputError, match="holds no arrays"):
+        read_encoder(tmp_path, pinned_sha256=None)
+
+
+def test_arrays_go_to_the_variables_of_their_paths_and_no_others():
+    model = small_unet()
+    before = {v.path: v.numpy().copy() for v in model.weights}
+    path, kept = (v.path for v in model.weights[:2])
+    fill_by_path(model, {path: np.full(before[path].shape, 0.5, np.float16)}, "half")
+    after = {v.path: v.numpy() for v in model.weights}
+    np.testing.assert_array_equal(after[path], np.full(before[path].shape, 0.5))
+    np.testing.assert_array_equal(after[kept], before[kept])
+
+
+def test_the_first_array_that_does_not_fit_is_named():
+    model = small_unet()
+    wrong = {"z/kernel": np.zeros(3), "down0_conv_a/bias": np.zeros(5)}
+    with pytest.raises(InputError) as caught:
+        fill_by_path(model, wrong, "other")
+    assert str(caught.value) == (
+        f"the pre-trained weights other hold down0_conv_a/bias of shape (5,), but the model "
+        f"{model.name} has (2,); take weights of this encoder, or --init random."
+    )
+    with pytest.raises(InputError, match=r"z/kernel of shape \(3,\), .+ has no such variable;"):
+        fill_by_path(model, {"z/kernel": np.zeros(3)}, "other")
