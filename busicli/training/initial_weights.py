@@ -67,6 +67,11 @@ def load_initial_weights(request: TrainRequest, data: PreparedData) -> InitialWe
         return _encoder(*locate_shipped(encoder)) if encoder else None
     source, pinned = resolve_weights(weights)
     if (source / ENCODER).is_file():
+        if request.settings.init_weight:
+            raise InputError(
+                f"init_weight is a share of initial weights, and {source.name} holds those of an "
+                "encoder alone; give --init weights of the whole network, or leave it out."
+            )
         return _encoder(source, pinned)
     card = read_card(source, pinned_sha256=pinned)
     _check_unseen(request, data, {pixels for pixels, _ in card.training_scans})
