@@ -100,7 +100,8 @@ def train(
         str | None,
         typer.Option(
             metavar="W",
-            help="Weights to begin from; with --folds also a run of folds.",
+            help="Weights to begin from; random for none; with --folds also a run of folds. "
+            "Default: the pre-trained encoder where the model has one.",
             rich_help_panel=WEIGHTS,
         ),
     ] = None,
