@@ -54,7 +54,7 @@ def card_of_run(
             "fingerprint": data.fingerprint,
             "split": data.info["split"],
             "settings": asdict(request.settings),
-            "init": request.init,
+            "init": initial.name if initial and request.init is None else request.init,
             "best_epoch": best_epoch,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "versions": versions(),
