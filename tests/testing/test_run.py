@@ -45,6 +45,8 @@ IN_TENSORFLOW = (
     "import tensorflow as tf\n"
     "    x = layers.Lambda(lambda t: {}, output_shape=lambda shape: shape)(x)"
 )
+CLASSES = "c = layers.GlobalAveragePooling2D()(x)\n    "
+TWO = "\n    return Model(scan, [x, c], "
 FAULTS = [
     ("declaration", 'name="net", s', 'name="My Net", s', "its name is 'My Net'; it must be words"),
     ("declaration", "Two layers.", r"Two\nlayers.", r"its summary is 'Two\\nlayers.'; one line"),
@@ -71,6 +73,24 @@ FAULTS = [
     ("output", "Conv2D(1, 1", "Conv2D(2, 1", r"is \(6, 33, 33, 2\); \(6, 33, 33, 1\) was needed"),
     ("output", 'dtype="float32"', 'dtype="float16"', "its answer is float16; float32 was needed"),
     ("output", 'activation="sigmoid", ', "", r"its answers lie between .+ end with activation="),
+    *(
+        ("class_output", "return Model(scan, x, ", f"{CLASSES}{end}", sentence)
+        for end, sentence in (
+            (
+                'c = layers.Dense(3, "sigmoid")(c)' + TWO,
+                "its class probabilities add up to between",
+            ),
+            ('c = layers.Dense(2, "softmax")(c)' + TWO, r"\(6, 2\) float32; \(6, 3\) float32 was"),
+            (
+                'c = layers.Dense(3, "softmax", dtype="float16")(c)' + TWO,
+                r"second output is .+ float16",
+            ),
+            (
+                'c = layers.Dense(3, "softmax")(c)\n    return Model(scan, [x, c, c], ',
+                "has 3 outputs",
+            ),
+        )
+    ),
     (
         "class_output",
         "return Model(scan, x, name=",
@@ -165,6 +185,18 @@ def test_a_sound_plugin_passes_every_check_that_can_be_tried(plugin):
     assert tried["cost"] == "117 parameters, 0.01 GFLOP a scan of 256 x 256 px"
     assert tried["sizes"] == "33, 34, 128, 256 px"
     assert all(result.seconds >= 0 for result in found)
+
+
+def test_a_sound_plugin_with_classes_passes_too(plugin):
+    file = plugin(
+        "return Model(scan, x, ",
+        f'{CLASSES}c = layers.Dense(3, "softmax", dtype="float32", name="class")(c){TWO}',
+    )
+    found = list(check_architecture(file))
+    assert [result for result in found if result.passed is False] == []
+    tried = {result.name: result.detail for result in found if result.passed}
+    assert tried["class output"] == "probabilities of normal, benign and malignant"
+    assert tried["gradients"] == "all of 6 move"  # of the class head too
 
 
 @pytest.mark.parametrize(
