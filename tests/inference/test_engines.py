@@ -17,7 +17,7 @@ from PIL import Image
 from busicli.errors import InputError
 from busicli.imaging.preprocess import network_image
 from busicli.inference.choose import EngineRequest, choose_engine
-from busicli.inference.engines import KerasEngine
+from busicli.inference.engines import KerasEngine, with_flip_tta
 from busicli.inference.export import agreement, exported
 from busicli.inference.openvino import export_graph, has_bfloat16, masks_agree, open_graph
 from busicli.io.images import decode_frames
@@ -103,6 +103,42 @@ def test_weights_trained_on_another_backend_get_their_graph_from_tensorflow(
     small = images[:4, :size, :size]
     found, expected = graph.predict(small).maps, KerasEngine(model).predict(small).maps
     assert np.abs(found - expected).max() < 0.01
+
+
+@pytest.fixture(scope="module")
+def two_outputs():
+    """A network of random weights that gives maps and classes."""
+    keras = pytest.importorskip("keras")
+    keras.utils.set_random_seed(0)
+    scan = keras.Input((32, 32, 3))
+    x = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(scan)
+    lesion = keras.layers.Conv2D(1, 1, activation="sigmoid")(x)
+    classes = keras.layers.GlobalMaxPooling2D()(x)
+    return keras.Model(scan, [lesion, keras.layers.Dense(3, "softmax")(classes)])
+
+
+def test_engines_give_the_maps_and_the_classes_of_a_network_with_both(two_outputs, images):
+    small = images[:5, ::6, ::6]
+    expected = [np.asarray(part) for part in two_outputs.predict_on_batch(small / np.float32(255))]
+    assert [part.shape for part in expected] == [(5, 32, 32, 1), (5, 3)]
+    assert np.ptp(expected[1], axis=0).min() > 1e-3  # scans can be told apart by their classes
+    for engine in (KerasEngine(two_outputs, batch=2), open_graph(export_graph(two_outputs))):
+        found = engine.predict(small)
+        np.testing.assert_allclose(found.maps, expected[0][..., 0], atol=1e-5)
+        np.testing.assert_allclose(found.classes, expected[1], atol=1e-5)
+        assert (found.maps.dtype, found.classes.dtype) == (np.float32, np.float32)
+        part = found[1:3]
+        np.testing.assert_array_equal(part.classes, found.classes[1:3])
+
+
+def test_flip_tta_averages_classes_too(two_outputs, images):
+    small = images[:3, ::6, ::6]
+    engine = KerasEngine(two_outputs)
+    plain, mirrored = engine.predict(small), engine.predict(small[:, :, ::-1])
+    found = with_flip_tta(engine, True).predict(small)
+    np.testing.assert_allclose(found.classes, (plain.classes + mirrored.classes) / 2, atol=1e-6)
+    np.testing.assert_allclose(found.maps, (plain.maps + mirrored.maps[:, :, ::-1]) / 2, atol=1e-6)
+    assert (plain.classes != mirrored.classes).any()
 
 
 @pytest.mark.busi
