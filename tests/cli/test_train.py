@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file
 
+from busicli.inference.openvino import open_graph
+
 METRICS = ("Loss", "Dice_coef", "Recall", "Precision", "Accuracy", "F1_score")
 COLUMNS = (
     "epoch",
@@ -289,6 +291,29 @@ def test_the_weights_started_from_keep_the_share_that_is_asked_for(study, call, 
     ]
     # the card's figures are those of the weights beside it
     assert cards[0]["scores"]["val"]["pooled"] != cards[1]["scores"]["val"]["pooled"]
+
+
+def test_the_default_model_learns_masks_and_classes_and_begins_where_asked(
+    study, call, scans, tmp_path
+):
+    ended = call(
+        *("train", "--data", study.data, "--name", "both", "--init", "random", "--epochs", 1),
+        *("--model-option", "encoder=lite0", "--model-option", "widths=[8,8,8,8]"),
+        *("--set", "low_res_fraction=0"),
+    )
+    assert ended.status == 0, ended.err
+    run = tmp_path / "runs" / "both"
+    (row,) = history(run)
+    assert tuple(row) == COLUMNS  # the figures of masks, as for any other model
+    assert all(np.isfinite(float(value)) for value in row.values())
+    assert json.loads((run / "run.json").read_text())["model"]["init"] == "random"
+    card = json.loads((run / "weights" / "card.json").read_text())
+    assert (card["architecture"], card["training"]["init"]) == ("improved-unet", "random")
+    graph = open_graph({n: (run / "weights" / n).read_bytes() for n in ("graph.xml", "graph.bin")})
+    classes = graph.predict(np.zeros((1, 64, 64, 3), np.uint8)).classes
+    assert classes.sum() == pytest.approx(1)
+    ended = call("segment-dir", scans / "normal", "out", "--weights", run / "weights")
+    assert ended.status == 0, ended.err
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])

@@ -13,6 +13,7 @@ from busicli.models.registry import find
 from busicli.models.weights import build_model, locate_shipped, read_encoder
 from busicli.settings import TrainSettings
 from busicli.training.initial_weights import load_initial_weights
+from busicli.training.model_card import card_of_run
 from busicli.training.request import TrainRequest
 
 ENCODER = "efficientnet-lite2"
@@ -97,3 +98,18 @@ def test_a_share_of_initial_weights_needs_those_of_a_whole_network(asked, init, 
     settings = replace(asked.settings, init_weight=0.5)
     with pytest.raises(InputError, match=reason):
         begun(asked, init=init, settings=settings)
+
+
+@pytest.mark.parametrize(
+    ("changes", "written"),
+    [
+        ({}, ENCODER),
+        ({"init": "random"}, "random"),
+        ({"model": "unet"}, None),
+    ],
+)
+def test_the_card_names_what_a_training_began_from(asked, changes, written):
+    request, data = replace(asked, **changes), open_data(asked.data)
+    card = card_of_run(request, data, begun(asked, **changes), data.cases, best_epoch=1)
+    assert card.training["init"] == written
+    assert len(card.training_scans) == len(data.cases)  # an encoder has seen no scan
