@@ -9,7 +9,6 @@ RUN/weights to weights/NAME and pins the card's hash.
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from busicli.io.files import atomic_write, sha256_bytes
-from busicli.models.weights import CARD, Card, read_card, read_checked
+from busicli.models.weights import CARD, PINS, Card, read_card, read_checked
 from busicli.training.tuned_settings import read_tuned_settings
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
@@ -88,16 +87,10 @@ def _check(card: Card, metrics: Mapping[str, Any]) -> None:
 
 
 def _pin(name: str, sha256: str) -> None:
-    """Write the hash into the package's table of pinned cards."""
-    module = WEIGHTS / "__init__.py"
-    source = module.read_text(encoding="utf-8")
-    table = dict(re.findall(r'^    "(.+)": "([0-9a-f]{64})",$', source, re.MULTILINE))
-    table[name] = sha256
-    lines = "".join(f'    "{key}": "{value}",\n' for key, value in sorted(table.items()))
-    start = source.index("CARD_SHA256")
-    end = source.index("}\n", start) + 2
-    pinned = f"CARD_SHA256: dict[str, str] = {{\n{lines}}}\n"
-    atomic_write(module, (source[:start] + pinned + source[end:]).encode())
+    """Write the card's hash into weights/pins.json."""
+    pins = json.loads((WEIGHTS / PINS).read_bytes()) | {name: sha256}
+    text = json.dumps(pins, indent=1, sort_keys=True) + "\n"
+    atomic_write(WEIGHTS / PINS, text.encode())
 
 
 def main() -> None:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 NUMBERS = "model.safetensors"
 ENCODER = "encoder.safetensors"
 CARD = "card.json"
+PINS = "pins.json"
+"""SHA-256 of each shipped card, so that a changed card is refused."""
 DEFAULT_WEIGHTS = "improved-unet"
 """Those that ship and are taken where none are named."""
 _OLD_NAME = "mirror"
@@ -286,9 +288,9 @@ def resolve_weights(name_or_folder: str) -> tuple[Path, str | None]:
 
 def locate_shipped(name: str) -> tuple[Path, str]:
     """The folder of weights that come with busicli, and the card hash pinned for it."""
-    from busicli.shipped import CARD_SHA256
-
-    return Path(str(package_files(SHIPPED))) / name, CARD_SHA256.get(name, "not pinned")
+    folder = Path(str(package_files(SHIPPED)))
+    pins = json.loads((folder / PINS).read_bytes())
+    return folder / name, pins.get(name, "not pinned")
 
 
 def _keys(variables: Sequence["keras.Variable"]) -> list[str]:
