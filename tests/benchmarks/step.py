@@ -2,7 +2,7 @@
 
 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 taskset -c 0 python -m tests.benchmarks.step
 
-`improved-unet` in bfloat16, batches of 8, milliseconds a scan: the median of five rounds. Run it on
+`residual-unet` in bfloat16, batches of 8, milliseconds a scan: the median of five rounds. Run it on
 a core that does nothing else.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 from busicli.models.layers import BatchNormalization
 from busicli.settings import TrainSettings
 from busicli.training.loop import compile_model
-from plugins.improved_unet import build
+from plugins.residual_unet import build
 
 BATCH, ROUNDS, STEPS = 8, 5, 3
 KERAS = keras.layers.BatchNormalization
