@@ -3,9 +3,9 @@
     python tools/ablation.py BUSI BUSBRA [VARIANT...]
 
 Trains and scores every variant below on two of five folds of both data sets, the folds side by side
-on a core each, a few epochs at 128 px, and writes docs/explanation/ablation.md. What is done
-already in ablation/ is kept, so that it can be stopped and resumed; name variants to make only
-these.
+on a core each, a few epochs at 128 px, and writes the table of docs/explanation/ablation.md. What
+is done already in ablation/ is kept, so that it can be stopped and resumed. Name variants to make
+only these.
 """
 
 import csv
@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from marked import replace_marked
 
 from busicli.imaging.bootstrap import mean_interval
 
-PAGES = Path(__file__).parents[1] / "docs" / "explanation"
+PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "ablation.md"
 WORK = Path("ablation")
 FOLDS = ("1", "2")
 RECIPE = ("--epochs", "12", "--precision", "bfloat16")
@@ -77,7 +78,9 @@ VARIANTS = (
         "milder augmentation",
         tuple(p for c, v in MILDER.items() for p in setting(f"augmentation.{c}={v}")),
     ),
-    Variant("tissue beside lesions as normal", setting("augmentation.lesion_free_crop_prob=0.15")),
+    Variant(
+        "lesion-free crops as normal scans", setting("augmentation.lesion_free_crop_prob=0.15")
+    ),
     Variant("text burned in", setting("augmentation.burned_in_text_prob=0.5")),
     Variant("cross-entropy alone", setting("dice_weight=0")),
     Variant("Dice loss alone", setting("bce_weight=0")),
@@ -107,7 +110,7 @@ VARIANTS = (
         ("--model", "cmunext-s", "--plugin", PLUGIN, "--precision", "float32"),
         score=("--plugin", PLUGIN),
     ),
-    Variant("mirrored when scored", score=("--tta",), same_weights=True),
+    Variant("flip test-time augmentation", score=("--tta",), same_weights=True),
 )
 
 
@@ -119,7 +122,7 @@ def main() -> None:
     for variant in VARIANTS:
         if not only or variant.name in only:
             make(variant, datasets)
-    (PAGES / "ablation.md").write_text(table(), encoding="utf-8")
+    PAGE.write_text(replace_marked(PAGE, "ablation", table()), encoding="utf-8")
 
 
 def make(variant: Variant, datasets: Sequence[str]) -> None:
@@ -152,23 +155,9 @@ def busicli(*commands: Sequence[str]) -> None:
 
 
 def table() -> str:
-    """The Markdown page, of the variants that are scored."""
+    """The Markdown table of the variants that are scored."""
     base = per_image(BASE)
-    lines = [
-        "# What each part of the recipe is worth",
-        "",
-        "Made by `python tools/ablation.py BUSI BUSBRA`: folds 1 and 2 of 5, "
-        f"`{' '.join(RECIPE)}`, "
-        "at 128 px where nothing else is said, each scored with what the other fold chose. Fewer "
-        "epochs and smaller scans than for the weights that ship: differences count, not the "
-        "level. Dice is the mean over scans with a lesion at their own size; the difference is "
-        "that of the same scans to the recipe, with its bootstrap 95 % interval over groups. A "
-        "difference whose interval holds 0 may be chance; seeds were not repeated. What the table "
-        "lacks stands in [an earlier one](ablation_before.md), of another recipe.",
-        "",
-        f"| {' | '.join(COLUMNS)} |",
-        "|---" * len(COLUMNS) + "|",
-    ]
+    lines = [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
     for variant in VARIANTS:
         if (WORK / "eval" / slug(variant.name) / "metrics.json").is_file():
             lines.append(row(variant.name, base))
