@@ -6,12 +6,14 @@ BIN := $(VENV)/bin
 .PHONY: help setup demo test lint soak benchmark docs wheelhouse lock clean
 help:
 	@echo "make demo       segment the example scans into out/"
-	@echo "make test       linters, types, layers and every test"
-	@echo "make soak       kills, full disks, broken files by the thousand: long"
+	@echo "make test       lint, then every test: about 15 minutes on two idle cores"
+	@echo "make lint       ruff, mypy, import-linter"
+	@echo "make soak       kills, full disks, thousands of broken files: takes long"
 	@echo "make benchmark  speed as ratios, into benchmarks/"
-	@echo "make docs       renew the references of commands and settings"
-	@echo "make wheelhouse gather all that an installation without a network needs"
+	@echo "make docs       renew the generated pages and tables"
+	@echo "make wheelhouse download everything that an offline installation needs"
 	@echo "make lock       renew requirements.lock"
+	@echo "make clean      remove .venv and what was built"
 
 setup: $(VENV)/.ready
 
@@ -26,8 +28,8 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 demo: $(VENV)/.ready
 	$(BIN)/busicli segment-dir examples/scans out
 	@echo
-	@echo "Open out/report.html in a browser: each scan with the contours of what was found,"
-	@echo "beside out/masks/ and the tables out/lesions.csv and out/manifest.jsonl."
+	@echo "Open out/report.html in a browser to see each scan with its contours."
+	@echo "Masks are in out/masks/, measurements in out/lesions.csv, one row a scan in out/manifest.jsonl."
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
@@ -36,6 +38,7 @@ lint: $(VENV)/.ready
 	$(BIN)/lint-imports
 
 test: lint
+	@echo "Running every test: about 15 minutes on two idle cores, longer on busy ones."
 	$(BIN)/pytest
 
 soak: $(VENV)/.ready
@@ -47,6 +50,7 @@ benchmark: $(VENV)/.ready
 docs: $(VENV)/.ready
 	$(BIN)/python -m typer busicli.cli.app utils docs --name busicli --output docs/reference/commands.md
 	$(BIN)/python tools/settings.py
+	$(BIN)/python tools/layers.py
 
 wheelhouse: $(VENV)/.ready
 	$(BIN)/pip download --quiet --disable-pip-version-check --require-hashes \
@@ -54,7 +58,7 @@ wheelhouse: $(VENV)/.ready
 	rm -f wheelhouse/busicli-*
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
 	  --wheel-dir wheelhouse .
-	@echo "Carry wheelhouse/ behind the firewall; there:"
+	@echo "Copy wheelhouse/ to the machine without a network and run there:"
 	@echo "  python3.11 -m venv busicli"
 	@echo "  busicli/bin/pip install --no-index --find-links wheelhouse busicli"
 

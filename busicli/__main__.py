@@ -1,4 +1,4 @@
-"""The entry of `busicli` and of `python -m busicli`."""
+"""Entry point of `busicli` and of `python -m busicli`."""
 
 from busicli.cli.app import main
 

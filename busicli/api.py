@@ -1,4 +1,4 @@
-"""What other programs call: the layer that the commands use, with arrays in and records out.
+"""What `from busicli import ...` offers other programs: arrays in, records out.
 
 >>> from busicli import evaluate
 >>> left, shifted = np.array([[1, 1, 0, 0]], bool), np.array([[0, 1, 1, 0]], bool)

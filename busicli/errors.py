@@ -1,4 +1,4 @@
-"""The errors busicli raises on purpose; the command line turns each into one sentence."""
+"""Errors that busicli raises on purpose; the command line prints each as one sentence."""
 
 
 class BusicliError(Exception):

@@ -1,4 +1,4 @@
-"""How each step works: one frozen record a step, which checks itself.
+"""Settings: one frozen record per step, which checks itself.
 
 Every record round-trips through JSON with `dataclasses.asdict` and `from_dict`.
 """

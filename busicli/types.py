@@ -1,4 +1,4 @@
-"""The plain values that move between steps. Paths are only carried here, never opened."""
+"""Plain records that several rooms share; paths are carried here, never opened."""
 
 import math
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Which versions of what made a result, without importing any of it."""
+"""Versions of the packages that made a result, read without importing them."""
 
 from importlib.metadata import PackageNotFoundError, version
 

@@ -1,1 +1,1 @@
-"""The architectures that ship with busicli: one file each, imported as `busicli.plugins`."""
+"""Architectures that ship with busicli, one file each; imported as `busicli.plugins`."""

@@ -1,1 +1,1 @@
-"""Segmenting a folder of scans: inputs, one scan's way, journal, shards, tables."""
+"""`segment-dir`: list inputs, process each scan, journal, shards, tables."""

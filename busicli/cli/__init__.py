@@ -1,1 +1,1 @@
-"""The commands: each parses, calls one workflow and shows the outcome. Only here is printed."""
+"""The commands: each parses its options, calls one function and prints. Nothing else prints."""

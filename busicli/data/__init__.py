@@ -1,1 +1,1 @@
-"""Data sets as published, and prepared for training: sources, splits, store."""
+"""Data sets as published, and prepared data: sources, splits, store."""

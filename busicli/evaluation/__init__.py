@@ -1,1 +1,1 @@
-"""Scoring weights and masks: metrics, comparisons, plots and the page."""
+"""`eval`: scores of weights and of masks, cross-validation, comparisons, plots."""

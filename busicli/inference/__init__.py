@@ -1,1 +1,1 @@
-"""From an image to its segmentation: engines, exported graphs, post-processing."""
+"""Engines, exported graphs, and the way from an image to its segmentation."""

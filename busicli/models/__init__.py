@@ -1,1 +1,1 @@
-"""Architectures, their registry and layers, losses, and weights."""
+"""Architectures, registry, layers, losses, weights."""

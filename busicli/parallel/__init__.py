@@ -1,1 +1,1 @@
-"""Work in parallel: threads, Dask, subprocesses."""
+"""Threads, Dask, subprocesses."""

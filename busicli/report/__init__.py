@@ -1,1 +1,1 @@
-"""The HTML page: what it shows of a run or an evaluation, and writing it."""
+"""The HTML page of a run or an evaluation."""

@@ -1,4 +1,4 @@
-"""What busicli asks of every architecture, for the authors of plugins.
+"""Conformance kit for authors of architectures.
 
 `ArchitectureContract` gives a test file a test a check; `check_architecture` gives results. Both
 take the plugin's name or its file. Nothing here imports Keras before a network is built.

@@ -1,1 +1,1 @@
-"""Training: the loop, its checkpoints, tuned settings and the model card."""
+"""`train`: the loop, checkpoints, tuned settings, model card."""
