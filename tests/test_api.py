@@ -78,7 +78,7 @@ def test_other_arrays_are_refused(weights, scan, sentence):
 
 def test_a_file_that_is_no_scan_is_named(tmp_path):
     (tmp_path / "notes.txt").write_text("no scan")
-    with pytest.raises(InputError, match=r"notes\.txt is no scan"):
+    with pytest.raises(InputError, match=r"notes\.txt is not a scan"):
         read_file(tmp_path / "notes.txt")
     with pytest.raises(InputError, match=r"gone\.png cannot be read"):
         read_file(tmp_path / "gone.png")

@@ -49,7 +49,8 @@ def test_a_pages_commands_run_in_their_order(page, scans, call, tmp_path):
             shutil.copy(mask, tmp_path / name / mask.name.replace("_mask", ""))
     shutil.copy(scans / "benign" / "phantom-01.png", tmp_path / "scan.png")
     if page.name != "train.md":  # the page that prepares the data
-        assert call("preprocess", "Dataset_BUSI_with_GT").status == 0
+        as_shipped = ("--size", "192", "--views", "whole")  # what the shipped weights take
+        assert call("preprocess", "Dataset_BUSI_with_GT", *as_shipped).status == 0
     for words in WRITTEN[page]:
         for given in as_run(words):
             stdin = b"\0".join(os.fsencode(p) for p in scans.glob("benign/*[0-9].png"))

@@ -1,4 +1,4 @@
-"""Which split and which group each scan of a data folder belongs to."""
+"""Assigns a split and a group to each scan of a data folder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ from busicli.types import SPLITS, Case, Split
 
 @dataclass(frozen=True, slots=True)
 class LoadedCases:
-    """What remains of the scans in memory once their pixels are on disk."""
+    """What stays in memory of the scans after their pixels are on disk."""
 
     cases: list[PreparedCase]
-    """Their images, masks and thumbnails left empty."""
+    """With empty images, masks and thumbnails."""
     thumbnails: NDArray[np.float32]
     """(N, 4096)."""
 
@@ -30,7 +30,7 @@ class LoadedCases:
 def assign_splits(
     read: LoadedCases, settings: SplitSettings, split_from: Path | None
 ) -> list[Case]:
-    """Groups, splits and places within the splits, in the order of reading."""
+    """The cases with group, split and index within the split, in the order of reading."""
     hashes = [case.fingerprint.phash for case in read.cases]
     patients = [
         f"{c.source.dataset}/{c.source.group}" if c.source.group else "" for c in read.cases
@@ -50,14 +50,14 @@ def _splits(
     settings: SplitSettings,
     split_from: Path | None,
 ) -> list[Split]:
-    """From the table that was named, else from the data sets' own tables, else drawn."""
+    """Splits from the table given, else from the data sets' own tables, else drawn at random."""
     if split_from is not None:
         known = read_splits(split_from)
         unknown = sum(case.fingerprint.pixels_sha256 not in known for case in cases)
         if unknown:
             raise InputError(
                 f"{unknown} of {len(cases)} scans are not in {split_from}; "
-                "prepare the data that it was made for, or leave out --split-from."
+                "give the table of this data, or leave out --split-from."
             )
         return [known[case.fingerprint.pixels_sha256] for case in cases]
     if any(case.source.split for case in cases):
@@ -67,7 +67,7 @@ def _splits(
 
 
 def _positions(splits: Sequence[Split], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Each scan's place in its split's arrays, shuffled."""
+    """Each scan's index in its split's arrays, shuffled."""
     order = rng.permutation(len(splits))
     positions = np.zeros(len(order), np.int64)
     for split in SPLITS:

@@ -1,7 +1,7 @@
-"""Reading the layouts in which BUSI, BUS-BRA and BrEaST are published.
+"""Readers of the layouts in which BUSI, BUS-BRA and BrEaST are published.
 
-Each reader looks at names only and opens no image. It returns the cases and the errors, so that
-all errors of all data sets can be reported at once.
+Each reader looks only at names and opens no image. It returns cases and errors, so that all errors
+of all data sets can be reported at once.
 """
 
 from collections.abc import Sequence
@@ -90,10 +90,10 @@ def breast_tables(folder: Path) -> list[Path]:
 
 
 def read_breast(folder: Path, name: str) -> Found:
-    """The clinical table as CSV and the folder of images; the mask is the tumour's alone.
+    """The clinical table as CSV and the folder of images; only tumour masks are used.
 
-    `_other` masks show structures that are no lesion. A normal scan has no mask. Each `CaseID` is
-    a patient with one scan.
+    `_other` masks show structures that are not lesions. A normal scan has no mask. Each `CaseID`
+    is a patient with one scan.
     """
     table = _breast_csv(folder)
     columns, rows = read_csv(table)
@@ -121,13 +121,13 @@ def _breast_csv(folder: Path) -> Path:
     found = [path for path in tables if path.suffix.lower() == ".csv"]
     if not found:
         raise InputError(
-            f"{tables[0]} is a workbook; save its table as CSV in UTF-8 beside it, under the same "
-            "name with .csv."
+            f"{tables[0]} is a workbook; save its table beside it as CSV in UTF-8, with the same "
+            "name and the suffix .csv."
         )
     if len(found) > 1:
         raise InputError(
             f"{folder} holds {len(found)} clinical tables ({', '.join(p.name for p in found)}); "
-            "leave one of them there."
+            "keep only one there."
         )
     return found[0]
 
@@ -136,14 +136,14 @@ def _breast_images(folder: Path) -> Path:
     found = [path for path in sorted(folder.glob("BrEaST*images*")) if path.is_dir()]
     if len(found) != 1:
         raise InputError(
-            f"{folder} holds {len(found)} folders of BrEaST's images; leave one there, such as "
+            f"{folder} holds {len(found)} folders of BrEaST's images; keep only one there, such as "
             "BrEaST-Lesions_USG-images_and_masks."
         )
     return found[0]
 
 
 def _breast_case(row: dict[str, str], images: Path, name: str) -> SourceCase | list[Failed]:
-    """One row's case, or what is wrong with it; nothing where its files are not there."""
+    """One row's case, or its errors; no error if none of its files is there."""
     if not row["Image_filename"]:
         return []
     scan = images / row["Image_filename"]
@@ -157,15 +157,15 @@ def _breast_case(row: dict[str, str], images: Path, name: str) -> SourceCase | l
     if label not in CLASSES:
         return [Failed(what, f"has the class {label}; known are {', '.join(CLASSES)}")]
     if label in LESION_CLASSES and not masks:
-        return [Failed(what, f"is {label} but the table names no mask of its tumour")]
+        return [Failed(what, f"is {label} but the table names no tumour mask")]
     return SourceCase(
         dataset=name, case=scan.stem, label=label, scan=scan, masks=masks, group=row["CaseID"]
     )
 
 
 def _missing(files: Sequence[Path]) -> list[Failed] | None:
-    """The files that are not there; None where none is: published tables list more scans than a
-    part of the data holds.
+    """Errors for missing files; None if all are missing, as a published table may list more scans
+    than the folder holds.
     """
     gone = [path for path in files if not path.is_file()]
     if len(gone) == len(files):

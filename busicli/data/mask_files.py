@@ -1,4 +1,4 @@
-"""Which scan each mask file of a folder belongs to, by its name alone; no image is opened."""
+"""Finds the scan of each mask file in a folder by its name; no image is opened."""
 
 import os
 from collections import Counter
@@ -15,31 +15,31 @@ MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg", ".npy")
 _CELLPOSE = "_cp_masks"
 """What Cellpose appends to a scan's stem."""
 _NNUNET = "_0000"
-"""What nnU-Net wants appended to a scan's stem: the number of its only channel."""
+"""What nnU-Net appends to a scan's stem: the number of its only channel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaskFiles:
     """The files of a folder by the scan's name: its path below the folder, without suffix.
 
-    Names are as they stand in tables: bytes that are not UTF-8 become %XX.
+    Names are written as in tables: bytes that are not UTF-8 become %XX.
     """
 
     masks: Mapping[str, tuple[Path, ...]]
     """Files whose union is the scan's mask; at least one."""
     scans: Mapping[str, Path]
-    """Scans that stand beside their masks, as in BUSI's layout, also those without one."""
+    """Scans beside their masks, as in BUSI's layout, including scans without a mask."""
     others: tuple[Path, ...]
-    """Files of kinds that no mask is of."""
+    """Files with a suffix that no mask has."""
 
 
 def mask_files(folder: Path, *, besides: Path) -> MaskFiles:
-    """What lies below a folder, but for hidden files and the folder `besides`, where results go.
+    """The files below a folder, without hidden files and the folder `besides` for results.
 
-    `x_mask.png`, `x_mask_1.png` and `x_cp_masks.png` are masks of the scan x. `x.png` is its mask
-    too, or, where any scan of the folder stands beside such masks, the scan. Raises InputError
-    where there is no folder or a part cannot be read, and where two files would each be a scan's
-    one mask.
+    `x_mask.png`, `x_mask_1.png` and `x_cp_masks.png` are masks of the scan x. `x.png` is a mask of
+    x too, unless some file of the folder is the scan of such a mask: then it is the scan. Raises
+    InputError if there is no folder, if a part cannot be read, or if two files would each be a
+    scan's only mask.
     """
     _check_folder(folder, besides)
     marked: dict[str, list[Path]] = {}
@@ -65,9 +65,9 @@ def mask_files(folder: Path, *, besides: Path) -> MaskFiles:
 
 
 def scan_files(folder: Path, *, besides: Path) -> dict[str, Path]:
-    """Every image below a folder that is no mask by its name, by name as in `mask_files`.
+    """Every image below a folder that is not a mask by its name, by name as in `mask_files`.
 
-    nnU-Net's `x_0000.png` is the scan x. InputError where there is no folder to read.
+    nnU-Net's `x_0000.png` is the scan x. Raises InputError if there is no folder to read.
     """
     _check_folder(folder, besides)
     found: dict[str, Path] = {}
@@ -80,7 +80,7 @@ def scan_files(folder: Path, *, besides: Path) -> dict[str, Path]:
 
 
 def short_name(name: str) -> str:
-    """A name without what may be left of a scan's own suffix, as segment-dir keeps it.
+    """A name without the scan's own suffix, which segment-dir keeps in mask names.
 
     >>> short_name("a/x.jpg"), short_name("a/x"), short_name("a/1.5 mm")
     ('a/x', 'a/x', 'a/1.5 mm')
@@ -92,7 +92,7 @@ def short_name(name: str) -> str:
 
 
 def known_as(names: Collection[str]) -> dict[str, str]:
-    """Each name by itself, and by its short name where no other has the same."""
+    """Each name by itself, and by its short name if that is unique."""
     count = Counter(short_name(name) for name in names)
     found = {short_name(name): name for name in names if count[short_name(name)] == 1}
     return found | {name: name for name in names}
@@ -103,7 +103,7 @@ def _written(path: PurePosixPath) -> str:
 
 
 def _stem_of_marked(path: PurePosixPath) -> str | None:
-    """The scan's stem that a mask's own name tells; None where it tells none."""
+    """The stem of the scan that a mask's name contains; None if it contains none."""
     if path.stem.endswith(_CELLPOSE) and path.stem != _CELLPOSE:
         return path.stem.removesuffix(_CELLPOSE)
     return scan_stem_of_mask(Path(path))
@@ -111,9 +111,9 @@ def _stem_of_marked(path: PurePosixPath) -> str | None:
 
 def _check_folder(folder: Path, besides: Path) -> None:
     if not folder.is_dir():
-        raise InputError(f"there is no folder {folder}; give one that is there.")
+        raise InputError(f"there is no folder {folder}; give one that exists.")
     if folder.resolve() == besides.resolve():
-        raise InputError(f"{folder} is to be read and written; name another folder for --out.")
+        raise InputError(f"{folder} cannot be both read and written; give another folder as --out.")
     if (folder / "manifest.jsonl").is_file() and (folder / "masks").is_dir():
         raise InputError(f"{folder} is a run of segment-dir; give its masks: {folder / 'masks'}.")
 
@@ -130,11 +130,13 @@ def _files(folder: Path, besides: Path) -> Iterator[Path]:
         )
         yield from (Path(here, name) for name in sorted(names) if not name.startswith("."))
     if closed:
-        raise InputError(f"{closed[0].filename} cannot be read: {closed[0].strerror}; allow it.")
+        raise InputError(
+            f"{closed[0].filename} cannot be read: {closed[0].strerror}; change its permissions."
+        )
 
 
 def _scans(plain: Mapping[str, Sequence[Path]]) -> dict[str, Path]:
-    """The first image of each name; an array beside scans, as of Cellpose's GUI, is none."""
+    """The first image of each name; an array beside scans, as of Cellpose's GUI, is not one."""
     images = {name: [f for f in files if _is_image(f)] for name, files in plain.items()}
     return {name: files[0] for name, files in images.items() if files}
 
@@ -148,5 +150,5 @@ def _check_single(plain: Mapping[str, Sequence[Path]], folder: Path) -> None:
         if len(files) > 1:
             raise InputError(
                 f"{first_few([file.name for file in files])} in {folder} would each be the mask of "
-                f"{name}; leave one of them."
+                f"{name}; keep one of them."
             )

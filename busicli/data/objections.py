@@ -1,4 +1,4 @@
-"""Scans of BUSI to which its curators object, as facts that ship with busicli."""
+"""Scans of BUSI to which its curators object; the list ships with busicli."""
 
 import csv
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 
 OBJECTIONS = ("axilla", "needle", "multiclass")
-"""It shows the axilla and no breast; a needle; a near copy of it stands in another class."""
+"""Shows the axilla and no breast; shows a needle; has a near copy in another class."""
 SOURCE = (
     "Pawłowska A. et al., Data in Brief 48 (2023) 109247; Curated BUSI, "
     "Mendeley Data k8t3gnx9h6.1, CC BY 4.0"
@@ -30,8 +30,9 @@ def objection_by_name(scan: str) -> str:
 
 
 def objection_by_pixels(pixels_sha256: str) -> str:
-    """The objection to an image, whatever its name and format; empty for none, and where the list
-    does not know the image's hash (`Fingerprint.pixels_sha256`).
+    """The objection to an image by `Fingerprint.pixels_sha256`, whatever its name and format.
+
+    Empty for none, and if the list does not have the hash.
     """
     return _listed().by_pixels.get(pixels_sha256, "")
 

@@ -1,4 +1,4 @@
-"""One scan with its masks, from the disk to arrays: the piece of work that runs in parallel."""
+"""Reads one scan with its masks and prepares their arrays: the task that runs in parallel."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,7 +47,7 @@ class CasePreparation:
     max_pixels: int = MAX_PIXELS
 
     def __call__(self, source: SourceCase) -> PreparedCase | Failed:
-        """The prepared case, or why it cannot be: unreadable files, masks of another size."""
+        """The prepared case, or why it failed: unreadable files, masks of another size."""
         errors: list[Failed] = []
         data, scan, masks = b"", None, []
         with _noted(source.scan, errors):
@@ -77,7 +77,7 @@ class CasePreparation:
 
 
 def scan_fingerprint(data: bytes, scan: Image, grey: NDArray[np.uint8]) -> Fingerprint:
-    """What identifies a scan: its file's bytes, its decoded image, the image's structure."""
+    """Hashes of a scan's file, of its decoded pixels and of its structure."""
     return Fingerprint(
         sha256=sha256_bytes(data),
         pixels_sha256=sha256_bytes(f"{scan.shape}".encode(), np.ascontiguousarray(scan).data),
@@ -93,7 +93,7 @@ def _view(box: Box, shape: tuple[int, ...]) -> View | None:
 
 @contextmanager
 def _noted(path: Path, errors: list[Failed]) -> Iterator[None]:
-    """What is wrong with a file, added to `errors`: the scan's other files are looked at too."""
+    """Add a file's error to `errors` and continue with the scan's other files."""
     try:
         yield
     except InputError as error:

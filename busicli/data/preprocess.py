@@ -1,4 +1,4 @@
-"""Data sets to a prepared data folder: read in parallel, grouped, divided, stored whole."""
+"""`preprocess`: reads data sets in parallel, groups and splits their scans, stores them."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -33,14 +33,14 @@ from busicli.types import CLASSES, SPLITS, Case, Failed, SourceCase, Split, Summ
 from busicli.versions import versions
 
 Track = Callable[[Iterator[PreparedCase | Failed], int], Iterable[PreparedCase | Failed]]
-"""Passes results through and shows how many of how many have come."""
+"""Passes results through and shows progress."""
 
 MONTAGE_SCANS = 4
 _GONE: NDArray[Any] = np.zeros(0)
 
 
 class InvalidDataError(InputError):
-    """Files of a data set that cannot be used, all of them at once."""
+    """All files of a data set that cannot be used."""
 
     def __init__(self, found: Sequence[Failed]) -> None:
         errors = [error for first in found for error in (first, *first.others)]
@@ -48,14 +48,14 @@ class InvalidDataError(InputError):
         files = "file is" if len(errors) == 1 else "files are"
         super().__init__(
             f"{len(errors)} {files} broken, so nothing was written; "
-            f"fix or remove what is named here and run again:\n{lines}"
+            f"fix or remove these and run again:\n{lines}"
         )
         self.errors = tuple(errors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrepareRequest:
-    """What to prepare, and where to."""
+    """What to prepare, and where to write it."""
 
     folders: tuple[Path, ...]
     tables: tuple[Path, ...]
@@ -63,16 +63,16 @@ class PrepareRequest:
     preprocess: PreprocessSettings
     split: SplitSettings
     split_from: Path | None = None
-    """A table that names each scan's split, such as another data folder's cases.csv."""
+    """A table with each scan's split, such as another data folder's cases.csv."""
     jobs: int = -1
     cluster: ClusterRequest | None = None
-    """Where to work instead of on this machine."""
+    """The cluster to use instead of this machine."""
 
 
 def prepare(request: PrepareRequest, track: Track) -> Summary:
-    """Write `request.out` and return its counts; raises InputError and leaves nothing behind."""
+    """Write `request.out` and return its counts; on InputError nothing is written."""
     if request.split_from is not None:
-        read_splits(request.split_from)  # what is wrong with it is reported before scans are read
+        read_splits(request.split_from)  # reports its errors before scans are read
     sources = _find_cases(request)
     size = request.preprocess.size_px
     with atomic_directory(request.out, marker=MARKER) as folder:
@@ -110,7 +110,7 @@ def _absolute(source: SourceCase) -> SourceCase:
 
 
 def _lost(source: SourceCase) -> Failed:
-    return Failed(str(source.scan), "its worker was killed again and again")
+    return Failed(str(source.scan), "killed its worker several times")
 
 
 def _find_cases(request: PrepareRequest) -> list[SourceCase]:
@@ -126,35 +126,35 @@ def _find_cases(request: PrepareRequest) -> list[SourceCase]:
         cases += found
         errors += failed
         if not found and not failed:
-            raise InputError(f"{path} holds no scan; give a folder or table with some.")
+            raise InputError(f"{path} holds no scan; give a folder or table with scans.")
     errors += _of_one_name(cases)
     if errors:
-        # the unreadable ones are looked for too: all errors are reported at once
+        # unreadable files are looked for too, so that all errors are reported at once
         results = _prepared(request, cases)
         raise InvalidDataError([*errors, *(r for r in results if isinstance(r, Failed))])
     with_split = sum(bool(case.split) for case in cases)
     if with_split not in (0, len(cases)):
         raise InputError(
-            f"{with_split} of {len(cases)} scans come with a split of their own; "
-            "name one for every scan in a --table, or for none."
+            f"{with_split} of {len(cases)} scans have a split of their own; "
+            "give every scan in a --table a split, or none."
         )
     return sorted(cases, key=lambda case: (case.dataset, case.case))
 
 
 def _of_one_name(cases: Sequence[SourceCase]) -> Iterator[Failed]:
-    """Scans of a data set that are called as an earlier one of it: results go by their names."""
+    """Scans with the name of an earlier one in their data set; results are named after scans."""
     first: dict[tuple[str, str], SourceCase] = {}
     for case in cases:
         other = first.setdefault((case.dataset, case.case), case)
         if other is not case:
             locations = " and ".join(f"{p.parent.name}/{p.name}" for p in (other.scan, case.scan))
-            yield Failed(case.case, f"stands twice, as {locations}; rename one")
+            yield Failed(case.case, f"is the name of two scans, {locations}; rename one")
 
 
 def _store_scratch(
     results: Iterable[PreparedCase | Failed], scratch: Path, shape: tuple[int, int, int]
 ) -> LoadedCases:
-    """Put every scan's arrays on the disk in the order of reading: splits are not known yet."""
+    """Store every scan's arrays in the order of reading, as splits are not known yet."""
     images = ArrayFile(scratch / "images.npy", (*shape, 3))
     masks = ArrayFile(scratch / "masks.npy", shape)
     with closing(images), closing(masks):
@@ -217,7 +217,7 @@ def _write_montages(
     folder.mkdir()
     for label in CLASSES:
         all_rows = [i for i, case in enumerate(cases) if case.label == label]
-        if all_rows:  # spread over the list, so that every data set has its turn
+        if all_rows:  # spread over the list, so that every data set is shown
             locations = np.linspace(0, len(all_rows) - 1, min(MONTAGE_SCANS, len(all_rows)))
             rows = [all_rows[int(position)] for position in locations]
             montage = category_montage(label, arrays[0][rows], arrays[1][rows])

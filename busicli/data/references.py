@@ -1,4 +1,4 @@
-"""The reference that masks of any tool are scored against: a folder of masks, or prepared data."""
+"""Reference masks for scoring masks of any tool: a folder of masks, or prepared data."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,21 +14,21 @@ from busicli.types import CLASSES, Case
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """One scan's reference, and how a prediction of it may be called."""
+    """One scan's reference mask, and the names that its prediction may have."""
 
     case: str
     dataset: str
     label: str
-    """Class: benign, malignant, normal, or empty where unknown."""
+    """Class: benign, malignant, normal, or empty if unknown."""
     group: int
     names: tuple[str, ...]
-    """Paths without suffix; the first that a prediction has counts."""
+    """Paths without suffix; the first one that a prediction has is used."""
     masks: tuple[Path, ...]
-    """Files whose union is the reference; none for a normal scan that has no mask."""
+    """Files whose union is the reference; none for a normal scan without a mask."""
     scan: Path | None = None
-    """The scan, where it stands beside its masks."""
+    """The scan, if it is beside its masks."""
     device: str = ""
-    """The scanner, where it is known."""
+    """The scanner, if known."""
     objection: str = ""
     """Why the curators of the data set object to the scan; empty for none."""
 
@@ -39,11 +39,11 @@ def holds_prepared_data(folder: Path) -> bool:
 
 
 def references_in(folder: Path, files: MaskFiles) -> list[Reference]:
-    """The scans of a folder of masks, by name; each is a group of its own, for nobody is named.
+    """The scans of a folder of masks, by name; each is a group of its own, as patients are unknown.
 
-    The class is the name of a mask's own folder, where it is one; it may be left out of the name.
-    Raises InputError where there is no mask, or where a scan beside others' masks has none and is
-    not in the folder of normal ones.
+    If a mask's own folder is named like a class, that is the class; predictions may leave it out.
+    Raises InputError if there is no mask, or if a scan beside other scans' masks has none and is
+    not in `normal`.
     """
     if not files.masks:
         raise InputError(f"{folder} holds no mask; give the folder of the reference masks.")
@@ -51,7 +51,7 @@ def references_in(folder: Path, files: MaskFiles) -> list[Reference]:
     if bare:
         raise InputError(
             f"scans in {folder} without a mask: {len(bare)} ({first_few(bare)}); "
-            "add an empty one where there is no lesion."
+            "add an empty mask for scans without a lesion."
         )
     names = sorted(files.masks.keys() | files.scans.keys())
     known = _distinct([(name, _without_class(name)) for name in names])
@@ -72,7 +72,7 @@ def references_in(folder: Path, files: MaskFiles) -> list[Reference]:
 def references_of(scans: PreparedScans) -> list[Reference]:
     """The scans of prepared data, in their order, with class, group and scanner.
 
-    A prediction goes by the scan's path in its data set, with the data set's name before it or not,
+    A prediction is named by the scan's path in its data set, with or without the data set's name,
     or by the case.
     """
     known = _distinct([_names_of(case) for case in scans.cases])
@@ -107,7 +107,7 @@ def _without_class(name: str) -> str:
 
 
 def _distinct(names: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
-    """For each scan the first of its names, and those, short too, that no other scan has."""
+    """For each scan its first name, and the names and short names that are unique."""
     asked = [tuple(dict.fromkeys(_with_short(own))) for own in names]
     count = Counter(name for own in asked for name in own)
     return [(own[0], *(name for name in own[1:] if count[name] == 1)) for own in asked]

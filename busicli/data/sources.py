@@ -1,4 +1,4 @@
-"""The scans of a data set: a folder in a published layout, or anyone's table."""
+"""The scans of a data set: a folder in a published layout, or a table."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +12,9 @@ _COLUMNS = ("scan", "masks", "class", "group", "split")
 
 
 def read_folder(folder: Path, name: str) -> Found:
-    """The cases of a folder in the layout of BUSI, BUS-BRA or BrEaST; `name` is their data set.
+    """The cases of a folder in the layout of BUSI, BUS-BRA or BrEaST; `name` is the data set.
 
-    Raises InputError where the folder is in none of them.
+    Raises InputError for any other layout.
     """
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}; give the folder of a data set.")
@@ -25,7 +25,7 @@ def read_folder(folder: Path, name: str) -> Found:
     if any((folder / label).is_dir() for label in CLASSES):
         return read_busi(folder, name)
     raise InputError(
-        f"{folder} holds neither the folders {', '.join(CLASSES)} (BUSI's layout) nor bus_data.csv "
+        f"{folder} has neither the folders {', '.join(CLASSES)} (BUSI's layout) nor bus_data.csv "
         "(BUS-BRA's) nor the clinical table of BrEaST; give such a folder, or describe your own "
         "data with --table."
     )
@@ -35,7 +35,7 @@ def read_table(table: Path, name: str) -> Found:
     """The cases of a CSV table with the columns scan, masks, class, group, split.
 
     Paths are relative to the table; several masks are separated by `;`. All but scan may be empty,
-    except that split is given for every row or for none.
+    except that split must be given for every row or for none.
     """
     if not table.is_file():
         raise InputError(f"there is no table {table}; give a CSV file to --table.")
@@ -43,7 +43,7 @@ def read_table(table: Path, name: str) -> Found:
     with_split = sum(bool(row["split"]) for row in rows)
     if with_split not in (0, len(rows)):
         raise InputError(
-            f"{table} names a split in {with_split} of {len(rows)} rows; name it in all or in none."
+            f"{table} has a split in {with_split} of {len(rows)} rows; give one in all or in none."
         )
     cases: list[SourceCase] = []
     errors: list[Failed] = []
@@ -59,13 +59,13 @@ def _table_rows(table: Path) -> list[dict[str, str]]:
     columns, rows = read_csv(table)
     if "scan" not in columns:
         raise InputError(
-            f"{table} has no column scan but {', '.join(columns) or 'none'}; "
-            f"it may have {', '.join(_COLUMNS)}."
+            f"{table} has no column scan, but {', '.join(columns) or 'none'}; "
+            f"the columns may be {', '.join(_COLUMNS)}."
         )
     if unknown := [column for column in columns if column not in _COLUMNS]:
         raise InputError(
-            f"{table} has a column {unknown[0]}, which says nothing here; "
-            f"rename it or leave it out: known are {', '.join(_COLUMNS)}."
+            f"{table} has an unknown column {unknown[0]}; "
+            f"rename or remove it: known are {', '.join(_COLUMNS)}."
         )
     return [{column: (row.get(column) or "").strip() for column in _COLUMNS} for row in rows]
 
@@ -87,7 +87,7 @@ def _table_case(base: Path, name: str, row: dict[str, str]) -> SourceCase:
 def _row_errors(case: SourceCase, row: dict[str, str]) -> list[str]:
     if not row["scan"]:
         return ["names no scan"]
-    reasons = [f"names {path.name}, which is no file" for path in _absent(case)]
+    reasons = [f"names {path.name}, which is not a file" for path in _absent(case)]
     if case.label not in ("", *CLASSES):
         reasons.append(f"has the class {case.label}; known are {', '.join(CLASSES)}")
     if case.label in CLASSES and case.label != "normal" and not case.masks:

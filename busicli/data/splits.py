@@ -1,4 +1,4 @@
-"""Dividing scans into train, val and test, or folds, without dividing a group. Arrays only."""
+"""Splits scans into train, val and test, or folds, and keeps groups whole. Arrays only."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from busicli.settings import SplitSettings
 from busicli.types import SPLITS, Split
 
 _DRAWS = 20
-"""A draw for test may leave val unfillable where another would not."""
+"""Attempts: one draw for test may make val impossible, another may not."""
 
 
 def split_counts(scans: int, settings: SplitSettings) -> dict[Split, int]:
@@ -27,7 +27,7 @@ def split_counts(scans: int, settings: SplitSettings) -> dict[Split, int]:
     if min(counts.values()) < 1:
         raise InputError(
             f"{scans} scans give {train} / {rest - test} / {test} for train, val and test; "
-            "each needs at least one: add scans."
+            "each needs at least one, so add scans."
         )
     return counts
 
@@ -35,11 +35,11 @@ def split_counts(scans: int, settings: SplitSettings) -> dict[Split, int]:
 def divide(
     groups: NDArray[np.int64], strata: Sequence[str], settings: SplitSettings
 ) -> NDArray[np.str_]:
-    """The split (N,) of each scan; counts are exact, groups whole, strata shared out evenly.
+    """The split (N,) of each scan: exact counts, whole groups, strata spread evenly.
 
     `groups` are (N,) int64, `strata` (class and data set) N strings. With `settings.by` "image"
     every scan is its own group and strata do not count: the plain random split. Raises InputError
-    where the groups cannot fill the counts exactly.
+    if the groups cannot give these counts exactly.
     """
     count = len(groups)
     wanted = split_counts(count, settings)
@@ -58,18 +58,18 @@ def divide(
     exactly = " / ".join(map(str, wanted.values()))
     raise InputError(
         f"no choice of whole groups gives splits of exactly {exactly} scans; "
-        "add scans, or give up the grouping with --split-by image."
+        "add scans, or split without groups by --split-by image."
     )
 
 
 def divide_into_folds(
     groups: NDArray[np.int64], strata: Sequence[str], folds: int, *, seed: int = 0
 ) -> NDArray[np.int64]:
-    """The fold (N,) of each scan, from 1; groups whole, strata shared out as evenly as they allow.
+    """The fold (N,) of each scan, from 1: whole groups, strata as even as groups allow.
 
-    `groups` are (N,) int64, `strata` N strings. Groups go, the largest first and equal ones in
-    random order, to the fold that is furthest behind in what they hold: rare strata weigh more.
-    Raises InputError where there are fewer groups than folds, or less than two folds.
+    `groups` are (N,) int64, `strata` N strings. Groups are assigned in order of size, equal ones at
+    random, each to the fold that has least of its strata; rare strata weigh more. Raises InputError
+    for fewer groups than folds, or fewer than two folds.
     """
     known, group = np.unique(groups, return_inverse=True)
     if not 2 <= folds <= len(known):
@@ -96,7 +96,7 @@ def divide_into_folds(
 def _drawn(
     table: NDArray[np.int64], wanted: dict[Split, int], rng: np.random.Generator
 ) -> NDArray[np.str_] | None:
-    """A split of each group of a (groups, strata) table of scans, or None where it does not fit."""
+    """A split of each group of a (groups, strata) table of scans, or None if it does not fit."""
     splits = np.full(len(table), "train", dtype="<U5")
     free = np.ones(len(table), bool)
     for name in ("test", "val"):

@@ -1,4 +1,4 @@
-"""The prepared data folder: arrays a split, masks at the scans' own size, one table."""
+"""The prepared data folder: arrays per split, masks at the scans' own size, one table."""
 
 import csv
 import io
@@ -46,10 +46,10 @@ _COLUMNS = (
 
 
 class Rows:
-    """Rows of several (N, ...) uint8 arrays as if they were one array, read as they are used."""
+    """Rows of several (N, ...) uint8 arrays that act as one array, read when used."""
 
     def __init__(self, positions: Sequence[tuple[NDArray[np.uint8], int]]) -> None:
-        """Each row is given by its array and its index there; at least one."""
+        """Take at least one row, each given by its array and its index there."""
         self._positions = positions
         self.shape = (len(positions), *positions[0][0].shape[1:])
 
@@ -70,7 +70,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedScans:
-    """Some scans of a data folder. The arrays lie on disk and are read as they are used."""
+    """Some scans of a data folder; the arrays stay on disk and are read when used."""
 
     images: NDArray[np.uint8] | Rows
     """(N, size, size, 3)."""
@@ -82,7 +82,7 @@ class PreparedScans:
     preprocess: PreprocessSettings
 
     def shrunk(self, size_px: int) -> "PreparedScans":
-        """The same scans for a network that takes smaller ones, all in memory."""
+        """The same scans at a smaller size, all in memory."""
         if size_px == self.preprocess.size_px:
             return self
         smaller = replace(self.preprocess, size_px=size_px)
@@ -105,12 +105,12 @@ class PreparedScans:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedData:
-    """A data folder: what is known of it before any pixel is read."""
+    """A data folder, before any pixel is read."""
 
     folder: Path
     preprocess: PreprocessSettings
     fingerprint: str
-    """SHA-256 over scans, masks, splits, views and settings: the same data, wherever it lies."""
+    """SHA-256 over scans, masks, splits, views and settings; independent of the folder's path."""
     cases: tuple[Case, ...]
     info: dict[str, Any]
 
@@ -146,23 +146,23 @@ class PreparedData:
         )
 
     def select(self, split: Split | Literal["all"]) -> PreparedScans:
-        """One split, or every scan; InputError where that is none."""
+        """One split, or every scan; raises InputError if there is none."""
         scans = self.load(split) if split != "all" else self.gather(self.cases)
         if not scans.cases:
             raise InputError(
-                f"the data in {self.folder} hold no scan for {split}; score another --split."
+                f"the data in {self.folder} have no scan for {split}; use another --split."
             )
         return scans
 
     def folds(self, count: int) -> NDArray[np.int64]:
-        """The fold of each of `cases`, from 1: whole groups, classes and data sets shared out."""
+        """The fold of each of `cases`, from 1: whole groups, even classes and data sets."""
         groups = np.array([case.group for case in self.cases], np.int64)
         strata = [f"{case.dataset} {case.label}" for case in self.cases]
         return divide_into_folds(groups, strata, count)
 
 
 def open_data(folder: Path) -> PreparedData:
-    """The data folder that `preprocess` wrote; InputError where there is none."""
+    """The data folder that `preprocess` wrote; raises InputError if there is none."""
     if not (folder / MARKER).is_file():
         raise InputError(
             f"{folder} holds no prepared data; make them: busicli preprocess DATASET --out {folder}"
@@ -186,28 +186,27 @@ def open_data(folder: Path) -> PreparedData:
 def read_splits(table: Path) -> dict[str, Split]:
     """The split of each scan by pixels_sha256, from a `cases.csv` or any table with these columns.
 
-    So that a published split can be taken over, whatever the folders are called.
+    This reuses a published split, whatever the names of files and folders.
     """
     if not table.is_file():
-        raise InputError(f"there is no table {table}; give a cases.csv of preprocess.")
+        raise InputError(f"there is no table {table}; give a cases.csv that preprocess wrote.")
     try:
         with table.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         pairs = {(row["pixels_sha256"], SPLITS[SPLITS.index(row["split"])]) for row in rows}
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
-            f"{table} is no table with the columns pixels_sha256 and split; give a cases.csv."
+            f"{table} is not a table with the columns pixels_sha256 and split; give a cases.csv."
         ) from error
     if len(pairs) > len({pixels for pixels, _ in pairs}):
         raise InputError(
-            f"{table} has identical scans in different splits, which cannot be taken over: "
-            "give each image one split."
+            f"{table} has identical scans in different splits; give each image one split."
         )
     return dict(pairs)
 
 
 class ArrayFile:
-    """A .npy file of uint8, written row by row, so that memory holds one row."""
+    """A .npy file of uint8 that is written row by row; memory holds one row."""
 
     def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -216,16 +215,16 @@ class ArrayFile:
         write_array_header_1_0(self._file, header)
 
     def append(self, row: NDArray[np.uint8]) -> None:
-        """Add the next row; as many as the shape says must come."""
+        """Add the next row; call it as often as the shape has rows."""
         self._file.write(np.ascontiguousarray(row).data)
 
     def close(self) -> None:
-        """Hand the file to the system."""
+        """Close the file."""
         self._file.close()
 
 
 def native_path(split_folder: Path, index: int) -> Path:
-    """Where the mask at the scan's own size stands."""
+    """Path of the mask at the scan's own size."""
     return split_folder / "native" / f"{index:06d}.png"
 
 
@@ -237,7 +236,7 @@ def write_rows(path: Path, source: NDArray[np.uint8], rows: Sequence[int]) -> No
 
 
 def write_native_masks(split_folder: Path, images: Iterable[bytes]) -> None:
-    """Write the masks' PNG bytes, in the order of the split's arrays."""
+    """Write the masks' PNG bytes in the order of the split's arrays."""
     native_path(split_folder, 0).parent.mkdir(parents=True)
     for index, data in enumerate(images):
         native_path(split_folder, index).write_bytes(data)
@@ -260,7 +259,7 @@ def _fingerprint(cases: Sequence[Case], info: dict[str, Any]) -> str:
     preprocess = dict(info["preprocess"])
     for name, value in (("aspect", "stretch"), ("views", "whole")):
         if preprocess.get(name) == value:
-            del preprocess[name]  # data of before there was a choice stay the same data
+            del preprocess[name]  # older data keep their fingerprint
     parts = [json.dumps(preprocess, sort_keys=True)]
     for case in cases:
         position = " ".join(map(str, (case.split, case.index, *(case.view or ()))))

@@ -1,6 +1,6 @@
-"""Small array helpers: bounding boxes, and grayscale scans stored as one channel.
+"""Small array functions: bounding boxes, and grey scans stored as one channel.
 
-Most scans are grey: shrinking, drawing and holding one channel takes a third of what three take.
+Most scans are grey: one channel takes a third of the time and memory of three.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ Box = tuple[slice, slice]
 def scaled_box(box: Box, shape: tuple[int, int], target: tuple[int, int]) -> Box:
     """A box of an image of `shape` (rows, columns) in the same image at the size `target`.
 
-    Edges are rounded; at least one pixel is left each way.
+    Edges are rounded; at least one row and one column remain.
 
     >>> scaled_box((slice(10, 30), slice(0, 40)), (40, 40), (20, 10))
     (slice(5, 15, None), slice(0, 10, None))
@@ -33,9 +33,9 @@ def _scaled(side: slice, old: int, new: int) -> slice:
 
 
 def bounding_box(mask: Mask, margin: int = 0) -> Box | None:
-    """The smallest box around all of a (rows, columns) bool mask, None where it is empty.
+    """The smallest box around a (rows, columns) bool mask; None if the mask is empty.
 
-    It is wider by `margin` pixels on each side where the mask has so many.
+    It is larger by up to `margin` pixels on each side, within the mask.
 
     >>> bounding_box(np.array([[0, 0, 0], [0, 1, 1]], bool))
     (slice(1, 2, None), slice(1, 3, None))
@@ -52,14 +52,14 @@ def bounding_box(mask: Mask, margin: int = 0) -> Box | None:
 
 
 def as_rgb(channel: NDArray[np.uint8]) -> Image:
-    """A (rows, columns) uint8 channel seen as (rows, columns, 3), without a copy; read-only."""
+    """A read-only (rows, columns, 3) view of a (rows, columns) uint8 channel, without a copy."""
     return np.broadcast_to(channel[..., None], (*channel.shape, 3))
 
 
 def grey_channel(scan: Image) -> NDArray[np.uint8] | None:
-    """The (rows, columns) channel of a grey (rows, columns, 3) scan, as a view; None of colours.
+    """The (rows, columns) channel of a grey (rows, columns, 3) scan as a view; None for colours.
 
-    What `as_rgb` made is recognized at once, any other scan by comparing its channels.
+    A result of `as_rgb` is recognized at once, any other scan by comparing its channels.
 
     >>> grey_channel(as_rgb(np.array([[7, 9]], np.uint8)))
     array([[7, 9]], dtype=uint8)
@@ -72,10 +72,10 @@ def grey_channel(scan: Image) -> NDArray[np.uint8] | None:
 
 
 def resized(scan: Image, shape: tuple[int, int], reducing_gap: float | None = None) -> Image:
-    """The scan at another (rows, columns), bilinear, low-pass filtered where it shrinks: what
-    Pillow makes of its three channels, to the last bit. The given one stays.
+    """A copy of the scan at another (rows, columns): bilinear, low-pass filtered when shrinking.
 
-    `reducing_gap` is Pillow's: how much larger than asked for a quick first step may leave it.
+    Equal, to the last bit, to Pillow's result for three channels. `reducing_gap` is Pillow's: how
+    much larger than the target a quick first step may leave the image.
     """
     grey = grey_channel(scan)
     image = Pillow.fromarray(scan if grey is None else grey)

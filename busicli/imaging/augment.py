@@ -1,8 +1,7 @@
-"""Changing training scans at random: parameters are drawn first, then applied by plain functions.
+"""Augmentation of training scans: parameters are drawn first, then applied by plain functions.
 
-`draw_augmentation` draws, `apply_augmentation` applies. Scans are seen as a scanner of another
-maker, another archive or another export might show them, so that none of that is learnt as a sign
-of a lesion.
+`draw_augmentation` draws, `apply_augmentation` applies. Scans are shown as another scanner, archive
+or export might show them, so that a network does not learn such differences as signs of a lesion.
 """
 
 import numpy as np
@@ -26,9 +25,9 @@ from busicli.types import Image
 __all__ = ["AugmentationParams", "Rectangle", "apply_augmentation", "draw_augmentation"]
 
 _GAP = 0.04
-"""Share of a scan's columns left between a lesion and a crop without it."""
+"""Gap between a lesion and a crop without it, as a fraction of the columns."""
 _ROOM = 0.3
-"""Least share of a scan's columns that shows enough to be a scan of its own."""
+"""Least width of such a crop, as a fraction of the columns."""
 
 
 def apply_augmentation(
@@ -37,12 +36,12 @@ def apply_augmentation(
     params: AugmentationParams,
     partner: tuple[Image, NDArray[np.uint8]] | None = None,
 ) -> tuple[Image, NDArray[np.uint8]]:
-    """The changed (size, size, 3) uint8 image and (size, size) uint8 mask; the given ones stay.
+    """New (size, size, 3) uint8 image and (size, size) uint8 mask; the inputs are not changed.
 
-    Where the parameters ask for two views, `partner`, a scan and mask of the same size, is the
-    right one; without a partner it is the scan itself, mirrored. The partner is moved and toned as
-    the scan is, but never cropped. What moves in from outside is black. A lesion that is cut away
-    leaves the mask empty. A grey scan is changed as one channel, a third of the work.
+    With `params.two_views`, the right view is `partner`, a scan and mask of the same size, or the
+    mirrored scan if there is no partner. The partner is moved and toned like the scan, but never
+    cropped. Areas from outside the image are black. If the lesion is cropped away, the mask is
+    empty. A grey scan is processed as one channel, a third of the work.
     """
     view = _scan(image, mask, params, params.seed)
     if params.two_views:
@@ -61,7 +60,7 @@ def apply_augmentation(
 
 
 def _scan(image: Image, mask: NDArray[np.uint8], params: AugmentationParams, seed: int) -> View:
-    """One scan moved, toned, cut to its sector and drawn over."""
+    """One scan moved, toned, cut to a sector and drawn over."""
     if params.lesion_free_crop and seed == params.seed and (window := _lesion_free(mask)):
         rows, columns = mask.shape
         image, mask = resized(image[window], (rows, columns)), np.zeros_like(mask)
@@ -80,10 +79,10 @@ def _scan(image: Image, mask: NDArray[np.uint8], params: AugmentationParams, see
 
 
 def _lesion_free(mask: NDArray[np.uint8]) -> tuple[slice, slice] | None:
-    """The columns from the lesion to the further border, and as many rows from the skin down as
-    keep the scan's proportions nearly; None where there is no lesion or no room.
+    """The columns between the lesion and the farther border, and as many rows from the skin down as
+    nearly keep the scan's proportions; None if there is no lesion or no room.
 
-    What lies above and below is left out: compressed tissue and shadows tell of the lesion.
+    Tissue above and below the lesion is left out: compression and shadows show that it is there.
     """
     columns = np.flatnonzero(mask.any(axis=0))
     if not columns.size:
@@ -100,13 +99,13 @@ def _lesion_free(mask: NDArray[np.uint8]) -> tuple[slice, slice] | None:
 def _move(
     plane: NDArray[np.uint8], params: AugmentationParams, *, smooth: bool
 ) -> NDArray[np.uint8]:
-    """Flip, rotate, scale and shift a (rows, columns) plane about its middle."""
+    """Flip, rotate, scale and shift a (rows, columns) plane about its centre."""
     rows, columns = plane.shape
     angle = np.deg2rad(params.rotation_deg)
     cos, sin = np.cos(angle), np.sin(angle)
     mirror = -1.0 if params.flip else 1.0
     row_scale, column_scale = params.scale
-    # Pillow asks where each output pixel (x, y) comes from in the input
+    # Pillow takes the map from output pixel (x, y) to input pixel
     a, b = mirror * cos / column_scale, mirror * sin / column_scale
     d, e = -sin / row_scale, cos / row_scale
     x, y = columns / 2, rows / 2

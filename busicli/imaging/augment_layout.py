@@ -1,8 +1,7 @@
-"""Where a training scan stands in the image: in a sector, within margins, on a screen, beside
-another scan. Its mask goes with it.
+"""Layout of a training image: the scan in a sector, within margins, on a screen, beside another.
 
 A view is a scan's (channels, rows, columns) uint8 planes and its (rows, columns) uint8 mask of 0
-and 1. What is given stays.
+and 1. The mask follows the scan. Inputs are not changed.
 """
 
 import numpy as np
@@ -17,18 +16,18 @@ View = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
 def in_sector(view: View, seed: int) -> View:
-    """The view, black outside of a curved or trapezoid field and without any lesion there."""
+    """The view, black and without lesion outside a curved or trapezoid field."""
     planes, mask = view
     field = _sector(mask.shape, np.random.default_rng((seed, 5)))
     return planes * field, mask * field
 
 
 def _sector(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """1 where a probe whose beams spread sees, else 0; it fills the image from side to side.
+    """1 inside the field of a probe with spreading beams, else 0; as wide as the image.
 
-    Beams start at a circle around a point above the image and end at a wider one; the top is as
-    wide as `top` of the bottom. Half of the tops, and one bottom in five, are flat, and so are tops
-    that would reach down a fifth of the image: no probe is bent so much.
+    Beams start at a circle around a point above the image and end at a wider one. `top` is the
+    width of the top as a fraction of the bottom's. Half of the tops and one bottom in five are
+    flat. A top that would reach down a fifth of the image is flat too: no probe is curved so much.
     """
     rows, columns = shape[:2]
     top, half_angle = float(rng.uniform(0.45, 0.9)), np.deg2rad(rng.uniform(12, 38))
@@ -50,7 +49,7 @@ def _sector(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.uint
 
 
 def side_by_side(first: View, second: View, seed: int) -> View:
-    """The first view in the left half, the second in the right one, squeezed or letter-boxed.
+    """The first view in the left half, the second in the right half, squeezed or letter-boxed.
 
     A separator of up to 2 % of the columns may stand between them.
     """
@@ -71,7 +70,7 @@ def side_by_side(first: View, second: View, seed: int) -> View:
 
 
 def within_margins(view: View, rectangle: Rectangle, grey: int) -> View:
-    """The view shrunk into the rectangle, of one grey around it."""
+    """The view shrunk into the rectangle, with one grey around it."""
     planes, mask = np.full_like(view[0], grey), np.zeros_like(view[1])
     window = rectangle.slices((mask.shape[0], mask.shape[1]))
     shape = window[0].stop - window[0].start, window[1].stop - window[1].start
@@ -80,7 +79,7 @@ def within_margins(view: View, rectangle: Rectangle, grey: int) -> View:
 
 
 def on_screen(view: View, rectangle: Rectangle, seed: int) -> View:
-    """The view shrunk into the rectangle of a scanner's screen, and drawn over as there."""
+    """The view shrunk into the rectangle of a scanner's screen, with a screen's overlays."""
     shape = view[1].shape[0], view[1].shape[1]
     window = rectangle.slices(shape)
     planes = np.repeat(screen_picture(shape, window, seed)[None], len(view[0]), axis=0)
@@ -92,12 +91,12 @@ def on_screen(view: View, rectangle: Rectangle, seed: int) -> View:
 
 
 def mirrored(view: View) -> View:
-    """The view with left and right exchanged."""
+    """The view flipped left to right."""
     return view[0][:, :, ::-1], view[1][:, ::-1]
 
 
 def _resized(view: View, shape: tuple[int, int]) -> View:
-    """The view at another (rows, columns): lesion where half of the area is."""
+    """The view at another (rows, columns); a pixel is lesion if half of its area is."""
     planes, mask = view
     small = [
         np.asarray(

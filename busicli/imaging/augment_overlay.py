@@ -1,4 +1,4 @@
-"""What scanners and readers draw over a scan: calipers, text, body marks."""
+"""Overlays that scanners and readers draw on a scan: calipers, text, body marks."""
 
 from collections.abc import Callable
 from functools import cache
@@ -18,11 +18,11 @@ _PHRASES = (
     *("Gn ##", "FR ##Hz", "DR ##", "#.# cm", "MI 0.#", "TIS #.#", "##-##-####", "##:##:##"),
     *("L##-#", "##dB", "D# ##.#mm", "RT BREAST", "LEFT BREAST", "RIGHT #H", "Map #", "S/A #/#"),
 )
-"""`#` stands for a digit: what settings of a scanner look like."""
+"""Settings as a scanner shows them; `#` stands for a digit."""
 
 
 def drawn_over(planes: NDArray[np.uint8], draw: Draw, seed: int) -> NDArray[np.uint8]:
-    """(channels, rows, columns) planes with the same drawing on each; the given ones stay."""
+    """Copies of (channels, rows, columns) planes with the same drawing on each."""
     images = [Pillow.fromarray(plane) for plane in planes]
     for image in images:
         draw(ImageDraw.Draw(image), np.random.default_rng((seed, 3)))
@@ -30,7 +30,7 @@ def drawn_over(planes: NDArray[np.uint8], draw: Draw, seed: int) -> NDArray[np.u
 
 
 def random_text(rng: np.random.Generator, longest: int = 18) -> str:
-    """A scanner's setting or random letters, of 2 letters or more."""
+    """A scanner's setting or random letters, at least 2 characters."""
     if rng.random() < 0.5:
         phrase = _PHRASES[rng.integers(len(_PHRASES))]
         digits = iter(rng.integers(10, size=phrase.count("#")).tolist())
@@ -41,12 +41,12 @@ def random_text(rng: np.random.Generator, longest: int = 18) -> str:
 
 @cache
 def font(height_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Pillow's own font: kept, as reading it takes longer than writing a line."""
+    """Pillow's own font, cached because loading it takes longer than drawing a line."""
     return ImageFont.load_default(height_px)
 
 
 def draw_text(pen: Pen, rng: np.random.Generator) -> None:
-    """Up to four lines of text anywhere, as long and as bright as drawn."""
+    """Up to four lines of text at a random place, of random length and brightness."""
     columns, rows = pen.im.size
     height = max(4, round(rng.uniform(0.03, 0.07) * rows))
     grey = int(rng.integers(140, 256))
@@ -57,8 +57,10 @@ def draw_text(pen: Pen, rng: np.random.Generator) -> None:
 
 
 def caliper_drawing(mask: NDArray[np.uint8]) -> Draw:
-    """Draws up to three pairs of calipers: near the ends of the lesion of a (rows, columns) mask,
-    or, for 30 of 100 scans and wherever there is no lesion, anywhere.
+    """A function that draws up to three pairs of calipers.
+
+    They are near the ends of the lesion of a (rows, columns) mask, or, in 30 of 100 scans and if
+    there is no lesion, at random places.
     """
 
     def draw(pen: Pen, rng: np.random.Generator) -> None:
@@ -84,7 +86,7 @@ def caliper_drawing(mask: NDArray[np.uint8]) -> Draw:
 
 
 def _lesion_ends(mask: NDArray[np.uint8]) -> list[tuple[Point, Point]]:
-    """Its leftmost and rightmost, topmost and lowest pixels, and the longer of its diagonals."""
+    """The lesion's outermost pixels across, down and along one diagonal."""
     rows, columns = np.nonzero(mask)
     return [
         tuple(
@@ -96,7 +98,7 @@ def _lesion_ends(mask: NDArray[np.uint8]) -> list[tuple[Point, Point]]:
 
 
 def _any_ends(shape: tuple[int, ...], rng: np.random.Generator) -> list[tuple[Point, Point]]:
-    """Two axes that cross, as of a lesion that is not there, and one more pair anywhere."""
+    """Two crossing axes at a random place, as if of a lesion, and one more random pair."""
     rows, columns = shape[:2]
     x, y = rng.uniform(0.15, 0.85, 2) * (columns, rows)
     across, down = rng.uniform(0.04, 0.3) * columns, rng.uniform(0.04, 0.25) * rows
@@ -110,7 +112,7 @@ def _any_ends(shape: tuple[int, ...], rng: np.random.Generator) -> list[tuple[Po
 
 
 def _mark(pen: Pen, point: Point, style: tuple[int, float, int]) -> None:
-    """A plus, a cross, both or a small square of half the side `style[1]` and grey `style[2]`."""
+    """A plus, a cross, both, or a small square, of size `style[1]` and grey `style[2]`."""
     kind, arm, grey = style
     x, y = point
     if kind in (0, 2):
@@ -132,7 +134,7 @@ def _dotted(pen: Pen, start: Point, end: Point, grey: int) -> None:
 
 
 def _dotted_ellipse(pen: Pen, start: Point, end: Point, grey: int) -> None:
-    """Around the middle of two points, twice as wide as high."""
+    """An ellipse around the middle of two points, twice as wide as high."""
     middle = (np.array(start) + np.array(end)) / 2
     half = np.array((1, 0.5)) * float(np.hypot(end[0] - start[0], end[1] - start[1])) / 2
     angles = np.linspace(0, 2 * np.pi, max(12, int(half[0])), endpoint=False)
@@ -141,7 +143,7 @@ def _dotted_ellipse(pen: Pen, start: Point, end: Point, grey: int) -> None:
 
 
 def draw_body_mark(pen: Pen, position: Point, size: float, grey: int) -> None:
-    """A breast's contour with a probe on it, `size` pixels wide, with its corner at `position`."""
+    """A breast's outline with a probe, `size` pixels wide, its top left at `position`."""
     x, y = position
     pen.ellipse((x, y, x + size, y + size), outline=grey)
     pen.ellipse((x + 0.42 * size, y + 0.42 * size, x + 0.58 * size, y + 0.58 * size), outline=grey)

@@ -1,4 +1,4 @@
-"""What happens to one training scan, drawn at random within the bounds of AugmentSettings."""
+"""Augmentation parameters of one training scan, drawn within the bounds of AugmentSettings."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from busicli.settings import AugmentSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rectangle:
-    """Where a shrunken scan is pasted, as fractions of the full image's rows and columns."""
+    """The place of a shrunken scan, as fractions of the image's rows and columns."""
 
     top: float
     left: float
@@ -33,7 +33,7 @@ class Rectangle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AugmentationParams:
-    """All that is done to one scan. The defaults change nothing."""
+    """Parameters of one scan's augmentation. The defaults change nothing."""
 
     flip: bool = False
     rotation_deg: float = 0.0
@@ -62,14 +62,14 @@ class AugmentationParams:
     two_views: bool = False
     """A second scan is shown on the right: the caller gives it as `partner`."""
     margin: Rectangle | None = None
-    """Where the scan lies within uniform margins."""
+    """Place of the scan within uniform margins."""
     margin_grey: int = 0
     screen: Rectangle | None = None
-    """Where the scan lies on a scanner's screen."""
+    """Place of the scan on a scanner's screen."""
     low_res_factor: float = 1.0
     jpeg_quality: int | None = None
     seed: int = 0
-    """Of what is drawn for each pixel, mark or line of text."""
+    """Seed of the random numbers for pixels, marks and lines of text."""
 
 
 def draw_augmentation(rng: np.random.Generator, settings: AugmentSettings) -> AugmentationParams:
@@ -136,7 +136,7 @@ def _factor(rng: np.random.Generator, bound: float) -> float:
 
 
 def _margin_rectangle(rng: np.random.Generator) -> Rectangle:
-    """Margins above and below, left and right, or all around; half of the time even ones."""
+    """Margins above and below, left and right, or all around; even ones half of the time."""
     kind = rng.integers(4)
     height = float(rng.uniform(0.5, 0.95)) if kind != 0 else 1.0
     width = float(rng.uniform(0.5, 0.95)) if kind != 1 else 1.0

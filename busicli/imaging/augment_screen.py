@@ -28,7 +28,7 @@ class _Theme:
 def screen_picture(
     shape: tuple[int, int], window: tuple[slice, slice], seed: int
 ) -> NDArray[np.uint8]:
-    """A (rows, columns) uint8 screen; what lies in the window is to be covered by the scan."""
+    """A (rows, columns) uint8 screen; the scan will cover the window."""
     rng = np.random.default_rng((seed, 4))
     rows, columns = shape
     theme = _theme(rng, rows)
@@ -47,14 +47,14 @@ def screen_picture(
 
 
 def draw_on_screen(pen: Pen, rng: np.random.Generator) -> None:
-    """What a scanner shows on the scan itself, from corner to corner of what is drawn on."""
+    """Overlays of a scanner on the scan itself: body mark, probe mark, text."""
     columns, rows = pen.im.size
     size = rng.uniform(0.06, 0.14) * rows
     grey = int(rng.integers(120, 256))
     if rng.random() < 0.4:
         corner = rng.integers(2, size=2) * (columns - 1.3 * size, rows - 1.3 * size) + 0.15 * size
         draw_body_mark(pen, (float(corner[0]), float(corner[1])), size, grey)
-    if rng.random() < 0.5:  # the maker's mark at the probe's first element
+    if rng.random() < 0.5:  # the mark of the probe's first element
         x = rng.uniform(0.01, 0.15) * columns
         pen.text(
             (x, 0.01 * rows), "GSPM*"[rng.integers(5)], fill=grey, font=font(max(5, rows // 16))
@@ -64,7 +64,7 @@ def draw_on_screen(pen: Pen, rng: np.random.Generator) -> None:
 
 
 def _theme(rng: np.random.Generator, rows: int) -> _Theme:
-    """A dark one, or for one screen in four a bright one."""
+    """A dark theme, or, for one screen in four, a bright one."""
     text_px = max(4, round(rng.uniform(0.017, 0.036) * rows))
     if rng.random() < 0.75:
         background = int(rng.integers(0, 45)) if rng.random() < 0.6 else 0
@@ -94,7 +94,7 @@ def _draw_region(pen: Pen, region: Region, theme: _Theme, rng: np.random.Generat
 
 
 def _draw_lines(pen: Pen, region: Region, theme: _Theme, rng: np.random.Generator) -> None:
-    """Lines of text from a random place of the region on; what is too long is cut at its end."""
+    """Lines of text from a random place of the region on; long lines are cut."""
     left, top, right, bottom = region
     x = left + 2 + float(rng.uniform(0, 0.4)) * (right - left - 4)
     step = round(theme.text_px * float(rng.uniform(1.2, 2)))
@@ -111,7 +111,7 @@ def _draw_lines(pen: Pen, region: Region, theme: _Theme, rng: np.random.Generato
 
 
 def _draw_grid(pen: Pen, region: Region, theme: _Theme, rng: np.random.Generator) -> None:
-    """Buttons with a word or, in other greys, thumbnails without any."""
+    """Buttons with text, or thumbnails without text in other greys."""
     left, top, right, bottom = region
     thumbnails = rng.random() < 0.35
     height = max(theme.text_px + 3, round(float(rng.uniform(0.05, 0.11)) * pen.im.size[1]))
@@ -130,7 +130,7 @@ def _draw_grid(pen: Pen, region: Region, theme: _Theme, rng: np.random.Generator
 
 
 def _draw_thumbnail(pen: Pen, box: Region, grey: int) -> None:
-    """Layers as of tissue, without any lesion."""
+    """Layers like tissue, without a lesion."""
     left, top, right, bottom = box
     pen.rectangle(box, fill=0, outline=grey)
     for row, share in enumerate((0.9, 1.2, 0.7, 0.5)):
@@ -171,7 +171,7 @@ def _draw_scale(pen: Pen, box: Region, grey: int, rng: np.random.Generator) -> N
 
 
 def _draw_wedge(pen: Pen, box: Region, rng: np.random.Generator) -> None:
-    """All greys from white down to black, beside the scan."""
+    """A scale of all greys from white to black, beside the scan."""
     left, top, right, bottom = box
     size = pen.im.size[1]
     width = max(2, round(float(rng.uniform(0.012, 0.035)) * size))

@@ -1,7 +1,7 @@
 """Brightness, gain, sharpness, speckle, resolution and compression of a training scan.
 
-Everywhere `planes` is a (channels, rows, columns) uint8 array, of one channel where the scan is
-grey; the given ones stay.
+`planes` is always a (channels, rows, columns) uint8 array, with one channel if the scan is grey.
+Inputs are not changed.
 """
 
 from io import BytesIO
@@ -17,10 +17,12 @@ Planes = NDArray[np.uint8]
 _Filter = Pillow.Resampling
 _SHRINK = (_Filter.BOX, _Filter.BILINEAR, _Filter.BICUBIC, _Filter.NEAREST)
 _ENLARGE = (_Filter.BILINEAR, _Filter.BICUBIC, _Filter.BILINEAR, _Filter.NEAREST)
-"""Which of each is taken is drawn; bilinear interpolation is the usual one."""
+"""One of each is drawn at random; bilinear interpolation is the most common."""
 _LOG_EXPONENTIAL_MEAN = -0.5772
 _LOG_EXPONENTIAL_STD = 1.2825
-"""Of the logarithm of an exponential variable: minus Euler's constant, pi / sqrt(6)."""
+"""Mean and standard deviation of the logarithm of an exponential variable: minus Euler's constant,
+pi / sqrt(6).
+"""
 
 
 def changed_tone(planes: Planes, params: AugmentationParams, seed: int) -> Planes:
@@ -38,7 +40,7 @@ def changed_tone(planes: Planes, params: AugmentationParams, seed: int) -> Plane
         values = ndimage.gaussian_filter(values, (0, params.blur_px, params.blur_px), truncate=2)
     if params.speckle_std > 0.02:
         speckle = np.float32(params.speckle_std) * _speckle(shape, params, rng)
-        # log-compressed speckle is as strong in dark tissue as in bright, but for black
+        # log-compressed speckle is as strong in dark tissue as in bright, except in black
         values += speckle * (np.minimum(values, 0.25) if params.rayleigh else values)
     return (np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)
 
@@ -46,7 +48,7 @@ def changed_tone(planes: Planes, params: AugmentationParams, seed: int) -> Plane
 def _gain(
     shape: tuple[int, int], params: AugmentationParams, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """A factor for each place: smooth over a quarter of the scan, and a curve over depth."""
+    """A factor per pixel: a field smooth over a quarter of the scan, times a curve over depth."""
     local, depth = np.log1p(params.gain_field), np.log1p(params.depth_gain)
     factors: NDArray[np.float32] = np.exp(
         _smooth((4, 4), shape, local, rng) + _smooth((5, 1), (shape[0], 1), depth, rng)
@@ -57,7 +59,7 @@ def _gain(
 def _smooth(
     points: tuple[int, int], shape: tuple[int, int], bound: float, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """A smooth field from -bound to bound through as many random points."""
+    """A smooth field within -bound and bound through `points` random values."""
     field = _enlarged(rng.uniform(-bound, bound, points).astype(np.float32), shape)
     return np.clip(field, -bound, bound)  # bicubic interpolation overshoots
 
@@ -65,7 +67,7 @@ def _smooth(
 def _speckle(
     shape: tuple[int, int], params: AugmentationParams, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Noise of mean 0 and, before its grains are enlarged, of standard deviation 1."""
+    """Noise of mean 0 and of standard deviation 1 before its grains are enlarged."""
     grains = tuple(
         max(1, round(side / size)) for side, size in zip(shape, params.speckle_size_px, strict=True)
     )
@@ -86,7 +88,7 @@ def _enlarged(plane: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.
 
 
 def lower_resolution(planes: Planes, factor: float, seed: int) -> Planes:
-    """Shrunk by a factor of at least 1 and enlarged again, by one of several kernels each way."""
+    """Shrunk by a factor of at least 1 and enlarged again, each with a random kernel."""
     _, rows, columns = planes.shape
     small = max(1, round(columns / factor)), max(1, round(rows / factor))
     shrink, enlarge = np.random.default_rng((seed, 2)).integers(4, size=2)
@@ -103,7 +105,7 @@ def lower_resolution(planes: Planes, factor: float, seed: int) -> Planes:
 
 
 def jpeg_compressed(planes: Planes, quality: int) -> Planes:
-    """What a JPEG file of this quality, from 1 to 95, keeps of one channel or of three."""
+    """One or three channels after JPEG compression at a quality from 1 to 95."""
     image = Pillow.fromarray(planes[0] if len(planes) == 1 else np.moveaxis(planes, 0, 2))
     file = BytesIO()
     image.save(file, "JPEG", quality=quality)

@@ -1,4 +1,4 @@
-"""The line around a lesion, for people to look at and for other programs. Arrays only."""
+"""The contour of a lesion, as pixels to draw and as a polygon. Arrays only."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from busicli.types import Mask
 
 _LOOSE_PX = 0.3
 PIXELS_A_LINE = 250
-"""The line is one pixel wide for every so many pixels of the scan's longer side."""
+"""The line is one pixel wide per this many pixels of the scan's longer side."""
 
 
 def contour_mask(mask: Mask) -> Mask:
@@ -30,11 +30,11 @@ def contour_mask(mask: Mask) -> Mask:
 
 
 def contour_polygon(component: Mask) -> NDArray[np.float64]:
-    """The outer rim of one connected lesion as a closed polygon, (N, 2) of row and column.
+    """The outer contour of one connected lesion as a closed polygon, (N, 2) of row and column.
 
-    Pixels' centres are whole numbers, the rim runs half way between lesion and not; holes are left
-    out, and points that lie within a third of a pixel of their neighbours' line. (0, 2) for an
-    empty mask.
+    Centres of pixels are whole numbers; the contour runs halfway between lesion and background.
+    Holes are left out, and so are points within a third of a pixel of the line between their
+    neighbours. (0, 2) for an empty mask.
 
     >>> contour_polygon(np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]], bool)).tolist()
     [[1.5, 1.0], [1.0, 0.5], [0.5, 1.0], [1.0, 1.5], [1.5, 1.0]]

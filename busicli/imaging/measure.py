@@ -1,4 +1,4 @@
-"""Lesion mask to the measurements of each lesion. Arrays only."""
+"""Measurements of each lesion in a mask. Arrays only."""
 
 import math
 from typing import Any
@@ -16,9 +16,9 @@ Sides = tuple[int, int, int, int]
 
 # Second moment of a pixel's own unit square, times the 16 of the ellipse's squared full axis.
 _PIXEL_AXIS_SQUARED = 16 / 12
-# Axes whose ratio is below this are alike: rounding alone must not give a disc a direction.
+# Axes with a smaller ratio count as equal: rounding alone must not give a disc a direction.
 _ELONGATED = 1 + 1e-6
-# What rounding may add to a pixel's place.
+# Tolerance of a pixel's position.
 _TINY = 1e-9
 
 
@@ -26,18 +26,18 @@ def lesions(mask: Mask, probability: Probability) -> tuple[Lesion, ...]:
     """Measurements of the mask's 8-connected components, largest first; () for an empty mask.
 
     `mask` (rows, columns) bool and `probability` (rows, columns) float share a pixel grid; the
-    probabilities are only averaged. Components of one area go by their bounding boxes, so that
-    the order is always the same. No value is ever NaN while the probabilities are finite.
+    probabilities are only averaged. Components of equal area are ordered by their bounding boxes.
+    No value is NaN if the probabilities are finite.
 
     Axes are those of the ellipse with the component's second moments, each pixel counted as a unit
     square (as MATLAB's regionprops does): 4 / sqrt(12) = 1.15 px for a single pixel, never 0.
-    Orientation is rounded to a millionth of a degree, and 0 where both axes are alike.
+    Orientation is rounded to a millionth of a degree, and 0 if both axes are equal.
     Circularity is 4 pi area / perimeter^2, at most 1, with Crofton's perimeter in 4 directions
-    (Rivollier 2010), holes' rims included. Discs from 10 px radius come out at 0.94 to 1, ellipses
+    (Rivollier 2010), holes included. Discs from 10 px radius come out at 0.94 to 1, ellipses
     of 1 : 2 at their true 0.84 to 0.85, a large square at 0.87 instead of 0.79. The perimeter along
     border pixels would be 0 for one pixel and give 1 for a line of five, here 0.60.
     Solidity is area / area of the convex hull in pixels.
-    Raises InputError where the shapes differ.
+    Raises InputError if the shapes differ.
 
     >>> bar = np.array([[0, 0, 0, 0],
     ...                 [0, 1, 1, 1]], bool)
@@ -53,7 +53,7 @@ def lesions(mask: Mask, probability: Probability) -> tuple[Lesion, ...]:
     box = bounding_box(mask)
     if box is None:
         return ()
-    # scikit-image goes over the whole image several times: it gets the lesions' part of it
+    # scikit-image passes over its image several times, so it gets only the lesions' part
     regions = regionprops(label(mask[box], connectivity=2), intensity_image=probability[box])
     ordered = sorted(regions, key=lambda region: (-region.area, region.bbox))
     return tuple(
@@ -63,7 +63,7 @@ def lesions(mask: Mask, probability: Probability) -> tuple[Lesion, ...]:
 
 
 def component(mask: Mask, lesion: Lesion) -> Mask:
-    """The (rows, columns) mask of one of its lesions alone.
+    """The (rows, columns) mask of one lesion.
 
     >>> two = np.array([[1, 1, 0, 1]], bool)
     >>> component(two, lesions(two, two.astype(np.float32))[1]).astype(int)
@@ -71,7 +71,7 @@ def component(mask: Mask, lesion: Lesion) -> Mask:
     """
     top, left, bottom, right = lesion.bbox
     window = label(mask[top:bottom, left:right], connectivity=2)
-    # of all that lies in the box only its own component reaches every side
+    # only the lesion's own component touches every side of its box
     reach = (set(side.tolist()) for side in (window[0], window[-1], window[:, 0], window[:, -1]))
     (number,) = set.intersection(*reach) - {0}
     alone = np.zeros_like(mask)
@@ -80,7 +80,7 @@ def component(mask: Mask, lesion: Lesion) -> Mask:
 
 
 def _moved(bbox: Sides, box: Box) -> Sides:
-    """A component's sides within the mask from those within a box of it."""
+    """A component's sides within the mask, from its sides within a box of the mask."""
     down, across = box[0].start, box[1].start
     top, left, bottom, right = bbox
     return top + down, left + across, bottom + down, right + across
@@ -107,8 +107,8 @@ def _lesion(number: int, region: Any, bbox: Sides, shape: tuple[int, ...]) -> Le
 
 
 def _centroid(component: Mask, corner: tuple[int, int]) -> tuple[float, float]:
-    """As scikit-image's, to the last bit, without a list of every pixel's place: of a large scan
-    that takes 16 bytes a pixel and more.
+    """Equal to scikit-image's to the last bit, but without its list of coordinates, which takes 16
+    bytes per pixel and more.
     """
     counts = (np.count_nonzero(component, axis=axis) for axis in (1, 0))
     row, column = (
@@ -119,7 +119,7 @@ def _centroid(component: Mask, corner: tuple[int, int]) -> tuple[float, float]:
 
 
 def _axis(length_between_centres: float) -> float:
-    """Full axis in px from scikit-image's, which takes each pixel for a point."""
+    """Full axis in px from scikit-image's, which treats each pixel as a point."""
     return math.sqrt(float(length_between_centres) ** 2 + _PIXEL_AXIS_SQUARED)
 
 
@@ -137,10 +137,10 @@ def _circularity(area_px: int, perimeter_px: float) -> float:
 
 
 def _hull_area_px(component: Mask) -> int:
-    """Pixels whose centres lie in the component's convex hull, or on its rim.
+    """Number of pixels whose centres are inside the component's convex hull or on its edge.
 
-    A pixel spans half a pixel to each side, as in scikit-image's `convex_hull_image`, whose count
-    this is in a fraction of the time. Every row of `component` holds a pixel, as of a bounding box.
+    A pixel spans half a pixel to each side. The count equals that of scikit-image's
+    `convex_hull_image` and takes a fraction of its time. Every row of `component` has a pixel.
     """
     rows = np.arange(len(component))
     left = component.argmax(axis=1)

@@ -1,4 +1,4 @@
-"""Lesions in millimetres, where the size of their pixels is certain. Arrays only."""
+"""Measurements of lesions in millimetres, if the size of pixels is certain. Arrays only."""
 
 import math
 
@@ -8,10 +8,10 @@ from busicli.types import Lesion, LesionMm, Region, Scale
 
 
 def in_millimetres(lesion: Lesion, scale: Scale) -> LesionMm | None:
-    """The lesion's lengths and area; None where it does not lie within a region of one spacing.
+    """The lesion's lengths and area; None if it does not lie within a region of one spacing.
 
-    A region of another spacing that reaches into its box leaves no certain millimetre, so none is
-    given; nor is a depth where any other region does.
+    None, too, if a region of another spacing overlaps its box. `depth_mm` is None if any other
+    region does.
 
     >>> square = Lesion(lesion=1, area_px=9, bbox=(10, 4, 13, 7), centroid=(11.0, 5.0),
     ...     long_axis_px=12**0.5, short_axis_px=12**0.5, orientation_deg=0.0, circularity=1.0,
@@ -58,10 +58,10 @@ def _meets(region: Region, lesion: Lesion) -> bool:
 
 
 def _axes_mm(lesion: Lesion, row_mm: float, column_mm: float) -> tuple[float, float]:
-    """Long and short axis of the lesion's ellipse once rows and columns are stretched.
+    """Long and short axis of the lesion's ellipse after scaling rows and columns.
 
-    The ellipse's second moments follow from its axes and direction; pixels that are not square
-    turn and stretch it, so that scaling the axes alone would be wrong.
+    The ellipse's second moments follow from its axes and direction. Pixels that are not square
+    rotate and stretch it, so scaling the axes alone would be wrong.
     """
     angle = math.radians(lesion.orientation_deg)
     along = np.array([-math.sin(angle), math.cos(angle)])  # rows count downwards

@@ -8,24 +8,24 @@ from numpy.typing import NDArray
 from busicli.errors import InputError
 
 SHRINKAGE = 0.05
-"""Share of the unit matrix in the correlation matrix: with fewer scans than a few for each feature
-the matrix alone would trust directions that no scan was seen to vary in."""
+"""Weight of the unit matrix in the correlation matrix. With few scans per feature, the correlation
+matrix alone would overrate directions in which no training scan varied."""
 COLOUR_SPREAD = 40
 """Difference between a pixel's channels, in grey levels, from which it counts as coloured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Familiar:
-    """What the features of training scans look like."""
+    """Distribution of the features of training scans."""
 
     mean: NDArray[np.float32] = field(repr=False)
     """(F,)."""
     whitening: NDArray[np.float32] = field(repr=False)
-    """(F, F) that makes the features of training scans uncorrelated and of variance 1."""
+    """(F, F); makes the features of training scans uncorrelated with variance 1."""
 
 
 def fit_familiar(features: NDArray[np.float32]) -> Familiar:
-    """What (N, F) features of N training scans have in common; N at least 2."""
+    """The distribution of (N, F) features of N training scans; N is at least 2."""
     if features.ndim != 2 or len(features) < 2:
         raise InputError(
             f"the features are {features.shape}; (scans, features) of at least 2 scans are needed."
@@ -41,8 +41,8 @@ def fit_familiar(features: NDArray[np.float32]) -> Familiar:
 def novelty(features: NDArray[np.float32], familiar: Familiar) -> NDArray[np.float64]:
     """Mahalanobis distance (N,) of (N, F) features from those of training scans.
 
-    The square root of F is what a training scan has on average. Lee et al. (2018),
-    arXiv:1807.03888, without their classes.
+    A training scan has about the square root of F. Lee et al. (2018), arXiv:1807.03888, without
+    their classes.
     """
     centred = features.astype(np.float64) - familiar.mean
     distances: NDArray[np.float64] = np.linalg.norm(centred @ familiar.whitening, axis=1)
@@ -52,7 +52,8 @@ def novelty(features: NDArray[np.float32], familiar: Familiar) -> NDArray[np.flo
 def coloured_fraction(scan: NDArray[np.uint8]) -> float:
     """Share of the pixels of a (rows, columns, 3) uint8 scan that are coloured, in [0, 1].
 
-    Colour Doppler and photographs have them, B-mode has none. 0 for a scan without pixels.
+    Colour Doppler and photographs have coloured pixels, B-mode has none.
+    0 for a scan without pixels.
     """
     if not scan.size:
         return 0.0

@@ -12,7 +12,7 @@ from busicli.types import Mask, Probability
 Labels = NDArray[np.integer]
 
 _CELLS = 32
-"""Cells a side of a map, as in the presence term of `busicli.models.losses`."""
+"""Cells per side of a map, as in the presence term of `busicli.models.losses`."""
 _SURENESS = 8
 """Power of a component's mean probability in its score; its area has power 1."""
 
@@ -20,14 +20,13 @@ _SURENESS = 8
 def lesion_mask(probability: Probability, settings: PostprocessSettings) -> Mask:
     """The lesions of a (rows, columns) probability map, as a new boolean mask of that shape.
 
-    Where `presence` is lower than `min_presence` the mask is empty. Else pixels at or above the
-    threshold form 8-connected components. Those smaller than `min_area_fraction` of the whole map
-    are dropped; then those with less than `min_share_of_best` of the best one's score; then holes
-    of at most `max_hole_fraction` of the whole map are filled.
-    A hole is 4-connected background that does not reach the map's border; a dropped component
-    inside it is part of it.
-    The mask is empty where nothing is left, and for a map without pixels. The map is not changed.
-    Raises InputError where the map is not two-dimensional or holds NaN.
+    If `presence` is below `min_presence`, the mask is empty. Otherwise pixels at or above the
+    threshold form 8-connected components. Components smaller than `min_area_fraction` of the map
+    are dropped, then those with less than `min_share_of_best` of the best score. Then holes of at
+    most `max_hole_fraction` of the map are filled. A hole is 4-connected background that does not
+    reach the map's border; a dropped component inside it is part of it.
+    The mask is empty if no component is left, and for a map without pixels. The map is not changed.
+    Raises InputError if the map is not two-dimensional or holds NaN.
 
     >>> ring = np.array([[0.9, 0.9, 0.9, 0.0],
     ...                  [0.9, 0.1, 0.9, 0.0],
@@ -51,10 +50,10 @@ def lesion_mask(probability: Probability, settings: PostprocessSettings) -> Mask
 
 
 def presence(probability: Probability) -> float:
-    """How sure a (rows, columns) map is that there is a lesion: the highest mean of a cell.
+    """How certain a (rows, columns) map is that there is a lesion: the highest mean of a cell.
 
-    A side has 32 to 63 cells, or as many as pixels where those are fewer: a lone pixel makes a
-    lesion in small maps alone. 0 for a map without pixels.
+    A side has 32 to 63 cells, or one per pixel if it has fewer pixels: a single pixel makes a
+    lesion only in small maps. 0 for a map without pixels.
     """
     if not probability.size:
         return 0.0
@@ -71,7 +70,7 @@ def _check_map(probability: Probability) -> None:
             f"the probability map has shape {probability.shape}; it must be (rows, columns): "
             "pass one channel of one scan."
         )
-    # A maximum passes NaN on, and costs a quarter of looking at every pixel for one.
+    # The maximum is NaN if any pixel is, and takes a quarter of the time of np.isnan on all.
     if np.isnan(probability.max(initial=0)):
         raise InputError(
             "the probability map holds NaN; it must hold probabilities in [0, 1]: "
@@ -82,8 +81,8 @@ def _check_map(probability: Probability) -> None:
 def _kept(
     components: Labels, probability: Probability, map_px: int, settings: PostprocessSettings
 ) -> NDArray[np.bool_]:
-    """For each label whether its component stays, the background (label 0) never."""
-    # An area divided by the map's is exactly the share a user writes; a product may round up.
+    """For each label, whether its component is kept; the background (label 0) never is."""
+    # The quotient is exactly the fraction that a user writes; a product may round up.
     areas = np.bincount(components.ravel())
     kept = areas / map_px >= settings.min_area_fraction
     kept[0] = False

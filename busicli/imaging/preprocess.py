@@ -25,9 +25,9 @@ def view_box(scan: Image, settings: PreprocessSettings) -> Box:
 
 
 def network_image(scan: Image, settings: PreprocessSettings) -> Image:
-    """The scan as (size, size, 3) uint8, low-pass filtered where it shrinks.
+    """The scan as (size, size, 3) uint8, low-pass filtered when shrinking.
 
-    Pillow's resampling is used: a seventh of scikit-image's time with the same filter.
+    Pillow's resampling takes a seventh of scikit-image's time with the same filter.
     """
     rows, columns = _target(scan.shape[:2], settings)
     shape = (rows.stop - rows.start, columns.stop - columns.start)
@@ -35,7 +35,7 @@ def network_image(scan: Image, settings: PreprocessSettings) -> Image:
 
 
 def network_mask(mask: Mask, settings: PreprocessSettings) -> NDArray[np.uint8]:
-    """The mask as (size, size) uint8 of 0 and 1: lesion where half the area is."""
+    """The mask as (size, size) uint8 of 0 and 1: lesion if half of the pixel's area is."""
     rows, columns = _target(mask.shape, settings)
     size = (columns.stop - columns.start, rows.stop - rows.start)
     grey = Pillow.fromarray(mask.astype(np.uint8) * np.uint8(255))
@@ -56,8 +56,8 @@ def native_probability(
 ) -> Probability:
     """A (size, size) probability map at the scan's own (rows, columns), bilinear.
 
-    `box` is the part of the scan that the map is of, with at least one pixel; the map is 0 outside
-    it. None: the whole scan.
+    `box` is the part of the scan that the map shows, at least one pixel; the result is 0 outside
+    it. None means the whole scan.
     """
     inner = _shape_of(box, shape)
     image = Pillow.fromarray(
@@ -70,10 +70,10 @@ def native_probability(
 def native_image(
     image: Image, shape: tuple[int, int], settings: PreprocessSettings, box: Box | None = None
 ) -> Image:
-    """A (size, size, 3) scan as the network sees it, back in its own proportions.
+    """The network's (size, size, 3) input in the scan's own proportions.
 
     `shape` is (rows, columns) of the result, in the proportions of the scan. `box` is the part of
-    the result that the network sees; the result is black outside it. None: all of it.
+    the result that the network sees; the result is black outside it. None means all of it.
     """
     inner = _shape_of(box, shape)
     return _pasted(resized(image[_target(inner, settings)], inner), shape, box)
@@ -84,7 +84,7 @@ def _shape_of(box: Box | None, shape: tuple[int, int]) -> tuple[int, int]:
 
 
 def _pasted(part: NDArray[_Pixel], shape: tuple[int, int], box: Box | None) -> NDArray[_Pixel]:
-    """The part at its place in zeros of (rows, columns)."""
+    """Zeros of (rows, columns) with the part pasted at `box`."""
     if part.shape[:2] == shape:
         return part
     whole = np.zeros((*shape, *part.shape[2:]), part.dtype)
@@ -93,7 +93,7 @@ def _pasted(part: NDArray[_Pixel], shape: tuple[int, int], box: Box | None) -> N
 
 
 def _target(shape: tuple[int, ...], settings: PreprocessSettings) -> tuple[slice, slice]:
-    """Where a scan of (rows, columns) stands in the network's square."""
+    """The rows and columns of the network's square that a (rows, columns) scan fills."""
     size = settings.size_px
     if settings.aspect == "stretch":
         return slice(0, size), slice(0, size)

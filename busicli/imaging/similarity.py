@@ -1,4 +1,4 @@
-"""Finding near copies: scans of one sweep, or one image stored twice. Arrays only.
+"""Near copies: scans of one sweep, or one image stored twice. Arrays only.
 
 The rule is that of `near_copies`; on BUSI it joins 334 of 780 scans into 145 groups.
 """
@@ -23,18 +23,18 @@ _ROWS_AT_ONCE = 1024
 
 
 def grayscale(scan: Image) -> NDArray[np.uint8]:
-    """The (rows, columns, 3) scan as (rows, columns) uint8 luminance: what follows takes it."""
+    """The (rows, columns, 3) scan as (rows, columns) uint8 luminance, for the functions below."""
     grey = grey_channel(scan)
     return np.asarray(Pillow.fromarray(scan).convert("L")) if grey is None else grey
 
 
 def perceptual_hash(grey: NDArray[np.uint8]) -> str:
-    """64-bit DCT hash of the image's coarse structure, 16 hexadecimal digits (pHash)."""
+    """pHash: a 64-bit DCT hash of the image's coarse structure, 16 hexadecimal digits."""
     return str(imagehash.phash(Pillow.fromarray(grey)))
 
 
 def thumbnail(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The image as (4096,) float32 of mean 0 and length 1, so that products are correlations.
+    """The image as (4096,) float32 with mean 0 and norm 1, so that products are correlations.
 
     An image of one grey has no structure to compare and becomes zeros.
     """

@@ -1,4 +1,4 @@
-"""How file names are written into texts that people and programs read."""
+"""File names as they are written into tables, messages and reports."""
 
 import os
 import unicodedata
@@ -9,7 +9,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def percent_escape(path: str | PurePath) -> str:
-    r"""A path, or text that holds one: control characters and bytes not UTF-8 become %XX.
+    r"""A path, or text with one; control characters and bytes that are not UTF-8 become %XX.
 
     >>> percent_escape(os.fsdecode(b"caf\xe9.png"))
     'caf%E9.png'
@@ -27,7 +27,7 @@ def _escaped(character: str) -> str:
 
 
 def escape_csv_formula(text: str) -> str:
-    """Text that a spreadsheet would run as a formula, made plain by a leading apostrophe.
+    """Text with a leading apostrophe if a spreadsheet would run it as a formula.
 
     >>> escape_csv_formula("=1+1.png")
     "'=1+1.png"
@@ -36,7 +36,7 @@ def escape_csv_formula(text: str) -> str:
 
 
 def first_few(names: Sequence[str], most: int = 3) -> str:
-    """Names as a sentence lists them: the first few, and how many more there are.
+    """The first few names and the number of the others, for use in a sentence.
 
     >>> first_few(["a", "b"]), first_few(["a", "b", "c", "d"], most=2), first_few([])
     ('a, b', 'a, b and 2 more', '')

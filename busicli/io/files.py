@@ -1,4 +1,4 @@
-"""Hashes, files and folders that appear whole or not at all, and the lock on an output folder."""
+"""Hashes, atomic writes of files and folders, and the lock on an output folder."""
 
 import hashlib
 import io
@@ -19,7 +19,7 @@ from busicli.errors import BusicliError
 
 
 def sha256_bytes(*parts: bytes | memoryview) -> str:
-    """SHA-256 of bytes, or of several parts as if they were one, 64 hexadecimal digits."""
+    """SHA-256 of the concatenated parts, 64 hexadecimal digits."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part)
@@ -27,29 +27,29 @@ def sha256_bytes(*parts: bytes | memoryview) -> str:
 
 
 def sha256_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, 64 hexadecimal digits, read in pieces."""
+    """SHA-256 of a file's bytes, 64 hexadecimal digits; the file is read in chunks."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def atomic_write(path: Path, data: bytes) -> None:
-    """Write a file so that, whatever happens, it is either as it was or complete.
+    """Write a file so that it is complete or unchanged, whatever happens.
 
-    A temporary file beside it is flushed to the disk and renamed over it. Missing parent folders
-    are made.
+    A temporary file beside it is flushed to disk and renamed over it. Missing parent folders are
+    created.
     """
     with _whole(path) as file:
         file.write(data)
 
 
 def write_json(path: Path, document: object) -> None:
-    """As `atomic_write`, a JSON document for people too: indented."""
+    """As `atomic_write`, for an indented JSON document."""
     atomic_write(path, (json.dumps(document, indent=2) + "\n").encode())
 
 
 @contextmanager
 def atomic_text(path: Path) -> Iterator[IO[str]]:
-    """As `atomic_write`, for text that is written piece by piece: UTF-8, line ends as given."""
+    """As `atomic_write`, for text written in parts: UTF-8, line ends as given."""
     with _whole(path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="")
         yield text
@@ -72,7 +72,7 @@ def _whole(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _opened_below(path: Path) -> IO[bytes]:
-    """A new file, with its folders; another process may just be removing those, being empty."""
+    """A new file and its folders, which another process may just be removing as empty."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileNotFoundError):
         return path.open("xb")
@@ -81,21 +81,21 @@ def _opened_below(path: Path) -> IO[bytes]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what `atomic_write` leaves below a folder when its process is killed."""
+    """Remove temporary files that a killed `atomic_write` left below a folder."""
     for path in folder.rglob(".busicli-*.tmp"):
         path.unlink(missing_ok=True)
 
 
 @contextmanager
 def atomic_directory(target: Path, *, marker: str) -> Iterator[Path]:
-    """A scratch folder beside `target` that takes its place when the block ends without error.
+    """A temporary folder beside `target` that replaces it when the block ends without error.
 
-    An older `target` is replaced only if it holds the file `marker`, which says that busicli made
-    it; any other non-empty folder, and the current one, raises BusicliError and is left alone.
+    An existing `target` is replaced only if it holds the file `marker`, a sign that busicli made
+    it. Raises BusicliError for any other non-empty folder and for the current folder.
     """
     target = target.absolute()
     if target.resolve() == Path.cwd():
-        raise BusicliError("the current folder cannot be replaced; name one below it.")
+        raise BusicliError("the current folder cannot be replaced; name a folder below it.")
     if target.exists() and not (target / marker).is_file() and _holds_anything(target):
         raise BusicliError(
             f"{target} exists and holds no {marker}, so busicli did not make it; "
@@ -113,9 +113,9 @@ def atomic_directory(target: Path, *, marker: str) -> Iterator[Path]:
 
 @contextmanager
 def folder_lock(folder: Path) -> Iterator[None]:
-    """Hold `folder` alone; the kernel lets go with the process, however it dies.
+    """Lock `folder` for this process; the kernel releases the lock when the process ends.
 
-    Raises BusicliError at once, naming the holder, where another process has it.
+    Raises BusicliError at once, naming the other process, if the folder is locked.
     """
     folder.mkdir(parents=True, exist_ok=True)
     holder = folder / "holder"
@@ -138,7 +138,7 @@ def _holds_anything(path: Path) -> bool:
 
 
 def _swap_in(scratch: Path, target: Path) -> None:
-    """Rename `scratch` to `target`; an older one moves aside first and is deleted last."""
+    """Rename `scratch` to `target`; an existing target moves aside first and is deleted last."""
     if not target.exists():
         os.replace(scratch, target)
         return

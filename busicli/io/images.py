@@ -1,4 +1,4 @@
-"""Images to arrays of pixels, and back: all decoding and encoding but DICOM's."""
+"""Decoding and encoding of images other than DICOM."""
 
 import io
 import stat
@@ -16,30 +16,28 @@ from busicli.imaging.arrays import as_rgb, grey_channel
 from busicli.types import Image, Mask, Probability
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
-"""Every other format is refused, whatever the file is called."""
+"""Formats that are read. The content decides, not the file's name."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".dicom")
-"""A file called so that is no scan has failed; any other is passed over."""
+"""A file named so that cannot be read counts as failed, any other as skipped."""
 MAX_PIXELS = 100_000_000
 YELLOW = (255, 213, 0)
 
 
 class NotAnImageError(InputError):
-    """The bytes are of no format that busicli reads."""
+    """The bytes are in no format that busicli reads."""
 
 
 class TooManyPixelsError(InputError):
-    """There are more pixels or frames than the caller wants decoded."""
+    """The file has more pixels or frames than the caller allows."""
 
 
-Pillow.MAX_IMAGE_PIXELS = (
-    None  # the check below comes first, and refuses with a sentence of its own
-)
+Pillow.MAX_IMAGE_PIXELS = None  # check_pixels runs first and has a message of its own
 _BYTES_A_PIXEL = 8
 _BYTES_BESIDE = 64 * 2**20
-"""No format spends more bytes on a pixel, nor more on all that is no pixel."""
+"""No format needs more bytes per pixel, or more for everything else."""
 _SMALLEST_FRAME = 256 * 256
-"""Pixels that each of several frames counts as at least: the network's own image of it is about
-so large, however small it is.
+"""Least number of pixels that each of several frames counts as: about the size of the network's
+input, however small the frame is.
 """
 WIDE = ("I", "F")
 """First letters of Pillow's modes of more than 8 bits."""
@@ -48,13 +46,13 @@ WIDE = ("I", "F")
 def read_scan(path: Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
     """A file's bytes.
 
-    Raises NotAnImageError, before anything is read, where it is no regular file (a pipe may never
-    end) or larger than a scan of `max_pixels` pixels could be (a film or an archive beside the
-    scans); OSError where it cannot be read.
+    Raises NotAnImageError, before anything is read, if it is not a regular file (a pipe may never
+    end) or is larger than a scan of `max_pixels` pixels can be (a film, an archive); OSError if it
+    cannot be read.
     """
     found = path.stat()
     if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
-        raise NotAnImageError("is a pipe, socket or device; a regular file is needed.")
+        raise NotAnImageError("is a pipe, socket or device; give a regular file.")
     most = _BYTES_A_PIXEL * max_pixels + _BYTES_BESIDE
     with path.open("rb") as file:
         data = file.read(most + 1) if found.st_size <= most else b""
@@ -68,35 +66,35 @@ def read_scan(path: Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
 def decode_scan(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image:
     """The one image in a file's bytes as (rows, columns, 3) uint8 RGB.
 
-    Rotation noted by a camera is applied, transparency is dropped, 16-bit and float greys are
-    scaled to 8 bits. Raises InputError for anything that is no image of FORMATS, is damaged, has
-    several frames or more than `max_pixels` pixels; nothing is decoded before that check.
+    EXIF rotation is applied, transparency is dropped, 16-bit and float greys are scaled to 8 bits.
+    Raises InputError for anything that is not an image of FORMATS, is damaged, or has several
+    frames or more than `max_pixels` pixels. The number of pixels is checked before decoding.
     """
     return rgb(only_image(data, max_pixels))
 
 
 def decode_frames(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Iterator[Image]:
-    """Each frame of a file's bytes, as `decode_scan` gives one."""
+    """Each frame of a file's bytes, decoded as in `decode_scan`."""
     return map(rgb, _images(data, max_pixels))
 
 
 def encode_mask(mask: Mask) -> bytes:
-    """A mask as a PNG of one byte a pixel, 0 or 255."""
+    """A mask as PNG with one byte per pixel, 0 or 255."""
     return _png(Pillow.fromarray(mask.astype(np.uint8) * np.uint8(255)), level=1)
 
 
 def encode_bitmap(mask: Mask) -> bytes:
-    """A mask as a PNG of one bit a pixel, as BUSI and BUS-BRA store theirs."""
+    """A mask as PNG with one bit per pixel, like those of BUSI and BUS-BRA."""
     return _png(Pillow.fromarray(mask), level=1)
 
 
 def encode_probability(probability: Probability) -> bytes:
-    """A map as a PNG of 16 bits a pixel: 65535 is a probability of 1."""
+    """A probability map as 16-bit PNG: 65535 is a probability of 1."""
     return _png(Pillow.fromarray(np.rint(probability * 65535).astype(np.uint16)), level=1)
 
 
 def draw_contour(scan: Image, contour: Mask) -> Image:
-    """The scan with the contour's pixels in yellow; the given one stays."""
+    """A copy of the scan with the contour's pixels in yellow."""
     image = scan.copy()
     image[contour] = YELLOW
     return image
@@ -110,8 +108,8 @@ def encode_image(image: Image) -> bytes:
 def encode_overlay(scan: Image, contour: Mask) -> bytes:
     """The scan with the contour's pixels in yellow, as PNG.
 
-    A grey scan becomes a palette image, a seventh of the encoding time of RGB; its brightest
-    grey, 255, is shown as 254 to make room for the colour.
+    A grey scan becomes a palette image, which takes a seventh of RGB's encoding time. Its
+    brightest grey, 255, becomes 254 to make room for the colour.
     """
     grey = grey_channel(scan)
     if grey is None:
@@ -124,7 +122,7 @@ def encode_overlay(scan: Image, contour: Mask) -> bytes:
 
 
 def encode_jpeg(image: Image) -> bytes:
-    """A small image as JPEG: colours are kept at every pixel, so that thin lines stay sharp."""
+    """A small image as JPEG without chroma subsampling, so that thin lines stay sharp."""
     buffer = io.BytesIO()
     Pillow.fromarray(image).save(buffer, "JPEG", quality=80, subsampling=0)
     return buffer.getvalue()
@@ -147,10 +145,12 @@ def _images(data: bytes, max_pixels: int) -> Iterator[Pillow.Image]:
 
 
 def only_image(data: bytes, max_pixels: int) -> Pillow.Image:
-    """The one image in a file's bytes; InputError as `decode_scan` raises it."""
+    """The one image in a file's bytes; raises InputError as `decode_scan` does."""
     images = list(_images(data, max_pixels))
     if len(images) > 1:
-        raise InputError(f"holds {len(images)} frames; one was needed: store each in a file.")
+        raise InputError(
+            f"has {len(images)} frames; one is needed: store each frame in a file of its own."
+        )
     return images[0]
 
 
@@ -158,10 +158,10 @@ def _opened(data: bytes) -> Pillow.Image:
     try:
         return Pillow.open(io.BytesIO(data), formats=FORMATS)
     except (OSError, ValueError, SyntaxError, EOFError, Pillow.DecompressionBombError) as error:
-        raise NotAnImageError("is no image; PNG, JPEG, BMP or TIFF is needed.") from error
+        raise NotAnImageError("is not an image; give a PNG, JPEG, BMP or TIFF file.") from error
 
 
-NO_MEMORY = "needs more memory than is free; have fewer --jobs, or a smaller --max-pixels."
+NO_MEMORY = "needs more memory than is free; use fewer --jobs or a smaller --max-pixels."
 
 
 @contextmanager
@@ -170,12 +170,12 @@ def _decoding() -> Iterator[None]:
         yield
     except MemoryError as error:
         raise InputError(NO_MEMORY) from error
-    except Exception as error:  # decoders raise whatever they like on damaged bytes
+    except Exception as error:  # decoders raise all kinds of errors on damaged bytes
         raise InputError("is damaged or cut short; copy it again from its source.") from error
 
 
 def check_pixels(pixels: int, max_pixels: int, *, frames: int = 1) -> None:
-    """InputError where `frames` of so many pixels each are not to be decoded."""
+    """Raise TooManyPixelsError if `frames` frames of `pixels` pixels are more than allowed."""
     if pixels * frames > max_pixels:
         raise TooManyPixelsError(
             f"has {pixels * frames:,} pixels; at most {max_pixels:,} are decoded."
@@ -186,7 +186,7 @@ def check_pixels(pixels: int, max_pixels: int, *, frames: int = 1) -> None:
 
 
 def rgb(image: Pillow.Image) -> Image:
-    """An image of any mode as (rows, columns, 3) uint8, as `decode_scan` tells."""
+    """An image of any mode as (rows, columns, 3) uint8 RGB; greys as in `decode_scan`."""
     if image.mode.startswith(WIDE):
         return as_rgb(_to_uint8(np.asarray(image)))
     if image.mode == "L":
@@ -197,14 +197,14 @@ def rgb(image: Pillow.Image) -> Image:
 
 
 def _to_uint8(values: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """16-bit greys scaled by 255 / 65535; floats in [0, 1] by 255; others by their own range."""
-    if values.dtype == np.uint16:  # by a table: floats of a large scan would fill the memory
+    """16-bit greys scaled by 255 / 65535, floats in [0, 1] by 255, others to their own range."""
+    if values.dtype == np.uint16:  # by a table: a large scan as floats would fill the memory
         table: NDArray[np.uint8] = np.round(np.arange(65536) * (255 / 65535)).astype(np.uint8)
         greys: NDArray[np.uint8] = table[values]
         return greys
     floats = values.astype(np.float64)
     if not np.isfinite(floats).all():
-        raise InputError("holds values that are no numbers; store it with finite greys.")
+        raise InputError("holds NaN or infinite values; store it with finite greys.")
     low, high = float(floats.min()), float(floats.max())
     if low >= 0 and values.dtype.kind in "ui" and high <= 65535:
         floats *= 255 / 65535

@@ -1,4 +1,4 @@
-"""A mask's file, by whatever tool, to the mask; and whose mask a name says it is."""
+"""Mask files of any tool: reading them, and finding the scan that a mask's name belongs to."""
 
 import io
 import re
@@ -16,39 +16,39 @@ from busicli.types import Mask
 
 _FEW_VALUES = 16
 _NPY = b"\x93NUMPY"
-"""How a file of one NumPy array begins."""
+"""First bytes of a .npy file."""
 _MASK_NAME = re.compile(r"^(?P<scan>.+)_mask(_\d+)?$", re.DOTALL)
 
 
 def scan_stem_of_mask(path: Path) -> str | None:
-    """The stem of the scan that a mask's name belongs to (`x_mask.png`, `x_mask_1.png`: x)."""
+    """The stem of the scan that a mask belongs to by its name (`x_mask.png`, `x_mask_1.png`: x)."""
     match = _MASK_NAME.match(path.stem)
     return match["scan"] if match else None
 
 
 @dataclass(frozen=True, slots=True)
 class FoundMask:
-    """A mask as it was read."""
+    """A mask that was read."""
 
     mask: Mask
     cut: bool
-    """Whether it held many greys and was cut at half of the highest, as a map would be too."""
+    """Whether it had many greys and was thresholded at half of the highest, like a map."""
 
 
 def decode_mask(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Mask:
     """A mask file's bytes as (rows, columns) bool.
 
-    Few different values, or every one from 0 up, are labels: each but 0 is lesion. Many others are
-    a smoothed or JPEG mask: lesion from half of the highest on. Raises InputError as `decode_scan`
-    does, and for values that are no numbers.
+    Few different values, or every one from 0 up, are labels: all but 0 are lesion. Many other
+    values are a smoothed or JPEG mask: lesion at or above half of the highest. Raises InputError as
+    `decode_scan` does, and for NaN or infinite values.
     """
     return _found_mask(_mask_values(only_image(data, max_pixels))).mask
 
 
 def find_mask(data: bytes, *, max_pixels: int = MAX_PIXELS) -> FoundMask:
-    """As `decode_mask`, also of a NumPy array's file (.npy), and whether greys were cut.
+    """As `decode_mask`, also for a .npy file, and whether greys were thresholded.
 
-    An array has two axes, rows and columns, and real numbers; InputError where not.
+    An array must have two axes, rows and columns, and real numbers; otherwise InputError.
     """
     if data.startswith(_NPY):
         return _found_mask(_array_values(data, max_pixels))
@@ -56,7 +56,7 @@ def find_mask(data: bytes, *, max_pixels: int = MAX_PIXELS) -> FoundMask:
 
 
 def _mask_values(image: Pillow.Image) -> NDArray[np.generic]:
-    """(rows, columns): bits or wide numbers as they are, of colours the brightest channel."""
+    """(rows, columns): bits and 16-bit or float values as stored, else the brightest channel."""
     if image.mode == "1" or image.mode.startswith(WIDE):
         return np.asarray(image)
     red, green, blue = np.moveaxis(rgb(image), 2, 0)
@@ -68,12 +68,14 @@ def _array_values(data: bytes, max_pixels: int) -> NDArray[np.generic]:
     try:
         values: NDArray[np.generic] = np.load(io.BytesIO(data), allow_pickle=False)
     except (OSError, ValueError, EOFError, MemoryError) as error:
-        raise InputError("is no array of numbers, or cut short; store it with np.save.") from error
+        raise InputError(
+            "is not an array of numbers, or is cut short; store it with np.save."
+        ) from error
     check_pixels(values.size, max_pixels)
     if values.ndim != 2 or not values.size or values.dtype.kind not in "buif":
         raise InputError(
-            f"is an array of shape {values.shape} and type {values.dtype}; rows and columns of "
-            "numbers are needed."
+            f"is an array of shape {values.shape} and type {values.dtype}; store numbers of "
+            "shape (rows, columns)."
         )
     return values
 
@@ -82,7 +84,7 @@ def _found_mask(values: NDArray[Any]) -> FoundMask:
     if values.dtype == np.bool_:
         return FoundMask(values, cut=False)
     if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise InputError("holds values that are no numbers; store it with finite ones.")
+        raise InputError("holds NaN or infinite values; store it with finite ones.")
     highest = float(values.max())
     count = _count_of_different(values)
     labels = count <= _FEW_VALUES or count == highest + 1 != 256  # 256: every grey of 8 bits
@@ -90,6 +92,6 @@ def _found_mask(values: NDArray[Any]) -> FoundMask:
 
 
 def _count_of_different(values: NDArray[Any]) -> int:
-    if values.dtype == np.uint8:  # half the time of sorting them
+    if values.dtype == np.uint8:  # takes half the time of sorting
         return int(np.count_nonzero(np.bincount(values.ravel(), minlength=256)))
     return len(np.unique(values))

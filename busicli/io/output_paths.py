@@ -1,4 +1,4 @@
-"""Where each result of a scan stands under OUT."""
+"""Paths of a scan's results under OUT."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Literal, get_args
 _IMAGES = {"masks": "", "overlays": "", "probabilities": "", "thumbnails": ".jpg"}
 _OURS = (*_IMAGES, "dicom", "lesions.csv", "manifest.jsonl", "run.json", "report.html")
 Kind = Literal["seg", "sr", "sc"]
-"""Of DICOM objects: segmentation, measurement report, image."""
+"""DICOM objects: segmentation, measurement report, secondary capture."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _NUMBER = "[0-9][0-9][0-9][0-9]"
 
@@ -21,26 +21,27 @@ class OutputPaths:
 
     @property
     def own(self) -> Path:
-        """Where busicli keeps what is not for users: journal and lock."""
+        """Folder of the journal and the lock."""
         return self.out / ".busicli"
 
     @staticmethod
     def is_within_results(folder: Path) -> bool:
-        """Whether an absolute folder is one that results are written to, or below one."""
+        """Whether an absolute folder holds results of busicli or lies below such a folder."""
         pairs = zip((folder, *folder.parents), folder.parents, strict=False)
         return any(one.name in _OURS and OutputPaths(parent).own.is_dir() for one, parent in pairs)
 
     def foreign(self) -> str:
-        """The first of our results' names that stands here without our own folder; or nothing.
+        """The first result name here that busicli did not make; empty if there is none.
 
-        They are someone else's, as reference masks of a data set, and not to be written over.
+        Without our own folder they belong to someone else, such as a data set's reference masks,
+        and must not be overwritten.
         """
         if self.own.is_dir():
             return ""
         return next((name for name in _OURS if (self.out / name).exists()), "")
 
     def mask(self, relative: PurePosixPath, frame: int, frames: int) -> Path:
-        """`masks/x.png` for `x.png`, `masks/x.jpg.png` for others, a folder for several frames."""
+        """`masks/x.png` for `x.png`, `masks/x.jpg.png` for others; a folder if there are frames."""
         return self.out / "masks" / image_path(relative, frame, frames)
 
     def overlay(self, relative: PurePosixPath, frame: int, frames: int) -> Path:
@@ -52,12 +53,12 @@ class OutputPaths:
         return self.out / "probabilities" / image_path(relative, frame, frames)
 
     def thumbnail(self, relative: PurePosixPath, frame: int, frames: int) -> Path:
-        """As `mask`, under `thumbnails/`, small and as JPEG: `thumbnails/x.png.jpg`."""
+        """As `mask`, under `thumbnails/`, as JPEG: `thumbnails/x.png.jpg`."""
         path = image_path(relative, frame, frames)
         return self.out / "thumbnails" / path.with_name(path.name + ".jpg")
 
     def standing(self, relative: PurePosixPath) -> Iterator[Path]:
-        """Every file that stands there of a scan, of however many frames."""
+        """Every existing result file of a scan, with any number of frames."""
         for folder, suffix in _IMAGES.items():
             one = image_path(relative, 1, 1)
             yield from _there(self.out / folder / one.with_name(one.name + suffix))
@@ -68,7 +69,7 @@ class OutputPaths:
             yield from objects.glob(f"{_NUMBER}.{kind}.dcm")
 
     def dicom(self, relative: PurePosixPath, frame: int, frames: int, kind: str) -> Path:
-        """`dicom/x.dcm.seg.dcm`; frame 0 is the whole scan, `dicom/x.dcm/0001.sc.dcm` one of
+        """`dicom/x.dcm.seg.dcm` for a whole scan (frame 0), `dicom/x.dcm/0001.sc.dcm` for one of
         several frames.
         """
         folder = self.out / "dicom"

@@ -1,4 +1,4 @@
-"""A file of any kind that holds scans: its frames, and what is known of millimetres."""
+"""Scan files of any format: frames, and the size of pixels if it is known."""
 
 from dataclasses import dataclass, field
 
@@ -11,23 +11,23 @@ from busicli.types import Image, Region, Scale, Spacing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanFile:
-    """What a file holds."""
+    """The content of a scan file."""
 
     frames: tuple[Image, ...] = field(repr=False)
     """Each (rows, columns, 3) uint8 RGB."""
     scale: Scale
     """How pixels become millimetres."""
     dicom: DicomScan | None = field(default=None, repr=False)
-    """None for an image."""
+    """None for an image that is not DICOM."""
 
 
 def decode_file(
     data: bytes, *, spacing: Spacing | None = None, max_pixels: int = MAX_PIXELS
 ) -> ScanFile:
-    """The scans in a file's bytes; what kind it is, its content says.
+    """The scans in a file's bytes, whose content decides the format.
 
-    `spacing` is for images: a DICOM object says itself. Raises NotAnImageError,
-    NotUltrasoundError or InputError, whose messages continue from the file's name.
+    `spacing` is for images; a DICOM object has its own. Raises NotAnImageError, NotUltrasoundError
+    or InputError, whose messages continue after the file's name.
     """
     if is_dicom(data):
         scan = open_dicom(data, max_pixels=max_pixels)
@@ -36,7 +36,7 @@ def decode_file(
         frames = tuple(decode_frames(data, max_pixels=max_pixels))
     except NotAnImageError as error:
         raise NotAnImageError(
-            "is no scan; PNG, JPEG, BMP, TIFF or DICOM ultrasound is needed."
+            "is not a scan; give a PNG, JPEG, BMP, TIFF or DICOM ultrasound file."
         ) from error
     if spacing is None:
         return ScanFile(
@@ -47,6 +47,6 @@ def decode_file(
 
 
 def scale_of_all(shape: tuple[int, int], spacing: Spacing, origin: str) -> Scale:
-    """One spacing for a whole scan of `shape` (rows, columns); nobody said where the skin is."""
+    """One spacing for a whole scan of `shape` (rows, columns); where the skin is, is unknown."""
     whole = Region(box=(0, 0, *shape), spacing=spacing, begins_at_skin=False)
     return Scale(origin=origin, regions=(whole,))

@@ -1,6 +1,6 @@
-"""Work spread over a cluster by Dask: a scheduler that runs, or one made of a batch system's jobs.
+"""Work on a Dask cluster: a running scheduler, or jobs of a batch system.
 
-Dask is an extra: it is imported only where a cluster is asked for.
+Dask is an optional dependency and is imported only if a cluster is requested.
 """
 
 import importlib
@@ -18,28 +18,27 @@ R = TypeVar("R")
 BatchSystem = Literal["slurm", "pbs", "lsf", "sge"]
 BATCH_SYSTEMS: tuple[BatchSystem, ...] = get_args(BatchSystem)
 MAX_CRASHES = 3
-"""Workers that one piece of work may take with it before it is given up: Dask's own default for a
-scheduler is one more."""
+"""Workers that may die at one task before it is given up. Dask's default is one more."""
 _AHEAD = 4
-"""Pieces of work a worker's thread that are with the scheduler before the first is asked for."""
+"""Tasks per worker thread that are submitted ahead."""
 _SECONDS = 20.0
-"""How long a scheduler may take to answer."""
+"""Timeout of the scheduler's answer."""
 _POLL_S = 1.0
-"""How often being stopped is thought of where no result comes."""
+"""Interval of checks for a stop while no result arrives."""
 _SUBMIT = {"slurm": "sbatch", "pbs": "qsub", "lsf": "bsub", "sge": "qsub"}
 _CLASSES = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "lsf": "LSFCluster", "sge": "SGECluster"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterRequest:
-    """Where to work."""
+    """The cluster to use."""
 
     where: str
     """Address of a running scheduler, or one of BATCH_SYSTEMS."""
     workers: int = 1
-    """Jobs to ask the batch system for."""
+    """Jobs to submit to the batch system."""
     worker_cores: int = 1
-    """Cores of each job: as many worker processes, of one thread each."""
+    """Cores of each job: one worker process with one thread on each."""
     worker_memory: str = "4GiB"
     """Memory of each job."""
     walltime: str = "02:00:00"
@@ -47,17 +46,17 @@ class ClusterRequest:
 
 @contextmanager
 def connected(request: ClusterRequest) -> Iterator[Any]:
-    """A Dask client of the cluster; jobs that were asked for end with the block.
+    """A Dask client of the cluster; submitted jobs end with the block.
 
-    Raises InputError without Dask, BusicliError where no scheduler answers or no job can be asked
-    for.
+    Raises InputError if Dask is not installed, and BusicliError if no scheduler answers or no job
+    can be submitted.
     """
     distributed = _imported("distributed")
     submit = _SUBMIT.get(request.where)
     if submit and shutil.which(submit) is None:
         raise BusicliError(
-            f"--cluster {request.where} needs {submit}, which is not on this machine; run where "
-            "jobs are submitted."
+            f"--cluster {request.where} needs {submit}, which this machine lacks; run busicli on a "
+            "machine that submits jobs."
         )
     if request.where not in BATCH_SYSTEMS:
         try:
@@ -95,10 +94,10 @@ def ordered_map_on(
 ) -> Iterator[R]:
     """`function` of every item, in the items' order, on the workers of a cluster.
 
-    `function` is importable there, items and results can be pickled; no more of them are under way
-    than keep every worker busy. What a lost worker had is done by another; an item that has taken
-    several workers with it becomes what `lost` makes of it. Ends early, also where no worker
-    answers, once `stopped` says so.
+    `function` must be importable there; items and results are pickled. Only as many items are
+    submitted as keep every worker busy. Another worker redoes the items of a lost one. An item at
+    which several workers died becomes `lost(item)`. Ends early once `stopped` is true, even if no
+    worker answers.
     """
     distributed = _imported("distributed")
     numbered = enumerate(items)
@@ -133,7 +132,7 @@ def ordered_map_on(
 
 
 def _results(client: Any, futures: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
-    """Futures that have ended with their results; None for one that took its workers with it."""
+    """Ended futures with their results; None for one at which several workers died."""
     finished = [future for future in futures if future.status == "finished"]
     with _answering():
         results = client.gather(finished)
@@ -148,26 +147,26 @@ def _results(client: Any, futures: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
         if isinstance(error, BusicliError):
             raise error
         raise BusicliError(
-            f"the cluster lost a piece of work ({type(error).__name__ if error else future.status})"
+            f"the cluster lost a task ({type(error).__name__ if error else future.status})"
             "; look at the workers' logs and run again to resume."
         )
 
 
 @contextmanager
 def _answering() -> Iterator[None]:
-    """BusicliError where the scheduler goes away inside the block."""
+    """Raise BusicliError if the scheduler goes away inside the block."""
     comm = _imported("distributed.comm")
     client = _imported("distributed.client")
     try:
         yield
     except (comm.CommClosedError, client.FuturesCancelledError) as error:
         raise BusicliError(
-            "the Dask scheduler went away; start it again and run again to resume."
+            "the Dask scheduler went away; restart it and run the command again to resume."
         ) from error
 
 
 def _wanted(client: Any) -> int:
-    """How many items should be under way; workers come and go."""
+    """How many items should be submitted; the number of workers changes."""
     with _answering():
         threads: dict[str, int] = client.nthreads()
     return max(1, sum(threads.values())) * _AHEAD

@@ -1,4 +1,4 @@
-"""Python processes of their own: what has been loaded here must not count there."""
+"""Separate Python processes, for code that must not see what is loaded here."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ LIMIT_S = 1800
 def run_python(
     arguments: Sequence[str], environment: Mapping[str, str] | None = None
 ) -> "subprocess.CompletedProcess[str]":
-    """Python with these arguments, which finds the modules that this process finds.
+    """Run Python with these arguments and this process's module search path.
 
     Raises subprocess.TimeoutExpired after half an hour.
     """
@@ -28,6 +28,6 @@ def run_python(
 
 
 def last_line(text: str) -> str:
-    """The last line that says something, or a word for none."""
+    """The last line that is not blank, or "nothing"."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else "nothing"

@@ -1,4 +1,4 @@
-"""Many independent pieces of work on the cores of one machine."""
+"""Independent tasks on the cores of one machine."""
 
 import ctypes
 import os
@@ -14,34 +14,34 @@ from busicli.errors import BusicliError
 T = TypeVar("T")
 R = TypeVar("R")
 MOST_LEFT = 64
-"""Pieces of work that may be left behind at once, each with a thread and what it has read."""
+"""Hanging tasks allowed at once; each keeps a thread and what it has read."""
 _AHEAD = 3
-"""Items a worker that are started or done before the first of them is asked for."""
+"""Items per worker that are started ahead."""
 _ARENA_MAX, _HEAPS = -8, 2
 """M_ARENA_MAX of glibc's malloc.h, and its value."""
 _left_behind: set[Future[Any]] = set()
 
 
 def cores() -> int:
-    """Cores that this process may use: a batch system or container may lend it fewer than all."""
+    """Cores that this process may use; a batch system or container may allow fewer than all."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1  # where the system knows of no such bound
+    return os.cpu_count() or 1  # systems without such a limit
 
 
 def workers() -> int:
-    """Threads that keep every core busy where each waits for the disk a part of its time: half as
+    """Threads that keep every core busy although each waits for the disk part of its time: half as
     many again as there are cores.
     """
     return cores() + -(-cores() // 2)
 
 
 def share_heaps() -> bool:
-    """Have all threads of this process share two heaps; whether its C library could.
+    """Make all threads of this process share two heaps; returns whether the C library can.
 
-    glibc gives each thread one of up to eight a core. What scans of many sizes leave free in one
-    is of no use to the others, and a run's memory grows with its length. For programs, before
-    their threads begin: it holds for all that the process does.
+    glibc uses up to eight heaps per core. Memory that scans of many sizes free in one heap is of no
+    use to the others, so a run's memory would grow with its length. Call it before threads start:
+    it affects the whole process.
     """
     if sys.platform != "linux":
         return False
@@ -52,9 +52,9 @@ def share_heaps() -> bool:
 def parallel_map(function: Callable[[T], R], items: Iterable[T], *, jobs: int) -> Iterator[R]:
     """`function` of every item, in the items' order, on `jobs` threads (-1: one for each core).
 
-    Threads, not processes: decoding, resizing and hashing let go of Python's lock, and neither
-    starting workers (a second and more) nor copying images between them is paid for. With one job
-    everything runs in the calling thread.
+    Threads, not processes: decoding, resizing and hashing release Python's lock, and no time goes
+    into starting workers or copying images between them. With one job everything runs in the
+    calling thread.
     """
     if jobs == 1:
         return map(function, items)
@@ -74,8 +74,8 @@ def parallel_map(function: Callable[[T], R], items: Iterable[T], *, jobs: int) -
 def ordered_map(function: Callable[[T], R], items: Iterable[T], *, jobs: int) -> Iterator[R]:
     """As `parallel_map` with at least one job, and no worker outlives it.
 
-    joblib leaves threads at their work when an item fails. One that is inside OpenVINO while the
-    interpreter ends aborts the process, whatever its exit status was to be.
+    joblib lets threads continue when an item fails. A thread that is inside OpenVINO while the
+    interpreter exits would abort the process and change its exit status.
     """
     if jobs == 1:
         yield from map(function, items)
@@ -95,18 +95,18 @@ def ordered_map(function: Callable[[T], R], items: Iterable[T], *, jobs: int) ->
 
 
 def with_timeout(function: Callable[[], R], *, limit_s: float) -> R:
-    """What `function` returns or raises; TimeoutError where that takes longer.
+    """What `function` returns or raises; TimeoutError after `limit_s` seconds.
 
-    It continues in its thread, which nothing can stop, but holds up neither the caller nor the end
-    of the program: for work that a broken disk or decoder may keep for ever, and that changes
-    nothing. Raises BusicliError where MOST_LEFT are still at it: that is no matter of single files.
+    It then continues in its thread, which cannot be stopped, but delays neither the caller nor the
+    end of the program. For work without side effects that a broken disk or decoder may block.
+    Raises BusicliError if MOST_LEFT calls still hang: then single files are not the reason.
     """
     done: Future[R] = Future()
     _left_behind.difference_update([future for future in tuple(_left_behind) if future.done()])
     if len(_left_behind) >= MOST_LEFT:
         raise BusicliError(
-            f"{MOST_LEFT} scans hang since they were started: their drive does not answer; "
-            "fix it, and run again to resume."
+            f"{MOST_LEFT} scans hang because their drive does not answer; "
+            "fix it and run again to resume."
         )
 
     def work() -> None:

@@ -309,7 +309,7 @@ def test_a_batch_system_that_is_not_there_is_one_sentence(call, scans, tmp_path,
     ended = call("segment-dir", scans, "out", "--cluster", "slurm")
     assert ended.status == 1
     last = ended.err.splitlines()[-1]
-    assert last.startswith("busicli: --cluster slurm needs sbatch, which is not on this machine")
+    assert last.startswith("busicli: --cluster slurm needs sbatch, which this machine lacks")
 
 
 @pytest.mark.parametrize("backend", ["jax", "jaxx"])

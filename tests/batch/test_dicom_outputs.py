@@ -89,7 +89,7 @@ def test_every_file_has_its_row(done):
         "image.png": "ok",
     }
     assert manifest_rows(out)["other.dcm"]["reason"] == (
-        "is a DICOM object, no ultrasound scan: CT Image Storage"
+        "is a DICOM object but not an ultrasound scan: CT Image Storage"
     )
     assert "no StudyInstanceUID" in manifest_rows(out)["no-study.dcm"]["reason"]
 

@@ -368,7 +368,7 @@ def test_all_broken_files_are_named_at_once_and_nothing_is_left(call, busi, tmp_
             # width x height of phantom-02 is 367 x 381
             "benign/phantom-02_mask.png: is 5 x 7 px but its scan is 381 x 367",
             "malignant/phantom-11.png: is damaged or cut short; copy it again from its source",
-            "malignant/phantom-12.png: is no image; PNG, JPEG, BMP or TIFF is needed",
+            "malignant/phantom-12.png: is not an image; give a PNG, JPEG, BMP or TIFF file",
             "normal/stray_mask.png: is a mask without its scan",
         ]
         assert ended.out == ""
@@ -380,7 +380,7 @@ def test_two_broken_masks_of_one_scan_are_both_named(call, busi):
     (busi / "benign" / "phantom-06_mask_1.png").write_bytes(b"no image at all")
     ended = call("preprocess", busi, "--size", 32, "--jobs", 1)
     assert "benign/phantom-06_mask.png: is 5 x 7 px" in ended.err
-    assert "benign/phantom-06_mask_1.png: is no image" in ended.err
+    assert "benign/phantom-06_mask_1.png: is not an image" in ended.err
 
 
 def test_a_stopped_run_leaves_nothing_behind(start, scans, tmp_path):
@@ -410,4 +410,7 @@ def test_scans_of_one_name_are_named_with_their_files(busi, call):
         shutil.copy(next(busi.glob("benign/*_mask.png")), busi / label / "one_mask.png")
     ended = call("preprocess", busi, "--size", 32, "--jobs", 1)
     assert ended.status == 1
-    assert "one: stands twice, as benign/one.png and malignant/one.png; rename one" in ended.err
+    assert (
+        "one: is the name of two scans, benign/one.png and malignant/one.png; rename one"
+        in ended.err
+    )

@@ -228,7 +228,7 @@ def test_a_broken_scan_is_a_failed_row_and_the_rest_is_done(ward):
     reasons = {name: row["reason"] for name, row in rows.items() if row["status"] == "failed"}
     assert reasons == {
         "broken.png": "is damaged or cut short; copy it again from its source",
-        "empty.png": "is no scan; PNG, JPEG, BMP, TIFF or DICOM ultrasound is needed",
+        "empty.png": "is not a scan; give a PNG, JPEG, BMP, TIFF or DICOM ultrasound file",
     }
     skipped = {name for name, row in rows.items() if row["status"] == "skipped"}
     assert skipped == {"notes.txt", "plain_mask.png", "film.mp4", "pipe"}
@@ -709,7 +709,7 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(segment, scans, tm
     assert planned.out.splitlines() == [
         "2 scans would be segmented, done already: 0; 1 would fail, 1 file would be skipped.",
         "  failed: torn.png: is damaged or cut short; copy it again from its source",
-        "  skipped: notes.txt: is no scan; PNG, JPEG, BMP, TIFF or DICOM ultrasound is needed",
+        "  skipped: notes.txt: is not a scan; give a PNG, JPEG, BMP, TIFF or DICOM ultrasound file",
         "Nothing was written to out.",
     ]
     assert not (tmp_path / "out").exists()

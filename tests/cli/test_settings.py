@@ -114,7 +114,7 @@ def test_quiet_leaves_errors_and_json(call, scans, tmp_path, switch):
     (tmp_path / "bad" / "torn.png").write_bytes(b"torn")
     ended = call("segment-dir", switch, "bad", "failed")
     assert (ended.status, ended.out) == (3, "")
-    assert ended.err.startswith("busicli: 1 scan failed, first torn.png: is no scan; ")
+    assert ended.err.startswith("busicli: 1 scan failed, first torn.png: is not a scan; ")
     ended = call("segment-dir", switch, "nowhere", "out")
     assert ended.status == 1
     assert "there is no folder nowhere" in ended.err

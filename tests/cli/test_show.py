@@ -62,7 +62,7 @@ def test_one_frame_of_a_cine(call, phantom, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "data", "sentence"),
-    [("nothing.png", None, "cannot be read"), ("text.png", b"no image", "is no scan")],
+    [("nothing.png", None, "cannot be read"), ("text.png", b"no image", "is not a scan")],
 )
 def test_what_cannot_be_shown_is_one_sentence(call, tmp_path, name, data, sentence):
     if data is not None:

@@ -207,21 +207,23 @@ def test_errors_of_breast_are_reported_by_file(tmp_path):
     assert reported(errors) == {
         (f"{IMAGES}/case001_tumor.png", "is missing"),
         (f"{IMAGES}/case002.png", "is missing"),
-        (f"{IMAGES}/case003.png", "is benign but the table names no mask of its tumour"),
+        (f"{IMAGES}/case003.png", "is benign but the table names no tumour mask"),
         (f"{IMAGES}/case004.png", "has the class cyst; known are benign, malignant, normal"),
     }
 
 
 def test_breasts_workbook_is_to_be_saved_as_csv(tmp_path):
     empty_files(tmp_path, "BrEaST-Lesions-USG-clinical-data-Dec-15-2023.xlsx", f"{IMAGES}/x.png")
-    with pytest.raises(InputError, match=r"2023\.xlsx is a workbook; save its table as CSV"):
+    with pytest.raises(
+        InputError, match=r"2023\.xlsx is a workbook; save its table beside it as CSV"
+    ):
         read_folder(tmp_path, "breast")
 
 
 def test_breast_needs_one_table_and_one_folder_of_images(tmp_path):
     breast(tmp_path, "1,case001.png,,,normal")
     empty_files(tmp_path, "BrEaST-clinical-old.csv")
-    with pytest.raises(InputError, match=r"holds 2 clinical tables .*; leave one of them there"):
+    with pytest.raises(InputError, match=r"holds 2 clinical tables .*; keep only one there"):
         read_folder(tmp_path, "breast")
     (tmp_path / "BrEaST-clinical-old.csv").unlink()
     (tmp_path / IMAGES).rmdir()
@@ -309,7 +311,7 @@ def test_all_errors_of_a_table_are_reported_with_their_lines(tmp_path):
     cases, errors = read_table(table, "mine")
     assert [case.split for case in cases] == ["test"]
     assert reported(errors) == {
-        ("cases.csv, line 2", "names gone.png, which is no file"),
+        ("cases.csv, line 2", "names gone.png, which is not a file"),
         ("cases.csv, line 3", "names no scan"),
         ("cases.csv, line 4", "has the class cyst; known are benign, malignant, normal"),
         ("cases.csv, line 5", "has the split holdout; known are train, val, test"),
@@ -333,7 +335,7 @@ def test_a_split_is_named_for_all_scans_or_none(tmp_path):
 def test_a_table_that_cannot_be_read_is_refused_in_one_sentence(tmp_path, data, layout):
     name = "cases.csv" if layout == "table" else "bus_data.csv"
     (tmp_path / name).write_bytes(data)
-    with pytest.raises(InputError, match=rf"{name} is no CSV table in UTF-8; save it as one\.$"):
+    with pytest.raises(InputError, match=rf"{name} is not a CSV table in UTF-8; save it as one\.$"):
         read_table(tmp_path / name, "d") if layout == "table" else read_folder(tmp_path, "d")
 
 
@@ -346,7 +348,7 @@ def test_a_table_without_scans_says_which_columns_there_are(tmp_path, lines):
 
 
 def test_a_misspelt_column_is_not_passed_over(tmp_path):
-    with pytest.raises(InputError, match="has a column patient, which says nothing here"):
+    with pytest.raises(InputError, match="has an unknown column patient; rename or remove it"):
         read_table(write_table(tmp_path, "scan,masks,patient", "x.png,,7"), "mine")
 
 
@@ -462,7 +464,7 @@ def test_a_mask_of_another_size_is_an_error_that_names_both_sizes(scans, tmp_pat
     ("kind", "reason"),
     [
         ("cut", "is damaged or cut short; copy it again from its source"),
-        ("empty", "is no image; PNG, JPEG, BMP or TIFF is needed"),
+        ("empty", "is not an image; give a PNG, JPEG, BMP or TIFF file"),
         ("gone", "cannot be read: No such file or directory"),
         ("folder", "cannot be read: Is a directory"),
     ],
@@ -687,7 +689,9 @@ def test_a_damaged_folder_is_refused_in_one_sentence(tmp_path, kind):
 def test_a_table_without_the_columns_gives_no_splits(tmp_path):
     table = tmp_path / "cases.csv"
     table.write_text("case,split\na,train\n")
-    with pytest.raises(InputError, match=r"cases\.csv is no table with the columns pixels_sha256"):
+    with pytest.raises(
+        InputError, match=r"cases\.csv is not a table with the columns pixels_sha256"
+    ):
         read_splits(table)
 
 

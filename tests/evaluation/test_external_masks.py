@@ -234,7 +234,7 @@ def test_true_masks_that_cannot_be_used_are_all_named_and_nothing_is_written(sco
     ended, _, _ = score()
     assert ended.status == 1
     assert "2 of 3 reference masks in ref cannot be used" in ended.err
-    assert "bad one: bad one.png is no image" in ended.err
+    assert "bad one: bad one.png is not an image" in ended.err
     assert "sizes: sizes_mask_1.png is 6 x 4 px but sizes_mask.png is 4 x 6 px" in ended.err
     assert not (tmp_path / "o").exists()
 

@@ -1,5 +1,4 @@
-"""DICOM: ultrasound objects in (pixels, and millimetres where they are certain), results out.
+"""DICOM: reads ultrasound objects, with millimetres if they are certain, and writes results.
 
-pydicom and highdicom are imported only once a DICOM file turns up: importing them takes half a
-second that a folder of PNG scans need not pay for.
+pydicom and highdicom are imported only when a DICOM file is found: importing takes half a second.
 """

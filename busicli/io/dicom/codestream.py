@@ -1,4 +1,4 @@
-"""The size that a compressed image says it has, read from its bytes without decoding them."""
+"""The size of a compressed image, read from its header without decoding it."""
 
 _START = b"\xff\xd8"
 _START_2000 = b"\xff\x4f\xff\x51"
@@ -6,14 +6,14 @@ _BOXES_2000 = b"\x00\x00\x00\x0cjP  "
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 """Markers that begin a frame: JPEG's (ISO 10918-1 B.1.1.3) and JPEG-LS's (ISO 14495-1 C.1.1)."""
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
-"""Markers that no length follows."""
+"""Markers without a length field."""
 
 Size = tuple[int, int, int]
-"""Rows, columns and samples a pixel."""
+"""Rows, columns and samples per pixel."""
 
 
 def image_size(stream: bytes) -> Size | None:
-    """What a JPEG, JPEG-LS or JPEG 2000 stream says of itself; None where that is not found.
+    """The size in the header of a JPEG, JPEG-LS or JPEG 2000 stream; None if it is not found.
 
     >>> image_size(bytes.fromhex("ffd8 ffc0 0011 08 0102 0304 03"))
     (258, 772, 3)
@@ -60,8 +60,10 @@ def _size_2000(codestream: bytes) -> Size | None:
 
 
 def _size_boxed(stream: bytes) -> Size | None:
-    """Of the codestream in its box, not of bytes in another that look alike; None where the header
-    box before it says otherwise: decoders differ in which they believe. ISO 15444-1 I.5.
+    """The size in the codestream's own box, not in bytes elsewhere that look like one.
+
+    None if the header box before it says otherwise: decoders differ in which they trust.
+    ISO 15444-1 I.5.
     """
     said = None
     position = 0

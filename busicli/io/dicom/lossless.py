@@ -1,7 +1,7 @@
-"""Lossless JPEG frames (ISO 10918-1, process 14) by Pillow, as a decoder that pydicom can call.
+"""Decodes lossless JPEG frames (ISO 10918-1, process 14) with Pillow, as a plugin of pydicom.
 
-pydicom itself gives them to GDCM or to pylibjpeg: the first ends the whole process where a byte is
-switched, the second is under a licence that few can ship. Pillow's libjpeg-turbo reads them too.
+pydicom itself uses GDCM or pylibjpeg. GDCM crashes the process on damaged bytes, and pylibjpeg's
+licence does not fit. Pillow's libjpeg-turbo reads them too.
 """
 
 import io
@@ -22,10 +22,10 @@ DECODER_DEPENDENCIES = {
 
 
 def register() -> None:
-    """Make the decoder known to pydicom; a second time changes nothing."""
+    """Register the decoder with pydicom; calling it again changes nothing."""
     from pydicom.pixels.decoders.base import get_decoder
 
-    with _registering:  # pydicom takes no care of threads here
+    with _registering:  # pydicom is not thread-safe here
         for syntax in DECODER_DEPENDENCIES:
             decoder = get_decoder(syntax)
             if NAME not in decoder.available_plugins:
@@ -33,18 +33,18 @@ def register() -> None:
 
 
 def is_available(syntax: str) -> bool:
-    """Whether a transfer syntax is one of those: pydicom asks."""
+    """Whether this decoder reads a transfer syntax; called by pydicom."""
     return syntax in DECODER_DEPENDENCIES
 
 
 def decode_frame(stream: bytes, runner: "DecodeRunner") -> bytes:
-    """The samples of one frame, interleaved, as they are stored: no colour is converted.
+    """The samples of one frame, interleaved, as stored: no colour is converted.
 
-    Raises OSError or ValueError where the stream is damaged or of more than 8 bits a sample.
+    Raises OSError or ValueError if the stream is damaged or has more than 8 bits per sample.
     """
     image = Pillow.open(io.BytesIO(stream), formats=("JPEG",))
     if "jfif" in image.info or image.info.get("adobe_transform"):
-        image.draft("YCbCr", image.size)  # what such a stream says it holds
+        image.draft("YCbCr", image.size)  # the colour space that such a stream declares
     if len(image.getbands()) != runner.samples_per_pixel:
         raise ValueError(f"a stream of {image.mode} for {runner.samples_per_pixel} samples")
     return image.tobytes()

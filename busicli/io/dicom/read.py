@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 PREAMBLE = 128
 MAX_INFLATED = 64 * 2**20
-"""Bytes that a deflated file may hold; its header cannot be read without inflating it."""
+"""Limit of a deflated file's bytes; its header cannot be read without inflating it."""
 MAX_BITS = 16
 ULTRASOUND = "US"
-"""The modality: secondary captures of ultrasound carry it too."""
+"""The modality; secondary captures of ultrasound have it too."""
 _ULTRASOUND_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.6.1",
     "1.2.840.10008.5.1.4.1.1.3.1",
@@ -46,16 +46,16 @@ _DECODERS = {
     "1.2.840.10008.1.2.4.81": "pyjpegls",
     "1.2.840.10008.1.2.4.90": "pillow",  # JPEG 2000
     "1.2.840.10008.1.2.4.91": "pillow",
-    "1.2.840.10008.1.2.5": "pydicom",  # run lengths
+    "1.2.840.10008.1.2.5": "pydicom",  # RLE
 }
-"""Compressed transfer syntaxes that are read, and by which of pydicom's decoders."""
+"""Compressed transfer syntaxes that are read, with the name of pydicom's decoder."""
 _RUN_LENGTHS = "1.2.840.10008.1.2.5"
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _UNREADABLE = "is damaged or cut short; copy it again from its source."
 
 
 class NotUltrasoundError(InputError):
-    """A DICOM object of another kind: nothing for this program, and no failure."""
+    """A DICOM object of another kind, which is skipped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,29 +63,29 @@ class DicomScan:
     """An ultrasound object whose header has been checked."""
 
     header: "Dataset"
-    """With its pixels still as they are stored."""
+    """With the pixels as stored."""
     scale: Scale
     boxes: tuple[Box, ...]
-    """Where the header says that ultrasound is."""
+    """Ultrasound regions according to the header."""
     says_no_text: bool
-    """Whether the header says that nothing is burned into the pixels."""
+    """Whether the header says that no text is burned into the pixels."""
 
     def frames(self) -> Iterator[Image]:
-        """Each frame as (rows, columns, 3) uint8 RGB, in order; InputError where one is damaged."""
+        """Each frame as (rows, columns, 3) uint8 RGB, in order; InputError if one is damaged."""
         with reading():
             yield from _decoded(self.header)
 
 
 def is_dicom(data: bytes) -> bool:
-    """Whether a file's bytes begin as DICOM's do, whatever it is called."""
+    """Whether a file's bytes begin like DICOM, whatever its name."""
     return data[PREAMBLE : PREAMBLE + 4] == b"DICM"
 
 
 def open_dicom(data: bytes, *, max_pixels: int) -> DicomScan:
     """An ultrasound object from a file's bytes; no pixel is decoded.
 
-    Raises NotUltrasoundError for objects of other kinds, InputError for damaged or unreadable ones
-    and for those of more than `max_pixels` pixels in all their frames together.
+    Raises NotUltrasoundError for objects of other kinds, and InputError for damaged or unreadable
+    ones and if all frames together have more than `max_pixels` pixels.
     """
     _quieten()
     with reading():
@@ -102,7 +102,7 @@ def open_dicom(data: bytes, *, max_pixels: int) -> DicomScan:
 
 
 def frame_count(header: "Dataset") -> int:
-    """How many frames an object says it has, at least 1."""
+    """Number of frames in the header, at least 1."""
     return int(header.get("NumberOfFrames") or 1)
 
 
@@ -129,11 +129,11 @@ def _check_kind(header: "Dataset") -> None:
 
     kind = UID(str(header.file_meta.get("MediaStorageSOPClassUID", "")))
     if kind == _DIRECTORY:
-        raise NotUltrasoundError("is a DICOM directory, no scan.")
+        raise NotUltrasoundError("is a DICOM directory, not a scan.")
     kind = UID(str(header.get("SOPClassUID", kind)))
     if kind not in _ULTRASOUND_CLASSES and header.get("Modality") != ULTRASOUND:
-        known = kind.name if kind.name != str(kind) else "unknown kind"  # never a file's own text
-        raise NotUltrasoundError(f"is a DICOM object, no ultrasound scan: {known}.")
+        known = kind.name if kind.name != str(kind) else "unknown kind"  # never text of the file
+        raise NotUltrasoundError(f"is a DICOM object but not an ultrasound scan: {known}.")
 
 
 def _check_pixel_description(header: "Dataset", max_pixels: int) -> None:
@@ -146,20 +146,27 @@ def _check_pixel_description(header: "Dataset", max_pixels: int) -> None:
     rows, columns = int(header.Rows), int(header.Columns)
     frames = frame_count(header)
     if min(rows, columns, frames) < 1:
-        raise InputError(f"says that it has {rows} rows, {columns} columns and {frames} frames.")
+        raise InputError(
+            f"has {rows} rows, {columns} columns and {frames} frames in its header; "
+            "export it again."
+        )
     check_pixels(rows * columns, max_pixels, frames=frames)
     bits = int(header.BitsStored)
     if not 1 <= bits <= MAX_BITS:
-        raise InputError(f"has {bits} bits a sample; 1 to {MAX_BITS} are read.")
+        raise InputError(f"has {bits} bits per sample; export it with 1 to {MAX_BITS}.")
     syntax = header.file_meta.get("TransferSyntaxUID")
     if syntax is None:
-        raise InputError("does not say how its pixels are stored (no transfer syntax).")
+        raise InputError(
+            "does not say how its pixels are stored (no transfer syntax); export it again."
+        )
     if not syntax.is_transfer_syntax or syntax.is_private:
-        raise InputError("is stored in a way that busicli does not know; export it uncompressed.")
+        raise InputError(
+            "has a transfer syntax that busicli does not know; export it uncompressed."
+        )
     if syntax.is_compressed and syntax != _DEFLATED and syntax not in _DECODERS:
         raise InputError(f"is stored as {syntax.name}, which is not read; export it uncompressed.")
     if header.PhotometricInterpretation == "PALETTE COLOR" and not _has_palette(header):
-        raise InputError("is coloured by a palette that it does not hold; export it as RGB.")
+        raise InputError("has palette colours but no palette; export it as RGB.")
 
 
 def _has_palette(header: "Dataset") -> bool:
@@ -172,7 +179,7 @@ def _has_palette(header: "Dataset") -> bool:
 
 
 def _check_codestreams(header: "Dataset") -> None:
-    """Compressed frames say their own size: one that differs is refused before it is decoded."""
+    """Refuse, before decoding, compressed frames whose size differs from the header's."""
     from pydicom.encaps import generate_frames
 
     syntax = header.file_meta.TransferSyntaxUID
@@ -181,7 +188,9 @@ def _check_codestreams(header: "Dataset") -> None:
     size = int(header.Rows), int(header.Columns), int(header.SamplesPerPixel)
     depth = size[2] * -(-int(header.BitsAllocated) // 8)
     if _DECODERS[syntax] == lossless.NAME and depth > size[2]:
-        raise InputError("is lossless JPEG of more than 8 bits, which is not read; decompress it.")
+        raise InputError(
+            "is lossless JPEG of more than 8 bits, which is not read; export it uncompressed."
+        )
     for frame in generate_frames(header.PixelData, number_of_frames=frame_count(header)):
         if syntax == _RUN_LENGTHS:
             if len(frame) > 1024 + 2 * size[0] * size[1] * depth:
@@ -212,7 +221,7 @@ def _decoded(header: "Dataset") -> Iterator[Image]:
 
 
 def _rgb(values: NDArray[Any], header: "Dataset") -> Image:
-    """Stored values, their colour space already RGB where there are three, as 8-bit RGB."""
+    """Decoded values as 8-bit RGB; values of three channels are already RGB."""
     from pydicom.pixels.processing import apply_color_lut
 
     kind = str(header.PhotometricInterpretation)
@@ -228,10 +237,10 @@ def _rgb(values: NDArray[Any], header: "Dataset") -> Image:
 
 
 def _grey(values: NDArray[Any], header: "Dataset") -> NDArray[np.uint8]:
-    """Through the header's rescaling and window, as a viewer shows it, to 8 bits.
+    """8-bit greys after the header's rescaling and window, as a viewer shows them.
 
-    Worked out for every value that can occur instead of for every pixel: a large scan's floats
-    would need eight times its memory.
+    Computed for every possible value instead of every pixel: a large scan as floats would need
+    eight times its memory.
     """
     from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 
@@ -244,10 +253,10 @@ def _grey(values: NDArray[Any], header: "Dataset") -> NDArray[np.uint8]:
 
 
 def _ends(header: "Dataset", low: int, high: int) -> tuple[float, float]:
-    """What is black and what is white of values that went through the header's tables: the last
-    table's own bits, else the ends of what is stored, rescaled.
+    """The values for black and white after the header's tables: the range of the last table's bits,
+    else of the stored bits, rescaled.
     """
-    for name in ("VOILUTSequence", "ModalityLUTSequence"):  # a window keeps the ends of the latter
+    for name in ("VOILUTSequence", "ModalityLUTSequence"):  # a window keeps the range of the latter
         for table in header.get(name) or ():
             return 0.0, float(2 ** int(table.LUTDescriptor[2]) - 1)
     slope = float(header.get("RescaleSlope", 1))
@@ -263,10 +272,10 @@ def _stretched(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Around all that reads a header or pixels: values are parsed only when they are asked for.
+    """Wraps everything that reads a header or pixels, because pydicom parses values lazily.
 
-    Whatever a parser or decoder raises on hostile bytes becomes one sentence, without a word of
-    the file's own text: it may name a patient. Nor does a traceback, with --debug, hold one.
+    Whatever a parser or decoder raises becomes one InputError without any text of the file, which
+    may name a patient. The traceback of --debug holds none either.
     """
     try:
         yield
@@ -279,8 +288,8 @@ def reading() -> Iterator[None]:
 
 
 def _quieten() -> None:
-    """Pydicom quotes values of the file in warnings and in its log: names of patients reach
-    neither.
+    """Turn off pydicom's warnings and log, which quote values of the file, such as names of
+    patients.
     """
     pydicom: Any = importlib.import_module("pydicom")
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE

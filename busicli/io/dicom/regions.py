@@ -1,4 +1,4 @@
-"""The size of pixels from the Sequence of Ultrasound Regions, where nothing contradicts it."""
+"""The size of pixels from the Sequence of Ultrasound Regions, if nothing contradicts it."""
 
 import math
 from collections.abc import Sequence
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 
 TWO_DIMENSIONAL, TISSUE, CENTIMETRES = 1, 1, 3
 Box = tuple[int, int, int, int]
-"""First row, first column, and behind the last row and column."""
+"""Top, left, bottom, right in pixels; the last two exclusive."""
 PLAUSIBLE_MM = (0.005, 1.0)
-"""No ultrasound scan of a breast has smaller or larger pixels."""
+"""Smallest and largest pixel of a breast-ultrasound scan."""
 _TOLERANCE = 0.01
-"""Relative difference up to which two statements of a pixel's size agree."""
+"""Relative difference up to which two sizes of a pixel agree."""
 
 
 def scale_of(header: "Dataset") -> Scale:
-    """What an ultrasound header says of millimetres; no region where anything leaves a doubt.
+    """The size of pixels according to an ultrasound header; no region if anything is doubtful.
 
-    A region counts if it is of tissue, two-dimensional, in centimetres, with plausible positive
-    deltas. One region that reaches out of the image, of whatever kind, discredits them all: the
-    image was cropped or made smaller and the header was not. So does another statement in the
-    header that disagrees. PS3.3 C.8.5.5.
+    A region counts if it is of tissue, two-dimensional and in centimetres, with plausible positive
+    deltas. No region counts if one of them, of any kind, reaches outside the image: the image was
+    then cropped or shrunk and the header was not. The same holds if another value in the header
+    disagrees. PS3.3 C.8.5.5.
     """
     items = header.get("SequenceOfUltrasoundRegions") or []
     if not items:
@@ -48,9 +48,10 @@ def scale_of(header: "Dataset") -> Scale:
 
 
 def boxes_of(header: "Dataset") -> tuple[Box, ...]:
-    """Where ultrasound is, by the header: every region of it, tissue or curve; none where one of
-    them reaches out of the image, or where they are all of it together. What a scanner writes of
-    a patient stands beside them, and where nothing is beside them it would pass for ultrasound.
+    """All ultrasound regions of the header, tissue or curve.
+
+    Empty if one of them reaches outside the image, or if together they cover the whole image: the
+    patient's name, which a scanner writes outside the regions, would then count as ultrasound.
     """
     boxes = [_box(item) for item in header.get("SequenceOfUltrasoundRegions") or []]
     size = int(header.Rows), int(header.Columns)
@@ -76,7 +77,7 @@ def _is_inside(box: Box, size: tuple[int, int]) -> bool:
 
 
 def _spacing(item: "Dataset") -> Spacing | None:
-    """The pixels' size in a region of tissue; None for other regions and doubtful deltas."""
+    """The size of pixels in a region of tissue; None for other regions and implausible deltas."""
     kind = (
         item.get("RegionSpatialFormat"),
         item.get("RegionDataType"),
@@ -96,7 +97,7 @@ def _spacing(item: "Dataset") -> Spacing | None:
 
 
 def _is_contradicted(header: "Dataset", regions: Sequence[Region]) -> bool:
-    """Whether a spacing or an aspect ratio elsewhere in the header says something else."""
+    """Whether a spacing or aspect ratio elsewhere in the header disagrees."""
     stated = header.get("PixelSpacing")
     if stated:
         row, column = (float(value) for value in stated)

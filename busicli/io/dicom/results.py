@@ -1,8 +1,8 @@
 """Results as DICOM objects: a segmentation, a measurement report, a secondary capture.
 
-Each takes the small data set of `busicli.io.dicom.source.source_of` and gives an object to be
-written. Identifiers follow from the scan, the kind and the maker: the same result made again
-replaces itself in an archive instead of standing beside itself.
+Each takes the small data set of `busicli.io.dicom.source.source_of` and returns an object to
+write. Identifiers depend on the scan, the kind and the maker, so that an archive replaces a result
+that is made again.
 """
 
 from collections.abc import Sequence
@@ -34,11 +34,11 @@ class Maker:
     """Of busicli."""
     deidentified: bool
     variant: str = ""
-    """What else a result depends on, as the engine: another one gets other identifiers."""
+    """What else a result depends on, such as the engine; it changes the identifiers."""
 
     @property
     def seed(self) -> tuple[str, ...]:
-        """All that decides a result beside the scan."""
+        """Everything but the scan that decides a result."""
         private = "deidentified" if self.deidentified else ""
         return MAKER, self.version, self.weights_sha256, self.variant, private
 
@@ -52,11 +52,11 @@ class Finding:
     lesion: Lesion
     millimetres: LesionMm | None
     contour: NDArray[np.float64]
-    """(N, 2) row and column of its rim, closed, in pixels whose centres are whole numbers."""
+    """(N, 2) row and column of its closed contour, in pixels; centres are whole numbers."""
 
 
 def segmentation(source: "Dataset", mask: Mask, maker: Maker) -> "Dataset":
-    """A binary segmentation of a single-frame scan: (rows, columns), also where it is empty."""
+    """A binary segmentation of a single-frame scan from its (rows, columns) mask, even if empty."""
     import highdicom as hd
     from pydicom.sr.codedict import codes
 
@@ -89,8 +89,8 @@ def segmentation(source: "Dataset", mask: Mask, maker: Maker) -> "Dataset":
 
 
 def report(source: "Dataset", findings: Sequence[Finding], frames: int, maker: Maker) -> "Dataset":
-    """A measurement report (TID 1500) of every frame: contour and lengths of each lesion, or that
-    there is none.
+    """A measurement report (TID 1500) of every frame: contour and lengths of each lesion, or the
+    statement that there is none.
     """
     import highdicom as hd
     from pydicom.sr.codedict import codes
@@ -124,7 +124,7 @@ def report(source: "Dataset", findings: Sequence[Finding], frames: int, maker: M
 
 
 def capture(source: "Dataset", image: Image, frame: int, maker: Maker) -> "Dataset":
-    """An image of one frame, from 1, with the contours drawn in."""
+    """A secondary capture of one frame, counted from 1, with the contours drawn in."""
     import highdicom as hd
 
     equipment = _equipment(maker)
@@ -135,12 +135,12 @@ def capture(source: "Dataset", image: Image, frame: int, maker: Maker) -> "Datas
         bits_allocated=8,
         coordinate_system="PATIENT",
         manufacturer=equipment["manufacturer"],
-        patient_orientation=("L", "F"),  # asked for; taken away below, for nobody knows it
+        patient_orientation=("L", "F"),  # required here; removed below, as it is unknown
         transfer_syntax_uid=_EXPLICIT_LITTLE_ENDIAN,
         **_identity(source, "sc", frame, maker),
     )
     made.Laterality = source.get("Laterality", "")
-    made.BurnedInAnnotation = "YES"  # what the scanner wrote into its pixels may be anything
+    made.BurnedInAnnotation = "YES"  # the scanner may have written anything into the pixels
     made.DerivationDescription = "Contours of breast masses, drawn by an algorithm"
     return _finished(made, maker)
 
@@ -180,7 +180,7 @@ def _measured(finding: Finding, source: "Dataset", maker: Maker) -> Any:
     from pydicom.sr.codedict import codes
 
     lesion = finding.lesion
-    points = finding.contour[:, ::-1] + 0.5  # column, row; a pixel's corner is a whole number
+    points = finding.contour[:, ::-1] + 0.5  # column, row; corners of pixels are whole numbers
     region = hd.sr.ImageRegion(
         graphic_type="POLYLINE",
         graphic_data=points.astype(np.float32),
@@ -201,7 +201,7 @@ def _measured(finding: Finding, source: "Dataset", maker: Maker) -> Any:
 
 
 def _measurements(lesion: Lesion, millimetres: LesionMm | None) -> list[Any]:
-    """Lengths and area with their units: in millimetres where those are certain, else in pixels."""
+    """Lengths and area with units: in millimetres if certain, else in pixels."""
     import highdicom as hd
     from pydicom.sr.codedict import codes
 
@@ -232,7 +232,7 @@ def _measurements(lesion: Lesion, millimetres: LesionMm | None) -> list[Any]:
 
 
 def _nothing(source: "Dataset", frames: int, maker: Maker) -> Any:
-    """That no mass was found, said of every frame."""
+    """The statement, for every frame, that no mass was found."""
     import highdicom as hd
     from pydicom.sr.codedict import codes
 
@@ -274,7 +274,7 @@ def _algorithm(maker: Maker) -> Any:
 
 
 def _site(source: "Dataset") -> Any:
-    """The breast, and which one where the scan says so."""
+    """The breast, with its side if the scan names it."""
     import highdicom as hd
     from pydicom.sr.codedict import codes
 
@@ -284,5 +284,5 @@ def _site(source: "Dataset") -> Any:
 
 
 def _frames(source: "Dataset", numbers: Sequence[int]) -> list[int] | None:
-    """Frame numbers; None for an object of one frame, which has none to be named."""
+    """Frame numbers; None for an object of one frame."""
     return list(numbers) if source.NumberOfFrames > 1 else None

@@ -1,4 +1,4 @@
-"""What results take over from the object that they are about: patient, study and references."""
+"""What results copy from the scan's object: patient, study and references."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -21,10 +21,10 @@ REMOVED = "removed"
 
 
 def source_of(header: "Dataset", *, deidentified: bool) -> "Dataset":
-    """A small data set for results to refer to: nothing in it that they need not take over.
+    """A small data set with only what results must copy.
 
-    Deidentified, it holds no patient and no date; identifiers of study, series and object stay, so
-    that whoever has the original can find it. Raises InputError where one of those is missing.
+    Deidentified, it has no patient and no date. Identifiers of study, series and object stay, so
+    that whoever has the original can find it. Raises InputError if one of those is missing.
     """
     with reading():
         return _source(header, deidentified=deidentified)
@@ -36,7 +36,9 @@ def _source(header: "Dataset", *, deidentified: bool) -> "Dataset":
     source = Dataset()
     missing = [name for name in _REFERENCES if not header.get(name)]
     if missing:
-        raise InputError(f"has no {missing[0]}, so DICOM results cannot refer to it.")
+        raise InputError(
+            f"has no {missing[0]}, which DICOM results must refer to; export the scan with it."
+        )
     for name in (*_REFERENCES, *_PICTURE):
         if name in header:
             setattr(source, name, header.get(name))
@@ -54,8 +56,10 @@ def _source(header: "Dataset", *, deidentified: bool) -> "Dataset":
 
 
 def _conforming(header: "Dataset", name: str) -> Any:
-    """A value that a new object may hold: old forms of dates and times (`1999.12.31`, `14:04:38`)
-    made new, others that no date or time can be derived from left out.
+    """A value that is valid in a new object.
+
+    Old forms of dates and times (`1999.12.31`, `14:04:38`) are converted; invalid ones become
+    empty.
     """
     from pydicom.valuerep import DA, TM
 
@@ -73,7 +77,7 @@ def _conforming(header: "Dataset", name: str) -> Any:
 
 
 def mark_deidentified(result: "Dataset") -> None:
-    """Say in a written object that, and how, it was deidentified. PS3.15 E.1."""
+    """Record in a result that, and how, it was deidentified. PS3.15 E.1."""
     from pydicom import Dataset
 
     result.PatientIdentityRemoved = "YES"
