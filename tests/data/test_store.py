@@ -342,7 +342,8 @@ def test_a_table_that_cannot_be_read_is_refused_in_one_sentence(tmp_path, data, 
 @pytest.mark.parametrize("lines", [("",), ("image,mask", "x.png,"), ("scan;masks", "x.png;")])
 def test_a_table_without_scans_says_which_columns_there_are(tmp_path, lines):
     with pytest.raises(
-        InputError, match=r"no column scan but .*; it may have scan, masks, class, group, split"
+        InputError,
+        match=r"no column scan, but .*; the columns may be scan, masks, class, group, split",
     ):
         read_table(write_table(tmp_path, *lines), "mine")
 
