@@ -40,7 +40,7 @@ def test_commands_are_found_at_all():
     "page", [page for page in PAGES[1:] if WRITTEN.get(page)], ids=lambda p: p.stem
 )
 def test_a_pages_commands_run_in_their_order(page, scans, call, tmp_path):
-    """As written, but with small scans, one epoch and a plugin that is not installed."""
+    """As written, but with small scans and networks, one epoch, a plugin that is not installed."""
     shutil.copytree(scans, tmp_path / "Dataset_BUSI_with_GT")
     shutil.copytree(scans / "benign", tmp_path / "scans")
     for name in ("theirs", "nnunet_out", "labelsTs"):
@@ -63,7 +63,8 @@ def as_run(words: list[str]) -> list[list[str]]:
         return [words]
     if words[0] == "train":
         plugin = ["--plugin", "my-net/my_net.py"] if "my-net" in words else []
-        return [[*words, "--epochs", "1", *plugin]]
+        small = [] if "--model" in words else ["--model", "unet", "--model-option", "filters=4"]
+        return [[*words, "--epochs", "1", *plugin, *small]]
     if words[0] == "preprocess":
         return [[*words, "--size", "64"]]
     if "--part" in words:

@@ -223,10 +223,10 @@ def train(
         processes=loader_processes,
         resume=resume,
     )
-    _print_left_out(request, folds)
     on_cluster = cluster_of(cluster, workers, worker_cores, worker_memory, walltime)
     if on_cluster and folds is None:
         raise UsageError("--cluster trains folds side by side; give --folds too.")
+    _print_left_out(request, folds)
     epochs = settings.epochs
     output = _ProgressOutput(epochs)
     callbacks = TrainCallbacks(
