@@ -248,7 +248,7 @@ def test_the_sentence_holds_nothing_of_the_file():
         ({"without": ["Rows"]}, "is damaged"),
         ({"Rows": 0}, "0 rows"),
         ({"Rows": 4000, "Columns": 5000, "NumberOfFrames": 6}, "has 120,000,000 pixels"),
-        ({"photometric": "PALETTE COLOR"}, "by a palette that it does not hold"),
+        ({"photometric": "PALETTE COLOR"}, "has palette colours but no palette"),
         ({"photometric": "SOMETHING"}, "is damaged"),
         ({"syntax": "1.2.840.10008.1.2.4.102", "PixelData": encapsulate([b"?"])}, "MPEG-4"),
         ({"NumberOfFrames": 3}, "is damaged"),
