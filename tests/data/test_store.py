@@ -320,7 +320,7 @@ def test_all_errors_of_a_table_are_reported_with_their_lines(tmp_path):
 
 def test_a_split_is_named_for_all_scans_or_none(tmp_path):
     table = write_table(tmp_path, "scan,split", "x.png,train", "y.png,")
-    with pytest.raises(InputError, match="in 1 of 2 rows; name it in all or in none"):
+    with pytest.raises(InputError, match="in 1 of 2 rows; give one in all or in none"):
         read_table(table, "mine")
 
 
