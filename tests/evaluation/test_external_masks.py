@@ -121,7 +121,7 @@ def test_what_does_not_pair_is_named_and_counts_as_a_miss(score, tmp_path):
         "Predictions of another size, counted as empty masks: 1 (b (6 x 4 px, not 4 x 6 px)).",
         "Predictions unreadable, counted as empty masks: 1 (c (c.png is",
         "Predictions without a reference, not scored: 1 (x y).",
-        "Files of other kinds, passed over: 1 (notes.txt).",
+        "Files of other kinds, ignored: 1 (notes.txt).",
     ):
         assert said in ended.out
 
