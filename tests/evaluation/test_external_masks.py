@@ -337,7 +337,7 @@ def test_results_among_the_predictions_are_not_scored(call, tmp_path):
         assert json.loads(ended.out)["pairing"]["without_reference"] == []
     refused = call("eval", *folders, "--out", "pred")
     assert refused.status == 1
-    assert "pred is to be read and written" in refused.err
+    assert "pred cannot be both read and written" in refused.err
 
 
 def test_scans_asked_for_are_shown_and_those_not_found_named(score, tmp_path):
