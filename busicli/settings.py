@@ -88,12 +88,12 @@ class PreprocessSettings(_Record):
     """How a scan becomes the network's input."""
 
     size_px: int = 256
-    """Rows and columns of the square that scans and masks are made to fit."""
+    """Rows and columns of the square that scans and masks are resized to."""
     aspect: Aspect = "stretch"
-    """`stretch` fills the square; `keep` keeps the scan's proportions, in the middle of black."""
+    """`stretch` fills the square; `keep` keeps the scan's proportions and pads with black."""
     views: Views = "auto"
-    """What is cut before resizing: `auto` cuts a scan to its ultrasound field where the margins
-    around it are certain; `whole` cuts nothing."""
+    """`auto` crops a scan to its ultrasound field before resizing if the margins are certain;
+    `whole` crops nothing."""
 
     def __post_init__(self) -> None:
         _check(self.aspect in ("stretch", "keep"), "aspect", self.aspect, "stretch or keep")
@@ -127,16 +127,14 @@ class PostprocessSettings(_Record):
     threshold: float = 0.5
     """Probability at or above which a pixel is lesion, in (0, 1)."""
     min_presence: float = 0.0
-    """A scan whose highest cell (`busicli.imaging.postprocess.presence`) is lower has no lesion, in
-    [0, 1]."""
+    """In [0, 1]: a scan with a lower `busicli.imaging.postprocess.presence` gets an empty mask."""
     min_area_fraction: float = 0.0005
-    """Components smaller than this share of the scan are dropped, in [0, 1)."""
+    """Components smaller than this fraction of the scan are dropped, in [0, 1)."""
     min_share_of_best: float = 0.0
-    """Components with less than this share of the best one's score are dropped, in [0, 1]; 0 keeps
-    all, 1 the best alone. The score is area times mean probability to the eighth power: being sure
-    counts before being large."""
+    """Components with less than this fraction of the best score are dropped, in [0, 1]; 0 keeps
+    all, 1 only the best. The score is area times the eighth power of the mean probability."""
     max_hole_fraction: float = 1.0
-    """Holes up to this share of the scan are filled, in [0, 1]; 1 fills all, 0 none."""
+    """Holes up to this fraction of the scan are filled, in [0, 1]; 1 fills all, 0 none."""
 
     def __post_init__(self) -> None:
         _check(0 < self.threshold < 1, "threshold", self.threshold, "between 0 and 1")
@@ -221,61 +219,61 @@ class TunedSettings(_Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AugmentSettings(_Record):
-    """How far a training scan may be changed; every draw is uniform in +- the bound."""
+    """Bounds and probabilities of the augmentation of training scans."""
 
     flip: bool = True
-    """Mirror left and right half of the time. Never upside down: the skin is on top."""
+    """Flip left to right half of the time. Never upside down, as the skin is on top."""
     rotation_deg: float = 15.0
-    """Turned by up to so many degrees."""
+    """Largest rotation in degrees."""
     shift_fraction: float = 0.1
-    """Moved by up to this share of a side, each way."""
+    """Largest shift in rows and in columns, as a fraction of the side."""
     scale: float = 0.35
     """Size changes by factors between 1 / (1 + scale) and 1 + scale."""
     stretch: float = 0.2
-    """Rows and columns change apart by up to this factor more: scans of other proportions."""
+    """Rows and columns change by separate factors, in addition to `scale`, within these bounds."""
     lesion_free_crop_prob: float = 0.0
-    """Share of scans cropped to tissue without their lesion, where there is room: normal scans are
-    rare."""
+    """Fraction of scans cropped to tissue without their lesion, if there is room, because normal
+    scans are rare."""
     gamma: float = 0.6
-    """Brightness curve's exponent between 1 / (1 + gamma) and 1 + gamma."""
+    """The exponent of the brightness curve is between 1 / (1 + gamma) and 1 + gamma."""
     contrast: float = 0.6
     """Distance from mid-grey changes by factors between 1 / (1 + contrast) and 1 + contrast."""
     brightness: float = 0.2
-    """Added to every grey, of which black is 0 and white 1."""
+    """Added to every grey value; black is 0 and white 1."""
     gain_field: float = 0.6
-    """Brightness changes smoothly from place to place by factors between 1 / (1 + gain_field) and
+    """Brightness varies smoothly over the scan by factors between 1 / (1 + gain_field) and
     1 + gain_field."""
     depth_gain: float = 0.4
-    """Brightness changes smoothly with depth by factors within the same kind of bounds: time-gain
-    compensation."""
+    """Brightness varies smoothly with depth by factors between 1 / (1 + depth_gain) and
+    1 + depth_gain, as by time-gain compensation."""
     blur_px: float = 1.2
-    """Largest standard deviation of a Gaussian blur, on a quarter of the scans."""
+    """Largest standard deviation of the Gaussian blur of a quarter of the scans."""
     speckle_std: float = 0.24
     """Largest standard deviation of multiplicative speckle, before its grains are enlarged."""
     speckle_size_px: float = 3.0
-    """Largest height of its grains, from 1 on."""
+    """Largest height of the speckle's grains, at least 1."""
     speckle_aspect: float = 2.0
-    """Largest width of its grains, in heights, from 1 on: sound resolves depth best."""
+    """Largest width of a grain divided by its height, at least 1: depth is resolved best."""
     rayleigh_prob: float = 0.25
-    """Share of scans whose speckle is log-compressed Rayleigh noise, added, not multiplied."""
+    """Fraction of scans whose speckle is added log-compressed Rayleigh noise."""
     sector_prob: float = 0.06
-    """Share of scans cut to a sector, as a curved probe shows; lesions are cut with it."""
+    """Fraction of scans cut to a sector like that of a curved probe; lesions are cut with it."""
     caliper_prob: float = 0.15
-    """Share of scans with calipers, at the lesion's ends or elsewhere, also without a lesion."""
+    """Fraction of scans with calipers, at the lesion's ends or elsewhere, also without a lesion."""
     burned_in_text_prob: float = 0.15
-    """Share of scans with lines of text burned in, so that text is no sign of a lesion."""
+    """Fraction of scans with burned-in text, so that text is not learned as a sign of a lesion."""
     two_views_prob: float = 0.06
-    """Share of scans shown on the left with another scan on the right."""
+    """Fraction of scans shown on the left, with another scan on the right."""
     margin_prob: float = 0.12
-    """Share of scans shrunk into a rectangle with uniform margins."""
+    """Fraction of scans shrunk into a rectangle with uniform margins."""
     screen_prob: float = 0.12
-    """Share of scans shrunk into a scanner's screen; it takes the place of margins."""
+    """Fraction of scans shrunk into a scanner's screen, instead of margins."""
     low_res_prob: float = 0.2
-    """Share of scans that lose resolution."""
+    """Fraction of scans with reduced resolution."""
     low_res_factor: float = 3.0
-    """Largest factor by which these are shrunk before they are enlarged again, from 1 on."""
+    """Largest factor by which these are shrunk before they are enlarged again, at least 1."""
     jpeg_prob: float = 0.25
-    """Share of scans compressed as JPEG, at a quality from 30 to 90."""
+    """Fraction of scans compressed as JPEG, at a quality from 30 to 90."""
 
     def __post_init__(self) -> None:
         probabilities = [f.name for f in fields(self) if f.name.endswith("_prob")]
@@ -294,38 +292,38 @@ class TrainSettings(_Record):
     """How a network is trained."""
 
     epochs: int = 100
-    """Times that every scan is seen."""
+    """Passes over the training scans."""
     batch_size: int = 8
-    """Scans a step."""
+    """Scans per step."""
     learning_rate: float = 3e-3
-    """At its highest; it falls to nothing by the last epoch, as a cosine."""
+    """The highest rate; it falls to 0 by the last epoch, as a cosine."""
     weight_decay: float = 5e-2
-    """As AdamW takes it: weights shrink by this share of the learning rate a step."""
+    """AdamW's: each step shrinks weights by this times the learning rate."""
     warmup_epochs: float = 1.0
-    """Epochs in which the learning rate rises to its highest, at most a quarter of all."""
+    """Epochs in which the learning rate rises to its highest; at most a quarter of all."""
     low_res_px: int = 128
-    """Rows and columns that scans are shrunk to while most is learnt: an epoch takes a third."""
+    """Rows and columns of scans in the first epochs, which take a third of the time."""
     low_res_fraction: float = 0.75
-    """Share of the epochs at the small size, in [0, 1); the last ones are at the data's own."""
+    """Fraction of the epochs at that size, in [0, 1); the last ones are at the data's own."""
     ema_momentum: float = 0.99
-    """Weights are averaged with this momentum a step, and the average is validated and kept."""
+    """Momentum per step of the weights' moving average, which is validated and kept."""
     init_weight: float = 0.0
-    """Share, in [0, 1), that the initial weights have in the finished ones, the rest being what
-    they were trained to. For a last stage with stronger changes of the scans: at a half, what was
-    learnt of them is kept, and what was known before too (docs/explanation/accuracy.md)."""
+    """Share of the initial weights in the final ones, in [0, 1); the rest are the trained weights.
+    For a last stage with stronger augmentation: 0.5 keeps what both have learned
+    (docs/explanation/accuracy.md)."""
     bce_weight: float = 1.0
-    """Weight in the loss of each pixel's binary cross-entropy."""
+    """Weight of the pixels' binary cross-entropy in the loss."""
     dice_weight: float = 1.0
-    """Weight in the loss of one minus each scan's soft Dice."""
+    """Weight of one minus each scan's soft Dice in the loss."""
     class_weight: float = 0.2
-    """Weight in the loss of the scan's class (normal, benign, malignant), where the network has a
+    """Weight of the scan's class (normal, benign, malignant) in the loss, if the network has a
     class output; scans of unknown class do not count."""
     class_balance: float = 0.5
     """How far rare kinds of scans (class and data set) are shown more often, in [0, 1]: 0 shows
     every scan once an epoch, 1 every kind equally often. Epochs keep their length."""
     presence_weight: float = 0.0
-    """Weight in the loss of whether there is a lesion at all. At 0.1 it left fewer false masks,
-    once at the cost of Dice and once not (docs/explanation/ablation.md)."""
+    """Weight of whether there is a lesion at all in the loss. 0.1 gave fewer false masks, once at
+    the cost of Dice and once not (docs/explanation/ablation.md)."""
     precision: Precision = "float32"
     """What layers compute in; weights are kept in float32."""
     augment: bool = True

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A whole session on BUSI: from the downloaded folder to a trained, scored network and its masks.
+# A complete example on BUSI: from the downloaded folder to a trained, scored network and its masks.
 # Usage: bash examples/busi_session.sh /path/to/Dataset_BUSI_with_GT [epochs]
 set -euo pipefail
 busi=${1:?give the folder Dataset_BUSI_with_GT}
@@ -9,11 +9,11 @@ busicli preprocess "$busi" --out data
 busicli train --data data --epochs "$epochs" --name busi
 busicli eval --data data --split test
 
-# The baseline notebook's own model under the same split, for comparison (hours on a CPU):
+# The baseline notebook's model on the same split, for comparison (takes hours on a CPU):
 #   busicli train --data data --model unet --epochs "$epochs" --name unet
 
-# With that network; without --weights, the one that ships
+# Segment with that network; without --weights, with the shipped one
 busicli segment-dir "$busi/benign" out --weights runs/busi/weights
-# In a pipeline: scans from find, one JSON line a scan
+# In a pipeline: scans from find, one JSON line per scan
 find "$busi/malignant" -name '*.png' -print0 |
     busicli segment-dir - out-malignant -0 --json --weights runs/busi/weights > rows.jsonl

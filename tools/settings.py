@@ -11,21 +11,20 @@ PAGE = Path(__file__).parents[1] / "docs" / "reference" / "settings.md"
 TABLES = {
     settings.TrainSettings: (
         "Training",
-        "`busicli train --set KEY=VALUE`, as in `--set dice_weight=2`. Some have an option "
-        "of their own, as `--epochs`.",
+        "`busicli train --set KEY=VALUE`, such as `--set dice_weight=2`. Some have an option "
+        "of their own, such as `--epochs`.",
     ),
     settings.AugmentSettings: (
-        "Changes of the scans while training",
-        "`busicli train --set augmentation.KEY=VALUE`. Each scan's changes are drawn again "
-        "every epoch: angles, shifts and brightness evenly between minus and plus the bound, "
-        "factors evenly in their logarithm, speckle and blur evenly from 0 on. 0 leaves a "
-        "change out; of `speckle_size_px`, `speckle_aspect` and `low_res_factor` 1 does.",
+        "Augmentation",
+        "`busicli train --set augmentation.KEY=VALUE`. Each epoch draws new changes for every scan. "
+        "Angles, shifts and brightness are uniform between minus and plus the bound, factors "
+        "uniform in their logarithm, speckle and blur uniform from 0 to the bound. 0 turns a "
+        "change off; 1 does for `speckle_size_px`, `speckle_aspect` and `low_res_factor`.",
     ),
     settings.PostprocessSettings: (
         "From probability map to mask",
-        "Kept in the weights' card, and never set by hand: `train` chooses threshold, smallest "
-        "area, share of the best and presence on the validation split, `eval --folds` on the other "
-        "folds' scans. The defaults hold where nothing was chosen.",
+        "Stored in the weights' card and never set by hand. `train` chooses them on the validation "
+        "split, `eval --folds` on the other folds' scans. The defaults hold if nothing was chosen.",
     ),
 }
 
