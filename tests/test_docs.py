@@ -100,9 +100,9 @@ def test_the_readme_shows_what_the_commands_print(call, scans, tmp_path):
 
 
 def without_numbers(line: str) -> str:
-    """Each number or dash as one mark, spaces as one, so that columns may have another width."""
+    """Each number or dash as one mark, spaces and rules as one: columns may have another width."""
     numbers = re.sub(r"\d+(\.\d+)?( to \d+\.\d+)?|(?<= )-(?= |$)", "#", line)
-    return re.sub(r"\s+", " ", numbers).strip()
+    return re.sub(r"─+", "─", re.sub(r"\s+", " ", numbers)).strip()
 
 
 def test_the_table_of_layers_is_that_of_the_contract(monkeypatch):

@@ -16,7 +16,7 @@ TABLES = {
     ),
     settings.AugmentSettings: (
         "Augmentation",
-        "`busicli train --set augmentation.KEY=VALUE`. Each epoch draws new changes for every scan. "
+        "`busicli train --set augmentation.KEY=VALUE`. Each epoch draws new changes. "
         "Angles, shifts and brightness are uniform between minus and plus the bound, factors "
         "uniform in their logarithm, speckle and blur uniform from 0 to the bound. 0 turns a "
         "change off; 1 does for `speckle_size_px`, `speckle_aspect` and `low_res_factor`.",
