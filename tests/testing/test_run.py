@@ -92,13 +92,6 @@ FAULTS = [
         )
     ),
     (
-        "class_output",
-        "return Model(scan, x, name=",
-        'c = layers.Dense(3, "sigmoid")(layers.GlobalAveragePooling2D()(scan))\n'
-        "    return Model(scan, [x, c], name=",
-        "its class probabilities add up to between .+ and .+; 1 was needed",
-    ),
-    (
         "finite",
         LAST,
         f"{LAST}\n    x = x + 0 * ops.log(ops.mean(scan, axis=(1, 2, 3), keepdims=True))",
