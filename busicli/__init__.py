@@ -4,26 +4,29 @@ from busicli import load_weights, read_file, segment
 
 weights = load_weights()
 scan = read_file("scan.png")
-found = segment(scan.frames[0], weights, spacing=scan.scale)
-print(len(found.lesions), found.confidence, found.review)
+found = segment(scan.frames[0], weights, spacing=scan.scale, tissue=scan.tissue)
+print(len(found.lesions), found.confidence, found.why_review)
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from busicli.api import Segmentation, Weights, evaluate, load_weights, read_file, segment
+    from busicli.api import Weights, evaluate, load_weights, read_file, segment
     from busicli.errors import BusicliError, InputError
+    from busicli.inference.segmenter import Segmentation
     from busicli.io.scans import ScanFile
-    from busicli.types import ImageScore, Lesion, LesionMm, Scale, Spacing
+    from busicli.types import ClassProbabilities, ImageScore, Lesion, LesionMm, Scale, Spacing
 
 _HOMES = {
-    "busicli.api": ("Segmentation", "Weights", "evaluate", "load_weights", "read_file", "segment"),
+    "busicli.api": ("Weights", "evaluate", "load_weights", "read_file", "segment"),
     "busicli.errors": ("BusicliError", "InputError"),
-    "busicli.types": ("ImageScore", "Lesion", "LesionMm", "Scale", "Spacing"),
+    "busicli.types": ("ClassProbabilities", "ImageScore", "Lesion", "LesionMm", "Scale", "Spacing"),
+    "busicli.inference.segmenter": ("Segmentation",),
     "busicli.io.scans": ("ScanFile",),
 }
 __all__ = [
     "BusicliError",
+    "ClassProbabilities",
     "ImageScore",
     "InputError",
     "Lesion",

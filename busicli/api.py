@@ -18,15 +18,15 @@ from busicli.errors import InputError
 from busicli.imaging.arrays import as_rgb
 from busicli.imaging.contour import contour_mask
 from busicli.imaging.metrics import image_score
-from busicli.imaging.preprocess import network_image, view_box
 from busicli.inference.choose import EngineName, EngineRequest, PrecisionName, choose_engine
 from busicli.inference.engines import Engine
-from busicli.inference.segmentation import segmentation_from_map
+from busicli.inference.segmenter import Frame, Segmentation, Segmenter, SegmentSettings
+from busicli.inference.views import ViewMode
 from busicli.io.images import MAX_PIXELS, draw_contour, read_scan
 from busicli.io.scans import ScanFile, decode_file, scale_of_all
 from busicli.models.weights import DEFAULT_WEIGHTS, Card, read_card, resolve_weights
 from busicli.report.formatting import counted
-from busicli.types import Image, ImageScore, Lesion, LesionMm, Mask, Probability, Scale, Spacing
+from busicli.types import Image, ImageScore, Mask, Scale, Spacing, View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,23 +44,9 @@ class Weights:
         """Their own name."""
         return self.card.name
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segmentation:
-    """What is said of one frame, at its own size."""
-
-    mask: Mask = field(repr=False)
-    """(rows, columns) bool."""
-    probability: Probability = field(repr=False)
-    """(rows, columns) float32 in [0, 1]."""
-    lesions: tuple[Lesion, ...]
-    """Each lesion of the mask, largest first; lengths in pixels."""
-    lesions_mm: tuple[LesionMm | None, ...]
-    """The same lesions in millimetres; None where those are not certain."""
-    confidence: float | None
-    """That the mask is good, in [0, 1]; None where the weights do not say."""
-    review: bool
-    """Whether that is so low that a person should look first."""
+    def segmenter(self, views: ViewMode | None = None) -> Segmenter:
+        """What segments frames with them; `views` None is what they were trained on."""
+        return Segmenter(self.engine, SegmentSettings.of_card(self.card, views))
 
 
 def load_weights(
@@ -84,8 +70,7 @@ def load_weights(
         ("engine", engine, get_args(EngineName)),
         ("precision", precision, get_args(PrecisionName)),
     ):
-        if value not in known:
-            raise InputError(f"{name} is {value}; it must be {' or '.join(known)}.")
+        _check_choice(name, value, known)
     folder, pinned = resolve_weights(str(name_or_folder))
     card = read_card(folder, pinned_sha256=sha256 or pinned)
     wanted = EngineRequest(name=engine, precision=precision, streams=threads)
@@ -116,34 +101,27 @@ def segment(
     weights: Weights,
     *,
     spacing: Spacing | Scale | None = None,
+    tissue: Sequence[View] = (),
+    views: ViewMode | None = None,
 ) -> Segmentation:
     """The lesions of one frame: (rows, columns, 3) uint8 RGB or (rows, columns) uint8 grey.
 
-    The weights' own settings are used throughout, as `busicli segment-dir` does. `spacing` is the
-    pixels' size, or a file's scale (`read_file(...).scale`). The scan is not changed. Raises
-    InputError for arrays of other shapes or types and for an empty one.
+    The weights' own settings are used, as `busicli segment-dir` does. `spacing` is the pixels' size
+    or a file's scale (`read_file(...).scale`), `tissue` the regions that a DICOM header describes
+    (`read_file(...).tissue`). `views` is what the network sees: "header" those regions, "auto"
+    those or the field found in the image, "whole" the whole frame; None is what the weights were
+    trained on. The scan is not changed. Raises InputError for arrays of other shapes or types, for
+    an empty one and for unknown views.
     """
     image = _checked(scan)
     rows, columns = image.shape[:2]
     if isinstance(spacing, Spacing):
         spacing = scale_of_all((rows, columns), spacing, "given")
-    card = weights.card
-    box = view_box(image, card.preprocess)
-    inputs = network_image(image[box], card.preprocess)[None]
-    probability = weights.engine.predict(inputs).maps[0]
+    if views is not None:
+        _check_choice("views", views, get_args(ViewMode))
     scale = spacing or Scale(origin="none: it was not given")
-    result = segmentation_from_map(
-        probability, (rows, columns), (card.preprocess, card.tuned), scale, box
-    )
-    trust, trusted = card.confidence, result.confidence
-    return Segmentation(
-        mask=result.mask,
-        probability=result.probability,
-        lesions=tuple(lesion for lesion, _ in result.lesions),
-        lesions_mm=tuple(millimetres for _, millimetres in result.lesions),
-        confidence=trusted,
-        review=trust is not None and trusted is not None and trusted < trust.review_below,
-    )
+    frame = Frame(image=image, scale=scale, tissue=tuple(tissue))
+    return weights.segmenter(views).segment(frame)
 
 
 def evaluate(predicted: Mask, reference: Mask, *, case: str = "", label: str = "") -> ImageScore:
@@ -154,6 +132,11 @@ def evaluate(predicted: Mask, reference: Mask, *, case: str = "", label: str = "
     InputError where the shapes differ or a mask is not boolean.
     """
     return image_score(predicted, reference, case=case, dataset="", label=label, group=0)
+
+
+def _check_choice(name: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise InputError(f"{name} is {value}; it must be {' or '.join(known)}.")
 
 
 def _checked(scan: NDArray[np.uint8]) -> Image:
@@ -175,24 +158,25 @@ class ShowRequest:
 
     scan: Path
     frame: int = 1
+    """Number of the frame, from 1."""
     weights: str = DEFAULT_WEIGHTS
     weights_sha256: str | None = None
     plugins: tuple[Path, ...] = ()
+    views: ViewMode | None = None
+    """What the network sees; None is what the weights were trained on."""
     spacing: Spacing | None = None
-    """Of images; DICOM objects say themselves."""
+    """Of images; DICOM files hold their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowOutcome:
-    """What was found in one frame."""
+    """What is known of one frame."""
 
-    image: Image
+    image: Image = field(repr=False)
     """The frame with its contours."""
     frames: int
-    lesions: tuple[tuple[Lesion, LesionMm | None], ...]
-    confidence: float | None
-    """None where the weights do not say."""
-    review: bool
+    """How many the file holds."""
+    segmentation: Segmentation
     millimetres: str
     """Where they come from, or why there are none."""
 
@@ -200,24 +184,24 @@ class ShowOutcome:
 def show(request: ShowRequest) -> ShowOutcome:
     """Segment one frame of one scan; nothing is written.
 
-    Raises InputError where the file is no scan, or has no such frame.
+    Raises InputError where the file is no scan or has no such frame.
     """
     weights = load_weights(request.weights, sha256=request.weights_sha256, plugins=request.plugins)
     if request.scan.is_dir():
-        raise InputError(f"{request.scan} is a folder; name one scan, or take segment-dir.")
-    found = read_file(request.scan, spacing=request.spacing)
-    if request.frame > len(found.frames):
+        raise InputError(f"{request.scan} is a folder; name one scan, or use segment-dir.")
+    scan = read_file(request.scan, spacing=request.spacing)
+    if request.frame > len(scan.frames):
         raise InputError(
-            f"{request.scan} has {counted(len(found.frames), 'frame')}; there is no frame "
+            f"{request.scan} has {counted(len(scan.frames), 'frame')}; there is no frame "
             f"{request.frame}."
         )
-    scan = found.frames[request.frame - 1]
-    result = segment(scan, weights, spacing=found.scale)
+    image = scan.frames[request.frame - 1]
+    segmentation = segment(
+        image, weights, spacing=scan.scale, tissue=scan.tissue, views=request.views
+    )
     return ShowOutcome(
-        image=draw_contour(scan, contour_mask(result.mask)),
-        frames=len(found.frames),
-        lesions=tuple(zip(result.lesions, result.lesions_mm, strict=True)),
-        confidence=result.confidence,
-        review=result.review,
-        millimetres=found.scale.origin,
+        image=draw_contour(image, contour_mask(segmentation.mask)),
+        frames=len(scan.frames),
+        segmentation=segmentation,
+        millimetres=scan.scale.origin,
     )

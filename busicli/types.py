@@ -104,6 +104,24 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LesionMm:
+    """One lesion in millimetres."""
+
+    long_axis_mm: float
+    """Full axis of the ellipse with the lesion's second moments, as `Lesion.long_axis_px`."""
+    short_axis_mm: float
+    area_mm2: float
+    width_mm: float
+    """Along the rows, skin to the side: what BI-RADS compares with the height."""
+    height_mm: float
+    """Along the columns, skin to depth."""
+    wider_than_tall_ratio: float
+    """Width by height: over 1 is parallel to the skin, below 1 is not."""
+    depth_mm: float | None
+    """From the top of the ultrasound region to the lesion's; None where that top is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lesion:
     """One connected lesion of a mask. Lengths and areas in pixels of the scan's own grid."""
 
@@ -124,6 +142,8 @@ class Lesion:
     solidity: float
     mean_probability: float
     touches_border: bool
+    millimetres: LesionMm | None = None
+    """None where the size of its pixels is not certain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,21 +182,27 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LesionMm:
-    """One lesion in millimetres."""
+class ClassProbabilities:
+    """Calibrated probabilities of a scan's class; they sum to 1."""
 
-    long_axis_mm: float
-    """Full axis of the ellipse with the lesion's second moments, as `Lesion.long_axis_px`."""
-    short_axis_mm: float
-    area_mm2: float
-    width_mm: float
-    """Along the rows, skin to the side: what BI-RADS compares with the height."""
-    height_mm: float
-    """Along the columns, skin to depth."""
-    wider_than_tall_ratio: float
-    """Width by height: over 1 is parallel to the skin, below 1 is not."""
-    depth_mm: float | None
-    """From the top of the ultrasound region to the lesion's; None where that top is not known."""
+    normal: float
+    benign: float
+    malignant: float
+
+
+ViewKind = Literal["tissue", "whole"]
+ViewSource = Literal["header", "found", "whole"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameView:
+    """A part of a frame that the network looks at as an image of its own."""
+
+    box: View
+    kind: ViewKind
+    """`tissue`: an ultrasound field; `whole`: the frame, as no field is certain or wanted."""
+    source: ViewSource
+    """`header`: the DICOM header; `found`: the search of the field; `whole`: neither."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,19 +280,6 @@ class Interval:
     high: float
     scans: int
     """How many scans the mean is over."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairedDifference:
-    """Two results on the same scans: their means, and the second less the first."""
-
-    first: float
-    """NaN, as every figure here, where no scan has both values."""
-    second: float
-    difference: Interval
-    p_value: float
-    """Two-sided; 1 where the two are alike."""
-    groups: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,9 +33,10 @@ def test_a_mask_is_that_of_the_command(weights, phantom, call, tmp_path):
     scan = read_file(phantom)
     found = segment(scan.frames[0], weights, spacing=scan.scale)
     assert (found.mask == written).all()
-    assert len(found.lesions) == len(found.lesions_mm) == 1
-    assert found.lesions_mm == (None,)
+    (lesion,) = found.lesions
+    assert lesion.millimetres is None
     assert 0 <= found.confidence <= 1
+    assert [(view.kind, view.source) for view in found.views] == [("whole", "whole")]
 
 
 def test_a_grey_array_is_taken_as_it_is(weights, phantom):
@@ -48,9 +49,9 @@ def test_a_grey_array_is_taken_as_it_is(weights, phantom):
 def test_millimetres_follow_a_given_spacing(weights, phantom):
     scan = read_file(phantom).frames[0]
     found = segment(scan, weights, spacing=Spacing(row_mm=0.2, column_mm=0.2))
-    (lesion,), (millimetres,) = found.lesions, found.lesions_mm
-    assert millimetres.area_mm2 == pytest.approx(lesion.area_px * 0.04)
-    assert millimetres.depth_mm is None
+    (lesion,) = found.lesions
+    assert lesion.millimetres.area_mm2 == pytest.approx(lesion.area_px * 0.04)
+    assert lesion.millimetres.depth_mm is None
 
 
 def test_a_dicom_file_brings_its_own_scale(weights, tmp_path):
@@ -60,6 +61,24 @@ def test_a_dicom_file_brings_its_own_scale(weights, tmp_path):
     found = read_file(tmp_path / "IM0001")
     assert len(found.frames) == 2
     assert found.scale.regions[0].spacing == Spacing(row_mm=0.1, column_mm=0.2)
+    assert found.tissue == ((0, 0, 60, 80),)
+
+
+def test_a_region_of_tissue_is_segmented_as_the_bare_scan(weights, phantom):
+    bare = read_file(phantom).frames[0]
+    rows, columns = bare.shape[:2]
+    screen = np.full((rows + 60, columns + 90, 3), 60, np.uint8)
+    screen[40 : 40 + rows, 70 : 70 + columns] = bare
+    tissue = [(40, 70, 40 + rows, 70 + columns)]
+    found = segment(screen, weights, tissue=tissue, views="header")
+    assert (found.mask[40 : 40 + rows, 70 : 70 + columns] == segment(bare, weights).mask).all()
+    assert found.mask.sum() == segment(bare, weights).mask.sum()
+    assert [(view.box, view.source) for view in found.views] == [(tissue[0], "header")]
+
+
+def test_unknown_views_are_refused(weights, phantom):
+    with pytest.raises(InputError, match="views is some; it must be header or auto or whole"):
+        segment(read_file(phantom).frames[0], weights, views="some")
 
 
 @pytest.mark.parametrize(

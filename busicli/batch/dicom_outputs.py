@@ -17,7 +17,7 @@ from busicli.io.dicom.source import source_of
 from busicli.io.escaping import percent_escape
 from busicli.io.images import draw_contour
 from busicli.io.output_paths import Kind
-from busicli.types import Image, Lesion, LesionMm, Mask
+from busicli.types import Image, Lesion, Mask
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -99,7 +99,7 @@ def make_dicom_outputs(
     scan: DicomScan,
     frames: Sequence[Image],
     masks: Sequence[Mask],
-    found: Sequence[Sequence[tuple[Lesion, LesionMm | None]]],
+    found: Sequence[Sequence[Lesion]],
     settings: DicomSettings,
 ) -> Iterator[DicomOutput]:
     """The objects asked for, but those that `missing_outputs` names.
@@ -120,11 +120,11 @@ def make_dicom_outputs(
                 Finding(
                     frame=number,
                     lesion=lesion,
-                    millimetres=millimetres,
+                    millimetres=lesion.millimetres,
                     contour=contour_polygon(component(mask, lesion)),
                 )
                 for number, (mask, lesions) in enumerate(zip(masks, found, strict=True), start=1)
-                for lesion, millimetres in lesions
+                for lesion in lesions
             ]
             made = report(source, findings, len(frames), maker)
             yield DicomOutput(kind="sr", frame=0, data=_written(made))

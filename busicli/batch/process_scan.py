@@ -22,10 +22,10 @@ from busicli.batch.dicom_outputs import (
 )
 from busicli.batch.inputs import InputFile
 from busicli.errors import InputError
-from busicli.imaging.arrays import Box
 from busicli.imaging.contour import contour_mask
-from busicli.imaging.preprocess import network_image, view_box
-from busicli.inference.segmentation import segmentation_from_map
+from busicli.inference.engines import Predictions
+from busicli.inference.segmenter import Frame, Segmentation, Segmenter
+from busicli.inference.views import FrameLayout
 from busicli.io.dicom.read import DicomScan, NotUltrasoundError
 from busicli.io.escaping import percent_escape
 from busicli.io.files import atomic_write, sha256_bytes, sha256_file
@@ -42,8 +42,7 @@ from busicli.io.output_paths import OutputPaths
 from busicli.io.scans import decode_file
 from busicli.parallel.threads import with_timeout
 from busicli.report.thumbnail import encode_thumbnail
-from busicli.settings import ConfidenceSettings, PreprocessSettings, TunedSettings
-from busicli.types import Image, Lesion, LesionMm, Mask, Probability, Scale, Spacing
+from busicli.types import Image, Lesion, LesionMm, Scale, Spacing
 
 Row = dict[str, Any]
 Changed = Callable[[InputFile], None]
@@ -60,9 +59,7 @@ class ScanSettings:
     """The settings that a scan meets on its way."""
 
     paths: OutputPaths
-    preprocess: PreprocessSettings
-    tuned: TunedSettings
-    """Of the weights' card: how masks are made and trusted."""
+    segmenter: Segmenter
     max_pixels: int
     timeout_s: float
     overlays: bool
@@ -82,10 +79,10 @@ class LoadedScan:
     frames: tuple[Image, ...]
     displayed: tuple[Image, ...]
     """The frames as overlays and other images may show them."""
-    boxes: tuple[Box, ...]
-    """What the network sees of each frame."""
+    layouts: tuple[FrameLayout, ...]
+    """What the network looks at in each frame."""
     inputs: NDArray[np.uint8] = field(repr=False)
-    """(frames, size, size, 3)."""
+    """(views of all frames, size, size, 3)."""
     scale: Scale
     dicom: DicomScan | None
     seconds: float
@@ -95,11 +92,9 @@ class LoadedScan:
 class _Frame:
     """What came of one frame, ready to be written."""
 
-    mask: Mask
-    lesions: tuple[tuple[Lesion, LesionMm | None], ...]
+    segmentation: Segmentation
     files: dict[Path, bytes]
     """The mask's is the first."""
-    confidence: float | None
 
 
 def load_scan(
@@ -156,16 +151,17 @@ def _load_scan(
         return _row(entry, "failed", str(error).rstrip("."))
     except OSError as error:
         return _row(entry, "failed", f"cannot be read: {error.strerror}")
-    preprocess = scan_settings.preprocess
-    boxes = [view_box(frame, preprocess) for frame in frames]
-    views = [frame[box] for frame, box in zip(frames, boxes, strict=True)]
+    segmenter = scan_settings.segmenter
+    scans = [Frame(image=frame, scale=found.scale, tissue=found.tissue) for frame in frames]
+    layouts = [segmenter.layout(scan) for scan in scans]
+    pairs = zip(frames, layouts, strict=True)
     return LoadedScan(
         entry=entry,
         sha256=sha256,
         frames=frames,
         displayed=frames if dicom is None else display_frames(dicom, frames, scan_settings.dicom),
-        boxes=tuple(boxes),
-        inputs=np.stack([network_image(view, preprocess) for view in views]),
+        layouts=tuple(layouts),
+        inputs=np.concatenate([segmenter.network_images(*pair) for pair in pairs]),
         scale=found.scale,
         dicom=dicom,
         seconds=time.monotonic() - started,
@@ -174,7 +170,7 @@ def _load_scan(
 
 def write_outputs(
     loaded: LoadedScan,
-    probabilities: NDArray[np.float32],
+    predicted: Predictions,
     scan_settings: ScanSettings,
     network_seconds: float,
 ) -> Row:
@@ -184,8 +180,10 @@ def write_outputs(
     """
     started = time.monotonic()
     try:
+        ends = np.cumsum([len(layout.views) for layout in loaded.layouts])
         frames = [
-            _frame(loaded, i, probabilities[i], scan_settings) for i in range(len(loaded.frames))
+            _frame(loaded, i, predicted[end - len(layout.views) : end], scan_settings)
+            for i, (end, layout) in enumerate(zip(ends, loaded.layouts, strict=True))
         ]
         written = list(_dicom_files(loaded, frames, scan_settings))
         patient = _patient(loaded, scan_settings)
@@ -197,7 +195,7 @@ def write_outputs(
             "frame": number,
             "path": _below(path, scan_settings),
             "sha256": sha256_bytes(data),
-            **({} if frame.confidence is None else {"confidence": round(frame.confidence, 4)}),
+            **_confidence(frame.segmentation),
         }
         for number, frame in enumerate(frames, start=1)
         for path, data in list(frame.files.items())[:1]
@@ -205,11 +203,11 @@ def write_outputs(
     row = {
         **_row(loaded.entry, "ok", ""),
         "lesions": [
-            {"frame": number, **asdict(lesion), **(asdict(mm) if mm else _NO_MILLIMETRES)}
+            _lesion_row(number, lesion)
             for number, frame in enumerate(frames, start=1)
-            for lesion, mm in frame.lesions
+            for lesion in frame.segmentation.lesions
         ],
-        **_trust([frame.confidence for frame in frames], scan_settings.tuned.confidence),
+        **_trust([frame.segmentation for frame in frames]),
         "millimetres": _millimetres(loaded.scale, frames),
         "sha256": loaded.sha256,
         "masks": masks,
@@ -245,13 +243,10 @@ def _write(*files: dict[Path, bytes]) -> None:
 
 
 def _frame(
-    loaded: LoadedScan, index: int, probability: Probability, scan_settings: ScanSettings
+    loaded: LoadedScan, index: int, predicted: Predictions, scan_settings: ScanSettings
 ) -> _Frame:
     scan = loaded.displayed[index]
-    settings = scan_settings.preprocess, scan_settings.tuned
-    segmentation = segmentation_from_map(
-        probability, scan.shape[:2], settings, loaded.scale, loaded.boxes[index]
-    )
+    segmentation = scan_settings.segmenter.interpret(predicted, loaded.layouts[index], loaded.scale)
     target = loaded.entry.relative, index + 1, len(loaded.frames)
     files = {scan_settings.paths.mask(*target): encode_mask(segmentation.mask)}
     if scan_settings.overlays:
@@ -264,12 +259,7 @@ def _frame(
         )
     if scan_settings.thumbnails:
         files[scan_settings.paths.thumbnail(*target)] = encode_thumbnail(scan, segmentation.mask)
-    return _Frame(
-        mask=segmentation.mask,
-        lesions=segmentation.lesions,
-        files=files,
-        confidence=segmentation.confidence,
-    )
+    return _Frame(segmentation=segmentation, files=files)
 
 
 def _dicom_files(
@@ -277,8 +267,8 @@ def _dicom_files(
 ) -> Iterator[tuple[Path, DicomOutput]]:
     if loaded.dicom is None:
         return
-    masks = [frame.mask for frame in frames]
-    found = [frame.lesions for frame in frames]
+    masks = [frame.segmentation.mask for frame in frames]
+    found = [frame.segmentation.lesions for frame in frames]
     for result in make_dicom_outputs(
         loaded.dicom, loaded.displayed, masks, found, scan_settings.dicom
     ):
@@ -295,7 +285,7 @@ def _patient(loaded: LoadedScan, scan_settings: ScanSettings) -> Row:
 
 def _millimetres(scale: Scale, frames: Sequence[_Frame]) -> str:
     """Where millimetres came from, or why there are none; and how many lesions go without."""
-    found = [millimetres for frame in frames for _, millimetres in frame.lesions]
+    found = [lesion.millimetres for frame in frames for lesion in frame.segmentation.lesions]
     without = sum(millimetres is None for millimetres in found)
     if not scale.regions or not without:
         return scale.origin
@@ -306,12 +296,23 @@ def _below(path: Path, scan_settings: ScanSettings) -> str:
     return percent_escape(path.relative_to(scan_settings.paths.out))
 
 
-def _trust(trusted: Sequence[float | None], settings: ConfidenceSettings | None) -> Row:
-    """The least trusted frame's confidence counts; null where the weights do not say."""
-    if settings is None:
-        return {"confidence": None, "review": None}
-    lowest = min(value for value in trusted if value is not None)
-    return {"confidence": round(lowest, 4), "review": lowest < settings.review_below}
+def _lesion_row(frame: int, lesion: Lesion) -> Row:
+    measured = asdict(lesion)
+    return {"frame": frame, **measured, **(measured.pop("millimetres") or _NO_MILLIMETRES)}
+
+
+def _confidence(segmentation: Segmentation) -> Row:
+    known = segmentation.confidence
+    return {} if known is None else {"confidence": round(known, 4)}
+
+
+def _trust(frames: Sequence[Segmentation]) -> Row:
+    """The least trusted frame's confidence counts; null where the weights give none."""
+    known = [frame.confidence for frame in frames if frame.confidence is not None]
+    return {
+        "confidence": round(min(known), 4) if known else None,
+        "review": any(frame.review for frame in frames),
+    }
 
 
 def _named_as_scan(path: Path) -> bool:

@@ -14,6 +14,7 @@ from busicli.batch.process_scan import Changed, LoadedScan, ScanSettings, load_s
 from busicli.batch.request import Row, SegmentRequest
 from busicli.inference.choose import EngineRequest, choose_engine
 from busicli.inference.engines import Engine
+from busicli.inference.segmenter import Segmenter, SegmentSettings
 from busicli.io.dicom.results import Maker
 from busicli.io.files import sha256_file
 from busicli.io.output_paths import OutputPaths
@@ -28,12 +29,16 @@ _log = logging.getLogger(__name__)
 class ScanWorker:
     """An engine with its weights, and all that decides what becomes of a scan."""
 
-    engine: Engine
     scan_settings: ScanSettings
     settings: dict[str, Any]
     """As `run.json` holds them."""
     note: str
     """Why the engine is not the first choice; empty where it is."""
+
+    @property
+    def engine(self) -> Engine:
+        """What runs the network."""
+        return self.scan_settings.segmenter.engine
 
     def rows(
         self,
@@ -51,10 +56,11 @@ class ScanWorker:
         if not scans:
             return [item for item in loaded if not isinstance(item, LoadedScan)]
         started = time.monotonic()
-        maps = self.engine.predict(np.concatenate([item.inputs for item in scans])).maps
+        predicted = self.engine.predict(np.concatenate([item.inputs for item in scans]))
         seconds = (time.monotonic() - started) / len(scans)
-        ends = np.cumsum([len(item.frames) for item in scans])
-        own = iter(np.split(maps, ends[:-1]))
+        ends = np.cumsum([len(item.inputs) for item in scans])
+        pairs_ = zip(ends, scans, strict=True)
+        own = iter([predicted[end - len(item.inputs) : end] for end, item in pairs_])
         return [
             write_outputs(item, next(own), self.scan_settings, seconds)
             if isinstance(item, LoadedScan)
@@ -77,8 +83,7 @@ def scan_worker(request: SegmentRequest) -> ScanWorker:
     card_sha256 = sha256_file(folder / CARD)
     scan_settings = ScanSettings(
         paths=OutputPaths(request.out),
-        preprocess=card.preprocess,
-        tuned=card.tuned,
+        segmenter=Segmenter(engine, SegmentSettings.of_card(card)),
         max_pixels=request.max_pixels,
         timeout_s=request.timeout_s,
         overlays=request.overlays,
@@ -89,7 +94,7 @@ def scan_worker(request: SegmentRequest) -> ScanWorker:
     )
     settings = _settings(request, card, card_sha256, engine)
     _log.info("Weights %s, engine %s in %s.", card.name, engine.name, engine.precision)
-    return ScanWorker(engine=engine, scan_settings=scan_settings, settings=settings, note=note)
+    return ScanWorker(scan_settings=scan_settings, settings=settings, note=note)
 
 
 def _dicom_settings(

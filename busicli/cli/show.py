@@ -13,7 +13,7 @@ from busicli.errors import UsageError
 
 if TYPE_CHECKING:
     from busicli.api import ShowOutcome
-    from busicli.types import Image, Lesion, LesionMm
+    from busicli.types import ClassProbabilities, Image, Lesion
 
 
 def show(
@@ -85,18 +85,30 @@ def _show(image: "Image") -> None:
 
 def _print_measurements(outcome: "ShowOutcome", frame: int) -> None:
     of_frames = f"Frame {frame} of {outcome.frames}: " if outcome.frames > 1 else ""
-    count = len(outcome.lesions)
+    segmentation = outcome.segmentation
+    count = len(segmentation.lesions)
     print(f"{of_frames}{count or 'no'} lesion{'' if count == 1 else 's'}.")
-    for lesion, millimetres in outcome.lesions:
-        print(f"  {lesion.lesion}: {_size(lesion, millimetres)}")
+    for lesion in segmentation.lesions:
+        print(f"  {lesion.lesion}: {_size(lesion)}")
     print(f"Millimetres: {outcome.millimetres}.")
-    if outcome.confidence is not None:
-        doubt = ": low enough for a person to look first" if outcome.review else ""
-        print(f"Confidence {outcome.confidence:.2f}{doubt}.")
+    if segmentation.class_probabilities is not None:
+        print(f"Class: {_classes(segmentation.class_probabilities)}.")
+    if segmentation.confidence is not None:
+        print(f"Confidence {segmentation.confidence:.2f}.")
+    if segmentation.review:
+        print(f"For review: {', '.join(segmentation.why_review)}.")
     print("Not a medical device: a person must check every mask.")
 
 
-def _size(lesion: "Lesion", millimetres: "LesionMm | None") -> str:
+def _classes(classes: "ClassProbabilities") -> str:
+    return (
+        f"normal {classes.normal:.2f}, benign {classes.benign:.2f}, "
+        f"malignant {classes.malignant:.2f}"
+    )
+
+
+def _size(lesion: "Lesion") -> str:
+    millimetres = lesion.millimetres
     if millimetres is None:
         return (
             f"{lesion.long_axis_px:.0f} x {lesion.short_axis_px:.0f} px, {lesion.area_px:,} px in "

@@ -28,7 +28,8 @@ from busicli.imaging.agreement import PrecisionRecall, precision_recall
 from busicli.imaging.metrics import image_score, pixel_counts, pooled_scores
 from busicli.imaging.similarity import hash_distances
 from busicli.inference.engines import KerasEngine, Predictions, with_flip_tta
-from busicli.inference.segmentation import segmentation_from_map
+from busicli.inference.segmenter import SegmentSettings, interpret
+from busicli.inference.views import one_view
 from busicli.io.files import sha256_file
 from busicli.models.weights import (
     CARD,
@@ -152,8 +153,9 @@ def score_scan(
     """One scan's scores at its own size, and how far its mask would have been trusted."""
     case, probability = scans.cases[index], predicted.maps[index]
     classes = None if predicted.classes is None else predicted.classes[index]
-    shape, settings = (case.height, case.width), (scans.preprocess, tuned)
-    segmentation = segmentation_from_map(probability, shape, settings, _NO_SCALE, case.box)
+    settings = SegmentSettings(preprocess=scans.preprocess, tuned=tuned, views="auto")
+    layout = one_view((case.height, case.width), case.view)
+    segmentation = interpret(predicted[index : index + 1], layout, _NO_SCALE, settings)
     reference = scans.native_mask(index)
     score = image_score(
         segmentation.mask,
@@ -166,12 +168,13 @@ def score_scan(
     score = replace(score, device=case.device, objection=case.objection)
     score = with_classes(score, probability, classes, tuned)
     image = comparison_image(scans, index, segmentation.mask, reference)
-    if tuned.confidence is None or segmentation.confidence is None:
-        return Scored(score=score, image=image)
-    review = segmentation.confidence < tuned.confidence.review_below
-    return Scored(
-        score=replace(score, confidence=segmentation.confidence, review=review), image=image
+    trusted = segmentation.confidence
+    score = replace(
+        score,
+        confidence=float("nan") if trusted is None else trusted,
+        review=segmentation.review,
     )
+    return Scored(score=score, image=image)
 
 
 def pixel_curve(maps: NDArray[np.float32], scans: PreparedScans) -> PrecisionRecall:

@@ -4,12 +4,13 @@ Arrays only.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from busicli.errors import InputError
-from busicli.types import Interval, PairedDifference
+from busicli.types import Interval
 
 FLIPS = 9_999
 """Random sign flips; with the observed signs that makes the smallest p-value 0.0001."""
@@ -17,6 +18,19 @@ RESAMPLES = 2_000
 _DRAWS_AT_ONCE = 1 << 20
 _SAME = 1e-12
 """Sums that differ by less, relative to all that is summed, are equal but for their rounding."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedDifference:
+    """Two results on the same scans: their means, and the second less the first."""
+
+    first: float
+    """NaN, as every metric here, where no scan has both values."""
+    second: float
+    difference: Interval
+    p_value: float
+    """Two-sided; 1 where the two are alike."""
+    groups: int
 
 
 def mean_interval(

@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from busicli.errors import InputError
@@ -38,6 +37,8 @@ def fit_temperature(probabilities: Floats, classes: NDArray[np.integer]) -> floa
 
     1 where no class is known.
     """
+    from scipy.optimize import minimize_scalar  # slow to load, and only training needs it
+
     known = classes >= 0
     if not known.any():
         return 1.0

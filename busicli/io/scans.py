@@ -6,7 +6,7 @@ import numpy as np
 
 from busicli.io.dicom.read import DicomScan, is_dicom, open_dicom
 from busicli.io.images import MAX_PIXELS, NotAnImageError, decode_frames
-from busicli.types import Image, Region, Scale, Spacing
+from busicli.types import Image, Region, Scale, Spacing, View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +17,8 @@ class ScanFile:
     """Each (rows, columns, 3) uint8 RGB."""
     scale: Scale
     """How pixels become millimetres."""
+    tissue: tuple[View, ...] = ()
+    """Regions of tissue that a DICOM header describes."""
     dicom: DicomScan | None = field(default=None, repr=False)
     """None for an image that is not DICOM."""
 
@@ -31,7 +33,8 @@ def decode_file(
     """
     if is_dicom(data):
         scan = open_dicom(data, max_pixels=max_pixels)
-        return ScanFile(frames=tuple(scan.frames()), scale=scan.scale, dicom=scan)
+        frames = tuple(scan.frames())
+        return ScanFile(frames=frames, scale=scan.scale, tissue=scan.tissue, dicom=scan)
     try:
         frames = tuple(decode_frames(data, max_pixels=max_pixels))
     except NotAnImageError as error:

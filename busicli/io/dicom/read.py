@@ -17,7 +17,7 @@ from busicli.errors import InputError
 from busicli.imaging.arrays import as_rgb
 from busicli.io.dicom import lossless
 from busicli.io.dicom.codestream import image_size
-from busicli.io.dicom.regions import Box, boxes_of, scale_of
+from busicli.io.dicom.regions import Box, boxes_of, scale_of, tissue_of
 from busicli.io.images import NO_MEMORY, check_pixels
 from busicli.types import Image, Scale
 
@@ -67,6 +67,8 @@ class DicomScan:
     scale: Scale
     boxes: tuple[Box, ...]
     """Ultrasound regions according to the header."""
+    tissue: tuple[Box, ...]
+    """Those of tissue in two dimensions."""
     says_no_text: bool
     """Whether the header says that no text is burned into the pixels."""
 
@@ -97,6 +99,7 @@ def open_dicom(data: bytes, *, max_pixels: int) -> DicomScan:
             header=header,
             scale=scale_of(header),
             boxes=boxes_of(header),
+            tissue=tissue_of(header),
             says_no_text=header.get("BurnedInAnnotation") == "NO",
         )
 

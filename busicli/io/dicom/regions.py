@@ -62,6 +62,22 @@ def boxes_of(header: "Dataset") -> tuple[Box, ...]:
     return whole if len(whole) == len(boxes) and beside.any() else ()
 
 
+def tissue_of(header: "Dataset") -> tuple[Box, ...]:
+    """The two-dimensional regions of tissue, calibrated or not, in the header's order.
+
+    Empty where a region of any kind reaches out of the image: then the image was changed and the
+    header was not.
+    """
+    items = header.get("SequenceOfUltrasoundRegions") or []
+    size = int(header.Rows), int(header.Columns)
+    boxes = [_box(item) for item in items]
+    if not all(box and _is_inside(box, size) for box in boxes):
+        return ()
+    kinds = [(item.get("RegionSpatialFormat"), item.get("RegionDataType")) for item in items]
+    pairs = zip(boxes, kinds, strict=True)
+    return tuple(box for box, kind in pairs if box and kind == (TWO_DIMENSIONAL, TISSUE))
+
+
 def _box(item: "Dataset") -> Box | None:
     names = ("MinY0", "MinX0", "MaxY1", "MaxX1")
     corners = [item.get(f"RegionLocation{name}") for name in names]

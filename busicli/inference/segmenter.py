@@ -1,0 +1,218 @@
+"""One frame to its lesions: views to the network, its maps to a mask, measurements and trust."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.measure import label
+
+from busicli.imaging.arrays import Box
+from busicli.imaging.class_probabilities import with_temperature
+from busicli.imaging.confidence import confidence
+from busicli.imaging.measure import lesions
+from busicli.imaging.millimetres import in_millimetres
+from busicli.imaging.postprocess import lesion_mask
+from busicli.imaging.preprocess import native_probability, network_image
+from busicli.inference.engines import Engine, Predictions
+from busicli.inference.review import Evidence, Reason, ReviewSettings, why_review
+from busicli.inference.views import FrameLayout, ViewMode, default_mode, find_layout
+from busicli.models.weights import Card
+from busicli.settings import PreprocessSettings, TunedSettings
+from busicli.types import (
+    NETWORK_CLASSES,
+    ClassProbabilities,
+    FrameView,
+    Image,
+    Lesion,
+    Mask,
+    Probability,
+    Scale,
+    View,
+)
+
+_Pixel = TypeVar("_Pixel", np.bool_, np.float32)
+_NORMAL = NETWORK_CLASSES.index("normal")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """One frame of a scan, with what its file says of it."""
+
+    image: Image = field(repr=False)
+    """(rows, columns, 3) uint8 RGB."""
+    scale: Scale
+    """How its pixels become millimetres."""
+    tissue: tuple[View, ...] = ()
+    """The DICOM header's regions of tissue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segmentation:
+    """What is known of one frame, at its own size."""
+
+    mask: Mask = field(repr=False)
+    """(rows, columns) bool."""
+    probability: Probability = field(repr=False)
+    """(rows, columns) float32 in [0, 1]; 0 outside the views."""
+    lesions: tuple[Lesion, ...]
+    """Of the mask, largest first; in millimetres too where those are certain."""
+    confidence: float | None
+    """That the mask is good, in [0, 1], of the least certain view; None where the weights give
+    none."""
+    class_probabilities: ClassProbabilities | None
+    """Of the view that most probably holds a lesion; None where the network gives none."""
+    why_review: tuple[Reason, ...]
+    """Why a person should look first."""
+    views: tuple[FrameView, ...]
+    """What the network looked at."""
+
+    @property
+    def review(self) -> bool:
+        """Whether a person should look first."""
+        return bool(self.why_review)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentSettings:
+    """How frames become network inputs, and maps become masks."""
+
+    preprocess: PreprocessSettings
+    tuned: TunedSettings
+    views: ViewMode
+    review: ReviewSettings = field(default_factory=ReviewSettings)
+
+    @classmethod
+    def of_card(cls, card: Card, views: ViewMode | None = None) -> Self:
+        """The weights' own settings; `views` None is what they were trained on."""
+        mode = views or default_mode(card.preprocess)
+        return cls(preprocess=card.preprocess, tuned=card.tuned, views=mode)
+
+
+@dataclass(frozen=True, slots=True)
+class Segmenter:
+    """An engine with the settings of its weights; several threads may use it at once."""
+
+    engine: Engine
+    settings: SegmentSettings
+
+    def segment(self, frame: Frame) -> Segmentation:
+        """One frame, from its pixels to its lesions."""
+        layout = self.layout(frame)
+        predicted = self.engine.predict(self.network_images(frame.image, layout))
+        return self.interpret(predicted, layout, frame.scale)
+
+    def layout(self, frame: Frame) -> FrameLayout:
+        """What the network looks at."""
+        return find_layout(frame.image, frame.tissue, self.settings.views)
+
+    def network_images(self, image: Image, layout: FrameLayout) -> NDArray[np.uint8]:
+        """An input of the network for each view: (views, size, size, 3) uint8."""
+        settings = self.settings.preprocess
+        return np.stack([network_image(image[box], settings) for box in layout.boxes])
+
+    def interpret(self, predicted: Predictions, layout: FrameLayout, scale: Scale) -> Segmentation:
+        """As the function `interpret`, with the settings of these weights."""
+        return interpret(predicted, layout, scale, self.settings)
+
+
+def interpret(
+    predicted: Predictions, layout: FrameLayout, scale: Scale, settings: SegmentSettings
+) -> Segmentation:
+    """What the network's output for a frame's views says of the frame.
+
+    `predicted` holds a (size, size) map a view, in the order of the layout. Each view is
+    post-processed as a scan of its own: what counts as small or as second best must not depend on
+    the screen around it. Where views overlap, the higher probability and either mask count.
+    Raises InputError where a map holds NaN.
+    """
+    views = [
+        _view(map_, box, settings) for map_, box in zip(predicted.maps, layout.boxes, strict=True)
+    ]
+    mask = _pasted([view.mask for view in views], layout)
+    probability = _pasted([view.probability for view in views], layout)
+    found = tuple(
+        replace(lesion, millimetres=in_millimetres(lesion, scale))
+        for lesion in lesions(mask, probability)
+    )
+    evidence = _evidence(views, _classes(predicted, settings.tuned), layout)
+    return Segmentation(
+        mask=mask,
+        probability=probability,
+        lesions=found,
+        confidence=evidence.confidence,
+        class_probabilities=evidence.classes,
+        why_review=why_review(evidence, settings.tuned.confidence, settings.review),
+        views=layout.views,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What one view's map says, at the view's own size."""
+
+    mask: Mask
+    probability: Probability
+    confidence: float | None
+    candidates: int
+
+
+def _view(map_: Probability, box: Box, settings: SegmentSettings) -> _View:
+    tuned = settings.tuned
+    rows, columns = box
+    shape = (rows.stop - rows.start, columns.stop - columns.start)
+    probability = native_probability(map_, shape, settings.preprocess)
+    small = lesion_mask(map_, tuned.postprocess)
+    trusted = None if tuned.confidence is None else confidence(map_, small, tuned.confidence)
+    return _View(
+        mask=lesion_mask(probability, tuned.postprocess),
+        probability=probability,
+        confidence=trusted,
+        candidates=_candidates(map_, small, settings),
+    )
+
+
+def _candidates(map_: Probability, small: Mask, settings: SegmentSettings) -> int:
+    """Components of a map whose score is near the best one's; 0 where its mask is empty."""
+    if not small.any():
+        return 0
+    rivals = replace(settings.tuned.postprocess, min_share_of_best=settings.review.rival_share)
+    return int(label(lesion_mask(map_, rivals), connectivity=2).max())
+
+
+def _evidence(
+    views: Sequence[_View], classes: ClassProbabilities | None, layout: FrameLayout
+) -> Evidence:
+    trusted = [view.confidence for view in views if view.confidence is not None]
+    return Evidence(
+        confidence=min(trusted, default=None),
+        certain_field=layout.certain,
+        candidates=max(view.candidates for view in views),
+        at_border=any(_reaches_border(view.mask) for view in views),
+        classes=classes,
+    )
+
+
+def _reaches_border(mask: Mask) -> bool:
+    """Whether a pixel of the outermost rows and columns is set."""
+    return any(bool(side.any()) for side in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
+
+
+def _classes(predicted: Predictions, tuned: TunedSettings) -> ClassProbabilities | None:
+    """Calibrated, of the view with the lowest probability of being normal."""
+    if predicted.classes is None:
+        return None
+    calibrated = with_temperature(predicted.classes, tuned.class_temperature)
+    normal, benign, malignant = map(float, calibrated[int(calibrated[:, _NORMAL].argmin())])
+    return ClassProbabilities(normal=normal, benign=benign, malignant=malignant)
+
+
+def _pasted(parts: Sequence[NDArray[_Pixel]], layout: FrameLayout) -> NDArray[_Pixel]:
+    """The views' arrays at their places in one of the frame's size, 0 elsewhere."""
+    if parts[0].shape == layout.shape:
+        return parts[0]  # no other view lies outside of it
+    whole = np.zeros(layout.shape, parts[0].dtype)
+    for part, box in zip(parts, layout.boxes, strict=True):
+        np.maximum(whole[box], part, out=whole[box])
+    return whole

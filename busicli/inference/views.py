@@ -1,0 +1,103 @@
+"""Which parts of a frame the network looks at: ultrasound fields, or the whole frame."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from busicli.imaging.arrays import Box
+from busicli.imaging.field import find_fields
+from busicli.settings import PreprocessSettings
+from busicli.types import FrameView, Image, View, ViewKind, ViewSource
+
+ViewMode = Literal["header", "auto", "whole"]
+"""`header`: tissue regions of the DICOM header alone; `auto`: those, else a search of the image;
+`whole`: always the whole frame."""
+MIN_SIDE_PX = 16
+"""Rows and columns below which a region of a header is no view: an icon, or a mistake."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameLayout:
+    """The size of a frame and the views in it."""
+
+    shape: tuple[int, int]
+    """Rows and columns of the frame."""
+    views: tuple[FrameView, ...]
+    """At least one."""
+    certain: bool = True
+    """False where there is more in the image than the field, but the field's borders are not
+    certain: a person should look."""
+
+    @property
+    def boxes(self) -> tuple[Box, ...]:
+        """Rows and columns of each view."""
+        return tuple(
+            (slice(top, bottom), slice(left, right))
+            for top, left, bottom, right in (view.box for view in self.views)
+        )
+
+
+def default_mode(settings: PreprocessSettings) -> ViewMode:
+    """What weights expect: views as in their training, or whole frames."""
+    return "whole" if settings.views == "whole" else "auto"
+
+
+def one_view(shape: tuple[int, int], box: View | None = None) -> FrameLayout:
+    """A frame of (rows, columns) of which the box is seen, or all of it."""
+    whole = (0, 0, *shape)
+    if box is None or box == whole:
+        return _layout(shape, (whole,), "whole", "whole")
+    return _layout(shape, (box,), "tissue", "found")
+
+
+def find_layout(image: Image, tissue: Sequence[View], mode: ViewMode) -> FrameLayout:
+    """The views of a (rows, columns, 3) uint8 frame.
+
+    `tissue` holds the header's regions of tissue. They come first, unless they are the whole frame
+    and so say nothing; only then the image is searched.
+    """
+    rows, columns = image.shape[:2]
+    shape = (rows, columns)
+    regions = () if mode == "whole" else distinct(tissue)
+    if regions and (0, 0, rows, columns) not in regions:
+        return _layout(shape, regions, "tissue", "header")
+    if mode != "auto":
+        return one_view(shape)
+    found = find_fields(image)
+    boxes = tuple((r.start, c.start, r.stop, c.stop) for r, c in found.boxes)
+    if found.kind == "found":
+        return _layout(shape, boxes, "tissue", "found")
+    certain = found.kind == "whole" or bool(regions)
+    source: ViewSource = "whole" if boxes == ((0, 0, rows, columns),) else "found"
+    return _layout(shape, boxes, "whole", source, certain=certain)
+
+
+def distinct(regions: Sequence[View]) -> tuple[View, ...]:
+    """The regions without tiny ones and without those that lie within another.
+
+    In order of their top left corners.
+
+    >>> distinct([(0, 40, 30, 80), (0, 0, 30, 40), (5, 5, 25, 30), (0, 0, 30, 40), (0, 0, 4, 4)])
+    ((0, 0, 30, 40), (0, 40, 30, 80))
+    """
+    large = {box for box in regions if min(box[2] - box[0], box[3] - box[1]) >= MIN_SIDE_PX}
+    return tuple(
+        sorted(box for box in large if not any(_holds(other, box) for other in large - {box}))
+    )
+
+
+def _holds(outer: View, inner: View) -> bool:
+    starts = outer[0] <= inner[0] and outer[1] <= inner[1]
+    return starts and inner[2] <= outer[2] and inner[3] <= outer[3]
+
+
+def _layout(
+    shape: tuple[int, int],
+    boxes: Sequence[View],
+    kind: ViewKind,
+    source: ViewSource,
+    *,
+    certain: bool = True,
+) -> FrameLayout:
+    views = tuple(FrameView(box=box, kind=kind, source=source) for box in boxes)
+    return FrameLayout(shape=shape, views=views, certain=certain)
