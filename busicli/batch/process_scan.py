@@ -24,6 +24,7 @@ from busicli.batch.inputs import InputFile
 from busicli.errors import InputError
 from busicli.imaging.contour import contour_mask
 from busicli.inference.engines import Predictions
+from busicli.inference.review import REASONS
 from busicli.inference.segmenter import Frame, Segmentation, Segmenter
 from busicli.inference.views import FrameLayout
 from busicli.io.dicom.read import DicomScan, NotUltrasoundError
@@ -312,6 +313,12 @@ def _trust(frames: Sequence[Segmentation]) -> Row:
     return {
         "confidence": round(min(known), 4) if known else None,
         "review": any(frame.review for frame in frames),
+        "why_review": [r for r in REASONS if any(r in frame.why_review for frame in frames)],
+        "views": [
+            {"frame": number, **asdict(view)}
+            for number, frame in enumerate(frames, start=1)
+            for view in frame.views
+        ],
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from busicli.batch.shards import Shard
 from busicli.inference.choose import EngineName, PrecisionName
+from busicli.inference.views import ViewMode
 from busicli.io.images import MAX_PIXELS
 from busicli.io.output_paths import Kind
 from busicli.models.weights import DEFAULT_WEIGHTS
@@ -36,6 +37,8 @@ class SegmentRequest:
     engine: EngineName = "auto"
     precision: PrecisionName = "auto"
     names: Literal["keep", "hash"] = "keep"
+    views: ViewMode | None = None
+    """What the network sees; None is what the weights were trained on."""
     spacing: Spacing | None = None
     """Of images' pixels; DICOM objects say themselves."""
     dicom: tuple[Kind, ...] = ()

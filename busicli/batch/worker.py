@@ -15,6 +15,7 @@ from busicli.batch.request import Row, SegmentRequest
 from busicli.inference.choose import EngineRequest, choose_engine
 from busicli.inference.engines import Engine
 from busicli.inference.segmenter import Segmenter, SegmentSettings
+from busicli.inference.views import default_mode
 from busicli.io.dicom.results import Maker
 from busicli.io.files import sha256_file
 from busicli.io.output_paths import OutputPaths
@@ -83,7 +84,7 @@ def scan_worker(request: SegmentRequest) -> ScanWorker:
     card_sha256 = sha256_file(folder / CARD)
     scan_settings = ScanSettings(
         paths=OutputPaths(request.out),
-        segmenter=Segmenter(engine, SegmentSettings.of_card(card)),
+        segmenter=Segmenter(engine, SegmentSettings.of_card(card, request.views)),
         max_pixels=request.max_pixels,
         timeout_s=request.timeout_s,
         overlays=request.overlays,
@@ -121,6 +122,7 @@ def _settings(
         "preprocess": asdict(card.preprocess),
         **_tuned(replace(card.tuned, tta=card.requested_tta(request.tta))),
         "engine": {"name": engine.name, "precision": engine.precision},
+        "views": request.views or default_mode(card.preprocess),
         "overlays": request.overlays,
         "probabilities": request.probabilities,
         "report": request.report,

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -104,6 +104,17 @@ PixelSpacing = Annotated[
     typer.Option(
         metavar="ROW,COLUMN",
         help="Millimetres between rows and columns of images; DICOM scans say themselves.",
+        rich_help_panel=SCANS,
+    ),
+]
+
+Views = Annotated[
+    Literal["header", "auto", "whole"] | None,
+    typer.Option(
+        "--views",
+        help="What the network sees. header: the regions of tissue in a DICOM header; auto: those, "
+        "else the field found in the image; whole: the whole frame. Default: auto, or whole where "
+        "the weights were trained on whole frames.",
         rich_help_panel=SCANS,
     ),
 ]

@@ -19,6 +19,7 @@ from busicli.cli.options import (
     PixelSpacing,
     Plugin,
     Tta,
+    Views,
     Walltime,
     WeightsSha256,
     WorkerCores,
@@ -104,6 +105,7 @@ def segment_dir(
             rich_help_panel=RESULTS,
         ),
     ] = "keep",
+    views: Views = None,
     pixel_spacing: PixelSpacing = None,
     dicom: Annotated[
         str | None,
@@ -223,6 +225,7 @@ def segment_dir(
         engine=engine,
         precision=precision,
         names=names,
+        views=views,
         spacing=spacing_of(pixel_spacing),
         dicom=_kinds(dicom),
         deidentify=deidentify,

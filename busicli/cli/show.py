@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from busicli.cli.options import WEIGHTS, PixelSpacing, Plugin, WeightsSha256, spacing_of
+from busicli.cli.options import WEIGHTS, PixelSpacing, Plugin, Views, WeightsSha256, spacing_of
 from busicli.errors import UsageError
 
 if TYPE_CHECKING:
     from busicli.api import ShowOutcome
-    from busicli.types import ClassProbabilities, Image, Lesion
+    from busicli.types import ClassProbabilities, FrameView, Image, Lesion
 
 
 def show(
@@ -29,6 +29,7 @@ def show(
             metavar="W", help="Folder, or the name of weights that ship.", rich_help_panel=WEIGHTS
         ),
     ] = "improved-unet",
+    views: Views = None,
     pixel_spacing: PixelSpacing = None,
     weights_sha256: WeightsSha256 = None,
     plugin: Plugin = None,
@@ -51,6 +52,7 @@ def show(
         weights=weights,
         weights_sha256=weights_sha256,
         plugins=tuple(plugin or ()),
+        views=views,
         spacing=spacing_of(pixel_spacing),
     )
     outcome = run(request)
@@ -91,6 +93,7 @@ def _print_measurements(outcome: "ShowOutcome", frame: int) -> None:
     for lesion in segmentation.lesions:
         print(f"  {lesion.lesion}: {_size(lesion)}")
     print(f"Millimetres: {outcome.millimetres}.")
+    print(f"Views: {', '.join(map(_view, segmentation.views))}.")
     if segmentation.class_probabilities is not None:
         print(f"Class: {_classes(segmentation.class_probabilities)}.")
     if segmentation.confidence is not None:
@@ -98,6 +101,15 @@ def _print_measurements(outcome: "ShowOutcome", frame: int) -> None:
     if segmentation.review:
         print(f"For review: {', '.join(segmentation.why_review)}.")
     print("Not a medical device: a person must check every mask.")
+
+
+def _view(view: "FrameView") -> str:
+    """What was looked at and why."""
+    if view.kind == "whole":
+        return "the whole frame"
+    top, left, bottom, right = view.box
+    source = "from the header" if view.source == "header" else "found in the image"
+    return f"rows {top} to {bottom}, columns {left} to {right} ({source})"
 
 
 def _classes(classes: "ClassProbabilities") -> str:

@@ -1,0 +1,94 @@
+"""What of a screen reaches the network, and where its masks and rows end up."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.dicom_maker import region, ultrasound
+
+TOP, LEFT, GAP = 40, 30, 20
+
+
+@pytest.fixture(scope="module")
+def phantom(scans) -> np.ndarray:
+    """A simulated scan with a lesion that the shipped weights find."""
+    return np.asarray(Image.open(next(scans.glob("malignant/*[0-9].png"))).convert("L"))
+
+
+@pytest.fixture
+def ward(tmp_path, phantom) -> Path:
+    """The bare phantom, and a screen that shows it twice, at two scales."""
+    folder = tmp_path / "ward"
+    folder.mkdir()
+    rows, columns = phantom.shape
+    screen = np.full((rows + 2 * TOP, 2 * (LEFT + columns) + GAP), 70, np.uint8)
+    left, right = LEFT, LEFT + columns + GAP
+    for start in (left, right):
+        screen[TOP : TOP + rows, start : start + columns] = phantom
+    last = TOP + rows - 1
+    regions = [
+        region((TOP, left, last, left + columns - 1), 0.01, 0.01),
+        region((TOP, right, last, right + columns - 1), 0.02, 0.02),
+        region((TOP + 9, left + 9, TOP + 59, left + 59), 0.01, 0.01, RegionDataType=2),  # colour
+    ]
+    (folder / "screen").write_bytes(ultrasound(screen, regions=regions))
+    Image.fromarray(phantom).save(folder / "bare.png")
+    return folder
+
+
+def rows_of(out: Path) -> dict[str, dict]:
+    lines = (out / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
+    return {row["scan"]: row for row in map(json.loads, lines)}
+
+
+def pixels(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path)) > 0
+
+
+def test_each_region_of_the_header_is_segmented_as_a_bare_scan(call, ward, phantom, tmp_path):
+    assert call("segment-dir", ward, "out", "--views", "header").status == 0
+    out, (rows, columns) = tmp_path / "out", phantom.shape
+    bare, screen = pixels(out / "masks/bare.png"), pixels(out / "masks/screen.png")
+    assert bare.any()
+    expected = np.zeros_like(screen)
+    left, right = LEFT, LEFT + columns + GAP
+    for start in (left, right):
+        expected[TOP : TOP + rows, start : start + columns] = bare
+    assert np.array_equal(screen, expected)
+    views = rows_of(out)["screen"]["views"]
+    boxes = [[TOP, start, TOP + rows, start + columns] for start in (left, right)]
+    assert views == [
+        {"frame": 1, "box": box, "kind": "tissue", "source": "header"} for box in boxes
+    ]
+    with (out / "lesions.csv").open(newline="") as file:
+        found = [row for row in csv.DictReader(file) if row["scan"] == "screen"]
+    # pixels of twice the side have four times the area
+    areas = [float(row["area_mm2"]) / int(row["area_px"]) for row in found]
+    assert sorted(areas) == pytest.approx([0.01, 0.04])
+
+
+def test_whole_frames_are_what_weights_trained_on_them_see(call, ward, phantom, tmp_path):
+    call("segment-dir", ward, "out")
+    rows, columns = phantom.shape
+    expected = {"frame": 1, "box": [0, 0, rows, columns], "kind": "whole", "source": "whole"}
+    assert rows_of(tmp_path / "out")["bare.png"]["views"] == [expected]
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert record["views"] == "whole"
+
+
+def test_other_views_are_other_results(call, ward, tmp_path):
+    call("segment-dir", ward, "out")
+    call("segment-dir", ward, "out", "--views", "header")
+    assert rows_of(tmp_path / "out")["screen"]["views"][0]["source"] == "header"
+
+
+def test_show_says_what_it_looked_at(call, ward, phantom):
+    ended = call("show", ward / "screen", "--out", "look.png", "--views", "auto")
+    rows, columns = phantom.shape
+    first = f"rows {TOP} to {TOP + rows}, columns {LEFT} to {LEFT + columns} (from the header)"
+    assert f"Views: {first}, rows " in ended.out
+    assert "Views: the whole frame." in call("show", ward / "bare.png", "--out", "look.png").out
