@@ -27,26 +27,25 @@ PrecisionName = Literal["auto", "float32", "bfloat16"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineRequest:
-    """Which engine is wanted."""
+    """Which engine to use."""
 
     name: EngineName = "auto"
     """`auto` is the exported graph on OpenVINO, else Keras."""
     precision: PrecisionName = "auto"
-    """`auto` is bfloat16 where the processor has it and the weights' masks are known to stay the
-    same, else float32."""
+    """`auto` is bfloat16 where the processor supports it and the weights' masks were measured to
+    stay the same, else float32."""
     streams: int = 1
-    """Scans to compute at a time, a core each where there is one, if the engine takes such a
-    number."""
+    """Scans to compute at a time, one core each; OpenVINO alone takes this number."""
     tta: bool | None = None
-    """Whether to average each scan's map with its mirror image's; None: as the card says."""
+    """Whether to use flip test-time augmentation; None: as the card says."""
 
 
 def choose_engine(
     request: EngineRequest, folder: Path, card: Card, plugins: Sequence[Path] = ()
 ) -> tuple[Engine, str]:
-    """The engine asked for and, where another than the first choice was taken, why.
+    """The engine and, where it is not the first choice, a sentence that says why.
 
-    Raises InputError where what was asked for by name cannot be had.
+    Raises InputError where the requested engine or precision cannot be used.
     """
     engine, note = _plain_engine(request, folder, card, plugins)
     return with_flip_tta(engine, card.requested_tta(request.tta)), note
@@ -55,26 +54,26 @@ def choose_engine(
 def _plain_engine(
     request: EngineRequest, folder: Path, card: Card, plugins: Sequence[Path]
 ) -> tuple[Engine, str]:
-    for file in plugins:  # also where no network is built from one
+    for file in plugins:  # a missing file is an error even if no network is built
         of_file(file)
     lacking = _lacking(card)
     if request.name == "openvino" and lacking:
-        raise InputError(f"the engine openvino cannot be used: {lacking}; take --engine keras.")
+        raise InputError(f"the engine openvino cannot be used: {lacking}; use --engine keras.")
     if request.name == "keras" or lacking:
         if request.precision == "bfloat16":
             raise InputError(
-                "Keras computes in float32 here; take --precision float32, or weights with an "
+                "Keras computes in float32 here; use --precision float32, or weights with an "
                 "exported graph and --engine openvino."
             )
         note = f"{lacking}: running on Keras, which is slower." if request.name == "auto" else ""
         return KerasEngine(load_model(folder, card, plugins=plugins)), note
-    files = {part: read_checked(folder, card, part) for part in card.files}  # also those not used
+    files = {part: read_checked(folder, card, part) for part in card.files}  # unused ones too
     precision = _precision(request.precision, card)
     return open_graph(files, precision=precision, streams=request.streams), ""
 
 
 def _lacking(card: Card) -> str:
-    """What OpenVINO needs and is not there, or nothing."""
+    """What OpenVINO needs and lacks; empty where it can run."""
     if GRAPH not in card.files or CONSTANTS not in card.files:
         return f"the weights {card.name} have no exported graph"
     return "" if have_openvino() else "openvino is not installed"
@@ -87,8 +86,8 @@ def _precision(wanted: PrecisionName, card: Card) -> Precision:
         return "bfloat16" if alike and has_bfloat16() else "float32"
     if wanted == "bfloat16" and not alike:
         raise InputError(
-            f"the masks of {card.name} are not known to stay the same in bfloat16 (Dice with those "
-            f"in float32 {LEAST_MEAN_DICE} on average and {LEAST_DICE} each); "
-            "take --precision float32."
+            f"the masks of {card.name} were not measured to stay the same in bfloat16 (Dice with "
+            f"those in float32 of {LEAST_MEAN_DICE} on average and {LEAST_DICE} each); "
+            "use --precision float32."
         )
     return wanted

@@ -1,4 +1,4 @@
-"""Engines: all map scans to probability maps, Keras on any backend, OpenVINO on processors."""
+"""Engines that run a network: Keras on any backend, OpenVINO on processors."""
 
 import queue
 import threading
@@ -40,7 +40,7 @@ class Predictions:
     maps: NDArray[np.float32]
     """Lesion probabilities (N, size, size) in [0, 1]."""
     classes: NDArray[np.float32] | None = None
-    """Probabilities (N, 3) in the order of `NETWORK_CLASSES`; None where it tells no class."""
+    """Probabilities (N, 3) in the order of `NETWORK_CLASSES`; None without a class output."""
 
     def __getitem__(self, rows: slice) -> "Predictions":
         return Predictions(self.maps[rows], None if self.classes is None else self.classes[rows])
@@ -52,7 +52,7 @@ class Predictions:
 
 
 def joined(parts: Sequence[Predictions]) -> Predictions:
-    """Several predictions of one network, at least one, in their order."""
+    """Several predictions of one network, at least one, joined in order."""
     classes = [part.classes for part in parts if part.classes is not None]
     return Predictions(
         np.concatenate([part.maps for part in parts]), np.concatenate(classes) if classes else None
@@ -74,13 +74,13 @@ class Engine(Protocol):
 
     @property
     def batch(self) -> int:
-        """How many scans are best asked for at once."""
+        """How many scans are best computed at once."""
         ...
 
     def predict(self, images: Images) -> Predictions:
         """What the network says of (N, size, size, 3) uint8 images.
 
-        It depends neither on an image's place nor on how many are asked for.
+        It depends neither on an image's position nor on how many there are.
         """
         ...
 
@@ -96,9 +96,7 @@ class KerasEngine:
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def predict(self, images: Images) -> Predictions:
-        """As every engine; the last batch is filled up, so that the network is compiled for one
-        shape.
-        """
+        """As every engine. The last batch is filled up, so that one shape is compiled."""
         with self._one_at_a_time:
             parts = [self._batch(images[rows]) for rows in _slices(len(images), self.batch)]
         return joined(parts) if parts else Predictions.of_no_image(images)
@@ -117,9 +115,8 @@ class KerasEngine:
 class OpenVinoEngine:
     """A network's exported graph on the processor, without Keras or its backend.
 
-    Each scan goes through the network on one core, as many scans side by side as there are
-    `streams`: no core waits for another, and a thread that asks for one scan runs on no second
-    core.
+    Each scan is computed on one core, and as many scans side by side as there are `streams`. So no
+    core waits for another, and a thread that wants one scan takes no second core.
     """
 
     name = "openvino"
@@ -132,8 +129,8 @@ class OpenVinoEngine:
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(streams):
             self._idle.put(graph.create_infer_request())
-        # OpenVINO's binding makes tables of its own on first use, letting go of Python's lock while
-        # it holds C++'s: two threads that use it first at once wait for each other for ever.
+        # OpenVINO's binding builds tables on first use and releases Python's lock while it holds
+        # C++'s: two threads that use it first at the same time would deadlock.
         size = int(graph.inputs[0].shape[1])
         self.predict(np.zeros((1, size, size, 3), np.uint8))
 
@@ -153,8 +150,9 @@ class OpenVinoEngine:
         return found
 
     def _next_request(self, running: "deque[tuple[int, Any]]", found: Predictions) -> Any:
-        """An idle request, else the caller's own oldest: never one that another thread must free
-        first, which may be waiting in the same way.
+        """An idle request, else the caller's own oldest one.
+
+        Waiting for another thread's request could deadlock: it may be waiting in the same way.
         """
         try:
             return self._idle.get_nowait()
@@ -164,13 +162,16 @@ class OpenVinoEngine:
 
 @dataclass(frozen=True, slots=True)
 class FlipTtaEngine:
-    """Another engine's mean over each scan and its mirror image, at twice the cost."""
+    """Horizontal-flip test-time augmentation: the mean over a scan and its flip.
+
+    It costs twice the time.
+    """
 
     engine: Engine
 
     @property
     def name(self) -> str:
-        """The other's name, and what is done beside."""
+        """The other engine's name with the augmentation."""
         return f"{self.engine.name} with flip TTA"
 
     @property
@@ -198,12 +199,12 @@ class FlipTtaEngine:
 
 
 def with_flip_tta(engine: Engine, wanted: bool) -> Engine:
-    """The engine, or where wanted its mean over each scan and its mirror image."""
+    """The engine, with flip test-time augmentation where wanted."""
     return FlipTtaEngine(engine) if wanted else engine
 
 
 def _collected(running: "deque[tuple[int, Any]]", found: Predictions) -> Any:
-    """The oldest running request, once what it says is in `found`."""
+    """The oldest running request, once its output is in `found`."""
     index, request = running.popleft()
     request.wait()
     found.maps[index] = request.get_output_tensor(0).data[0, ..., 0]

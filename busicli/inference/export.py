@@ -1,8 +1,8 @@
-"""The graph of weights, exported by TensorFlow whatever they were trained on.
+"""Exports the graph of weights, with TensorFlow whatever they were trained on.
 
-OpenVINO's converter takes TensorFlow's networks for certain; of JAX and PyTorch it does not know
-every operation. Run as `python -m busicli.inference.export WEIGHTS OUT [PLUGIN...]` with
-KERAS_BACKEND set: a process has one backend for all its life.
+OpenVINO's converter knows all of TensorFlow's operations, but not all of JAX's and PyTorch's. Run
+as `python -m busicli.inference.export WEIGHTS OUT [PLUGIN...]` with KERAS_BACKEND set: a process
+has one backend.
 """
 
 import importlib.util
@@ -39,16 +39,16 @@ if TYPE_CHECKING:
 
 CONVERTED = "tensorflow"
 COMPARED = 2000
-"""Scans on which an exported graph is compared with its network, at most."""
+"""Most scans on which an exported graph is compared with its network."""
 CHUNK = 64
 """Scans whose maps are held at a time."""
 
 
 def add_graph(weights: Path, scans: PreparedScans, plugins: Sequence[Path] = ()) -> str:
-    """Export the graph of a weights folder if its masks of some scans are those of the network.
+    """Export the graph of a weights folder if its masks agree with the network's.
 
-    The card tells how alike they are, in bfloat16 too where this processor has it. Returns why the
-    graph was left out, or nothing.
+    The card records how well they agree, in bfloat16 too where this processor supports it. Returns
+    why the graph was left out, or an empty text.
     """
     if not have_openvino():
         return "No graph was exported: openvino is not installed."
@@ -56,10 +56,10 @@ def add_graph(weights: Path, scans: PreparedScans, plugins: Sequence[Path] = ())
     model = load_model(weights, card, plugins=plugins)
     try:
         files = exported(weights, model, plugins)
-    except Exception as error:  # the converter raises what it likes; the weights are stored
+    except Exception as error:  # the converter may raise anything; the weights are stored
         first_line = str(error).strip().partition("\n")[0]
         return (
-            f"No graph was exported ({type(error).__name__}: {first_line}): these weights run on "
+            f"No graph was exported ({type(error).__name__}: {first_line}); these weights run on "
             "Keras, which is slower."
         )
     try:
@@ -67,7 +67,7 @@ def add_graph(weights: Path, scans: PreparedScans, plugins: Sequence[Path] = ())
     except (InputError, RuntimeError) as error:  # ours, the engine's
         return f"No graph was kept: {error}"
     if not masks_agree(found["float32"]):
-        return f"No graph was exported: its masks are not those of the network: {found['float32']}."
+        return f"No graph was exported: its masks differ from the network's: {found['float32']}."
     write_files(weights, replace(card, graph=found), files)
     return ""
 
@@ -78,7 +78,7 @@ def _compared(
     scans: PreparedScans,
     settings: PostprocessSettings,
 ) -> dict[str, dict[str, float]]:
-    """By precision, how alike the masks of a graph are to those of its network."""
+    """By precision, how well the masks of a graph agree with those of its network."""
     engines = {precision: open_graph(files, precision=precision) for precision in precisions()}
     alike: dict[str, list[NDArray[np.float64]]] = {precision: [] for precision in engines}
     every = -(-len(scans.images) // COMPARED)
@@ -94,9 +94,9 @@ def _compared(
 def agreement(
     maps: NDArray[np.float32], reference: NDArray[np.float32], settings: PostprocessSettings
 ) -> dict[str, float]:
-    """How alike the masks of two engines' (N, rows, columns) maps are, N at least 1.
+    """Dice between the masks of two engines' (N, rows, columns) maps, N at least 1.
 
-    Two empty masks are alike.
+    Two empty masks count as 1.
     """
     return _summary(_alike(maps, reference, settings))
 
@@ -119,7 +119,7 @@ def exported(
 ) -> Mapping[str, bytes]:
     """The files of the graph of a weights folder, whose network is `model`.
 
-    Raises whatever the converter likes.
+    The converter may raise any exception.
     """
     from keras import backend
 

@@ -1,4 +1,4 @@
-"""A network's graph in OpenVINO's form: exported once, checked, run without Keras."""
+"""A network's graph for OpenVINO: exported once, checked, run without Keras."""
 
 import importlib.util
 import sys
@@ -20,27 +20,27 @@ if TYPE_CHECKING:
 
 GRAPH, CONSTANTS = "graph.xml", "graph.bin"
 LEAST_MEAN_DICE, LEAST_DICE = 0.999, 0.98
-"""How alike the masks of two engines must be on real scans, on average and each."""
+"""Dice that the masks of two engines must have on real scans, on average and each."""
 
 
 def have_openvino() -> bool:
-    """Whether OpenVINO is installed; it is not imported to find out."""
+    """Whether OpenVINO is installed, without importing it."""
     return importlib.util.find_spec("openvino") is not None
 
 
 def export_graph(model: "keras.Model") -> dict[str, bytes]:
     """The graph's two files by name.
 
-    Kernels stay the network's own, in half precision as they are stored, with the factors of their
-    normalisation beside them; the rest is in single precision. Needs a Keras backend that can be
-    converted: TensorFlow, JAX or PyTorch.
+    Kernels stay in half precision, as they are stored, with the factors of their normalisation
+    beside them. The rest is in single precision. Needs a Keras backend that can be converted:
+    TensorFlow, JAX or PyTorch.
     """
     openvino = _openvino()
     with tempfile.TemporaryDirectory() as folder:
         whole, lean = Path(folder, "whole.xml"), Path(folder, GRAPH)
         model.export(str(whole), format="openvino", verbose=False)
         graph = openvino.Core().read_model(whole)
-        # the converter leaves shapes that nobody asked for as outputs
+        # the converter adds shapes as outputs
         outputs = [_output(graph, output) for output in model.outputs]
         only = openvino.Model(outputs, graph.get_parameters(), "busicli")
         _unfold_kernels(only, model)
@@ -61,11 +61,11 @@ def _sides(output: Any) -> tuple[int, ...]:
 
 
 def _unfold_kernels(graph: Any, model: "keras.Model") -> None:
-    """Give each convolution its kernel and a factor a channel instead of the products of both.
+    """Give each convolution its kernel and a factor per channel instead of the product of both.
 
-    The converter multiplies them. The products do not fit half precision: with them rounded to it,
-    one mask of 1,687 real scans differed from the network's by more than engines may. The engine
-    multiplies again when it compiles the graph. A kernel that is not found again stays as it is.
+    The converter multiplies them, and the product rounds badly to half precision: with it, one mask
+    of 1,687 real scans differed from the network's by more than engines may. The engine multiplies
+    them when it compiles the graph. A kernel that is not recognised stays as it is.
     """
     operations = importlib.import_module("openvino.opset13")
     kernels = [_stored(variable) for variable in model.weights if len(variable.shape) == 4]
@@ -92,14 +92,14 @@ def _stored(kernel: "keras.Variable") -> NDArray[np.float16]:
     In half precision, as weights store it. A copy: openvino misreads transposed arrays.
     """
     array = np.asarray(load_keras().ops.convert_to_numpy(kernel.value), np.float32)
-    with np.errstate(over="ignore"):  # one too large for half is not found again
+    with np.errstate(over="ignore"):  # one too large for half precision is not recognised
         return np.ascontiguousarray(array.transpose(3, 2, 0, 1).astype(np.float16))
 
 
 def _factors(
     products: NDArray[np.float32], kernel: NDArray[np.float32]
 ) -> NDArray[np.float32] | None:
-    """What each channel of a (channels, …) kernel was multiplied by; None if it is another's."""
+    """The factor of each channel of a (channels, …) kernel; None if it is another kernel."""
     if products.shape != kernel.shape or not np.isfinite(kernel).all():
         return None
     rows = np.arange(len(kernel))
@@ -116,14 +116,14 @@ def _factors(
 def open_graph(
     files: Mapping[str, bytes], *, precision: Precision = "float32", streams: int = 1
 ) -> OpenVinoEngine:
-    """An engine of the graph's two files, that takes `streams` scans at a time, a core each.
+    """An engine of the graph's two files that computes `streams` scans at a time, one core each.
 
     The files must have been checked: they are parsed here. Raises InputError where the processor
-    does not compute in `precision`.
+    does not support `precision`.
     """
     core = _openvino().Core()
     if precision == "bfloat16" and not has_bfloat16():
-        raise InputError("this processor does not compute in bfloat16; take --precision float32.")
+        raise InputError("this processor does not support bfloat16; use --precision float32.")
     graph = core.read_model(files[GRAPH], files[CONSTANTS])
     rows, columns, channels = (side.get_length() for side in list(graph.input(0).partial_shape)[1:])
     graph.reshape([1, rows, columns, channels])
@@ -131,7 +131,7 @@ def open_graph(
         "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
         "NUM_STREAMS": streams,
         "INFERENCE_NUM_THREADS": streams,
-        # bound to cores, every process would take the first ones, and two would share one core
+        # with pinning, two processes would share the first cores
         "ENABLE_CPU_PINNING": False,
     }
     compiled = core.compile_model(graph, "CPU", settings)
@@ -144,23 +144,21 @@ def has_bfloat16() -> bool:
 
 
 def precisions() -> tuple[Precision, ...]:
-    """What this processor computes in."""
+    """The precisions that this processor supports."""
     return ("float32", "bfloat16") if has_bfloat16() else ("float32",)
 
 
 def masks_agree(found: Mapping[str, float]) -> bool:
-    """Whether `mean` and `least` Dice of masks are enough for one engine to stand for another."""
+    """Whether `mean` and `least` Dice of masks are enough for one engine to replace another."""
     return found["mean"] >= LEAST_MEAN_DICE and found["least"] >= LEAST_DICE
 
 
 def _openvino() -> Any:
-    """The openvino module. Its converter would report to its maker over the network; without the
-    module for that it works without.
-    """
+    """The openvino module, without its telemetry, which would use the network."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     try:
         return importlib.import_module("openvino")
     except ImportError as error:
         raise InputError(
-            "the engine openvino is not installed; pip install openvino, or take --engine keras."
+            "the engine openvino is not installed; pip install openvino, or use --engine keras."
         ) from error

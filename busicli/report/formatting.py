@@ -1,4 +1,4 @@
-"""Names of columns and their values as people read them."""
+"""Names and values of columns, formatted for people."""
 
 import re
 
@@ -13,7 +13,7 @@ _DECIMALS = {"px": 1, "mm": 1, "mm²": 1, "°": 0, "": 2}
 
 
 def label_and_unit(column: str) -> tuple[str, str]:
-    """What a column is called, and its unit; an empty unit where the name ends in none.
+    """A column's label and unit; the unit is empty where the name ends in none.
 
     >>> label_and_unit("long_axis_mm"), label_and_unit("mean_probability")
     (('Long axis', 'mm'), ('Mean probability', ''))
@@ -27,7 +27,7 @@ def label_and_unit(column: str) -> tuple[str, str]:
 
 
 def cell_text(text: str, unit: str) -> str:
-    """A table's cell as people read it: few decimals, yes and no; several numbers keep their order.
+    """A table's cell for people: few decimals, yes and no; several numbers keep their order.
 
     >>> cell_text("12.3456", "mm"), cell_text("8", "mm"), cell_text("1 2 30", "px")
     ('12.3', '8.0', '1 2 30')

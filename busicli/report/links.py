@@ -1,4 +1,4 @@
-"""From the names in a manifest to the images on disk, and links that lead there."""
+"""Links from the names in a manifest to the images on disk."""
 
 import base64
 import os
@@ -14,16 +14,16 @@ Links = Callable[[str], str]
 
 
 def no_links(_: str) -> str:
-    """Of images that are not there or not wanted."""
+    """No link: for images that are not there or not wanted."""
     return ""
 
 
 def links_below(out: Path, folder: str) -> Links:
     """Links, relative to `out`, to the files below one of its folders.
 
-    A written name can stand for two files, as `caf%E9.png` does for itself and for a name with
-    that byte; which is meant cannot be known, so neither is linked: no scan must be shown with the
-    image of another. A name without `%` stands for itself: only for others is the folder walked.
+    An escaped name can stand for two files: `caf%E9.png` for itself and for a name with that byte.
+    Then neither is linked, as no scan must be shown with the image of another. A name without `%`
+    stands for itself; the folder is searched for the others alone.
     """
 
     @cache
@@ -52,7 +52,7 @@ def _all_links(out: Path, folder: str) -> dict[str, list[str]]:
 
 
 def inlined(out: Path, link: str) -> str:
-    """The JPEG image that a link leads to, as a link that holds it; empty for an empty one."""
+    """A link that holds the JPEG image which another link leads to; empty for an empty link."""
     if not link:
         return ""
     path = out / os.fsdecode(unquote_to_bytes(link))

@@ -1,4 +1,4 @@
-"""The page itself: one HTML file that needs nothing but the images beside it."""
+"""The page: one HTML file that needs nothing but the images beside it."""
 
 import base64
 import hashlib
@@ -13,17 +13,17 @@ from busicli.report.view_model import Page, ScanView
 
 _STYLE = "page.css"
 _THEME = "theme.js"
-"""Runs before anything is drawn, so that a dark room sees no white flash."""
+"""Runs before anything is drawn, so that no white page flashes in a dark room."""
 _SCRIPTS = ("state.js", "elements.js", "overview.js", "grid.js", "detail.js", "main.js")
 _UNSAFE = {ord(c): f"\\u{ord(c):04x}" for c in "<>&"}
 
 
 def page_text(page: Page, scans: Iterable[ScanView]) -> Iterator[str]:
-    """The page in pieces, for writing one after the other; the same values give the same text.
+    """The page in pieces, to be written one after the other; the same values give the same text.
 
-    What it says travels as JSON that can neither end its element nor begin another, and the
-    script puts it on the screen as text, never as markup. The policy in the page's head lets no
-    other script run and nothing be fetched but images beside the page.
+    Its data are JSON that can neither end their element nor begin another. The script shows them as
+    text, never as markup. The policy in the page's head allows no other script, and nothing but
+    images beside the page is loaded.
     """
     before, after = _template()
     yield before
@@ -55,7 +55,7 @@ def _template() -> tuple[str, str]:
 
 
 def _asset(name: str) -> str:
-    """A file of the package as text; line ends are those that a browser hashes."""
+    """A file of the package as text, with the line ends that a browser hashes."""
     text = package_files("busicli.report").joinpath("assets", name).read_text(encoding="utf-8")
     return text.replace("\r\n", "\n")
 
@@ -66,15 +66,15 @@ def _source(text: str) -> str:
 
 
 def _json(value: Any) -> str:
-    """Compact JSON in ASCII without the characters that mean something to HTML.
+    """Compact JSON in ASCII without the characters that HTML interprets.
 
-    Raises ValueError for NaN and infinity, which a browser does not read.
+    Raises ValueError for NaN and infinity, which browsers do not parse.
     """
     return json.dumps(value, separators=(",", ":"), allow_nan=False).translate(_UNSAFE)
 
 
 def _without_empty(values: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what is empty: with thousands of scans it is most of the page."""
+    """Leave out what is empty: with thousands of scans that is most of the page."""
     kept = {name: value for name, value in values.items() if value not in ("", (), {}, None, 0)}
     if "frames" in kept:
         kept["frames"] = [_without_empty(frame) for frame in kept["frames"]]

@@ -12,7 +12,7 @@ from busicli.types import Image, Mask
 LONGEST_PX = 320
 """The longer side of a small image; a smaller scan keeps its size."""
 REFERENCE = (86, 180, 233)
-"""Sky blue of Okabe and Ito: distinct from yellow for colour-blind eyes and in grey print."""
+"""Sky blue of Okabe and Ito: colour-blind eyes and grey print tell it from yellow."""
 DASH_PX = 4
 _NEIGHBOURS = np.ones((3, 3), bool)
 
@@ -21,7 +21,7 @@ def encode_thumbnail(scan: Image, mask: Mask) -> bytes:
     """The scan, at most LONGEST_PX long, with the contour of its mask in yellow.
 
     `mask` (rows, columns) bool shares the scan's pixel grid; an empty one gives the scan alone.
-    Scan and mask shrink first and the line is drawn on what is left, so that it is never thinned.
+    Scan and mask shrink first and the line is drawn then, so that it is never thinned.
     """
     shape = small_shape(mask.shape)
     image = _shrunk(scan, shape)
@@ -32,7 +32,7 @@ def encode_thumbnail(scan: Image, mask: Mask) -> bytes:
 def encode_comparison(scan: Image, predicted: Mask, reference: Mask) -> bytes:
     """As `encode_thumbnail`, with the reference contour in blue and the predicted one in yellow.
 
-    The masks share a grid. Where both lines run together, they take turns.
+    The masks share a grid. Where both lines coincide, they alternate.
     """
     shape = small_shape(predicted.shape)
     image = _shrunk(scan, shape)

@@ -1,4 +1,4 @@
-"""What the page shows, as plain values; which kind of results they come from no longer matters."""
+"""What the page shows, as plain values, whichever results they come from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,20 +30,20 @@ class ScanView:
 
     name: str
     urgency: tuple[int, float]
-    """Lower is worse: scans are looked at in this order, equal ones in the results' order."""
+    """Lower is worse: scans are shown in this order, equal ones in the results' order."""
     line: str
     """What was found, in a few words."""
     origin: str = ""
-    """The data set that it is from; empty where its name alone says where it belongs."""
+    """Its data set; empty where the name says enough."""
     badge: Badge | None = None
     reason: str = ""
     """Why there is no mask; empty where there is one."""
     tags: tuple[str, ...] = ()
     """Which filters it passes."""
     values: Mapping[str, float] = field(default_factory=dict)
-    """Numbers in [0, 1] by name, for histograms and the card; an unknown one is left out."""
+    """Numbers in [0, 1] by name, for histograms and the card; unknown ones are left out."""
     size: tuple[int, float] | None = None
-    """Of the largest lesion: 1 for millimetres or 0 for pixels, and how many."""
+    """Of the largest lesion: 1 for millimetres or 0 for pixels, and its length."""
     facts: tuple[tuple[str, str], ...] = ()
     """What else is known, as label and text."""
     frames: tuple[Frame, ...] = ()
@@ -53,7 +53,7 @@ class ScanView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Histogram:
-    """How one of the scans' values is spread over [0, 1]."""
+    """The distribution of one of the scans' values over [0, 1]."""
 
     value: str
     label: str
@@ -64,23 +64,23 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """All that the page says besides its scans."""
+    """All that the page shows besides its scans."""
 
     title: str
     weights: str
     facts: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
-    """Sentences that whoever looks should read first."""
+    """Sentences to read first."""
     filters: tuple[tuple[str, str], ...]
-    """Tag and label; one that every scan passes is always there."""
+    """Tag and label; a filter for all scans is always there."""
     next_tag: str
-    """The filter that the key for the next one to look at goes by."""
+    """The filter of the key that opens the next scan to look at."""
     score: str
-    """Which of a scan's values stands on its card."""
+    """Which of a scan's values its card shows."""
     histograms: tuple[Histogram, ...]
     measures: tuple[tuple[str, str], ...]
     """Label and unit of each measurement of a lesion."""
     contours: tuple[tuple[str, str], ...]
-    """Kind, `predicted` or `true`, and what it is called."""
+    """Kind, `predicted` or `reference`, and its label."""
     documents: tuple[tuple[str, Mapping[str, Any]], ...]
     """Title and content: settings, the weights' card."""

@@ -202,9 +202,9 @@ def test_bfloat16_is_taken_only_where_masks_are_known_to_stay_the_same(shipped):
     plain = EngineRequest(precision="float32")
     assert choose_engine(plain, folder, known)[0].precision == "float32"
     for given in (other, unknown):
-        with pytest.raises(InputError, match=r"not known to .+; take --precision float32\.$"):
+        with pytest.raises(InputError, match=r"not measured to .+; use --precision float32\.$"):
             choose_engine(EngineRequest(precision="bfloat16"), folder, given)
-    with pytest.raises(InputError, match=r"^Keras computes in float32 here; take --precision"):
+    with pytest.raises(InputError, match=r"^Keras computes in float32 here; use --precision"):
         choose_engine(EngineRequest(name="keras", precision="bfloat16"), folder, known)
 
 
@@ -216,7 +216,7 @@ def test_without_a_graph_keras_is_taken_and_the_reason_reported(shipped):
     assert note == (
         "the weights improved-unet have no exported graph: running on Keras, which is slower."
     )
-    with pytest.raises(InputError, match=r"have no exported graph; take --engine keras\.$"):
+    with pytest.raises(InputError, match=r"have no exported graph; use --engine keras\.$"):
         choose_engine(OPENVINO, folder, bare)
 
 
