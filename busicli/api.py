@@ -31,10 +31,10 @@ from busicli.types import Image, ImageScore, Mask, Scale, Spacing, View
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
-    """Weights whose hashes were checked, with an engine that runs them; threads may share them."""
+    """Checked weights with an engine that runs them; threads may share them."""
 
     card: Card = field(repr=False)
-    """How they must be used, what they were trained on, how they scored."""
+    """Their settings, training data and scores."""
     engine: Engine = field(repr=False)
     note: str = ""
     """Why the engine is not the first choice; empty where it is."""
@@ -58,11 +58,11 @@ def load_weights(
     threads: int = 1,
     plugins: Sequence[Path] = (),
 ) -> Weights:
-    """Weights that ship, by name, or those in a folder; hashes are checked before all else.
+    """Shipped weights by name, or those in a folder; hashes are checked before anything is parsed.
 
     `sha256` pins the card of a folder, `plugins` are files that declare its architecture, `threads`
-    is how many will call `segment` at once. Raises InputError where the weights are not there, are
-    refused or need what is not installed.
+    is how many will call `segment` at once. Raises InputError where the weights are missing, are
+    refused or need a package that is not installed.
     """
     if threads < 1:
         raise InputError(f"threads is {threads}; it must be at least 1.")
@@ -81,11 +81,10 @@ def load_weights(
 def read_file(
     path: str | Path, *, spacing: Spacing | None = None, max_pixels: int = MAX_PIXELS
 ) -> ScanFile:
-    """The frames of a PNG, JPEG, BMP, TIFF or DICOM ultrasound file, and what is known of their
-    millimetres.
+    """The frames, scale and regions of a PNG, JPEG, BMP, TIFF or DICOM ultrasound file.
 
-    `spacing` is for images; DICOM objects say themselves. Raises InputError where it holds no
-    scan, is damaged or too large, or cannot be read; no text of the file stands in the message.
+    `spacing` is for images; DICOM files hold their own. Raises InputError where the file holds no
+    scan, is damaged or too large, or cannot be read; the message quotes no text of the file.
     """
     try:
         data = read_scan(Path(path), max_pixels=max_pixels)
@@ -125,11 +124,11 @@ def segment(
 
 
 def evaluate(predicted: Mask, reference: Mask, *, case: str = "", label: str = "") -> ImageScore:
-    """How a (rows, columns) bool mask compares with its reference of the same shape: Dice, IoU,
-    HD95 in pixels, missed lesions, areas.
+    """Scores of a (rows, columns) bool mask against its reference of the same shape.
 
-    What is undefined is NaN: Dice of two empty masks, HD95 unless both hold a lesion. Raises
-    InputError where the shapes differ or a mask is not boolean.
+    Dice, IoU, HD95 in pixels, missed lesions and areas. What is undefined is NaN: Dice of two empty
+    masks, HD95 unless both hold a lesion. Raises InputError where the shapes differ or a mask is
+    not boolean.
     """
     return image_score(predicted, reference, case=case, dataset="", label=label, group=0)
 

@@ -7,12 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from busicli.batch.tables import LESION_COLUMNS, write_tables
+from busicli.batch.tables import write_tables
 from busicli.io.escaping import percent_escape
 from busicli.io.images import encode_mask
+from busicli.io.run_record import EngineUsed, RunCounts, RunRecord, RunSettings, WeightsUsed
+from busicli.io.scan_results import FrameLesion, FrameMask, ScanResult
 from busicli.report.thumbnail import encode_thumbnail
+from busicli.settings import ConfidenceSettings, PreprocessSettings, TunedSettings
+from busicli.types import Lesion, LesionMm
 
-CONFIDENCE = {"weights": [0.0], "bias": 0.0, "review_below": 0.6}
+TRUST = ConfidenceSettings(weights=(0.0,), bias=0.0, review_below=0.6)
+WEIGHTS = WeightsUsed(name="tiny", card_sha256="0" * 64, files={})
 
 
 def square(shape=(60, 80), top=20, left=30, side=16):
@@ -22,59 +27,95 @@ def square(shape=(60, 80), top=20, left=30, side=16):
     return mask
 
 
-def lesion(number=1, frame=1, **measures):
-    """A journal row's lesion: 16 x 16 px unless stated otherwise, in no millimetres."""
-    reported = {
+def lesion(number=1, frame=1, millimetres=None, **measures):
+    """A lesion of 16 x 16 px unless stated otherwise, in no millimetres."""
+    usual = {
+        "lesion": number,
         "area_px": 256,
+        "bbox": (20, 30, 36, 46),
+        "centroid": (27.5, 37.5),
         "long_axis_px": 18.5,
         "short_axis_px": 18.5,
+        "orientation_deg": 0.0,
+        "circularity": 0.87,
+        "solidity": 1.0,
+        "mean_probability": 0.9,
         "touches_border": False,
     }
-    known = {"frame": frame, "lesion": number, "bbox": (20, 30, 36, 46), "centroid": (27.5, 37.5)}
-    unknown = dict.fromkeys(name for name in LESION_COLUMNS if name != "scan")
-    return {**unknown, **reported, **known, **measures}
+    return FrameLesion(frame=frame, lesion=Lesion(**{**usual, **measures}, millimetres=millimetres))
+
+
+def in_mm(long_axis_mm, short_axis_mm):
+    """A lesion's millimetres, of which two are of interest."""
+    return LesionMm(
+        long_axis_mm=long_axis_mm,
+        short_axis_mm=short_axis_mm,
+        area_mm2=1.0,
+        width_mm=1.0,
+        height_mm=1.0,
+        wider_than_tall_ratio=1.0,
+        depth_mm=None,
+    )
 
 
 def done(scan, lesions=(), confidence=0.9, frames=1, **others):
-    """The journal row of a scan that came out."""
+    """The result of a scan that came out; one of low confidence is for review."""
     written = percent_escape(scan)
     masks = [f"{written}/{n:04d}.png" for n in range(1, frames + 1)] if frames > 1 else [written]
-    return {
+    low = confidence is not None and confidence < TRUST.review_below
+    values = {
         "scan": written,
         "status": "ok",
-        "reason": "",
-        "lesions": list(lesions),
+        "lesions": tuple(lesions),
         "confidence": confidence,
-        "review": None if confidence is None else confidence < CONFIDENCE["review_below"],
+        "why_review": ("low confidence",) if low else (),
         "sha256": "0" * 64,
-        "masks": [
-            {"frame": number, "path": f"masks/{path}", "sha256": "0" * 64}
+        "masks": tuple(
+            FrameMask(frame=number, path=f"masks/{path}", sha256="0" * 64)
             for number, path in enumerate(masks, start=1)
-        ],
+        ),
         "milliseconds": 12.3,
-        **others,
     }
+    return ScanResult(**{**values, **others})
 
 
 def not_done(scan, status="failed", reason="is damaged or cut short"):
-    """The row of a scan that failed or was skipped."""
-    return {"scan": percent_escape(scan), "status": status, "reason": reason}
+    """The result of a scan that failed or was skipped."""
+    return ScanResult(scan=percent_escape(scan), status=status, reason=reason)
 
 
-def write_run(out: Path, rows: Iterable[dict], **record) -> Path:
-    """The tables and `run.json` of a run."""
-    rows = list(rows)
-    write_tables(out, rows)
-    run = {
-        "weights": {"name": "tiny", "card_sha256": "0" * 64, "files": {}},
-        "confidence": CONFIDENCE,
-        "engine": {"name": "openvino", "precision": "float32"},
-        "overlays": True,
-        "counts": {"inputs": len(rows), "pending": 0},
-        "start": "2026-11-24T02:59:00+00:00",
-        "end": "2026-11-24T03:04:00+00:00",
+def run_record(inputs=0, pending=0, confidence=TRUST, weights=WEIGHTS, **others):
+    """A run's record; others are settings."""
+    settings = {
+        "weights": weights,
+        "preprocess": PreprocessSettings(),
+        "tuned": TunedSettings(confidence=confidence),
+        "engine": EngineUsed(name="openvino", precision="float32"),
+        "views": "auto",
+        "outputs": ("masks", "overlays", "thumbnails"),
+        "report": True,
+        "names": "keep",
+        "max_pixels": 1,
+        "pixel_spacing": None,
+        "deidentify": False,
+        "keep_identifiers": False,
+        "versions": {},
     }
-    (out / "run.json").write_text(json.dumps({**run, **record}))
+    return RunRecord(
+        settings=RunSettings(**{**settings, **others}),
+        counts=RunCounts(ok=0, failed=0, skipped=0, inputs=inputs, pending=pending),
+        start="2026-11-24T02:59:00+00:00",
+        end="2026-11-24T03:04:00+00:00",
+        exit_status=0,
+    )
+
+
+def write_run(out: Path, results: Iterable[ScanResult], **record) -> Path:
+    """The tables and `run.json` of a run."""
+    results = list(results)
+    write_tables(out, results)
+    document = run_record(**{"inputs": len(results), **record}).to_json()
+    (out / "run.json").write_text(json.dumps(document))
     return out
 
 

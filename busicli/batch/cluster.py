@@ -1,32 +1,34 @@
-"""A run's scans on the workers of a cluster: the same files, the same bytes as on one machine."""
+"""A run on the workers of a cluster: the same files and bytes as on one machine."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
 from busicli.batch.inputs import InputFile
-from busicli.batch.request import Row, SegmentRequest
+from busicli.batch.request import SegmentRequest
 from busicli.batch.worker import ScanWorker, scan_worker
 from busicli.errors import BusicliError
 from busicli.io.escaping import percent_escape
+from busicli.io.scan_results import ScanResult
 from busicli.parallel.dask import connected, ordered_map_on
 from busicli.versions import versions
 
-Task = tuple[Sequence[InputFile], Sequence[Row | None]]
+Task = tuple[Sequence[InputFile], Sequence[ScanResult | None]]
+"""Scans and what an earlier run left of each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """What a worker is sent: a few scans, and how; small enough to be sent for each."""
+    """A task for a worker: a few scans and the request, small enough to be sent each time."""
 
     request: SegmentRequest
-    versions: dict[str, str]
-    """Of the program that asks: other versions might make other masks."""
+    versions: Mapping[str, str]
+    """Of the program that sends: other versions might make other masks."""
     entries: Sequence[InputFile]
-    earlier: Sequence[Row | None]
-    """Rows that an earlier run left of them."""
+    earlier: Sequence[ScanResult | None]
+    """What an earlier run left of each."""
 
 
 _MOST, _FEWEST_TASKS = 16, 64
@@ -34,8 +36,9 @@ LOST = "its worker was killed again and again: too little memory, or a library e
 
 
 def task_size(scans: int) -> int:
-    """Scans that a task holds: several, where there are many, because a scheduler does some
-    hundred tasks a second, and a worker some thirty scans.
+    """How many scans a task holds: several where there are many.
+
+    A scheduler handles some hundred tasks a second, a worker some thirty scans.
 
     >>> task_size(24), task_size(200), task_size(1_000_000)
     (1, 3, 16)
@@ -43,16 +46,16 @@ def task_size(scans: int) -> int:
     return max(1, min(_MOST, scans // _FEWEST_TASKS))
 
 
-def rows_on_cluster(
+def results_on_cluster(
     request: SegmentRequest,
     worker: ScanWorker,
     tasks: Iterable[Task],
     stop_status: Callable[[], int],
-) -> Iterator[list[Row]]:
-    """The rows of each few scans, in order, made by a cluster's workers.
+) -> Iterator[list[ScanResult]]:
+    """Results of a few scans at a time, in order, made by a cluster's workers.
 
-    The request that is sent names weights and scans by path, so every worker must see the same
-    paths. Engine and precision are those of `worker`, whatever the workers' processors would take.
+    The request names weights and scans by path, so every worker must see the same paths. Engine and
+    precision are those of `worker`, whatever the workers' processors support.
     """
     if request.cluster is None:
         raise BusicliError("no cluster was named.")
@@ -70,7 +73,7 @@ def rows_on_cluster(
     sent_tasks = (
         Sent(
             request=sent,
-            versions=worker.settings["versions"],
+            versions=worker.settings.versions,
             entries=[replace(entry, path=Path.cwd() / entry.path) for entry in entries],
             earlier=earlier,
         )
@@ -78,10 +81,10 @@ def rows_on_cluster(
     )
     with connected(request.cluster) as client:
 
-        def lost(task: Sent) -> list[Row]:
-            """Of several scans one is to blame: each is tried by itself."""
+        def lost(task: Sent) -> list[ScanResult]:
+            """One of several scans is to blame: each is tried alone."""
             if len(task.entries) == 1:
-                return lost_rows(task)
+                return lost_results(task)
             pairs = zip(task.entries, task.earlier, strict=True)
             single = (replace(task, entries=[entry], earlier=[row]) for entry, row in pairs)
             rows = [
@@ -92,10 +95,10 @@ def rows_on_cluster(
         yield from ordered_map_on(client, do_task, sent_tasks, lost, stop_status)
 
 
-def do_task(task: Sent) -> list[Row]:
+def do_task(task: Sent) -> list[ScanResult]:
     """On a worker: the scans of one task. Weights are loaded once a process.
 
-    Raises BusicliError where the worker is of other versions than the program that asks.
+    Raises BusicliError where the worker has other versions than the program that sends.
     """
     own = versions()
     if task.versions != own:
@@ -107,13 +110,13 @@ def do_task(task: Sent) -> list[Row]:
         )
     worker = _loaded(task.request)
     pairs = zip(task.entries, task.earlier, strict=True)
-    return [row for entry, earlier in pairs for row in worker.rows([entry], [earlier])]
+    return [row for entry, earlier in pairs for row in worker.results([entry], [earlier])]
 
 
-def lost_rows(task: Sent) -> list[Row]:
-    """A failed row for a scan that took several workers with it."""
+def lost_results(task: Sent) -> list[ScanResult]:
+    """A failed result for a scan that took several workers with it."""
     (entry,) = task.entries
-    return [{"scan": percent_escape(entry.relative), "status": "failed", "reason": LOST}]
+    return [ScanResult(scan=percent_escape(entry.relative), status="failed", reason=LOST)]
 
 
 @lru_cache(maxsize=1)
@@ -122,5 +125,5 @@ def _loaded(request: SegmentRequest) -> ScanWorker:
 
 
 def _reachable(weights: str) -> str:
-    """A folder of weights by its whole path; a shipped name stays a name."""
+    """A folder of weights by its absolute path; a shipped name stays a name."""
     return str(Path(weights).resolve()) if Path(weights).is_dir() else weights

@@ -1,8 +1,9 @@
-"""One DICOM scan's results in DICOM's own forms, and what may be said of the patient."""
+"""A DICOM scan's results as DICOM objects, and what is recorded of its patient."""
 
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,19 +11,19 @@ import numpy as np
 from busicli.errors import InputError
 from busicli.imaging.contour import contour_mask, contour_polygon
 from busicli.imaging.measure import component
+from busicli.inference.segmenter import Segmentation
 from busicli.io.dicom.read import DicomScan, reading
 from busicli.io.dicom.regions import Box
 from busicli.io.dicom.results import Finding, Maker, capture, report, segmentation
 from busicli.io.dicom.source import source_of
 from busicli.io.escaping import percent_escape
 from busicli.io.images import draw_contour
-from busicli.io.output_paths import Kind
-from busicli.types import Image, Lesion, Mask
+from busicli.types import Image
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-_KEPT = {
+_IDENTIFIERS = {
     "patient_id": "PatientID",
     "patient_name": "PatientName",
     "accession_number": "AccessionNumber",
@@ -33,38 +34,52 @@ _KEPT = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DicomSettings:
-    """Which DICOM objects are made of a DICOM scan, and what is recorded of its patient."""
+class DicomSource:
+    """A DICOM scan whose header holds what objects need to refer to it."""
 
-    kinds: tuple[Kind, ...]
+    scan: DicomScan = field(repr=False)
+    source: "Dataset" = field(repr=False)
+    """What objects take over from its header."""
     maker: Maker
-    keep_identifiers: bool
-    """Name the patient in manifest and journal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DicomOutput:
-    """A DICOM file to be written."""
+class FrameImage:
+    """What files of one frame are made from."""
 
-    kind: Kind
-    frame: int
-    """From 1; 0 for what is about the whole scan."""
-    data: bytes
-
-
-def check_requested(scan: DicomScan, settings: DicomSettings) -> None:
-    """InputError where a result is asked for that could not refer to this scan."""
-    if settings.kinds:
-        source_of(scan.header, deidentified=settings.maker.deidentified)
+    number: int
+    """From 1."""
+    image: Image = field(repr=False)
+    """The frame as people may see it."""
+    segmentation: Segmentation
+    dicom: DicomSource | None
+    """None for an image, and where no objects are wanted."""
 
 
-def display_frames(
-    scan: DicomScan, frames: tuple[Image, ...], settings: DicomSettings
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanFrames:
+    """What files of a whole scan are made from."""
+
+    segmentations: Sequence[Segmentation]
+    """Of every frame, without their maps."""
+    dicom: DicomSource | None
+
+
+def dicom_source(scan: DicomScan, maker: Maker) -> DicomSource:
+    """The scan with what objects take over; InputError where its header lacks some of that."""
+    source = source_of(scan.header, deidentified=maker.deidentified)
+    return DicomSource(scan=scan, source=source, maker=maker)
+
+
+def displayed_frames(
+    scan: DicomScan, frames: tuple[Image, ...], *, deidentify: bool
 ) -> tuple[Image, ...]:
-    """The frames as images for people may show them: deidentified, black where the header says
-    that no ultrasound is, for there the scanner writes whose scan it is.
+    """The frames as images for people may show them.
+
+    Deidentified frames are black outside the header's ultrasound regions: scanners write the
+    patient's name there.
     """
-    if not (settings.maker.deidentified and scan.boxes):
+    if not (deidentify and scan.boxes):
         return frames
     return tuple(_only_boxes(frame, scan.boxes) for frame in frames)
 
@@ -76,72 +91,90 @@ def _only_boxes(frame: Image, boxes: Sequence[Box]) -> Image:
     return shown
 
 
-def missing_outputs(scan: DicomScan | None, frames: int, settings: DicomSettings) -> str:
-    """Why an object that was asked for is not there; empty where all are."""
-    if scan is None:
-        return "the scan is no DICOM object"
-    why = []
-    if frames > 1 and "seg" in settings.kinds:
-        why.append("a cine has no segmentation object")
-    if "sc" in settings.kinds and not _may_capture(scan, settings):
-        why.append(
-            "a capture may show whose scan it is, for no ultrasound region is described, or "
-            "they are all of the image"
-        )
-    return "; ".join(why)
+def no_object(dicom: DicomSource | None, frames: int) -> str:
+    """Why no object can be made; empty where one can."""
+    return "the scan is no DICOM object" if dicom is None else ""
 
 
-def _may_capture(scan: DicomScan, settings: DicomSettings) -> bool:
-    return not settings.maker.deidentified or bool(scan.boxes) or scan.says_no_text
+def no_segmentation(dicom: DicomSource | None, frames: int) -> str:
+    """As `no_object`, of a segmentation."""
+    cine = "a cine has no segmentation object" if frames > 1 else ""
+    return no_object(dicom, frames) or cine
 
 
-def make_dicom_outputs(
-    scan: DicomScan,
-    frames: Sequence[Image],
-    masks: Sequence[Mask],
-    found: Sequence[Sequence[Lesion]],
-    settings: DicomSettings,
-) -> Iterator[DicomOutput]:
-    """The objects asked for, but those that `missing_outputs` names.
+def no_capture(dicom: DicomSource | None, frames: int) -> str:
+    """As `no_object`, of a secondary capture."""
+    if dicom is None:
+        return no_object(dicom, frames)
+    scan = dicom.scan
+    if not dicom.maker.deidentified or scan.boxes or scan.says_no_text:
+        return ""
+    return (
+        "a capture may show the patient's name, as the header describes no ultrasound region, or "
+        "regions that are the whole image"
+    )
 
-    `frames` are those of `display_frames`; `masks` and `found` go with them. Raises InputError
-    where the scan's header holds what no object may take over.
-    """
-    if not settings.kinds:
-        return
-    maker = settings.maker
-    source = source_of(scan.header, deidentified=maker.deidentified)
-    try:
-        if "seg" in settings.kinds and len(frames) == 1:
-            made = segmentation(source, masks[0], maker)
-            yield DicomOutput(kind="seg", frame=0, data=_written(made))
-        if "sr" in settings.kinds:
-            findings = [
-                Finding(
-                    frame=number,
-                    lesion=lesion,
-                    millimetres=lesion.millimetres,
-                    contour=contour_polygon(component(mask, lesion)),
-                )
-                for number, (mask, lesions) in enumerate(zip(masks, found, strict=True), start=1)
-                for lesion in lesions
-            ]
-            made = report(source, findings, len(frames), maker)
-            yield DicomOutput(kind="sr", frame=0, data=_written(made))
-        if "sc" in settings.kinds and _may_capture(scan, settings):
-            for number, (frame, mask) in enumerate(zip(frames, masks, strict=True), start=1):
-                made = capture(source, draw_contour(frame, contour_mask(mask)), number, maker)
-                yield DicomOutput(kind="sc", frame=number, data=_written(made))
-    except Exception as error:  # whatever highdicom objects to in the values of a hostile header
-        raise InputError(  # its text may quote the header, and that the patient
-            "has a header from which no DICOM result can be made; leave out --dicom."
-        ) from RuntimeError(type(error).__name__)
+
+def encode_segmentation(frames: ScanFrames) -> bytes:
+    """A segmentation object of a scan of one frame."""
+    dicom = _present(frames.dicom)
+    with _making():
+        mask = frames.segmentations[0].mask
+        return _written(segmentation(dicom.source, mask, dicom.maker))
+
+
+def encode_report(frames: ScanFrames) -> bytes:
+    """A measurement report of every frame."""
+    dicom = _present(frames.dicom)
+    with _making():
+        findings = list(_findings(frames.segmentations))
+        made = report(dicom.source, findings, len(frames.segmentations), dicom.maker)
+        return _written(made)
+
+
+def encode_capture(frame: FrameImage) -> bytes:
+    """A secondary capture of one frame with its contours."""
+    dicom = _present(frame.dicom)
+    with _making():
+        image = draw_contour(frame.image, contour_mask(frame.segmentation.mask))
+        return _written(capture(dicom.source, image, frame.number, dicom.maker))
 
 
 def identifiers(scan: DicomScan) -> dict[str, str]:
-    """Whose scan it is: only for those who ask for it."""
+    """Patient and study, for those who ask for them."""
     with reading():
-        return {name: percent_escape(str(scan.header.get(key, ""))) for name, key in _KEPT.items()}
+        return {
+            name: percent_escape(str(scan.header.get(key, "")))
+            for name, key in _IDENTIFIERS.items()
+        }
+
+
+def _findings(segmentations: Sequence[Segmentation]) -> Iterator[Finding]:
+    for number, found in enumerate(segmentations, start=1):
+        for lesion in found.lesions:
+            yield Finding(
+                frame=number,
+                lesion=lesion,
+                millimetres=lesion.millimetres,
+                contour=contour_polygon(component(found.mask, lesion)),
+            )
+
+
+def _present(dicom: DicomSource | None) -> DicomSource:
+    if dicom is None:
+        raise InputError("is no DICOM object; leave out --dicom.")
+    return dicom
+
+
+@contextmanager
+def _making() -> Iterator[None]:
+    """Around all that makes an object: highdicom raises what it likes at a hostile header."""
+    try:
+        yield
+    except Exception as error:  # its text may quote the header, and with it the patient
+        raise InputError(
+            "has a header from which no DICOM result can be made; leave out --dicom."
+        ) from RuntimeError(type(error).__name__)
 
 
 def _written(made: "Dataset") -> bytes:

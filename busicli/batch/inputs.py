@@ -1,18 +1,19 @@
-"""Which scans are to be done: a folder searched, or paths from a list."""
+"""The inputs of a run: a folder searched, or paths from a list."""
 
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from busicli.batch.outputs import is_within_results
 from busicli.errors import InputError
 from busicli.io.escaping import percent_escape
 from busicli.io.images import SUFFIXES
 from busicli.io.masks import scan_stem_of_mask
-from busicli.io.output_paths import OutputPaths
+from busicli.io.output_paths import own_folder
 
 MASK = "a mask beside its scan"
-"""Why most files that are no scan are skipped."""
+"""Reason why most skipped files are no scans."""
 RESULT = "a result of busicli"
 
 
@@ -22,13 +23,13 @@ class InputFile:
 
     path: Path
     relative: PurePosixPath
-    """Below the scans' folder, or as listed: its name in every result."""
+    """Path below the scans' folder, or as listed: its name in every result."""
     skip: str = ""
     """Why it is no scan, known from its name alone; empty for a scan."""
     error: str = ""
-    """Why it cannot be done, known before it is opened: a closed folder."""
+    """Why it cannot be read, known before it is opened: a closed folder."""
     clash: str = ""
-    """The other scan whose mask its own would overwrite, in words; empty where none."""
+    """A sentence on the scan whose mask its own would overwrite; empty where none."""
 
     @property
     def not_done(self) -> str:
@@ -37,17 +38,17 @@ class InputFile:
 
 
 def from_folder(scans: Path, out: Path) -> list[InputFile]:
-    """Every file below `scans`, by name; `out` is not searched.
+    """Every file below `scans`, sorted by name; `out` is not searched.
 
-    Links to folders are not entered, nor are the results of other runs: each is one skipped piece
-    of work. A folder that cannot be read is a broken one. Raises InputError where `scans` is no
-    folder, is `out` or lies in results, and where `out` is a folder of scans below it.
+    Links to folders and results of other runs are not entered: each is one skipped input. A folder
+    that cannot be read is a failed one. Raises InputError where `scans` is no folder, is `out` or
+    lies in results, and where `out` is a folder of scans below it.
     """
     if not scans.is_dir():
         if scans.is_file():
-            raise InputError(f"{scans} is a file; give its folder, or look at it by busicli show.")
+            raise InputError(f"{scans} is a file; give its folder, or use busicli show.")
         raise InputError(f"there is no folder {scans}; give the folder that holds the scans.")
-    if OutputPaths(scans).own.is_dir() or OutputPaths.is_within_results(scans.resolve()):
+    if own_folder(scans).is_dir() or is_within_results(scans.resolve()):
         raise InputError(
             f"{scans} holds results of busicli, whose masks would be taken for scans; "
             "give the folder that holds the scans."
@@ -88,8 +89,8 @@ def from_folder(scans: Path, out: Path) -> list[InputFile]:
 def from_list(paths: Iterable[Path]) -> list[InputFile]:
     """The listed files in their order; one listed twice counts once.
 
-    A path keeps its place below the current folder, any other its absolute one, without the root.
-    Results of a run, which a search of the folder around them finds, are skipped.
+    A scan is named by its path below the current folder, or by its absolute path without the root.
+    Results of a run are skipped.
     """
     here = Path.cwd()
     found: dict[Path, InputFile] = {}
@@ -99,13 +100,13 @@ def from_list(paths: Iterable[Path]) -> list[InputFile]:
         relative = PurePosixPath(below)
         stem = scan_stem_of_mask(path)
         siblings = {stem} if stem and _has_scan(path, stem) else set()
-        skip = _skip(path, siblings) or (RESULT if OutputPaths.is_within_results(whole) else "")
+        skip = _skip(path, siblings) or (RESULT if is_within_results(whole) else "")
         found.setdefault(whole, InputFile(path=path, relative=relative, skip=skip))
     return list(_with_clashes(found.values()))
 
 
 def _holds_others_files(folder: Path) -> bool:
-    return folder.is_dir() and any(folder.iterdir()) and not OutputPaths(folder).own.is_dir()
+    return folder.is_dir() and any(folder.iterdir()) and not own_folder(folder).is_dir()
 
 
 def _left_out(folder: Path) -> str:
@@ -113,12 +114,12 @@ def _left_out(folder: Path) -> str:
     # Path's own methods would raise below a folder that cannot be searched
     if os.path.islink(folder):  # noqa: PTH114
         return "a link to a folder, which is not entered"
-    own = os.path.isdir(OutputPaths(folder).own)  # noqa: PTH112
+    own = os.path.isdir(own_folder(folder))  # noqa: PTH112
     return "a folder with results of busicli, which is not searched" if own else ""
 
 
 def _skip(path: Path, siblings: set[str]) -> str:
-    """Only a mask beside its scan is skipped by name; what a file is, its content decides."""
+    """Only masks beside their scans are skipped by name; the content decides on all others."""
     stem = scan_stem_of_mask(path)
     return MASK if stem is not None and stem in siblings else ""
 
@@ -130,7 +131,7 @@ def _has_scan(mask: Path, stem: str) -> bool:
 
 
 def _with_clashes(found: Iterable[InputFile]) -> Iterator[InputFile]:
-    """Name the scan whose mask another's would overwrite, also where case is ignored."""
+    """Mark scans whose mask would overwrite another's, also on disks that ignore case."""
     taken: dict[str, InputFile] = {}
     for entry in found:
         if entry.skip or entry.error:

@@ -1,10 +1,10 @@
-"""The journal of a run: one JSON line a finished scan, appended while running.
+"""The journal of a run: one JSON line for each finished scan, appended while running.
 
-Its first line is the run's key (weights and settings by hash). A later run with the same key takes
-rows over; with another key it starts again, and notes which scans there were results of. Rows stay
-in the file and are read back when asked for, so that memory holds a place a scan, however long the
-rows. Scans are noted when they are started too: one that was, and left no row, was under way when
-the process died.
+Its first line is the run's key: weights and settings by hash. A later run with the same key takes
+the results over. A run with another key starts a new journal and notes which scans have files of
+the old one. Results stay in the file and are read back when needed: memory holds an offset a scan,
+however long the results. Scans are noted when they start too. A scan that started and left no
+result was under way when the process died.
 """
 
 import json
@@ -12,25 +12,28 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import IO, Any
 
 from busicli.errors import BusicliError
 from busicli.io.files import atomic_write
-
-Row = dict[str, Any]
-RowOffset = tuple[int, int]
-"""Where a row stands in the journal: its first byte and its bytes."""
-
+from busicli.io.scan_results import ScanResult, journal_line, parse_journal_line
 
 MAX_CRASHES = 3
-"""Processes that may die at a scan, all but the first with nothing beside it, before it is given
-up: one that crashes a decoder or takes all memory would else end every night's job. Given up, it is
-tried again alone, and one more death is enough.
-"""
-CRASHED = "the program died each time at it: too little memory, or a library error"
+"""Crashes after which a scan is given up, all but the first with no other scan under way. A file
+that crashes a decoder or takes all memory would end every night's job. A scan that was given up is
+tried again alone, and one more crash is enough."""
+CRASHED = "the program crashed each time at it: too little memory, or a library error"
+
+
+@dataclass(frozen=True, slots=True)
+class RowOffset:
+    """Where a result stands in the journal, in bytes."""
+
+    start: int
+    length: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +41,15 @@ class _Earlier:
     """What earlier runs left."""
 
     offsets: dict[str, RowOffset] = field(default_factory=dict)
-    """Of each scan's newest row."""
+    """Of each scan's newest result."""
     crash_count: Counter[str] = field(default_factory=Counter)
-    """How often a scan was started since, and left no row."""
+    """How often a scan was started since, without a result."""
     made: set[str] = field(default_factory=set)
-    """Scans that a run with another key has made results of, or started; of this key, those that
-    were under way and may have been written when it ended.
-    """
+    """Scans that may have files: of a run with another key, or under way when one ended."""
 
 
 class Journal:
-    """Rows by place, for reading, beginning and appending by several threads at once."""
+    """Results by offset, for reading, starting and appending by several threads at once."""
 
     def __init__(self, file: IO[bytes], earlier: _Earlier) -> None:
         """`file` is open for reading and appending, at its end; see `open_journal`."""
@@ -59,23 +60,21 @@ class Journal:
         self._lock = Lock()
 
     def earlier(self, scan: str) -> RowOffset | None:
-        """The newest row that an earlier run left of a scan."""
+        """The newest result that an earlier run left of a scan."""
         return self._earlier.offsets.get(scan)
 
     def has_results(self, scan: str) -> bool:
-        """Whether an earlier run, of this key or another, has made results of a scan, or died while
-        it may have been writing some.
-        """
+        """Whether an earlier run, of this key or another, may have written files of a scan."""
         offset = self.earlier(scan)
         started = scan in self._earlier.made or scan in self._earlier.crash_count
-        return started or bool(offset and self.read(offset)["status"] == "ok")
+        return started or bool(offset and self.read(offset).status == "ok")
 
     def crash_count(self, scan: str) -> int:
         """How many processes in a row died while this scan was under way."""
         return self._earlier.crash_count[scan]
 
     def any_crashes(self) -> bool:
-        """Whether there is a scan that the last process at it died at."""
+        """Whether a process died at some scan that has no result since."""
         return bool(self._earlier.crash_count)
 
     def begin(self, scans: Iterable[str]) -> None:
@@ -87,39 +86,41 @@ class Journal:
                 self._write({"started": scan})
 
     def send(self, scans: Iterable[str]) -> None:
-        """Note that other processes may write results of scans, whatever becomes of this one."""
+        """Note that other processes may write files of scans, even if this one dies."""
         with self._lock:
             for scan in scans:
                 self._write({"made": scan})
 
     def leave(self) -> None:
-        """Note that nothing is under way any more, though not all of it was done."""
+        """Note that nothing is under way any more, though not all of it was finished."""
         with self._lock:
             for scan in self._started:
                 self._write({"left": scan})
 
     def has_started(self, scan: str) -> bool:
-        """Whether this run has."""
+        """Whether this run has started a scan that has no result yet."""
         return scan in self._started
 
-    def read(self, offset: RowOffset) -> Row:
-        """The row that stands there."""
-        start, length = offset
-        row: Row = json.loads(os.pread(self._file.fileno(), length, start))
-        return row
+    def read(self, offset: RowOffset) -> ScanResult:
+        """The result that stands there, as one of an earlier run: not new."""
+        line = os.pread(self._file.fileno(), offset.length, offset.start)
+        return replace(parse_journal_line(line), new=False)
 
-    def append(self, row: Row) -> RowOffset:
-        """Hand a row to the system: from here on it survives the process, however that dies."""
+    def append(self, result: ScanResult) -> RowOffset:
+        """Hand a result to the system: from here on it survives the process."""
         with self._lock:
-            self._started.discard(row["scan"])
-            return self._write(row)
+            self._started.discard(result.scan)
+            return self._write_line(journal_line(result))
 
-    def _write(self, row: Row) -> RowOffset:
-        line = _line(row)
-        self._file.write(line)
+    def _write(self, note: dict[str, str]) -> RowOffset:
+        return self._write_line(json.dumps(note, ensure_ascii=False))
+
+    def _write_line(self, line: str) -> RowOffset:
+        data = line.encode() + b"\n"
+        self._file.write(data)
         self._file.flush()
-        offset = self._end, len(line)
-        self._end += len(line)
+        offset = RowOffset(self._end, len(data))
+        self._end += len(data)
         return offset
 
 
@@ -127,13 +128,15 @@ class Journal:
 def open_journal(path: Path, key: str) -> Iterator[Journal]:
     """The journal of this key, started if there is none; on the disk when the block ends.
 
-    Lines that are no rows are passed over, as is a last one that a crash cut short. Where the block
-    ends by an error (no memory, a library's error), what was under way counts as a death.
+    Damaged lines are passed over, as is a last one that a crash cut short. Where the block ends by
+    an unexpected error (no memory, a library's error), what was under way counts as a crash.
     """
     earlier = _earlier(path, key)
     if earlier is None:
         earlier = _Earlier(made=_made(path))
-        atomic_write(path, b"".join([_line({"key": key}), *map(_made_row, sorted(earlier.made))]))
+        notes = [{"key": key}, *({"made": scan} for scan in sorted(earlier.made))]
+        lines = (json.dumps(note, ensure_ascii=False).encode() + b"\n" for note in notes)
+        atomic_write(path, b"".join(lines))
     with path.open("a+b") as file:
         if not _ends_a_line(file):
             file.write(b"\n")
@@ -149,7 +152,7 @@ def open_journal(path: Path, key: str) -> Iterator[Journal]:
 
 
 def _leave(journal: Journal) -> None:
-    with suppress(OSError):  # of a full disk, which the caller hears of already
+    with suppress(OSError):  # of a full disk, which the caller reports already
         journal.leave()
 
 
@@ -172,37 +175,38 @@ def _earlier(path: Path, key: str) -> _Earlier | None:
             return None
         start = len(first)
         for line in file:
-            row = _parsed(line)
-            if isinstance(row, dict) and "scan" in row:
-                found.offsets[row["scan"]] = start, len(line)
-                found.crash_count.pop(row["scan"], None)
-                if row.get("reason") == CRASHED:
-                    found.crash_count[row["scan"]] = MAX_CRASHES - 1
-            elif isinstance(row, dict) and "started" in row:
-                found.crash_count[row["started"]] += 1
-            elif isinstance(row, dict) and "left" in row:
-                found.crash_count.pop(row["left"], None)
-                found.made.add(row["left"])
-            elif isinstance(row, dict) and "made" in row:
-                found.made.add(row["made"])
+            _take(found, _parsed(line), RowOffset(start, len(line)))
             start += len(line)
     return found
 
 
+def _take(found: _Earlier, row: dict[str, Any], offset: RowOffset) -> None:
+    """Add one line of a journal to what was found in those before it."""
+    if "scan" in row and "status" in row:
+        scan = row["scan"]
+        found.offsets[scan] = offset
+        found.crash_count.pop(scan, None)
+        if row.get("reason") == CRASHED:
+            found.crash_count[scan] = MAX_CRASHES - 1
+    elif "started" in row:
+        found.crash_count[row["started"]] += 1
+    elif "left" in row:
+        found.crash_count.pop(row["left"], None)
+        found.made.add(row["left"])
+    elif "made" in row:
+        found.made.add(row["made"])
+
+
 def _made(path: Path) -> set[str]:
-    """The scans that a journal of another key holds results of, or knows of."""
+    """The scans that may have files, by a journal of another key."""
     found = set()
     with (path if path.is_file() else Path(os.devnull)).open("rb") as file:
         for row in map(_parsed, file):  # one by one: rows may be long and many
-            if isinstance(row, dict) and ("made" in row or "started" in row):
+            if "made" in row or "started" in row:
                 found.add(row.get("made") or row["started"])
-            elif isinstance(row, dict) and row.get("status") == "ok":
+            elif row.get("status") == "ok" and "scan" in row:
                 found.add(row["scan"])
     return found
-
-
-def _made_row(scan: str) -> bytes:
-    return _line({"made": scan})
 
 
 def _ends_a_line(file: IO[bytes]) -> bool:
@@ -210,12 +214,10 @@ def _ends_a_line(file: IO[bytes]) -> bool:
     return file.read(1) == b"\n"
 
 
-def _line(row: Row) -> bytes:
-    return json.dumps(row, ensure_ascii=False).encode() + b"\n"
-
-
-def _parsed(line: bytes) -> Any:
+def _parsed(line: bytes) -> dict[str, Any]:
+    """The JSON object of a line; empty where it holds none."""
     try:
-        return json.loads(line)
+        row = json.loads(line)
     except ValueError:
-        return None
+        return {}
+    return row if isinstance(row, dict) else {}

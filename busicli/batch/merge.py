@@ -1,33 +1,32 @@
-"""The parts of a run to one whole: manifest, tables, page and record."""
+"""Joins the parts of a run: manifest, tables, page and record."""
 
 import heapq
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from operator import itemgetter
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
 from busicli.batch.shards import ShardRecord, count_shards, read_shard, shard_folder, shard_rows
 from busicli.batch.tables import write_run_outputs
+from busicli.batch.tally import NO_SCAN, SOME_FAILED
 from busicli.errors import BusicliError, InputError
 from busicli.io.files import folder_lock, remove_leftovers
-from busicli.io.output_paths import OutputPaths
+from busicli.io.output_paths import own_folder
+from busicli.io.run_record import RunCounts, RunRecord
+from busicli.io.scan_results import ScanResult
 
-Row = dict[str, Any]
 NAMED = 5
 """How many missing parts are named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergeOutcome:
-    """What was put together."""
+    """What was joined."""
 
     exit_status: int
     """0, or 3 where scans failed."""
     shards: int
-    counts: dict[str, int]
-    """Inputs by status."""
+    counts: RunCounts
 
 
 def merge(out: Path) -> MergeOutcome:
@@ -36,37 +35,36 @@ def merge(out: Path) -> MergeOutcome:
     Raises BusicliError, naming the first of them, where parts have not run or were stopped, and
     where they do not fit together; InputError, once all is written, where none held a scan.
     """
-    own = OutputPaths(out).own
+    own = own_folder(out)
     of = count_shards(own)
     if of is None:
         raise InputError(f"{out} holds no parts; name a folder that segment-dir --part wrote to.")
     with folder_lock(own):
         folders = [shard_folder(own, number) for number in range(1, of + 1)]
-        records = _complete(out, [read_shard(folder) for folder in folders])
+        record = _joined(_complete(out, [read_shard(folder) for folder in folders]))
         remove_leftovers(out)
-        counts = Counter[str]()
-        for record in records:
-            counts.update(record.counts)
-        status = 3 if counts["failed"] else 0 if counts["ok"] else 1
-        names = ("ok", "failed", "skipped", "inputs", "pending")
-        document = {
-            **records[0].settings,
-            "parts": of,
-            "counts": {name: counts[name] for name in names},
-            "start": min(record.start for record in records),
-            "end": max(record.end for record in records),
-            "exit_status": status,
-        }
-        write_run_outputs(out, _rows(folders), document)
-    if status == 1:
-        raise InputError(f"none of the {of} parts of {out} held a scan; look at what was listed.")
-    return MergeOutcome(
-        exit_status=status, shards=of, counts={name: counts[name] for name in names[:3]}
+        write_run_outputs(out, _results(folders), record)
+    if record.exit_status == NO_SCAN:
+        raise InputError(f"none of the {of} parts of {out} held a scan; look at the list of scans.")
+    return MergeOutcome(exit_status=record.exit_status, shards=of, counts=record.counts)
+
+
+def _joined(records: Sequence[ShardRecord]) -> RunRecord:
+    names = [field.name for field in fields(RunCounts)]
+    sums = {name: sum(getattr(each.counts, name) for each in records) for name in names}
+    counts = RunCounts(**sums)
+    return RunRecord(
+        settings=records[0].settings,
+        counts=counts,
+        start=min(record.start for record in records),
+        end=max(record.end for record in records),
+        exit_status=SOME_FAILED if counts.failed else 0 if counts.ok else NO_SCAN,
+        parts=len(records),
     )
 
 
 def _complete(out: Path, found: Sequence[ShardRecord | None]) -> list[ShardRecord]:
-    """The records, once they are sure to make up one whole run."""
+    """The records, checked to make up one whole run."""
     missing = [number for number, record in enumerate(found, start=1) if record is None]
     if missing:
         named = ", ".join(map(str, missing[:NAMED])) + (", ..." if missing[NAMED:] else "")
@@ -76,9 +74,9 @@ def _complete(out: Path, found: Sequence[ShardRecord | None]) -> list[ShardRecor
         )
     records = [record for record in found if record is not None]
     for number, record in enumerate(records, start=1):
-        if record.counts["pending"]:
+        if record.counts.pending:
             raise BusicliError(
-                f"part {number} of {out} was stopped with {record.counts['pending']} scans to go, "
+                f"part {number} of {out} was stopped with {record.counts.pending} scans to go, "
                 f"{record.next} the first; run --part {number}/{len(records)} again."
             )
         if record.settings != records[0].settings:
@@ -94,7 +92,7 @@ def _complete(out: Path, found: Sequence[ShardRecord | None]) -> list[ShardRecor
     return records
 
 
-def _rows(folders: Sequence[Path]) -> Iterator[Row]:
-    """All parts' rows in the scans' order, one at a time."""
-    for row in heapq.merge(*map(shard_rows, folders), key=itemgetter("at")):
-        yield {name: value for name, value in row.items() if name != "at"}
+def _results(folders: Sequence[Path]) -> Iterator[ScanResult]:
+    """All parts' results in the scans' order, one at a time."""
+    rows = heapq.merge(*map(shard_rows, folders), key=attrgetter("at"))
+    return (row.result for row in rows)

@@ -1,32 +1,33 @@
-"""OUT: whether a run may write there, and that no other does at the same time."""
+"""The lock on OUT: whether a run may write there, and that no other run does."""
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from busicli.batch.outputs import foreign_result
 from busicli.batch.request import SegmentRequest
 from busicli.batch.shards import check_shards, count_shards, join_shards, remove_shard, shard_folder
 from busicli.errors import BusicliError
 from busicli.io.files import folder_lock, write_json
-from busicli.io.output_paths import OutputPaths
+from busicli.io.output_paths import own_folder
 
 RECORD = "run.json"
 _STARTED = "started.json"
-"""In our own folder: what a run that has not ended writes of patients and file names."""
+"""In our own folder: whether a run that has not ended writes file names and patients."""
 
 
 @contextmanager
 def acquire_output(request: SegmentRequest) -> Iterator[None]:
-    """OUT, or this part's share of it, for this run alone."""
-    own = OutputPaths(request.out).own
+    """Hold OUT, or this part's share of it, for this run alone."""
+    own = own_folder(request.out)
     check_output(request)
     if request.shard is not None:
         join_shards(own, request.shard)
     folder = own if request.shard is None else shard_folder(own, request.shard.number)
     with folder_lock(folder):
         if request.shard is not None:
-            remove_shard(folder)  # what it left when it last ended no longer holds
+            remove_shard(folder)  # its earlier results no longer hold
         write_json(own / _STARTED, {"names": request.names, "deidentify": request.deidentify})
         yield
 
@@ -34,20 +35,20 @@ def acquire_output(request: SegmentRequest) -> Iterator[None]:
 def check_output(request: SegmentRequest) -> None:
     """Raise BusicliError where a run may not write into OUT; nothing is changed.
 
-    Not a whole run into a folder that holds one in parts, nor the other way round; none into what
-    another program or a person made under the names of our results; none that keeps names out into
-    a folder that holds some already.
+    A whole run must not mix with a run in parts. Files that another program or a person made under
+    the names of our results are not overwritten. A run without names or patients does not go into a
+    folder that holds some already.
     """
     out = request.out
     if out.exists() and not out.is_dir():
         raise BusicliError(f"{out} is a file; name a folder for the results.")
-    if foreign := OutputPaths(out).foreign():
+    if foreign := foreign_result(out):
         raise BusicliError(f"{out} holds {foreign} that busicli did not make; name another folder.")
     if request.shard is not None:
-        check_shards(OutputPaths(out).own, request.shard)
-    elif count_shards(OutputPaths(out).own) is not None:
+        check_shards(own_folder(out), request.shard)
+    elif count_shards(own_folder(out)) is not None:
         raise BusicliError(f"{out} holds a run in parts; take --part or another folder.")
-    for record in (out / RECORD, OutputPaths(out).own / _STARTED):
+    for record in (out / RECORD, own_folder(out) / _STARTED):
         if record.is_file():
             _check_names(request, record)
 

@@ -3,18 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
+from busicli.batch.outputs import DEFAULT_OUTPUTS
 from busicli.batch.shards import Shard
 from busicli.inference.choose import EngineName, PrecisionName
 from busicli.inference.views import ViewMode
 from busicli.io.images import MAX_PIXELS
-from busicli.io.output_paths import Kind
+from busicli.io.run_record import Names, RunCounts
+from busicli.io.scan_results import ScanResult
 from busicli.models.weights import DEFAULT_WEIGHTS
 from busicli.parallel.dask import ClusterRequest
 from busicli.types import Spacing
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,33 +26,30 @@ class SegmentRequest:
     weights: str = DEFAULT_WEIGHTS
     weights_sha256: str | None = None
     plugins: tuple[Path, ...] = ()
-    overlays: bool = True
-    probabilities: bool = False
-    """Write each scan's probability map too."""
+    outputs: tuple[str, ...] = DEFAULT_OUTPUTS
+    """Names of the files to write for each scan, as in `busicli.batch.outputs.OUTPUTS`."""
     report: bool = True
-    """Write the page to look through, and its small images."""
+    """Whether to write the page; it needs the thumbnails."""
     tta: bool | None = None
-    """Whether to average each scan's map with its mirror image's; None: as the card says."""
+    """Whether to average each map with the flipped scan's; None: as the card says."""
     engine: EngineName = "auto"
     precision: PrecisionName = "auto"
-    names: Literal["keep", "hash"] = "keep"
+    names: Names = "keep"
     views: ViewMode | None = None
     """What the network sees; None is what the weights were trained on."""
     spacing: Spacing | None = None
-    """Of images' pixels; DICOM objects say themselves."""
-    dicom: tuple[Kind, ...] = ()
-    """DICOM objects to be made of DICOM scans."""
+    """Of images' pixels; DICOM files hold their own."""
     deidentify: bool = False
-    """Leave the patient out of them."""
+    """Whether to remove the patient from DICOM objects and from images."""
     keep_identifiers: bool = False
-    """Name patients in the manifest."""
+    """Whether to write patient and study into the manifest."""
     max_pixels: int = MAX_PIXELS
     timeout_s: float = 60
     """How long reading and decoding one scan may take before it fails."""
     shard: Shard | None = None
-    """Only this part of the scans; `busicli.batch.merge` makes the whole."""
+    """Only this part of the scans; `busicli.batch.merge` joins the parts."""
     max_failures: int | None = None
-    """Stop once so many scans have failed, at least 1; None never stops for it."""
+    """Stop once so many scans have failed, at least 1; None never stops."""
     jobs: int = 2
     cluster: ClusterRequest | None = None
     """Where to work instead of on this machine."""
@@ -64,11 +60,11 @@ class Callbacks:
     """What the run calls, and what may stop it."""
 
     on_note: Callable[[str], None]
-    """Called with a sentence that whoever runs this should read."""
+    """Called with a sentence that the user should read."""
     on_start: Callable[[int], None]
     """Called with the number of inputs."""
-    on_row: Callable[[Row], None]
-    """Called with each scan's manifest row, in the scans' order."""
+    on_result: Callable[[ScanResult], None]
+    """Called with each scan's result, in the scans' order."""
     stop_status: Callable[[], int]
     """Asked before each scan: the exit status to stop with, or 0 to continue."""
 
@@ -78,8 +74,7 @@ class SegmentOutcome:
     """How a run ended."""
 
     exit_status: int
-    counts: dict[str, int]
-    """Inputs by status."""
+    counts: RunCounts
     kept: int
     """Scans whose results of an earlier run still hold."""
     masks: int
@@ -87,11 +82,11 @@ class SegmentOutcome:
     with_lesions: int
     """Scans in which a lesion was found."""
     for_review: int
-    """Scans whose mask a person should look at first."""
+    """Scans that a person should look at first."""
     shown_whole: int
-    """Scans of a run that takes identifiers out whose images show all that is written in them."""
-    inputs: int
+    """Scans of a deidentified run whose images show all text that is in them."""
     seconds: float
     weights: str
-    failed: tuple[Row, ...]
-    """Manifest rows of the first scans that failed."""
+    """Name of the weights."""
+    failed: tuple[ScanResult, ...]
+    """The first scans that failed."""

@@ -1,8 +1,8 @@
-"""Shards of a run: which scans belong to which, and what each leaves for the merge.
+"""Parts of a run: which scans belong to which, and what each leaves for the merge.
 
-Under OUT/.busicli/, `shards.json` says how many shards there are; `part-0003/` holds a shard's
-journal, its lock and, once it has ended, `shard.json` and `rows.jsonl`: its rows in the scans'
-order, each with its place in the whole list.
+Under OUT/.busicli/, `parts.json` says how many parts there are. `part-0003/` holds a part's journal
+and lock and, once it has ended, `part.json` and `rows.jsonl`: its results in the scans' order, each
+behind its position in the whole list.
 """
 
 import hashlib
@@ -10,14 +10,16 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Self
 
 from filelock import FileLock
 
 from busicli.errors import BusicliError, UsageError
 from busicli.io.files import atomic_text, atomic_write, write_json
+from busicli.io.run_record import RunCounts, RunSettings
+from busicli.io.scan_results import ScanResult, journal_line, parse_journal_line
 
 MAX_SHARDS = 100_000
 
@@ -32,7 +34,7 @@ class Shard:
     """How many there are."""
 
     def holds(self, relative: PurePosixPath) -> bool:
-        """Whether a scan is this part's: by its path alone, whatever else lies in the folder.
+        """Whether a scan belongs to this part: by its path alone, whatever else is there.
 
         >>> shards = [Shard(number=n, of=3) for n in (1, 2, 3)]
         >>> sum(shard.holds(PurePosixPath("a/x.png")) for shard in shards)
@@ -43,9 +45,9 @@ class Shard:
 
 
 def parse_shard(text: str, environment: Mapping[str, str]) -> Shard:
-    """`I/N`, or `slurm`: the place in the job array that Slurm's variables tell.
+    """`I/N`, or `slurm`: the position in a job array by Slurm's variables.
 
-    Raises UsageError where the text is neither, or those variables are not there.
+    Raises UsageError where the text is neither, or those variables are missing.
 
     >>> parse_shard("2/8", {})
     Shard(number=2, of=8)
@@ -82,26 +84,44 @@ def _of_array(environment: Mapping[str, str]) -> Shard:
     return Shard(number=number, of=count)
 
 
-Row = dict[str, Any]
 _READ_BYTES = 65536
 _SECONDS = 60.0
-"""How long another part may take to write down how many there are."""
+"""How long another part may take to write how many there are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardRecord:
     """How a part ended."""
 
-    settings: Row
-    """All that decides a scan's result, as in `run.json`."""
+    settings: RunSettings
     listing: str
     """SHA-256 of the whole list of inputs: parts that saw other lists do not fit together."""
-    counts: dict[str, int]
-    """Inputs by status, `inputs` and `pending` among them."""
+    counts: RunCounts
+    """Of the part's own inputs."""
     next: str
-    """The first scan that is still to be done; empty where all are done."""
+    """The first scan that is still to be segmented; empty where none is left."""
     start: str
+    """UTC, ISO 8601, as `end`."""
     end: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `part.json`."""
+        return {**asdict(self), "settings": self.settings.to_json()}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """The record of a document that `to_json` made."""
+        settings = RunSettings.from_json(document["settings"])
+        counts = RunCounts(**document["counts"])
+        return cls(**{**document, "settings": settings, "counts": counts})
+
+
+@dataclass(frozen=True, slots=True)
+class ShardRow:
+    """A result of a part and its position in the whole list of inputs, from 0."""
+
+    at: int
+    result: ScanResult
 
 
 def shard_folder(own: Path, number: int) -> Path:
@@ -124,7 +144,7 @@ def check_shards(own: Path, shard: Shard) -> None:
 
 
 def join_shards(own: Path, shard: Shard) -> None:
-    """Write down how many parts share OUT, or agree with what another wrote down.
+    """Write how many parts share OUT, or check what another part wrote.
 
     Raises BusicliError as `check_shards` does.
     """
@@ -136,39 +156,39 @@ def join_shards(own: Path, shard: Shard) -> None:
 
 
 def count_shards(own: Path) -> int | None:
-    """In how many parts OUT is written; None where it is not in parts."""
+    """How many parts OUT is written in; None where it is not in parts."""
     try:
         return int(json.loads((own / "parts.json").read_bytes())["of"])
     except FileNotFoundError:
         return None
 
 
-def write_shard(folder: Path, record: ShardRecord, rows: Iterable[Row]) -> None:
-    """Leave a part's rows, in the scans' order and each with its place `at`, then its record."""
+def write_shard(folder: Path, record: ShardRecord, rows: Iterable[ShardRow]) -> None:
+    """Leave a part's results, in the scans' order, then its record."""
     with atomic_text(folder / "rows.jsonl") as file:
         for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-    write_json(folder / "part.json", asdict(record))
+            file.write(f"{row.at}\t{int(row.result.new)}\t{journal_line(row.result)}\n")
+    write_json(folder / "part.json", record.to_json())
 
 
 def remove_shard(folder: Path) -> None:
-    """Withdraw a part's record, if there is one: it is under way again, and not to be merged."""
+    """Remove a part's record, if there is one: the part is under way again."""
     (folder / "part.json").unlink(missing_ok=True)
 
 
 def read_shard(folder: Path) -> ShardRecord | None:
     """How a part ended; None where it has not."""
     try:
-        return ShardRecord(**json.loads((folder / "part.json").read_bytes()))
+        return ShardRecord.from_json(json.loads((folder / "part.json").read_bytes()))
     except FileNotFoundError:
         return None
 
 
-def shard_rows(folder: Path) -> Iterator[Row]:
-    """A part's rows in order, each with its place `at`, a few in memory.
+def shard_rows(folder: Path) -> Iterator[ShardRow]:
+    """A part's results in order, a few in memory.
 
-    The file is opened for those few alone: more parts may be read side by side than a process may
-    hold files open.
+    The file is closed after each few: more parts may be read side by side than a process may have
+    files open.
     """
     start = 0
     while True:
@@ -178,4 +198,9 @@ def shard_rows(folder: Path) -> Iterator[Row]:
             start = file.tell()
         if not lines:
             return
-        yield from map(json.loads, lines)
+        yield from map(_shard_row, lines)
+
+
+def _shard_row(line: bytes) -> ShardRow:
+    at, new, row = line.split(b"\t", maxsplit=2)
+    return ShardRow(int(at), replace(parse_journal_line(row), new=new == b"1"))

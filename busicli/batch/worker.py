@@ -3,24 +3,24 @@
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from busicli.batch.dicom_outputs import DicomSettings
 from busicli.batch.inputs import InputFile
-from busicli.batch.process_scan import Changed, LoadedScan, ScanSettings, load_scan, write_outputs
-from busicli.batch.request import Row, SegmentRequest
+from busicli.batch.load_scan import Changed, LoadedScan, ScanSettings, load_scan
+from busicli.batch.outputs import wanted_outputs
+from busicli.batch.request import SegmentRequest
+from busicli.batch.write_outputs import write_outputs
 from busicli.inference.choose import EngineRequest, choose_engine
 from busicli.inference.engines import Engine
 from busicli.inference.segmenter import Segmenter, SegmentSettings
 from busicli.inference.views import default_mode
 from busicli.io.dicom.results import Maker
 from busicli.io.files import sha256_file
-from busicli.io.output_paths import OutputPaths
+from busicli.io.run_record import EngineUsed, RunSettings, WeightsUsed
+from busicli.io.scan_results import ScanResult
 from busicli.models.weights import CARD, Card, read_card, resolve_weights
-from busicli.settings import TunedSettings
 from busicli.versions import versions
 
 _log = logging.getLogger(__name__)
@@ -31,9 +31,9 @@ class ScanWorker:
     """An engine with its weights, and all that decides what becomes of a scan."""
 
     scan_settings: ScanSettings
-    settings: dict[str, Any]
+    settings: RunSettings
     """As `run.json` holds them."""
-    note: str
+    note: str = field(default="")
     """Why the engine is not the first choice; empty where it is."""
 
     @property
@@ -41,33 +41,33 @@ class ScanWorker:
         """What runs the network."""
         return self.scan_settings.segmenter.engine
 
-    def rows(
+    def results(
         self,
         entries: Sequence[InputFile],
-        earlier: Sequence[Row | None],
+        earlier: Sequence[ScanResult | None],
         on_change: Changed = lambda _: None,
-    ) -> list[Row]:
-        """A few scans from file to mask, and their rows in order.
+    ) -> list[ScanResult]:
+        """A few scans from file to mask, and their results in order.
 
-        `earlier` are the rows that an earlier run left of them; `on_change` as in `load_scan`.
+        `earlier` holds the results of an earlier run; `on_change` as in `load_scan`.
         """
         pairs = zip(entries, earlier, strict=True)
         loaded = [load_scan(entry, self.scan_settings, row, on_change) for entry, row in pairs]
         scans = [item for item in loaded if isinstance(item, LoadedScan)]
-        if not scans:
-            return [item for item in loaded if not isinstance(item, LoadedScan)]
+        made = iter(self._segmented(scans) if scans else ())
+        return [next(made) if isinstance(item, LoadedScan) else item for item in loaded]
+
+    def _segmented(self, scans: Sequence[LoadedScan]) -> list[ScanResult]:
+        """Results of scans whose views go through the network together."""
         started = time.monotonic()
-        predicted = self.engine.predict(np.concatenate([item.inputs for item in scans]))
+        predicted = self.engine.predict(np.concatenate([scan.inputs for scan in scans]))
         seconds = (time.monotonic() - started) / len(scans)
-        ends = np.cumsum([len(item.inputs) for item in scans])
-        pairs_ = zip(ends, scans, strict=True)
-        own = iter([predicted[end - len(item.inputs) : end] for end, item in pairs_])
-        return [
-            write_outputs(item, next(own), self.scan_settings, seconds)
-            if isinstance(item, LoadedScan)
-            else item
-            for item in loaded
-        ]
+        results, first = [], 0
+        for scan in scans:
+            own = predicted[first : first + len(scan.inputs)]
+            first += len(scan.inputs)
+            results.append(write_outputs(scan, own, self.scan_settings, seconds))
+        return results
 
 
 def scan_worker(request: SegmentRequest) -> ScanWorker:
@@ -81,63 +81,59 @@ def scan_worker(request: SegmentRequest) -> ScanWorker:
         tta=request.tta,
     )
     engine, note = choose_engine(wanted, folder, card, request.plugins)
-    card_sha256 = sha256_file(folder / CARD)
-    scan_settings = ScanSettings(
-        paths=OutputPaths(request.out),
-        segmenter=Segmenter(engine, SegmentSettings.of_card(card, request.views)),
+    settings = _run_settings(request, card, sha256_file(folder / CARD), engine)
+    segmenter = Segmenter(engine, SegmentSettings.of_card(card, request.views))
+    _log.info("Weights %s, engine %s in %s.", card.name, engine.name, engine.precision)
+    return ScanWorker(
+        scan_settings=_scan_settings(request, segmenter, settings), settings=settings, note=note
+    )
+
+
+def _scan_settings(
+    request: SegmentRequest, segmenter: Segmenter, settings: RunSettings
+) -> ScanSettings:
+    maker = Maker(
+        weights=settings.weights.name,
+        weights_sha256=settings.weights.card_sha256,
+        version=settings.versions["busicli"],
+        deidentified=request.deidentify,
+        variant=_variant(settings),
+    )
+    return ScanSettings(
+        out=request.out,
+        outputs=wanted_outputs(request.outputs),
+        segmenter=segmenter,
         max_pixels=request.max_pixels,
         timeout_s=request.timeout_s,
-        overlays=request.overlays,
-        probabilities=request.probabilities,
-        thumbnails=request.report,
         spacing=request.spacing,
-        dicom=_dicom_settings(request, card, card_sha256, engine),
+        maker=maker,
+        keep_identifiers=request.keep_identifiers,
     )
-    settings = _settings(request, card, card_sha256, engine)
-    _log.info("Weights %s, engine %s in %s.", card.name, engine.name, engine.precision)
-    return ScanWorker(scan_settings=scan_settings, settings=settings, note=note)
 
 
-def _dicom_settings(
+def _variant(settings: RunSettings) -> str:
+    """What else a DICOM object depends on: other engines and other views give other objects."""
+    as_trained = settings.views == default_mode(settings.preprocess)
+    views = "" if as_trained else f", views {settings.views}"
+    return f"{settings.engine.name} in {settings.engine.precision}{views}"
+
+
+def _run_settings(
     request: SegmentRequest, card: Card, card_sha256: str, engine: Engine
-) -> DicomSettings:
-    maker = Maker(
-        weights=card.name,
-        weights_sha256=card_sha256,
-        version=versions()["busicli"],
-        deidentified=request.deidentify,
-        variant=f"{engine.name} in {engine.precision}",
-    )
-    return DicomSettings(
-        kinds=request.dicom, maker=maker, keep_identifiers=request.keep_identifiers
-    )
-
-
-def _settings(
-    request: SegmentRequest, card: Card, card_sha256: str, engine: Engine
-) -> dict[str, Any]:
+) -> RunSettings:
     """All that decides a scan's result, for `run.json` and, hashed, for resuming."""
-    return {
-        "weights": {"name": card.name, "card_sha256": card_sha256, "files": card.files},
-        "preprocess": asdict(card.preprocess),
-        **_tuned(replace(card.tuned, tta=card.requested_tta(request.tta))),
-        "engine": {"name": engine.name, "precision": engine.precision},
-        "views": request.views or default_mode(card.preprocess),
-        "overlays": request.overlays,
-        "probabilities": request.probabilities,
-        "report": request.report,
-        "names": request.names,
-        "max_pixels": request.max_pixels,
-        "pixel_spacing": asdict(request.spacing) if request.spacing else None,
-        "dicom": list(request.dicom),
-        "deidentify": request.deidentify,
-        "keep_identifiers": request.keep_identifiers,
-        "versions": versions(),
-    }
-
-
-def _tuned(tuned: TunedSettings) -> dict[str, Any]:
-    """What decides a scan's result of it: not the scores that an operating point is chosen by."""
-    known = asdict(tuned)
-    del known["presence_scores"]
-    return known
+    return RunSettings(
+        weights=WeightsUsed(name=card.name, card_sha256=card_sha256, files=card.files),
+        preprocess=card.preprocess,
+        tuned=replace(card.tuned, tta=card.requested_tta(request.tta)),
+        engine=EngineUsed(name=engine.name, precision=engine.precision),
+        views=request.views or default_mode(card.preprocess),
+        outputs=tuple(output.name for output in wanted_outputs(request.outputs)),
+        report=request.report,
+        names=request.names,
+        max_pixels=request.max_pixels,
+        pixel_spacing=request.spacing,
+        deidentify=request.deidentify,
+        keep_identifiers=request.keep_identifiers,
+        versions=versions(),
+    )

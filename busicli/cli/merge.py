@@ -19,8 +19,8 @@ def merge(
     outcome = run(out)
     counts = outcome.counts
     print(
-        f"{counted(outcome.shards, 'part')}: {counted(counts['ok'], 'scan')} segmented, "
-        f"{counts['failed']} failed, {counted(counts['skipped'], 'file')} skipped."
+        f"{counted(outcome.shards, 'part')}: {counted(counts.ok, 'scan')} segmented, "
+        f"{counts.failed} failed, {counted(counts.skipped, 'file')} skipped."
     )
     page = "report.html, " if (out / "report.html").exists() else ""
     print(f"Whole in {out}: {page}lesions.csv, manifest.jsonl, run.json")

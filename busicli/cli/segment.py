@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -212,14 +213,14 @@ def segment_dir(
     from busicli.parallel.threads import workers as default_workers
     from busicli.report.formatting import counted
 
+    images = {"overlays": overlays, "probabilities": save_probabilities, "thumbnails": report}
     request = SegmentRequest(
         scans=_listed(nul) if scans == "-" else Path(scans),
         out=out,
         weights=weights,
         weights_sha256=weights_sha256,
         plugins=tuple(plugin or ()),
-        overlays=overlays,
-        probabilities=save_probabilities,
+        outputs=("masks", *(name for name, on in images.items() if on), *_kinds(dicom)),
         report=report,
         tta=tta,
         engine=engine,
@@ -227,7 +228,6 @@ def segment_dir(
         names=names,
         views=views,
         spacing=spacing_of(pixel_spacing),
-        dicom=_kinds(dicom),
         deidentify=deidentify,
         keep_identifiers=keep_identifiers,
         max_pixels=max_pixels,
@@ -245,7 +245,10 @@ def segment_dir(
         output = ProgressOutput(progress, as_json)
         try:
             callbacks = Callbacks(
-                on_note=_note, on_start=output.start, on_row=output.row, stop_status=stop_status
+                on_note=_note,
+                on_start=output.start,
+                on_result=output.result,
+                stop_status=stop_status,
             )
             outcome = segment_batch(request, callbacks)
         finally:
@@ -253,8 +256,8 @@ def segment_dir(
     if is_quiet() and outcome.failed:  # an error is an error: whoever asked for silence must know
         first = outcome.failed[0]
         _note(
-            f"busicli: {counted(outcome.counts['failed'], 'scan')} failed, first {first['scan']}: "
-            f"{first['reason']}; manifest.jsonl in {out} names all."
+            f"busicli: {counted(outcome.counts.failed, 'scan')} failed, first {first.scan}: "
+            f"{first.reason}; manifest.jsonl in {out} names all."
         )
     if not as_json:
         show(outcome, request)
@@ -269,7 +272,7 @@ def _check_together(*pairs: tuple[str, bool, str, bool]) -> None:
 
 def _dry_run(request: "SegmentRequest", form: str, *, as_json: bool) -> None:
     from busicli.batch.dry_run import dry_run
-    from busicli.batch.run import SOME_FAILED
+    from busicli.batch.tally import SOME_FAILED
     from busicli.cli.progress import tracked
     from busicli.cli.segment_output import show_dry_run
 
@@ -278,10 +281,10 @@ def _dry_run(request: "SegmentRequest", form: str, *, as_json: bool) -> None:
     rows = dry_run(request, tracked("looking at scans", form))  # type: ignore[arg-type]  # checked
     if as_json:
         for row in rows:
-            print(json.dumps(row, ensure_ascii=False))
+            print(json.dumps(asdict(row), ensure_ascii=False))
     else:
         show_dry_run(rows, request.out)
-    if any(row["status"] == "failed" for row in rows):
+    if any(row.status == "failed" for row in rows):
         raise typer.Exit(SOME_FAILED)
 
 

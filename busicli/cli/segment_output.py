@@ -1,14 +1,15 @@
-"""What is seen of `busicli segment-dir`: progress, rows, how it ended, what it would do."""
+"""What `busicli segment-dir` prints: progress, results, the summary and the dry run."""
 
-import json
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from busicli.batch.dry_run import DryRun
+    from busicli.batch.dry_run import PlannedScan
     from busicli.batch.request import SegmentOutcome, SegmentRequest
+    from busicli.io.scan_results import ScanResult
 
 LISTED = 10
 TABLES = ("lesions.csv", "manifest.jsonl", "run.json")
@@ -16,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 class ProgressOutput:
-    """What is seen while scans are done: a bar on stderr, JSON lines on stdout if asked for."""
+    """Progress on stderr while scans are segmented, and JSON lines on stdout if asked for."""
 
     def __init__(self, form: str, as_json: bool) -> None:
         self.form, self.as_json = form, as_json
@@ -26,15 +27,17 @@ class ProgressOutput:
         """Begin the bar."""
         from busicli.cli.progress import bar
 
-        verbose = _log.isEnabledFor(logging.INFO)  # what each scan became is progress enough
+        verbose = _log.isEnabledFor(logging.INFO)  # then each scan has a line of its own
         form = "none" if verbose and self.form == "auto" else self.form
         self.bar = bar("segmenting", scans, form)  # type: ignore[arg-type]
 
-    def row(self, row: dict[str, Any]) -> None:
-        """Tell of a scan that is done."""
-        _log.info("%s", _line(row))
+    def result(self, result: "ScanResult") -> None:
+        """Report a finished scan."""
+        from busicli.io.scan_results import manifest_line
+
+        _log.info("%s", _line(result))
         if self.as_json:
-            print(json.dumps(row, ensure_ascii=False), flush=True)
+            print(manifest_line(result), flush=True)
         self.bar.update(1)
 
     def close(self) -> None:
@@ -43,91 +46,119 @@ class ProgressOutput:
             self.bar.close()
 
 
-def _line(row: dict[str, Any]) -> str:
-    """What became of a scan."""
-    if row["status"] != "ok":
-        return f"{row['scan']}: {row['status']}: {row['reason']}"
-    confidence = "" if row["confidence"] is None else f", confidence {row['confidence']:.2f}"
-    return (
-        f"{row['scan']}: {row['lesions']} lesion{'' if row['lesions'] == 1 else 's'}{confidence}"
-        f"{', for review' if row['review'] else ''}; {row['milliseconds']:.0f} ms"
-    )
+def _line(result: "ScanResult") -> str:
+    """One scan's result in a few words."""
+    from busicli.report.formatting import counted
+
+    if result.status != "ok":
+        return f"{result.scan}: {result.status}: {result.reason}"
+    confidence = "" if result.confidence is None else f", confidence {result.confidence:.2f}"
+    review = f", for review ({', '.join(result.why_review)})" if result.review else ""
+    lesions = counted(len(result.lesions), "lesion")
+    return f"{result.scan}: {lesions}{confidence}{review}; {result.milliseconds:.0f} ms"
 
 
 def show(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
     """Print how a run ended and where its results are."""
-    from busicli.report.formatting import counted
-
-    out, shard, counts = request.out, request.shard, outcome.counts
-    done = counts["ok"]
-    before = f" ({outcome.kept} of them in an earlier run)" if outcome.kept else ""
-    print(
-        f"{counted(done, 'scan')} segmented{before}, lesions in {outcome.with_lesions}; "
-        f"{counts['failed']} failed, {_skipped(counts['skipped'], outcome.masks)}; "
-        f"{outcome.seconds:.1f} s with {outcome.weights}."
-    )
-    if outcome.for_review:
-        rows = "their rows in manifest.jsonl say" if shard is None else "once merged their rows say"
-        needs = "needs" if outcome.for_review == 1 else "need"
-        print(f'{outcome.for_review} {needs} a person\'s eye first: {rows} "review": true.')
-    if outcome.shown_whole and (request.overlays or request.report):
-        print(
-            f"{counted(outcome.shown_whole, 'scan')} described no ultrasound region, or regions "
-            "that are all of the image: what is written in them stands in their images; "
-            'manifest.jsonl says "shown_whole": true.'
-        )
-    for row in outcome.failed:
-        print(f"  failed: {row['scan']}: {row['reason']}")
-    if more := counts["failed"] - len(outcome.failed):
-        print(f"  and {more} more: see manifest.jsonl")
-    left = outcome.inputs - sum(counts.values())
-    limit = request.max_failures
-    if left and limit is not None and counts["failed"] >= limit:
-        print(
-            f"Stopped with {counted(left, 'file')} to go, for scans failed; what was under way "
-            "was finished. Fix or remove those that failed, or allow more failures, and run again."
-        )
-    elif left:
-        print(f"Stopped with {counted(left, 'file')} to go; run the same command again to resume.")
+    _show_counts(outcome)
+    _show_review(outcome, request)
+    _show_failures(outcome)
+    _show_pending(outcome, request)
+    out, shard = request.out, request.shard
     if shard is not None:
         print(f"This was part {shard.number} of {shard.of}; once all are done: busicli merge {out}")
         return
-    made = {
-        "report.html": request.report,
-        "masks/": True,
-        "overlays/": request.overlays,
-        "thumbnails/": request.report,
-        "probabilities/": request.probabilities,
-        "dicom/": request.dicom,
-    }
-    written = [name for name, wanted in made.items() if wanted and (out / name).exists()]
-    if request.dicom and not (out / "dicom").exists():
-        print("No DICOM object was made: no scan is one, or manifest.jsonl says why not.")
-    print(f"Results in {out}: {', '.join((*written, *TABLES))}")
+    _show_written(request)
     print("Not a medical device: a person must check every mask.")
 
 
+def _show_counts(outcome: "SegmentOutcome") -> None:
+    from busicli.report.formatting import counted
+
+    counts = outcome.counts
+    kept = f" ({outcome.kept} of them in an earlier run)" if outcome.kept else ""
+    print(
+        f"{counted(counts.ok, 'scan')} segmented{kept}, lesions in {outcome.with_lesions}; "
+        f"{counts.failed} failed, {_skipped(counts.skipped, outcome.masks)}; "
+        f"{outcome.seconds:.1f} s with {outcome.weights}."
+    )
+
+
 def _skipped(files: int, masks: int) -> str:
-    """How many files were passed over, and whether it was for masks that stand beside scans."""
+    """How many files were skipped, and how many of them as masks beside their scans."""
     from busicli.report.formatting import counted
 
     number = "" if masks == files else f"{masks} of them "
     return f"{counted(files, 'file')} skipped" + (f" ({number}masks beside scans)" if masks else "")
 
 
-def show_dry_run(planned: "DryRun", out: Path) -> None:
+def _show_review(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
+    from busicli.batch.outputs import wanted_outputs
+    from busicli.report.formatting import counted
+
+    if outcome.for_review:
+        whole = request.shard is None
+        rows = "their rows in manifest.jsonl say" if whole else "once merged their rows say"
+        needs = "needs" if outcome.for_review == 1 else "need"
+        print(f'{outcome.for_review} {needs} a person\'s eye first: {rows} "review": true.')
+    shown = any(output.shows_scan for output in wanted_outputs(request.outputs))
+    if outcome.shown_whole and shown:
+        print(
+            f"{counted(outcome.shown_whole, 'scan')} described no ultrasound region, or regions "
+            "that are the whole image: their images show all text that is in them; "
+            'manifest.jsonl says "shown_whole": true.'
+        )
+
+
+def _show_failures(outcome: "SegmentOutcome") -> None:
+    for result in outcome.failed:
+        print(f"  failed: {result.scan}: {result.reason}")
+    if more := outcome.counts.failed - len(outcome.failed):
+        print(f"  and {more} more: see manifest.jsonl")
+
+
+def _show_pending(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
+    from busicli.report.formatting import counted
+
+    limit, pending = request.max_failures, outcome.counts.pending
+    if not pending:
+        return
+    remain = f"{counted(pending, 'file')} {'remains' if pending == 1 else 'remain'}"
+    if limit is not None and outcome.counts.failed >= limit:
+        print(
+            f"Stopped: too many scans failed, {remain}. Fix or remove them, or raise "
+            "--max-failures, then run again."
+        )
+    else:
+        print(f"Stopped: {remain}. Run the same command again to resume.")
+
+
+def _show_written(request: "SegmentRequest") -> None:
+    from busicli.batch.outputs import wanted_outputs
+    from busicli.report.write import REPORT
+
+    out = request.out
+    folders = dict.fromkeys(f"{output.folder}/" for output in wanted_outputs(request.outputs))
+    wanted = ((REPORT,) if request.report else ()) + tuple(folders)
+    if "dicom/" in folders and not (out / "dicom").exists():
+        print("No DICOM object was made: no scan is one, or manifest.jsonl says why not.")
+    written = [name for name in wanted if (out / name).exists()]
+    print(f"Results in {out}: {', '.join((*written, *TABLES))}")
+
+
+def show_dry_run(planned: Sequence["PlannedScan"], out: Path) -> None:
     """Print what a run would do."""
     from busicli.report.formatting import counted
 
-    counts = Counter(row["status"] for row in planned)
+    counts = Counter(scan.status for scan in planned)
     print(
         f"{counted(counts['to do'], 'scan')} would be segmented, done already: {counts['done']}; "
         f"{counts['failed']} would fail, {counted(counts['skipped'], 'file')} would be skipped."
     )
     for status in ("failed", "skipped"):
-        rows = [row for row in planned if row["status"] == status]
-        for row in rows[:LISTED]:
-            print(f"  {status}: {row['scan']}: {row['reason']}")
-        if len(rows) > LISTED:
-            print(f"  and {len(rows) - LISTED} more {status}: see --json")
+        scans = [scan for scan in planned if scan.status == status]
+        for scan in scans[:LISTED]:
+            print(f"  {status}: {scan.scan}: {scan.reason}")
+        if len(scans) > LISTED:
+            print(f"  and {len(scans) - LISTED} more {status}: see --json")
     print(f"Nothing was written to {out}.")

@@ -1,17 +1,20 @@
-"""What a run or an evaluation left behind, read back row by row."""
+"""What a run or an evaluation left, read back row by row."""
 
 import csv
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from busicli.errors import InputError
 from busicli.io.escaping import escape_csv_formula
+from busicli.io.lesion_table import parse_lesion_cells
+from busicli.io.run_record import RunRecord
+from busicli.io.scan_results import ScanResult, parse_manifest_line
 from busicli.types import ImageScore
 
-Row = dict[str, Any]
 Cells = dict[str, str]
 """A row of a table by column, as text."""
 _PARSERS: dict[Any, Callable[[str], Any]] = {
@@ -23,22 +26,26 @@ _PARSERS: dict[Any, Callable[[str], Any]] = {
 }
 
 
-def run_rows(out: Path) -> Iterator[tuple[Row, list[Cells]]]:
-    """Each row of `manifest.jsonl` with its lesions of `lesions.csv`, in the manifest's order.
+def run_results(out: Path) -> Iterator[ScanResult]:
+    """Each result of a run, from `manifest.jsonl` and `lesions.csv`, in the manifest's order.
 
-    Memory holds one scan. Raises InputError where a line is no row, or where the two tables are
-    not of one run.
+    Memory holds one scan. Raises InputError where a line is damaged, or where the two files are not
+    of one run.
     """
-    lesions = table_rows(out / "lesions.csv")
-    for row in _manifest(out / "manifest.jsonl"):
-        own = [cells for _, cells in zip(range(row.get("lesions") or 0), lesions, strict=False)]
-        if len(own) != (row.get("lesions") or 0) or any(
-            cells.get("scan") != escape_csv_formula(row["scan"]) for cells in own
-        ):
+    rows = table_rows(out / "lesions.csv")
+    for result, count in _manifest(out / "manifest.jsonl"):
+        own = list(islice(rows, count))
+        scan = escape_csv_formula(result.scan)
+        if len(own) != count or any(cells.get("scan") != scan for cells in own):
             raise _not_of_one_run(out)
-        yield row, own
-    if next(lesions, None) is not None:
+        yield replace(result, lesions=tuple(map(parse_lesion_cells, own)))
+    if next(rows, None) is not None:
         raise _not_of_one_run(out)
+
+
+def read_run_record(out: Path) -> RunRecord:
+    """What stands in `run.json`; InputError where it is damaged or missing."""
+    return RunRecord.from_json(document(out / "run.json"))
 
 
 def read_scores(out: Path) -> list[ImageScore]:
@@ -67,13 +74,7 @@ def table_rows(path: Path) -> Iterator[Cells]:
         raise _damaged(path) from error
 
 
-def columns_of(path: Path) -> tuple[str, ...]:
-    """The names in a table's first line; () for an empty file."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return tuple(next(csv.reader(file), ()))
-
-
-def document(path: Path) -> Row:
+def document(path: Path) -> dict[str, Any]:
     """A JSON object in a file; empty where there is no file, InputError where it is damaged."""
     if not path.is_file():
         return {}
@@ -96,16 +97,13 @@ def _score(cells: Cells) -> ImageScore:
     return ImageScore(**values)
 
 
-def _manifest(path: Path) -> Iterator[Row]:
+def _manifest(path: Path) -> Iterator[tuple[ScanResult, int]]:
     with path.open("rb") as file:
         for line in file:
             try:
-                row = json.loads(line)
-            except ValueError as error:
+                yield parse_manifest_line(line)
+            except InputError as error:
                 raise _damaged(path) from error
-            if not (isinstance(row, dict) and {"scan", "status"} <= set(row)):
-                raise _damaged(path)
-            yield row
 
 
 def _damaged(path: Path) -> InputError:

@@ -1,132 +1,118 @@
-"""What the page shows of a run: the manifest's rows with their lesions."""
+"""What the page shows of a run: its scans with their lesions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from busicli.report.formatting import cell_text, counted, label_and_unit, period_text, value_text
+from busicli.io.lesion_table import LESION_COLUMNS, lesion_cells
+from busicli.io.run_record import RunRecord
+from busicli.io.scan_results import FrameLesion, FrameMask, ScanResult
+from busicli.report.formatting import cell_text, counted, label_and_unit, period_text
 from busicli.report.links import Links
 from busicli.report.view_model import Badge, Frame, Histogram, Page, ScanView
-
-Row = Mapping[str, Any]
-Cells = Mapping[str, str]
+from busicli.types import ClassProbabilities, FrameView
 
 _FAILED, _REVIEW, _SCORED, _UNSCORED, _SKIPPED = range(5)
 _TIMES = "\N{MULTIPLICATION SIGN}"
-_SIZES = (("long_axis_mm", "short_axis_mm", "mm"), ("long_axis_px", "short_axis_px", "px"))
-_SHOWN_ELSEWHERE = {
-    *("scan", "status", "reason", "lesions", "confidence", "review", "masks"),
-    *("sha256", "milliseconds"),  # of no use to eyes, and milliseconds differ between runs
-}
+MEASURES = tuple(
+    sorted(
+        (name for name in LESION_COLUMNS if name not in ("scan", "frame", "lesion")),
+        key=lambda name: not label_and_unit(name)[1].startswith("mm"),
+    )
+)
+"""The columns of `lesions.csv` that measure; millimetres first, as they say most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageLinks:
-    """Where the images of a run are, by their masks' written paths."""
+    """Where the images of a run are, by the written paths of their masks."""
 
     thumbnails: Links
     overlays: Links
     masks: Links
 
 
-def run_page(record: Row, columns: Sequence[str], card: Row) -> Page:
-    """The page of a run: `record` is its `run.json`, `columns` are those of `lesions.csv`, `card`
-    is the weights' card or empty.
-    """
-    trusted = record.get("confidence")
-    filters = [("failed", "Failed"), ("lesions", "With lesions"), ("empty", "Empty")]
-    filters += [("skipped", "Skipped")]
-    if trusted:
-        filters.insert(1, ("review", "For review"))
+def run_page(record: RunRecord, documents: Mapping[str, Mapping[str, Any]]) -> Page:
+    """The page of a run. `documents` are shown as they are, by title."""
+    trust = record.settings.confidence
     return Page(
         title="Segmented scans",
-        weights=_weights(record).get("name", ""),
+        weights=record.settings.weights.name,
         facts=tuple(_facts(record)),
         notes=tuple(_notes(record)),
-        filters=tuple(filters),
-        next_tag="review" if trusted else "failed",
+        filters=(
+            ("failed", "Failed"),
+            ("review", "For review"),
+            ("lesions", "With lesions"),
+            ("empty", "Empty"),
+            ("skipped", "Skipped"),
+        ),
+        next_tag="review",
         score="confidence",
-        histograms=(_histogram(trusted["review_below"]),) if trusted else (),
-        measures=tuple(label_and_unit(column) for column in measured(columns)),
+        histograms=(_histogram(trust.review_below),) if trust else (),
+        measures=tuple(label_and_unit(column) for column in MEASURES),
         contours=(("predicted", "Contour of the mask"),),
-        documents=(("Run", record), ("Weights' card", card)),
+        documents=tuple(documents.items()),
     )
 
 
-def run_scan(row: Row, lesions: Sequence[Cells], images: ImageLinks) -> ScanView:
-    """One scan: its row of the manifest and its rows of `lesions.csv`."""
-    largest = max(lesions, key=lambda cells: float(cells.get("area_px") or 0), default=None)
+def run_scan(result: ScanResult, images: ImageLinks) -> ScanView:
+    """One scan."""
+    largest = max(result.lesions, key=lambda found: found.lesion.area_px, default=None)
     size = _size(largest) if largest else None
-    frames = tuple(_frame(mask, lesions, images) for mask in row.get("masks") or ())
-    confidence = row.get("confidence")
-    line = _line(row, size)
+    line = _line(result, size)
     return ScanView(
-        name=row["scan"],
-        urgency=urgency(row),
+        name=result.scan,
+        urgency=urgency(result),
         line=line,
-        badge=_badge(row),
-        reason=row.get("reason") or "",
-        tags=tuple(_tags(row)),
-        values={} if confidence is None else {"confidence": confidence},
+        badge=_badge(result),
+        reason=result.reason,
+        tags=tuple(_tags(result)),
+        values={} if result.confidence is None else {"confidence": result.confidence},
         size=None if size is None else (int(size[2] == "mm"), size[0]),
-        facts=tuple(_scan_facts(row, line)),
-        frames=frames,
-        first=_first(row, largest),
+        facts=tuple(_scan_facts(result, line)),
+        frames=tuple(_frame(mask, result, images) for mask in result.masks),
+        first=_first(result, largest),
     )
 
 
-def urgency(row: Row) -> tuple[int, float]:
-    """What to look at first: failed, flagged for review, then by rising confidence; skipped last.
+def urgency(result: ScanResult) -> tuple[int, float]:
+    """What to look at first: failed, for review, then by rising confidence; skipped last.
 
-    >>> urgency({"status": "ok", "confidence": 0.9}) < urgency({"status": "skipped"})
+    >>> sure = ScanResult(scan="a", status="ok", confidence=0.9)
+    >>> urgency(sure) < urgency(ScanResult(scan="b", status="skipped"))
     True
     """
-    if row["status"] != "ok":
-        return (_FAILED if row["status"] == "failed" else _SKIPPED), 0.0
-    confidence = row.get("confidence")
-    if row.get("review"):
-        return _REVIEW, confidence or 0.0
-    return (_UNSCORED, 0.0) if confidence is None else (_SCORED, confidence)
+    if result.status != "ok":
+        return (_FAILED if result.status == "failed" else _SKIPPED), 0.0
+    if result.review:
+        return _REVIEW, result.confidence or 0.0
+    return (_UNSCORED, 0.0) if result.confidence is None else (_SCORED, result.confidence)
 
 
-def measured(columns: Sequence[str]) -> list[str]:
-    """The columns of `lesions.csv` that measure: millimetres first, for they say most."""
-    names = [name for name in columns if name not in ("scan", "frame", "lesion")]
-    return sorted(names, key=lambda name: not label_and_unit(name)[1].startswith("mm"))
-
-
-def _weights(record: Row) -> Row:
-    found = record.get("weights")
-    return found if isinstance(found, dict) else {}
-
-
-def _facts(record: Row) -> list[tuple[str, str]]:
-    engine = record.get("engine") or {}
+def _facts(record: RunRecord) -> list[tuple[str, str]]:
+    settings, engine = record.settings, record.settings.engine
+    confidence = ", confidence" if settings.confidence else ""
     facts = {
-        "Weights": _weights(record).get("name", ""),
-        "Engine": ", ".join(value_text(value) for value in engine.values()),
-        "Run": period_text(record.get("start") or "", record.get("end") or ""),
-        "Each card": f"long {_TIMES} short axis of the largest lesion",
+        "Weights": settings.weights.name,
+        "Engine": f"{engine.name}, {engine.precision}",
+        "Run": period_text(record.start, record.end),
+        "Each card": f"long {_TIMES} short axis of the largest lesion{confidence}",
     }
-    if record.get("confidence"):
-        facts["Each card"] += ", confidence"
     return [(label, text) for label, text in facts.items() if text]
 
 
-def _notes(record: Row) -> list[str]:
-    notes = []
-    pending = (record.get("counts") or {}).get("pending")
-    if pending:
-        notes.append(
-            f"This run was stopped with {counted(pending, 'file')} to go; run the same command "
-            "again to resume."
+def _notes(record: RunRecord) -> Iterator[str]:
+    if pending := record.counts.pending:
+        yield (
+            f"This run was stopped and {counted(pending, 'file')} "
+            f"{'remains' if pending == 1 else 'remain'}; run the same command again to resume."
         )
-    if not record.get("confidence"):
-        notes.append(
-            "These weights give no confidence, so no scan is flagged for review and there is no "
-            "histogram: look at every scan with the same care."
+    if not record.settings.confidence:
+        yield (
+            "These weights give no confidence, so there is no histogram and fewer scans are "
+            "flagged for review: look at every scan with the same care."
         )
-    return notes
 
 
 def _histogram(review_below: float) -> Histogram:
@@ -138,25 +124,25 @@ def _histogram(review_below: float) -> Histogram:
     )
 
 
-def _badge(row: Row) -> Badge | None:
-    if row["status"] == "failed":
+def _badge(result: ScanResult) -> Badge | None:
+    if result.status == "failed":
         return Badge(kind="alarm", text="failed")
-    if row["status"] != "ok":
-        return Badge(kind="quiet", text=row["status"])
-    return Badge(kind="caution", text="for review") if row.get("review") else None
+    if result.status != "ok":
+        return Badge(kind="quiet", text=result.status)
+    return Badge(kind="caution", text="for review") if result.review else None
 
 
-def _tags(row: Row) -> list[str]:
-    if row["status"] != "ok":
-        return [row["status"]]
-    found = "lesions" if row.get("lesions") else "empty"
-    return [found, "review"] if row.get("review") else [found]
+def _tags(result: ScanResult) -> list[str]:
+    if result.status != "ok":
+        return [result.status]
+    found = "lesions" if result.lesions else "empty"
+    return [found, "review"] if result.review else [found]
 
 
-def _line(row: Row, size: tuple[float, float, str] | None) -> str:
-    if row["status"] != "ok":
+def _line(result: ScanResult, size: tuple[float, float, str] | None) -> str:
+    if result.status != "ok":
         return ""
-    count, frames = row.get("lesions") or 0, len(row.get("masks") or ())
+    count, frames = len(result.lesions), len(result.masks)
     begin = [counted(frames, "frame")] if frames > 1 else []
     if size is None:
         return ", ".join([*begin, counted(count, "lesion")])
@@ -168,50 +154,67 @@ def _line(row: Row, size: tuple[float, float, str] | None) -> str:
     return ", ".join([*begin, largest])
 
 
-def _size(cells: Cells) -> tuple[float, float, str] | None:
+def _size(found: FrameLesion) -> tuple[float, float, str]:
     """Long axis, short axis and their unit: millimetres where they are known."""
-    for long_axis, short_axis, unit in _SIZES:
-        if cells.get(long_axis) and cells.get(short_axis):
-            return float(cells[long_axis]), float(cells[short_axis]), unit
-    return None
+    lesion, millimetres = found.lesion, found.lesion.millimetres
+    if millimetres is None:
+        return lesion.long_axis_px, lesion.short_axis_px, "px"
+    return millimetres.long_axis_mm, millimetres.short_axis_mm, "mm"
 
 
-def _scan_facts(row: Row, line: str) -> list[tuple[str, str]]:
-    facts = [("Found", line)] if line else []
-    if row.get("confidence") is not None:
-        facts.append(("Confidence", f"{row['confidence']:.2f}"))
-    if kinds := dict.fromkeys(made["kind"] for made in row.get("dicom") or ()):
-        facts.append(("DICOM results", f"{', '.join(kinds)}, below dicom/"))
-    for key, value in row.items():
-        label, unit = label_and_unit(key)
-        plain = isinstance(value, str | int | float)  # what is nested may name a patient
-        text = value_text(value) if plain and key not in _SHOWN_ELSEWHERE else ""
-        if text:
-            facts.append((label, f"{text} {unit}".rstrip()))
-    return facts
+def _scan_facts(result: ScanResult, line: str) -> list[tuple[str, str]]:
+    """What else is known, without anything that may name a patient."""
+    confidence, classes = result.confidence, result.class_probabilities
+    kinds = ", ".join(dict.fromkeys(made.kind for made in result.dicom or ()))
+    facts = {
+        "Found": line,
+        "Why review": ", ".join(result.why_review),
+        "Confidence": "" if confidence is None else f"{confidence:.2f}",
+        "Class": _class_text(classes) if classes else "",
+        "Views": "; ".join(_view_text(seen.view) for seen in result.views if seen.frame == 1),
+        "Millimetres": result.millimetres,
+        "DICOM results": f"{kinds}, below dicom/" if kinds else "",
+        "DICOM left out": result.dicom_left_out,
+        "Shown whole": {True: "yes", False: "no", None: ""}[result.shown_whole],
+    }
+    return [(label, text) for label, text in facts.items() if text]
 
 
-def _frame(mask: Row, lesions: Sequence[Cells], images: ImageLinks) -> Frame:
-    below = mask["path"].removeprefix("masks/")
-    own = [cells for cells in lesions if cells.get("frame") == str(mask["frame"])]
+def _class_text(classes: ClassProbabilities) -> str:
+    return (
+        f"normal {classes.normal:.2f}, benign {classes.benign:.2f}, "
+        f"malignant {classes.malignant:.2f}"
+    )
+
+
+def _view_text(view: FrameView) -> str:
+    """Empty for the whole frame, which needs no word."""
+    top, left, bottom, right = view.box
+    source = "header" if view.source == "header" else "found"
+    box = f"rows {top} to {bottom}, columns {left} to {right} ({source})"
+    return "" if view.kind == "whole" else box
+
+
+def _frame(mask: FrameMask, result: ScanResult, images: ImageLinks) -> Frame:
+    below = mask.path.removeprefix("masks/")
+    own = (found for found in result.lesions if found.frame == mask.frame)
     return Frame(
         thumbnail=images.thumbnails(below + ".jpg"),
         overlay=images.overlays(below),
         mask=images.masks(below),
-        lesions=tuple(tuple(_measures(cells)) for cells in own),
+        lesions=tuple(_measures(result.scan, found) for found in own),
     )
 
 
-def _measures(cells: Cells) -> list[str]:
-    names = measured(list(cells))
-    return [cell_text(cells[name], label_and_unit(name)[1]) for name in names]
+def _measures(scan: str, found: FrameLesion) -> tuple[str, ...]:
+    cells = lesion_cells(scan, found)
+    return tuple(cell_text(cells[name], label_and_unit(name)[1]) for name in MEASURES)
 
 
-def _first(row: Row, largest: Cells | None) -> int:
-    """The frame trusted least where each has a confidence, else that of the largest lesion."""
-    masks = row.get("masks") or ()
-    confidence = [mask["confidence"] for mask in masks if mask.get("confidence") is not None]
-    if masks and len(confidence) == len(masks):
-        return confidence.index(min(confidence))
-    numbers = [str(mask["frame"]) for mask in masks]
-    return numbers.index(largest["frame"]) if largest and largest["frame"] in numbers else 0
+def _first(result: ScanResult, largest: FrameLesion | None) -> int:
+    """The least certain frame where each has a confidence, else that of the largest lesion."""
+    certain = [mask.confidence for mask in result.masks if mask.confidence is not None]
+    if certain and len(certain) == len(result.masks):
+        return certain.index(min(certain))
+    numbers = [mask.frame for mask in result.masks]
+    return numbers.index(largest.frame) if largest and largest.frame in numbers else 0

@@ -1,4 +1,4 @@
-"""The page to look through, made from what a run or an evaluation left in its folder."""
+"""Writes the page of a run or an evaluation from the files in its folder."""
 
 import heapq
 import json
@@ -9,18 +9,20 @@ from typing import Any
 
 from busicli.errors import BusicliError, InputError
 from busicli.io.files import atomic_text, sha256_bytes
-from busicli.io.output_paths import OutputPaths
+from busicli.io.output_paths import own_folder
+from busicli.io.run_record import RunRecord
+from busicli.io.scan_results import ScanResult
 from busicli.models.weights import CARD, resolve_weights
 from busicli.report.links import Links, inlined, links_below, no_links
 from busicli.report.page import page_text
-from busicli.report.reading import columns_of, document, run_rows, table_rows
+from busicli.report.reading import document, read_run_record, run_results, table_rows
 from busicli.report.run_page import ImageLinks, run_page, run_scan, urgency
 from busicli.report.view_model import Frame, Page, ScanView
 
 REPORT = "report.html"
 THUMBNAILS = "thumbnails"
 MOST_INLINE = 500
-"""Images that one file may hold: it is then some 10 MB, which a browser still opens at once."""
+"""Images that one file may hold: some 10 MB, which a browser still opens at once."""
 
 MOST_SHOWN = 20_000
 """Scans on a page: a browser takes seconds for more, and nobody looks through them."""
@@ -29,11 +31,11 @@ MOST_SHOWN = 20_000
 def write_report(out: Path, *, inline: bool = False) -> Path:
     """Write `report.html` into a folder of `segment-dir` or `eval`, and return its path.
 
-    Images are linked beside it; `inline` puts them into the file, which then stands alone. The
-    same results give the same bytes. Of more than MOST_SHOWN scans it shows the worst.
+    Images are linked; `inline` puts them into the file, which then needs nothing else. The same
+    results give the same bytes. Of more than MOST_SHOWN scans it shows the worst.
 
-    Raises InputError where the folder holds neither, where its tables are damaged, or where there
-    are more scans (frames count each) than MOST_INLINE to inline.
+    Raises InputError where the folder holds no results, where its tables are damaged, or where
+    there are more than MOST_INLINE images to inline.
     """
     try:
         page, scans = _found(out, inline=inline)
@@ -63,31 +65,36 @@ def _found(out: Path, *, inline: bool) -> tuple[Page, Iterable[ScanView]]:
 
 def _of_run(out: Path, *, inline: bool) -> tuple[Page, Iterable[ScanView]]:
     if inline:
-        _check_few(out, (_images(row) for row, _ in run_rows(out)))
-    record = document(out / "run.json")
-    overlays = links_below(out, "overlays") if record.get("overlays", True) else no_links
-    images = ImageLinks(
-        thumbnails=links_below(out, THUMBNAILS),
-        overlays=no_links if inline else overlays,
-        masks=no_links if inline else links_below(out, "masks"),
-    )
-    page = run_page(record, columns_of(out / "lesions.csv"), _card(out, record))
-    count = int(record["counts"]["inputs"])
+        _check_few(out, map(_images, run_results(out)))
+    record = read_run_record(out)
+    images = _image_links(out, record, inline=inline)
+    run = document(out / "run.json")
+    page = run_page(record, {"Run": run, "Weights' card": _card(out, run)})
+    count = record.counts.inputs
     if inline or count <= MOST_SHOWN:
-        scans = (run_scan(row, lesions, images) for row, lesions in run_rows(out))
+        scans = (run_scan(result, images) for result in run_results(out))
         return page, _with_images(out, scans) if inline else scans
     note = (
-        f"{count:,} files are too many for a page: the {MOST_SHOWN:,} to look at first are here, "
-        "all stand in manifest.jsonl."
+        f"{count:,} files are too many for a page: it shows the {MOST_SHOWN:,} to look at first, "
+        "manifest.jsonl lists all."
     )
-    kept, rows = _worst(out), enumerate(run_rows(out))
-    scans_shown = (run_scan(*found, images) for number, found in rows if number in kept)
-    return replace(page, notes=(*page.notes, note)), scans_shown
+    shown, results = _worst(out), enumerate(run_results(out))
+    worst = (run_scan(result, images) for number, result in results if number in shown)
+    return replace(page, notes=(*page.notes, note)), worst
+
+
+def _image_links(out: Path, record: RunRecord, *, inline: bool) -> ImageLinks:
+    overlays = "overlays" in record.settings.outputs and not inline
+    return ImageLinks(
+        thumbnails=links_below(out, THUMBNAILS),
+        overlays=links_below(out, "overlays") if overlays else no_links,
+        masks=no_links if inline else links_below(out, "masks"),
+    )
 
 
 def _worst(out: Path) -> set[int]:
     """Numbers of the MOST_SHOWN scans to look at first; scans themselves would fill the memory."""
-    urgencies = ((urgency(row), number) for number, (row, _) in enumerate(run_rows(out)))
+    urgencies = ((urgency(result), number) for number, result in enumerate(run_results(out)))
     return {number for _, number in heapq.nsmallest(MOST_SHOWN, urgencies)}
 
 
@@ -105,9 +112,9 @@ def _of_scores(out: Path, *, inline: bool) -> tuple[Page, Iterable[ScanView]]:
     return page, _with_images(out, scans) if inline else scans
 
 
-def _images(row: dict[str, Any]) -> int:
+def _images(result: ScanResult) -> int:
     """How many images a scan takes; what is no scan takes none."""
-    return 0 if row["status"] == "skipped" else max(1, len(row.get("masks") or ()))
+    return 0 if result.status == "skipped" else max(1, len(result.masks))
 
 
 def _check_few(out: Path, images: Iterable[int]) -> None:
@@ -130,10 +137,10 @@ def _with_image(out: Path, frame: Frame) -> Frame:
 
 
 def _card(out: Path, record: dict[str, Any]) -> dict[str, Any]:
-    """The card of the weights that a record names, if it is at hand and the very same, by hash."""
+    """The card of the weights that a record names, if one with the same hash is found."""
     weights = record.get("weights")
     named = weights if isinstance(weights, dict) else {}
-    candidates = [OutputPaths(out).own / CARD]
+    candidates = [own_folder(out) / CARD]
     if named.get("name"):
         candidates.append(resolve_weights(str(named["name"]))[0] / CARD)
     for path in candidates:
@@ -144,6 +151,6 @@ def _card(out: Path, record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_scans(card: dict[str, Any]) -> dict[str, Any]:
-    """Thousands of hashes help nobody who looks at a page."""
+    """The card without thousands of hashes."""
     scans = card.get("training_scans") or ()
     return {**card, "training_scans": f"{len(scans):,}, listed by hash in the card itself"}

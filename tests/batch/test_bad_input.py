@@ -289,7 +289,7 @@ def test_object_storage_is_reported_to_be_mounted(call, tmp_path, positions):
     [
         (("preprocess", "{scans}", "--split-from", "nope.csv"), "there is no table nope.csv"),
         (("preprocess", "{scans}", "--out", "."), "the current folder cannot be replaced"),
-        (("show", "{scans}", "--out", "x.png"), "is a folder; name one scan, or take segment-dir"),
+        (("show", "{scans}", "--out", "x.png"), "is a folder; name one scan, or use segment-dir"),
     ],
 )
 def test_a_path_of_another_kind_is_reported_before_anything_is_done(

@@ -8,27 +8,34 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import asdict, fields
-from operator import itemgetter
-from pathlib import PurePosixPath
+from operator import attrgetter
 
 import numpy as np
 import pytest
 
 from busicli.batch.journal import CRASHED, MAX_CRASHES, open_journal
-from busicli.batch.shards import ShardRecord, shard_rows, write_shard
-from busicli.batch.tables import LESION_COLUMNS, write_tables
+from busicli.batch.shards import ShardRecord, ShardRow, shard_rows, write_shard
+from busicli.batch.tables import write_tables
 from busicli.imaging.measure import lesions
 from busicli.io.escaping import escape_csv_formula
-from busicli.io.output_paths import OutputPaths, image_path
-from busicli.types import LesionMm
+from busicli.io.lesion_table import LESION_COLUMNS
+from busicli.io.run_record import RunCounts
+from busicli.io.scan_results import FrameLesion, ScanResult, journal_line
+from tests.made_results import run_record
 
-NAN = float("nan")
-RECORD = ShardRecord(settings={}, listing="", counts={}, next="", start="", end="")
+RECORD = ShardRecord(
+    settings=run_record().settings,
+    listing="",
+    counts=RunCounts(ok=0, failed=0, skipped=0, inputs=0, pending=0),
+    next="",
+    start="",
+    end="",
+)
 
 
-def row(scan: str, **values) -> dict:
-    return {"scan": scan, "status": "ok", "reason": "", **values}
+def row(scan: str, **values) -> ScanResult:
+    """A result as the journal gives it back: not new."""
+    return ScanResult(**{"scan": scan, "status": "ok", "new": False, **values})
 
 
 def parsed(data: bytes) -> list[dict[str, str]]:
@@ -38,7 +45,7 @@ def parsed(data: bytes) -> list[dict[str, str]]:
 # --- the journal
 
 
-def kept(path, key="key") -> dict[str, dict]:
+def kept(path, key="key") -> dict[str, ScanResult]:
     """The rows of a's to c's scans that a run with this key would find."""
     names = ("a", "b", "c", "aü", "bü", "Müller/乳房\u2028.png")
     with open_journal(path, key) as journal:
@@ -46,7 +53,7 @@ def kept(path, key="key") -> dict[str, dict]:
         return {name: journal.read(offset) for name, offset in found.items() if offset}
 
 
-def written(path, *rows, key="key") -> list[dict]:
+def written(path, *rows, key="key") -> list[ScanResult]:
     """The rows as they are read back while the journal is open."""
     with open_journal(path, key) as journal:
         offsets = [journal.append(row) for row in rows]
@@ -55,7 +62,7 @@ def written(path, *rows, key="key") -> list[dict]:
 
 def test_rows_come_back_by_position_and_later_by_scan_the_newest_of_each(tmp_path):
     path = tmp_path / "own" / "journal.jsonl"
-    rows = [row("a", n=1), row("Müller/乳房\u2028.png"), row("a", n=2)]
+    rows = [row("a", sha256="1"), row("Müller/乳房\u2028.png"), row("a", sha256="2")]
     assert written(path, *rows) == rows
     assert kept(path) == {"a": rows[2], "Müller/乳房\u2028.png": rows[1]}
 
@@ -81,7 +88,7 @@ def test_a_scan_that_was_started_and_left_no_row_was_under_way_at_a_crash(tmp_pa
 
 def test_a_scan_that_was_given_up_is_tried_again_and_given_up_by_one_more_crash(tmp_path):
     path = tmp_path / "journal.jsonl"
-    given_up = {"scan": "a", "status": "failed", "reason": CRASHED}
+    given_up = row("a", status="failed", reason=CRASHED)
     written(path, given_up)
     with open_journal(path, "key") as journal:
         assert journal.crash_count("a") == MAX_CRASHES - 1
@@ -110,14 +117,14 @@ def test_what_was_under_way_may_have_been_written(tmp_path, under_way):
 
 def test_more_parts_are_merged_than_files_may_be_open(tmp_path):
     for number in range(60):
-        rows = ({"at": at, "scan": f"{at}" * 1000} for at in range(number, 6000, 60))
+        rows = (ShardRow(at, row(f"{at}" * 1000)) for at in range(number, 6000, 60))
         write_shard(tmp_path / str(number), RECORD, rows)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     few = len(os.listdir("/proc/self/fd")) + 10  # noqa: PTH208
     resource.setrlimit(resource.RLIMIT_NOFILE, (few, hard))
     try:
         every = map(shard_rows, (tmp_path / str(number) for number in range(60)))
-        found = [row["at"] for row in heapq.merge(*every, key=itemgetter("at"))]
+        found = [each.at for each in heapq.merge(*every, key=attrgetter("at"))]
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert found == list(range(6000))
@@ -139,7 +146,7 @@ def test_an_error_at_a_scan_counts_as_a_crash_and_a_full_disk_does_not(
 
 def test_a_journal_knows_of_what_runs_with_other_keys_made(tmp_path):
     path = tmp_path / "journal.jsonl"
-    written(path, row("a"), {"scan": "b", "status": "failed"})
+    written(path, row("a"), row("b", status="failed"))
     for key in ("other", "another"):
         with open_journal(path, key) as journal:
             assert [journal.has_results(name) for name in "abc"] == [True, False, False]
@@ -180,7 +187,7 @@ def test_lines_of_rubbish_are_passed_over(tmp_path, line):
     path = tmp_path / "journal.jsonl"
     written(path, row("a"))
     with path.open("ab") as file:
-        file.write(line + b"\n" + json.dumps(row("b")).encode() + b"\n")
+        file.write(line + b"\n" + journal_line(row("b")).encode() + b"\n")
     assert kept(path) == {"a": row("a"), "b": row("b")}
 
 
@@ -189,67 +196,42 @@ def test_rows_outlive_the_process_once_append_returns(tmp_path):
     code = (
         "import os, signal, sys; from pathlib import Path\n"
         "from busicli.batch.journal import open_journal\n"
+        "from busicli.io.scan_results import ScanResult\n"
         "with open_journal(Path(sys.argv[1]), 'key') as journal:\n"
-        "    journal.append({'scan': 'a'}); os.kill(os.getpid(), signal.SIGKILL)"
+        "    journal.append(ScanResult(scan='a', status='ok'))\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)"
     )
     ended = subprocess.run([sys.executable, "-c", code, path], check=False)
     assert ended.returncode == -signal.SIGKILL
-    assert kept(path) == {"a": {"scan": "a"}}
-
-
-# --- where results stand
-
-
-@pytest.mark.parametrize(
-    ("scan", "frame", "frames", "image"),
-    [
-        ("a/x.png", 1, 1, "a/x.png"),
-        ("a/x.PNG", 1, 1, "a/x.PNG.png"),
-        ("x.jpg", 1, 1, "x.jpg.png"),
-        ("x", 1, 1, "x.png"),
-        ("x.tif", 1, 2, "x.tif/0001.png"),
-        ("x.png", 12345, 12345, "x.png/12345.png"),
-    ],
-)
-def test_a_results_position_follows_from_the_scans(tmp_path, scan, frame, frames, image):
-    assert str(image_path(PurePosixPath(scan), frame, frames)) == image
-    paths = OutputPaths(tmp_path)
-    assert paths.mask(PurePosixPath(scan), frame, frames) == tmp_path / "masks" / image
-    assert paths.overlay(PurePosixPath(scan), frame, frames) == tmp_path / "overlays" / image
-    assert paths.own == tmp_path / ".busicli"
+    assert kept(path) == {"a": row("a")}
 
 
 # --- manifest and lesions
 
 
-def measured(scan: str) -> dict:
-    """A row as a run makes it, of a 5 x 8 scan with two lesions, after its way through JSON."""
+def measured(scan: str) -> ScanResult:
+    """The result of a 5 x 8 scan with two lesions."""
     mask = np.zeros((5, 8), bool)
     mask[1:3, 1:4] = True
     mask[4, 6:] = True
     probability = np.where(mask, np.float32(0.75), np.float32(0.1))
-    none = {field.name: None for field in fields(LesionMm)}
-    found = [{"frame": 1, **asdict(lesion), **none} for lesion in lesions(mask, probability)]
-    return json.loads(json.dumps(row(scan, lesions=found)))
+    found = [FrameLesion(frame=1, lesion=lesion) for lesion in lesions(mask, probability)]
+    return row(scan, lesions=tuple(found))
 
 
 def test_the_manifest_counts_lesions_and_keeps_the_order(tmp_path):
-    failed = {"scan": "é.png", "status": "failed", "reason": "is no image"}
-    rows = [measured("b.png"), failed, row("a.png", lesions=[])]
-    write_tables(tmp_path, rows)
+    failed = row("é.png", status="failed", reason="is no image", new=True)
+    write_tables(tmp_path, [measured("b.png"), failed, row("a.png")])
     text = (tmp_path / "manifest.jsonl").read_bytes().decode()
-    assert [json.loads(line) for line in text.splitlines()] == [
-        row("b.png", lesions=2),
-        failed,
-        row("a.png", lesions=0),
-    ]
+    first, second, third = map(json.loads, text.splitlines())
+    assert (first["scan"], first["lesions"], first["new"]) == ("b.png", 2, False)
+    assert second == {"scan": "é.png", "status": "failed", "reason": "is no image", "new": True}
+    assert (third["scan"], third["lesions"]) == ("a.png", 0)
     assert "é.png" in text
-    assert len(rows[0]["lesions"]) == 2
 
 
 def test_every_lesion_has_a_row(tmp_path):
-    rows = [measured("b.png"), {"scan": "x", "status": "failed"}, measured("a.png")]
-    write_tables(tmp_path, rows)
+    write_tables(tmp_path, [measured("b.png"), row("x", status="failed"), measured("a.png")])
     table = parsed((tmp_path / "lesions.csv").read_bytes())
     assert tuple(table[0]) == LESION_COLUMNS
     assert [(r["scan"], r["lesion"]) for r in table] == [
@@ -263,6 +245,7 @@ def test_every_lesion_has_a_row(tmp_path):
     assert (large["area_px"], large["bbox"], large["centroid"]) == ("6", "1 1 3 4", "1.5 2")
     assert (large["mean_probability"], large["touches_border"]) == ("0.75", "false")
     assert (small["bbox"], small["touches_border"]) == ("4 6 5 8", "true")
+    assert large["area_mm2"] == ""
 
 
 def test_a_run_without_lesions_has_a_table_of_its_columns(tmp_path):

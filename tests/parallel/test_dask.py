@@ -44,7 +44,10 @@ def whole(ward, run) -> Path:
 
 def rows(out: Path) -> list[dict]:
     lines = (out / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
-    return [{k: v for k, v in json.loads(line).items() if k != "milliseconds"} for line in lines]
+    return [
+        {k: v for k, v in json.loads(line).items() if k not in ("milliseconds", "new")}
+        for line in lines
+    ]
 
 
 def check_same(out: Path, whole: Path, tree) -> None:

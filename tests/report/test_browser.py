@@ -13,6 +13,7 @@ from busicli.io.images import encode_jpeg
 from busicli.report.write import write_report
 from tests.made_results import (
     done,
+    in_mm,
     lesion,
     not_done,
     square,
@@ -111,7 +112,7 @@ def ward(tmp_path_factory) -> Path:
         done(MARKUP, [lesion()], confidence=0.11),
         done(NOT_UTF8, [lesion(long_axis_px=40.0)], confidence=0.12),
         done("ward/empty.png", confidence=0.52),
-        done("known.png", [lesion(long_axis_mm=14.24, short_axis_mm=9.0)], confidence=0.72),
+        done("known.png", [lesion(millimetres=in_mm(14.24, 9.0))], confidence=0.72),
         done("cine.dcm", [lesion(1, 2)], confidence=0.73, frames=3),
         not_done("notes.txt", status="skipped", reason="is no image"),
         *(done(f"plain {n:02d}.png", [lesion()], confidence=0.98) for n in range(23)),

@@ -3,6 +3,7 @@ import hashlib
 import json
 import os
 import re
+from dataclasses import asdict, replace
 from importlib.resources import files as package_files
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
@@ -11,9 +12,12 @@ import pytest
 
 from busicli.batch.tables import keep_card
 from busicli.errors import InputError
+from busicli.io.run_record import WeightsUsed
+from busicli.io.scan_results import DicomFile, SeenView
 from busicli.report.links import links_below
 from busicli.report.write import MOST_INLINE, write_report
-from tests.made_results import done, lesion, not_done, write_images, write_run, write_scores
+from busicli.types import ClassProbabilities, FrameView
+from tests.made_results import done, in_mm, lesion, not_done, write_images, write_run, write_scores
 
 NAMES_OF_ALL_KINDS = (
     b"two words.png",
@@ -87,7 +91,6 @@ def test_without_a_confidence_scans_keep_their_order_and_the_page_says_why(tmp_p
     reported = data_of(page)["page"]
     assert reported["histograms"] == []
     assert "give no confidence" in reported["notes"][0]
-    assert "review" not in [tag for tag, _ in reported["filters"]]
 
 
 def test_the_histogram_marks_where_review_begins(tmp_path):
@@ -104,10 +107,8 @@ def test_the_histogram_marks_where_review_begins(tmp_path):
 
 
 def test_a_run_that_was_stopped_says_how_much_is_left(tmp_path):
-    page = write_report(
-        write_run(tmp_path, [done("a.png")], counts={"inputs": 1201, "pending": 1200})
-    )
-    assert "1,200 files to go" in data_of(page)["page"]["notes"][0]
+    page = write_report(write_run(tmp_path, [done("a.png")], inputs=1201, pending=1200))
+    assert "1,200 files remain" in data_of(page)["page"]["notes"][0]
 
 
 def test_of_too_many_scans_the_worst_are_shown_and_the_page_says_so(tmp_path, monkeypatch):
@@ -120,19 +121,18 @@ def test_of_too_many_scans_the_worst_are_shown_and_the_page_says_so(tmp_path, mo
     ]
     page = write_report(write_run(tmp_path, rows))
     assert [scan["name"] for scan in data_of(page)["scans"]] == ["unsure.png", "broken.png"]
-    assert "4 files are too many for a page: the 2 " in data_of(page)["page"]["notes"][0]
+    assert "4 files are too many for a page: it shows the 2 " in data_of(page)["page"]["notes"][0]
 
 
 # --- what is said of a scan
 
 
 def test_a_card_says_what_was_found_in_millimetres_where_they_are_known(tmp_path):
-    in_mm = {"long_axis_mm": 14.24, "short_axis_mm": 9.0}
     rows = [
         done("empty.png"),
         done("one.png", [lesion(long_axis_px=90.4, short_axis_px=33.3)]),
         done("two.png", [lesion(area_px=300), lesion(2, area_px=9)]),
-        done("known.png", [lesion(**in_mm)]),
+        done("known.png", [lesion(millimetres=in_mm(14.24, 9.0))]),
         done("cine.dcm", [lesion(1, 1), lesion(1, 2)], frames=3),
     ]
     scans = data_of(write_report(write_run(tmp_path, rows)))["scans"]
@@ -151,14 +151,15 @@ def test_a_card_says_what_was_found_in_millimetres_where_they_are_known(tmp_path
 
 
 def test_every_measurement_is_there_with_its_unit_and_millimetres_come_first(tmp_path):
-    rows = [done("a.png", [lesion(long_axis_mm=14.24, circularity=0.8123, touches_border=True)])]
+    known = in_mm(14.24, 9.0)
+    rows = [done("a.png", [lesion(millimetres=known, circularity=0.8123, touches_border=True)])]
     data = data_of(write_report(write_run(tmp_path, rows)))
     measures = [tuple(measure) for measure in data["page"]["measures"]]
     (found,) = data["scans"][0]["frames"][0]["lesions"]
     shown = dict(zip(measures, found, strict=True))
     assert measures[0] == ("Long axis", "mm")
     assert shown["Long axis", "mm"] == "14.2"
-    assert shown["Area", "mm²"] == ""
+    assert shown["Depth", "mm"] == ""
     assert shown["Area", "px"] == "256"
     assert shown["Circularity", ""] == "0.81"
     assert shown["Centre: row, column", "px"] == "27.5 37.5"
@@ -174,19 +175,31 @@ def test_lesions_stand_with_the_frame_that_they_are_in(tmp_path):
 
 def test_the_frame_that_is_trusted_least_is_shown_first_where_each_has_a_confidence(tmp_path):
     row = done("cine.dcm", [lesion(1, 3)], frames=3)
-    for mask, reported in zip(row["masks"], (0.9, 0.4, 0.8), strict=True):
-        mask["confidence"] = reported
+    certain = zip(row.masks, (0.9, 0.4, 0.8), strict=True)
+    row = replace(row, masks=tuple(replace(mask, confidence=known) for mask, known in certain))
     (scan,) = data_of(write_report(write_run(tmp_path, [row])))["scans"]
     assert scan["first"] == 1
 
 
 def test_further_facts_of_a_row_are_shown_but_nothing_that_may_name_a_patient(tmp_path):
-    row = done("a.png", millimetres="as the header says", identifiers={"PatientID": "Doe^Jane"})
-    row["dicom"] = [{"kind": kind, "frame": 0, "path": f"dicom/{kind}"} for kind in ("seg", "sr")]
+    made = tuple(DicomFile(kind=kind, frame=0, path=f"dicom/{kind}") for kind in ("seg", "sr"))
+    view = FrameView(box=(1, 2, 3, 4), kind="tissue", source="header")
+    row = done(
+        "a.png",
+        millimetres="as the header says",
+        identifiers={"PatientID": "Doe^Jane"},
+        dicom=made,
+        why_review=("low confidence", "several candidates"),
+        class_probabilities=ClassProbabilities(normal=0.1, benign=0.7, malignant=0.2),
+        views=(SeenView(frame=1, view=view),),
+    )
     page = write_report(write_run(tmp_path, [row]))
     (scan,) = data_of(page)["scans"]
     assert ["Millimetres", "as the header says"] in scan["facts"]
     assert ["DICOM results", "seg, sr, below dicom/"] in scan["facts"]
+    assert ["Why review", "low confidence, several candidates"] in scan["facts"]
+    assert ["Class", "normal 0.10, benign 0.70, malignant 0.20"] in scan["facts"]
+    assert ["Views", "rows 1 to 3, columns 2 to 4 (header)"] in scan["facts"]
     assert "Doe" not in text_of(page)
     assert "12.3" not in text_of(page)  # milliseconds differ from run to run
 
@@ -209,18 +222,18 @@ def weights(tmp_path) -> Path:
 
 def test_the_weights_card_is_shown_from_its_copy_without_the_list_of_scans(tmp_path, weights):
     digest = hashlib.sha256((weights / "card.json").read_bytes()).hexdigest()
-    named = {"name": "no such folder", "card_sha256": digest}
+    named = WeightsUsed(name="no such folder", card_sha256=digest, files={})
     out = write_run(tmp_path / "out", [], weights=named)
     keep_card(out, weights)
     page = write_report(out)
     documents = dict(data_of(page)["page"]["documents"])
-    assert documents["Run"]["weights"] == named
+    assert documents["Run"]["weights"] == asdict(named)
     assert documents["Weights' card"]["name"] == "tiny"
     assert "pixels hash of a scan" not in text_of(page)
 
 
 def test_another_card_of_the_same_name_is_not_shown(tmp_path, weights):
-    named = {"name": str(weights), "card_sha256": "0" * 64}
+    named = WeightsUsed(name=str(weights), card_sha256="0" * 64, files={})
     out = write_run(tmp_path / "out", [], weights=named)
     keep_card(out, weights)
     assert dict(data_of(write_report(out))["page"]["documents"])["Weights' card"] == {}
@@ -232,7 +245,7 @@ def test_another_card_of_the_same_name_is_not_shown(tmp_path, weights):
 @pytest.mark.parametrize("field", ["scan", "reason"])
 def test_no_name_and_no_reason_can_end_the_data_or_begin_a_script(tmp_path, field):
     plain = text_of(write_report(write_run(tmp_path, [not_done("a.png")])))
-    page = write_report(write_run(tmp_path, [{**not_done("a.png"), field: MARKUP}]))
+    page = write_report(write_run(tmp_path, [replace(not_done("a.png"), **{field: MARKUP})]))
     assert text_of(page).count("<script") == plain.count("<script")
     assert text_of(page).count("</script") == plain.count("</script")
     assert text_of(page).count("<!--") == plain.count("<!--")
@@ -241,7 +254,9 @@ def test_no_name_and_no_reason_can_end_the_data_or_begin_a_script(tmp_path, fiel
 
 
 def test_settings_cannot_hold_markup_either(tmp_path):
-    page = write_report(write_run(tmp_path, [], weights={"name": MARKUP}))
+    page = write_report(
+        write_run(tmp_path, [], weights=WeightsUsed(name=MARKUP, card_sha256="", files={}))
+    )
     assert text_of(page).count("alert(1)</script") == 0
     assert data_of(page)["page"]["weights"] == MARKUP
 
@@ -274,7 +289,7 @@ def test_a_written_name_that_stands_for_two_files_is_linked_to_neither(tmp_path)
 
 def test_overlays_of_an_earlier_run_are_not_shown(tmp_path):
     write_images(tmp_path, "a.png")
-    page = write_report(write_run(tmp_path, [done("a.png")], overlays=False))
+    page = write_report(write_run(tmp_path, [done("a.png")], outputs=("masks", "thumbnails")))
     assert set(data_of(page)["scans"][0]["frames"][0]) == {"mask", "thumbnail"}
 
 
@@ -308,7 +323,7 @@ def test_the_page_names_no_other_position_and_sets_no_markup():
 def test_the_same_results_give_the_same_bytes(tmp_path):
     rows = [done("a.png", [lesion()]), not_done("b.png")]
     first = write_report(write_run(tmp_path, rows)).read_bytes()
-    slower = [{**rows[0], "milliseconds": 99.9}, rows[1]]
+    slower = [replace(rows[0], milliseconds=99.9, new=False), rows[1]]
     assert write_report(write_run(tmp_path, slower)).read_bytes() == first
 
 
@@ -386,12 +401,18 @@ def test_a_damaged_record_is_refused(tmp_path, text):
         write_report(tmp_path)
 
 
-@pytest.mark.parametrize(("was", "now"), [('"path"', '"place"'), ("0.9", "NaN")])
-def test_rows_of_another_kind_are_refused(tmp_path, was, now):
+@pytest.mark.parametrize(
+    ("was", "now", "sentence"),
+    [
+        ('"path"', '"place"', r"manifest\.jsonl is damaged"),
+        ("0.9", "NaN", r"tables in .* are damaged"),
+    ],
+)
+def test_rows_of_another_kind_are_refused(tmp_path, was, now, sentence):
     write_run(tmp_path, [done("a.png")])
     manifest = tmp_path / "manifest.jsonl"
     manifest.write_text(manifest.read_text().replace(was, now))
-    with pytest.raises(InputError, match=r"tables in .* are damaged"):
+    with pytest.raises(InputError, match=sentence):
         write_report(tmp_path)
 
 

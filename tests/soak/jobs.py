@@ -35,7 +35,7 @@ def results(out: Path) -> Tree:
         if path.is_file() and not name.startswith(".busicli/") and name not in TIMED:
             found[name] = path.read_bytes()
     rows = [json.loads(line) for line in found["manifest.jsonl"].splitlines()]
-    timeless = [{k: v for k, v in row.items() if k != "milliseconds"} for row in rows]
+    timeless = [{k: v for k, v in row.items() if k not in ("milliseconds", "new")} for row in rows]
     return found | {"manifest.jsonl": json.dumps(timeless).encode()}
 
 

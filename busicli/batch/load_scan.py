@@ -1,0 +1,173 @@
+"""The first half of a scan's way: from its file to inputs of the network."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from busicli.batch.dicom_outputs import DicomSource, dicom_source, displayed_frames
+from busicli.batch.inputs import InputFile
+from busicli.batch.outputs import Output, all_stand
+from busicli.errors import InputError
+from busicli.inference.segmenter import Frame, Segmenter
+from busicli.inference.views import FrameLayout
+from busicli.io.dicom.read import DicomScan, NotUltrasoundError
+from busicli.io.dicom.results import Maker
+from busicli.io.escaping import percent_escape
+from busicli.io.files import sha256_bytes
+from busicli.io.images import SUFFIXES, NotAnImageError, TooManyPixelsError, read_scan
+from busicli.io.scan_results import ScanResult, Status
+from busicli.io.scans import ScanFile, decode_file
+from busicli.parallel.threads import with_timeout
+from busicli.types import Image, Scale, Spacing
+
+Changed = Callable[[InputFile], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanSettings:
+    """How a run treats each of its scans."""
+
+    out: Path
+    outputs: tuple[Output, ...]
+    """What is written."""
+    segmenter: Segmenter = field(repr=False)
+    max_pixels: int
+    timeout_s: float
+    """How long reading and decoding a scan may take."""
+    spacing: Spacing | None
+    """Of images; DICOM files hold their own."""
+    maker: Maker
+    """What DICOM objects say of the program."""
+    keep_identifiers: bool
+    """Whether results hold patient and study."""
+
+    @property
+    def wants_objects(self) -> bool:
+        """Whether DICOM objects are written."""
+        return any(output.is_object for output in self.outputs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedScan:
+    """A decoded scan, ready for the network."""
+
+    entry: InputFile
+    sha256: str
+    displayed: tuple[Image, ...] = field(repr=False)
+    """The frames as images for people may show them."""
+    layouts: tuple[FrameLayout, ...]
+    """What the network looks at in each frame."""
+    inputs: NDArray[np.uint8] = field(repr=False)
+    """(views of all frames, size, size, 3)."""
+    scale: Scale
+    dicom: DicomScan | None
+    source: DicomSource | None
+    """For DICOM objects; None where none are wanted, and of images."""
+    seconds: float
+    """What loading took."""
+
+
+def load_scan(
+    entry: InputFile,
+    settings: ScanSettings,
+    earlier: ScanResult | None,
+    on_change: Changed = lambda _: None,
+) -> LoadedScan | ScanResult:
+    """The loaded scan, or its result at once: skipped, failed, or kept from an earlier run.
+
+    `on_change` is called, before decoding, for a scan that was segmented but has changed.
+    """
+    if entry.not_done:
+        return not_segmented(entry, "skipped" if entry.skip else "failed", entry.not_done)
+    try:
+        return with_timeout(
+            lambda: _load(entry, settings, earlier, on_change), limit_s=settings.timeout_s
+        )
+    except TimeoutError:
+        limit = f"{settings.timeout_s:g} s"
+        reason = f"was not decoded after {limit}; look at its drive, or raise --timeout"
+        return not_segmented(entry, "failed", reason)
+
+
+def not_segmented(entry: InputFile, status: Status, reason: str) -> ScanResult:
+    """The result of an input without a mask; a full stop at the end of the reason is dropped."""
+    scan = percent_escape(entry.relative)
+    return ScanResult(scan=scan, status=status, reason=reason.rstrip("."))
+
+
+def _load(
+    entry: InputFile, settings: ScanSettings, earlier: ScanResult | None, on_change: Changed
+) -> LoadedScan | ScanResult:
+    started = time.monotonic()
+    data = b"unread"
+    try:
+        data = read_scan(entry.path, max_pixels=settings.max_pixels)
+        sha256 = sha256_bytes(data)
+        if earlier is not None and earlier.status == "ok":
+            if _is_unchanged(earlier, entry, sha256, settings):
+                return earlier
+            on_change(entry)
+        scan = decode_file(data, spacing=settings.spacing, max_pixels=settings.max_pixels)
+        return _prepared(entry, sha256, scan, settings, started)
+    except (NotAnImageError, NotUltrasoundError) as error:
+        other = isinstance(error, NotUltrasoundError)
+        meant = not other and (_named_as_scan(entry.path) or _cut_short(entry.path, data))
+        return not_segmented(entry, "failed" if meant else "skipped", str(error))
+    except TooManyPixelsError as error:
+        return not_segmented(entry, "failed", f"{str(error).rstrip('.')}: raise --max-pixels")
+    except InputError as error:
+        return not_segmented(entry, "failed", str(error))
+    except OSError as error:
+        return not_segmented(entry, "failed", f"cannot be read: {error.strerror}")
+
+
+def _prepared(
+    entry: InputFile, sha256: str, scan: ScanFile, settings: ScanSettings, started: float
+) -> LoadedScan:
+    dicom, segmenter, maker = scan.dicom, settings.segmenter, settings.maker
+    wanted = dicom is not None and settings.wants_objects
+    source = dicom_source(dicom, maker) if dicom is not None and wanted else None
+    displayed = scan.frames
+    if dicom is not None:
+        displayed = displayed_frames(dicom, scan.frames, deidentify=maker.deidentified)
+    layouts = tuple(
+        segmenter.layout(Frame(image=image, scale=scan.scale, tissue=scan.tissue))
+        for image in scan.frames
+    )
+    pairs = zip(scan.frames, layouts, strict=True)
+    return LoadedScan(
+        entry=entry,
+        sha256=sha256,
+        displayed=displayed,
+        layouts=layouts,
+        inputs=np.concatenate([segmenter.network_images(*pair) for pair in pairs]),
+        scale=scan.scale,
+        dicom=dicom,
+        source=source,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _is_unchanged(
+    earlier: ScanResult, entry: InputFile, sha256: str, settings: ScanSettings
+) -> bool:
+    """Whether an earlier result still holds: the same scan, the same masks, every other file."""
+    same = earlier.sha256 == sha256
+    return same and all_stand(settings.out, earlier, entry.relative, settings.outputs)
+
+
+def _named_as_scan(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES
+
+
+def _cut_short(path: Path, data: bytes) -> bool:
+    """Whether a file is what is left of a broken copy of a scanner's file.
+
+    Scanners write names without a suffix; the copy is empty or holds only the zeros that a DICOM
+    file begins with.
+    """
+    return not (path.suffix or path.name.startswith(".") or data.strip(b"\0"))

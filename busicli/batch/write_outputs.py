@@ -1,0 +1,209 @@
+"""The second half of a scan's way: from the network's output to files and a result."""
+
+import errno
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from busicli.batch.dicom_outputs import FrameImage, ScanFrames, identifiers
+from busicli.batch.load_scan import LoadedScan, ScanSettings, not_segmented
+from busicli.batch.outputs import OUTPUTS, Output
+from busicli.errors import InputError
+from busicli.inference.engines import Predictions
+from busicli.inference.review import REASONS
+from busicli.inference.segmenter import Segmentation
+from busicli.io.escaping import percent_escape
+from busicli.io.files import atomic_write, sha256_bytes
+from busicli.io.scan_results import DicomFile, FrameLesion, FrameMask, ScanResult, SeenView
+from busicli.types import ClassProbabilities, Scale
+
+DECIMALS = 4
+"""Of confidence and class probabilities in results."""
+_OF_ITS_NAME = (
+    *(errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ),
+    *(errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY),
+)
+"""Errors of a file system that cannot hold a name, or holds it as something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A file to be written."""
+
+    output: Output
+    frame: int
+    """0 for the whole scan."""
+    path: PurePosixPath
+    """Below OUT."""
+    data: bytes
+
+
+def write_outputs(
+    loaded: LoadedScan, predicted: Predictions, settings: ScanSettings, network_seconds: float
+) -> ScanResult:
+    """Write all files of a scan and return its result. A scan that fails leaves no file.
+
+    `predicted` holds what the network says of all views of all frames, in their order.
+    """
+    started = time.monotonic()
+    try:
+        files, segmentations = _encoded(loaded, predicted, settings)
+        patient = identifiers(loaded.dicom) if loaded.dicom and settings.keep_identifiers else None
+        _write({settings.out / made.path: made.data for made in files})
+    except InputError as error:
+        return not_segmented(loaded.entry, "failed", str(error))
+    seconds = loaded.seconds + network_seconds + time.monotonic() - started
+    return replace(
+        _result(loaded, files, segmentations),
+        identifiers=patient,
+        milliseconds=round(1000 * seconds, 1),
+        shown_whole=_shown_whole(loaded, settings),
+        dicom=_objects(files) if settings.wants_objects else None,
+        dicom_left_out=_left_out(loaded, settings),
+    )
+
+
+def _encoded(
+    loaded: LoadedScan, predicted: Predictions, settings: ScanSettings
+) -> tuple[list[_Made], list[Segmentation]]:
+    """Every file of a scan, in the table's order, and its segmentations without their maps.
+
+    The maps of a long cine would fill the memory.
+    """
+    count = len(loaded.layouts)
+    outputs = [out for out in settings.outputs if not out.left_out(loaded.source, count)]
+    files, segmentations = [], []
+    for frame in _frames(loaded, predicted, settings):
+        segmentations.append(replace(frame.segmentation, probability=np.zeros((0, 0), np.float32)))
+        files += [
+            _made(loaded, output, frame.number, output.encode_frame(frame))
+            for output in outputs
+            if output.encode_frame
+        ]
+    whole = ScanFrames(segmentations=segmentations, dicom=loaded.source)
+    files += [
+        _made(loaded, output, 0, output.encode_scan(whole))
+        for output in outputs
+        if output.encode_scan
+    ]
+    files.sort(key=lambda made: (OUTPUTS.index(made.output), made.frame))
+    return files, segmentations
+
+
+def _frames(
+    loaded: LoadedScan, predicted: Predictions, settings: ScanSettings
+) -> Iterator[FrameImage]:
+    first = 0
+    for number, layout in enumerate(loaded.layouts, start=1):
+        own = predicted[first : first + len(layout.views)]
+        first += len(layout.views)
+        yield FrameImage(
+            number=number,
+            image=loaded.displayed[number - 1],
+            segmentation=settings.segmenter.interpret(own, layout, loaded.scale),
+            dicom=loaded.source,
+        )
+
+
+def _made(loaded: LoadedScan, output: Output, frame: int, data: bytes) -> _Made:
+    path = output.path(loaded.entry.relative, frame, len(loaded.layouts))
+    return _Made(output, frame, path, data)
+
+
+def _write(files: Mapping[Path, bytes]) -> None:
+    """All of a scan's files, or none.
+
+    Raises InputError where the scan's own name is the obstacle, OSError where any scan would fail.
+    """
+    try:
+        for path, data in files.items():
+            atomic_write(path, data)
+    except OSError as error:
+        if error.errno not in _OF_ITS_NAME:
+            raise
+        for path in files:
+            with suppress(OSError):
+                path.unlink()
+        raise InputError(f"its results cannot be written: {error.strerror}") from error
+
+
+def _result(
+    loaded: LoadedScan, files: Sequence[_Made], segmentations: Sequence[Segmentation]
+) -> ScanResult:
+    numbered = list(enumerate(segmentations, start=1))
+    certain = [_rounded(found.confidence) for found in segmentations]
+    known = [value for value in certain if value is not None]
+    reasons = {reason for found in segmentations for reason in found.why_review}
+    masks = [made for made in files if made.output.name == "masks"]
+    return ScanResult(
+        scan=percent_escape(loaded.entry.relative),
+        status="ok",
+        lesions=tuple(
+            FrameLesion(frame=n, lesion=lesion) for n, found in numbered for lesion in found.lesions
+        ),
+        confidence=min(known, default=None),
+        why_review=tuple(reason for reason in REASONS if reason in reasons),
+        class_probabilities=_classes(segmentations),
+        views=tuple(SeenView(frame=n, view=view) for n, found in numbered for view in found.views),
+        sha256=loaded.sha256,
+        masks=tuple(
+            FrameMask(
+                frame=made.frame,
+                path=percent_escape(made.path),
+                sha256=sha256_bytes(made.data),
+                confidence=certain[made.frame - 1],
+            )
+            for made in masks
+        ),
+        millimetres=_millimetres(loaded.scale, segmentations),
+    )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, DECIMALS)
+
+
+def _classes(segmentations: Sequence[Segmentation]) -> ClassProbabilities | None:
+    """Those of the frame that is least normal."""
+    known = [f.class_probabilities for f in segmentations if f.class_probabilities is not None]
+    if not known:
+        return None
+    least = min(known, key=lambda classes: classes.normal)
+    return ClassProbabilities(
+        normal=round(least.normal, DECIMALS),
+        benign=round(least.benign, DECIMALS),
+        malignant=round(least.malignant, DECIMALS),
+    )
+
+
+def _millimetres(scale: Scale, segmentations: Sequence[Segmentation]) -> str:
+    """Where millimetres come from or why there are none, and how many lesions have none."""
+    lesions = [lesion for found in segmentations for lesion in found.lesions]
+    without = sum(lesion.millimetres is None for lesion in lesions)
+    if not scale.regions or not without:
+        return scale.origin
+    return f"{scale.origin}; {without} of {len(lesions)} lesions lie outside of them"
+
+
+def _shown_whole(loaded: LoadedScan, settings: ScanSettings) -> bool | None:
+    if not settings.maker.deidentified:
+        return None
+    return not (loaded.dicom and loaded.dicom.boxes)
+
+
+def _objects(files: Sequence[_Made]) -> tuple[DicomFile, ...]:
+    return tuple(
+        DicomFile(kind=made.output.name, frame=made.frame, path=percent_escape(made.path))
+        for made in files
+        if made.output.is_object
+    )
+
+
+def _left_out(loaded: LoadedScan, settings: ScanSettings) -> str:
+    """Why some of the wanted files are not there; empty where all are."""
+    reasons = (out.left_out(loaded.source, len(loaded.layouts)) for out in settings.outputs)
+    return "; ".join(dict.fromkeys(filter(None, reasons)))

@@ -1,0 +1,140 @@
+"""What a run over scans was made with and how it ended: the record in `run.json`."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, Self
+
+from busicli.errors import InputError
+from busicli.settings import ConfidenceSettings, Precision, PreprocessSettings, TunedSettings
+from busicli.types import Spacing
+
+Names = Literal["keep", "hash"]
+_NOT_RECORDED = "presence_scores"
+"""Of the tuned settings: it decides no result, and is long."""
+_TUNED = tuple(f.name for f in fields(TunedSettings) if f.name != _NOT_RECORDED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsUsed:
+    """The weights of a run."""
+
+    name: str
+    card_sha256: str
+    files: Mapping[str, str]
+    """SHA-256 of each file beside the card."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineUsed:
+    """What ran the network."""
+
+    name: str
+    precision: Precision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """All that decides the results of a run, whatever the scans."""
+
+    weights: WeightsUsed
+    preprocess: PreprocessSettings
+    tuned: TunedSettings
+    engine: EngineUsed
+    views: str
+    """As `--views`."""
+    outputs: tuple[str, ...]
+    """Kinds of files that are written for each scan."""
+    report: bool
+    """Whether the page is written."""
+    names: Names
+    max_pixels: int
+    pixel_spacing: Spacing | None
+    deidentify: bool
+    keep_identifiers: bool
+    versions: Mapping[str, str]
+    """Of busicli and of the packages that its results depend on."""
+
+    @property
+    def confidence(self) -> ConfidenceSettings | None:
+        """How masks are trusted; None where the weights give no confidence."""
+        return self.tuned.confidence
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in `run.json`, the tuned settings side by side with the others."""
+        document = asdict(self)
+        tuned = document.pop("tuned")
+        return {**document, **{name: tuned[name] for name in _TUNED}}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """The settings of a document that may hold more; InputError where it lacks some."""
+        try:
+            values = {f.name: document[f.name] for f in fields(cls) if f.name != "tuned"}
+            spacing = values["pixel_spacing"]
+            values |= {
+                "weights": WeightsUsed(**values["weights"]),
+                "preprocess": PreprocessSettings.from_dict(values["preprocess"]),
+                "engine": EngineUsed(**values["engine"]),
+                "outputs": tuple(values["outputs"]),
+                "pixel_spacing": Spacing(**spacing) if spacing else None,
+            }
+            tuned = TunedSettings.from_dict({name: document[name] for name in _TUNED})
+            return cls(**values, tuned=tuned)
+        except (KeyError, TypeError) as error:
+            raise _another_version() from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunCounts:
+    """Inputs by what became of them."""
+
+    ok: int
+    failed: int
+    skipped: int
+    inputs: int
+    pending: int
+    """Not reached, as the run was stopped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """What stands in `run.json`."""
+
+    settings: RunSettings
+    counts: RunCounts
+    start: str
+    """UTC, ISO 8601, as `end`."""
+    end: str
+    exit_status: int
+    parts: int | None = None
+    """How many parts were merged; None for a run in one."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `run.json`."""
+        parts = {} if self.parts is None else {"parts": self.parts}
+        return {
+            **self.settings.to_json(),
+            **parts,
+            "counts": asdict(self.counts),
+            "start": self.start,
+            "end": self.end,
+            "exit_status": self.exit_status,
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """The record of a document; InputError where it is damaged or of another version."""
+        settings = RunSettings.from_json(document)
+        try:
+            return cls(
+                settings=settings,
+                counts=RunCounts(**document["counts"]),
+                parts=document.get("parts"),
+                **{name: document[name] for name in ("start", "end", "exit_status")},
+            )
+        except (KeyError, TypeError) as error:
+            raise _another_version() from error
+
+
+def _another_version() -> InputError:
+    return InputError("run.json is damaged or of another version; run the same command again.")

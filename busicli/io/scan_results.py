@@ -1,0 +1,234 @@
+"""One scan's result as a record, and as a line of the manifest and the journal.
+
+A run makes these records. Everything that is written or shown of a scan comes from them.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from busicli.errors import InputError
+from busicli.types import ClassProbabilities, FrameView, Lesion, LesionMm
+
+Status = Literal["ok", "failed", "skipped"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameLesion:
+    """One lesion and the frame that it is in."""
+
+    frame: int
+    """From 1."""
+    lesion: Lesion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenView:
+    """What the network looked at in a frame."""
+
+    frame: int
+    """From 1."""
+    view: FrameView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameMask:
+    """The mask of one frame."""
+
+    frame: int
+    """From 1."""
+    path: str
+    """Below OUT, escaped for reading."""
+    sha256: str
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DicomFile:
+    """A DICOM object that was written."""
+
+    kind: str
+    frame: int
+    """From 1; 0 for what is about the whole scan."""
+    path: str
+    """Below OUT, escaped for reading."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reviewed:
+    """What a person decided."""
+
+    decision: str
+    reviewer: str
+    at: str
+    """UTC, ISO 8601."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanResult:
+    """What became of one input. Only `ok` scans have more than scan, status and reason."""
+
+    scan: str
+    """Name in all results, escaped for reading."""
+    status: Status
+    reason: str = ""
+    """Why it is not `ok`; empty where it is."""
+    lesions: tuple[FrameLesion, ...] = ()
+    confidence: float | None = None
+    """Of the least certain frame; None where the weights give none."""
+    why_review: tuple[str, ...] = ()
+    """Why a person should look first; empty where there is no reason."""
+    class_probabilities: ClassProbabilities | None = None
+    """Of the frame that most probably holds a lesion; None where the weights give none."""
+    reviewed: Reviewed | None = None
+    views: tuple[SeenView, ...] = ()
+    new: bool = True
+    """False where an earlier run's result was kept. The journal does not hold it."""
+    sha256: str = ""
+    """Of the scan's file."""
+    masks: tuple[FrameMask, ...] = ()
+    """Of each frame, in order."""
+    millimetres: str = ""
+    """Where they come from, or why there are none."""
+    shown_whole: bool | None = None
+    """Whether images show text outside the ultrasound regions too; None without --deidentify."""
+    dicom: tuple[DicomFile, ...] | None = None
+    """The objects that were written; None where none were asked for."""
+    dicom_left_out: str = ""
+    """Why others were not."""
+    identifiers: Mapping[str, str] | None = None
+    """Patient and study; None unless asked for."""
+    milliseconds: float = 0.0
+    """Work on this scan."""
+
+    @property
+    def review(self) -> bool:
+        """Whether a person should look first."""
+        return bool(self.why_review)
+
+
+def manifest_line(result: ScanResult) -> str:
+    """A row of `manifest.jsonl`: the number of lesions, not their measurements; no line end."""
+    row = _row(result)
+    if "lesions" in row:
+        row["lesions"] = len(result.lesions)
+    return json.dumps(row, ensure_ascii=False)
+
+
+def parse_manifest_line(line: str | bytes) -> tuple[ScanResult, int]:
+    """The result of a row of the manifest without its lesions, and how many those are.
+
+    Raises InputError where the line is no such row.
+    """
+    row = _parsed(line)
+    count = row.pop("lesions", 0)
+    if not isinstance(count, int):
+        raise _no_row()
+    return _result(row), count
+
+
+def journal_line(result: ScanResult) -> str:
+    """A row of the journal: all of the result but `new`; no line end."""
+    row = _row(result)
+    del row["new"]
+    return json.dumps(row, ensure_ascii=False)
+
+
+def parse_journal_line(line: str | bytes) -> ScanResult:
+    """The result of a row of the journal; InputError where the line is no such row."""
+    return _result(_parsed(line))
+
+
+def _row(result: ScanResult) -> dict[str, Any]:
+    """The result as JSON values, in the order of the manifest's columns."""
+    row: dict[str, Any] = {
+        "scan": result.scan,
+        "status": result.status,
+        "reason": result.reason,
+    }
+    if result.status != "ok":
+        return {**row, "new": result.new}
+    classes = result.class_probabilities
+    row |= {
+        "lesions": [{"frame": each.frame, **asdict(each.lesion)} for each in result.lesions],
+        "confidence": result.confidence,
+        "review": result.review,
+        "why_review": list(result.why_review),
+        "class_probabilities": asdict(classes) if classes else None,
+        "reviewed": asdict(result.reviewed) if result.reviewed else None,
+        "views": [{"frame": each.frame, **asdict(each.view)} for each in result.views],
+        "new": result.new,
+        "sha256": result.sha256,
+        "masks": [_without_none(asdict(mask)) for mask in result.masks],
+        "millimetres": result.millimetres,
+    }
+    if result.shown_whole is not None:
+        row["shown_whole"] = result.shown_whole
+    if result.dicom is not None:
+        row["dicom"] = [asdict(made) for made in result.dicom]
+        row["dicom_left_out"] = result.dicom_left_out
+    if result.identifiers is not None:
+        row["identifiers"] = dict(result.identifiers)
+    return {**row, "milliseconds": result.milliseconds}
+
+
+def _without_none(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _parsed(line: str | bytes) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise _no_row() from error
+    if not (isinstance(row, dict) and {"scan", "status"} <= set(row)):
+        raise _no_row()
+    return row
+
+
+def _result(row: Mapping[str, Any]) -> ScanResult:
+    values = {name: value for name, value in row.items() if name != "review"}
+    try:
+        return ScanResult(**{name: _READERS.get(name, _same)(v) for name, v in values.items()})
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise _no_row() from error
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _lesion_of_json(row: Mapping[str, Any]) -> FrameLesion:
+    values = dict(row)
+    frame, millimetres = values.pop("frame"), values.pop("millimetres")
+    for name in ("bbox", "centroid"):
+        values[name] = tuple(values[name])
+    return FrameLesion(
+        frame=frame,
+        lesion=Lesion(**values, millimetres=LesionMm(**millimetres) if millimetres else None),
+    )
+
+
+def _view_of_json(row: Mapping[str, Any]) -> SeenView:
+    view = FrameView(box=tuple(row["box"]), kind=row["kind"], source=row["source"])
+    return SeenView(frame=row["frame"], view=view)
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "lesions": lambda rows: tuple(map(_lesion_of_json, rows)),
+    "why_review": tuple,
+    "class_probabilities": lambda row: ClassProbabilities(**row) if row else None,
+    "reviewed": lambda row: Reviewed(**row) if row else None,
+    "views": lambda rows: tuple(map(_view_of_json, rows)),
+    "masks": lambda rows: tuple(FrameMask(**row) for row in rows),
+    "dicom": lambda rows: None if rows is None else tuple(DicomFile(**row) for row in rows),
+}
+"""By column, how JSON values become the record's; others are the same."""
+
+
+def _no_row() -> InputError:
+    return InputError(
+        "a row of the results is damaged or of another version; run segment-dir again."
+    )
