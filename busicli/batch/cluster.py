@@ -59,20 +59,10 @@ def results_on_cluster(
     """
     if request.cluster is None:
         raise BusicliError("no cluster was named.")
-    sent = replace(
-        request,
-        scans=Path(),
-        out=request.out.resolve(),
-        weights=_reachable(request.weights),
-        plugins=tuple(path.resolve() for path in request.plugins),
-        engine="openvino" if worker.engine.name.startswith("openvino") else "keras",
-        precision=worker.engine.precision,
-        cluster=None,
-        jobs=1,
-    )
+    common = _sent_request(request, worker)
     sent_tasks = (
         Sent(
-            request=sent,
+            request=common,
             versions=worker.settings.versions,
             entries=[replace(entry, path=Path.cwd() / entry.path) for entry in entries],
             earlier=earlier,
@@ -85,14 +75,31 @@ def results_on_cluster(
             """One of several scans is to blame: each is tried alone."""
             if len(task.entries) == 1:
                 return lost_results(task)
-            pairs = zip(task.entries, task.earlier, strict=True)
-            single = (replace(task, entries=[entry], earlier=[row]) for entry, row in pairs)
-            rows = [
-                *chain.from_iterable(ordered_map_on(client, do_task, single, lost, stop_status))
-            ]
-            return rows if len(rows) == len(task.entries) else []  # it was stopped
+            single = ordered_map_on(client, do_task, _one_by_one(task), lost, stop_status)
+            results = [*chain.from_iterable(single)]
+            return results if len(results) == len(task.entries) else []  # it was stopped
 
         yield from ordered_map_on(client, do_task, sent_tasks, lost, stop_status)
+
+
+def _sent_request(request: SegmentRequest, worker: ScanWorker) -> SegmentRequest:
+    """The request as workers get it: absolute paths, and this program's engine and precision."""
+    return replace(
+        request,
+        scans=Path(),
+        out=request.out.resolve(),
+        weights=_reachable(request.weights),
+        plugins=tuple(path.resolve() for path in request.plugins),
+        engine="openvino" if worker.engine.name.startswith("openvino") else "keras",
+        precision=worker.engine.precision,
+        cluster=None,
+        jobs=1,
+    )
+
+
+def _one_by_one(task: Sent) -> Iterator[Sent]:
+    for entry, earlier in zip(task.entries, task.earlier, strict=True):
+        yield replace(task, entries=[entry], earlier=[earlier])
 
 
 def do_task(task: Sent) -> list[ScanResult]:

@@ -44,6 +44,23 @@ def from_folder(scans: Path, out: Path) -> list[InputFile]:
     that cannot be read is a failed one. Raises InputError where `scans` is no folder, is `out` or
     lies in results, and where `out` is a folder of scans below it.
     """
+    _check_folders(scans, out)
+    closed: list[OSError] = []
+    found: list[InputFile] = []
+    for folder, folders, names in os.walk(scans, onerror=closed.append):
+        found += _not_entered(Path(folder), folders, scans, out.resolve())
+        siblings = {Path(name).stem for name in names if Path(name).suffix.lower() in SUFFIXES}
+        for name in names:
+            path = Path(folder, name)
+            relative = PurePosixPath(path.relative_to(scans))
+            found.append(InputFile(path=path, relative=relative, skip=_skip(path, siblings)))
+    found += [_closed_folder(error, scans) for error in closed]
+    found.sort(key=lambda entry: os.fsencode(entry.relative))
+    return list(_with_clashes(found))
+
+
+def _check_folders(scans: Path, out: Path) -> None:
+    """Raise InputError where scans and results would mix."""
     if not scans.is_dir():
         if scans.is_file():
             raise InputError(f"{scans} is a file; give its folder, or use busicli show.")
@@ -64,26 +81,20 @@ def from_folder(scans: Path, out: Path) -> list[InputFile]:
             f"{out.relative_to(whole)} is a folder of the scans and holds files of its own, which "
             "would be left out; name another folder for the results."
         )
-    closed: list[OSError] = []
-    found: list[InputFile] = []
-    for folder, folders, names in os.walk(scans, onerror=closed.append):
-        for name in sorted(folders):
-            path = Path(folder, name)
-            why = _left_out(path)
-            if why or path.resolve() == out:
-                folders.remove(name)
-            if why and path.resolve() != out:
-                relative = PurePosixPath(path.relative_to(scans))
-                found.append(InputFile(path=path, relative=relative, skip=why))
-        folders.sort()
-        siblings = {Path(name).stem for name in names if Path(name).suffix.lower() in SUFFIXES}
-        for name in sorted(names):
-            path = Path(folder, name)
-            relative = PurePosixPath(path.relative_to(scans))
-            found.append(InputFile(path=path, relative=relative, skip=_skip(path, siblings)))
-    found += [_closed_folder(error, scans) for error in closed]
-    found.sort(key=lambda entry: os.fsencode(entry.relative))
-    return list(_with_clashes(found))
+
+
+def _not_entered(folder: Path, folders: list[str], scans: Path, out: Path) -> Iterator[InputFile]:
+    """The subfolders that are not searched, as skipped inputs; they are removed from `folders`.
+
+    `out` is no input.
+    """
+    for name in sorted(folders):
+        path = folder / name
+        why, is_out = _left_out(path), path.resolve() == out
+        if why or is_out:
+            folders.remove(name)
+        if why and not is_out:
+            yield InputFile(path=path, relative=PurePosixPath(path.relative_to(scans)), skip=why)
 
 
 def from_list(paths: Iterable[Path]) -> list[InputFile]:
