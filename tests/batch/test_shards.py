@@ -1,11 +1,34 @@
+import heapq
+import os
+import resource
 from collections import Counter
+from operator import attrgetter
 from pathlib import PurePosixPath
 
 import pytest
 
-from busicli.batch.shards import Shard, parse_shard
+from busicli.batch.shards import (
+    Shard,
+    ShardRecord,
+    ShardRow,
+    parse_shard,
+    read_shard,
+    shard_rows,
+    write_shard,
+)
 from busicli.errors import UsageError
+from busicli.io.run_record import RunCounts
+from busicli.io.scan_results import ScanResult
+from tests.made_results import run_record
 
+RECORD = ShardRecord(
+    settings=run_record().settings,
+    listing="",
+    counts=RunCounts(ok=0, failed=0, skipped=0, inputs=0, pending=0),
+    next="",
+    start="",
+    end="",
+)
 SCANS = [PurePosixPath(f"ward {n % 7}/scan-{n}.png") for n in range(3000)]
 
 
@@ -62,3 +85,29 @@ def test_slurms_variables_tell_the_part(environment, expected):
 def test_other_parts_are_wrong_usage(text, environment, sentence):
     with pytest.raises(UsageError, match=sentence):
         parse_shard(text, environment)
+
+
+def test_more_parts_are_merged_than_files_may_be_open(tmp_path):
+    for number in range(60):
+        rows = (
+            ShardRow(at, ScanResult(scan=f"{at}" * 1000, status="ok"))
+            for at in range(number, 6000, 60)
+        )
+        write_shard(tmp_path / str(number), RECORD, rows)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    few = len(os.listdir("/proc/self/fd")) + 10  # noqa: PTH208
+    resource.setrlimit(resource.RLIMIT_NOFILE, (few, hard))
+    try:
+        every = map(shard_rows, (tmp_path / str(number) for number in range(60)))
+        found = [each.at for each in heapq.merge(*every, key=attrgetter("at"))]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert found == list(range(6000))
+
+
+def test_a_part_that_has_ended_is_read_back(tmp_path):
+    assert read_shard(tmp_path) is None
+    rows = [ShardRow(4, ScanResult(scan="a\tb", status="ok", new=False))]
+    write_shard(tmp_path, RECORD, rows)
+    assert read_shard(tmp_path) == RECORD
+    assert list(shard_rows(tmp_path)) == rows

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from busicli.io.escaping import percent_escape
+from busicli.io.escaping import escape_csv_formula, percent_escape
 
 
 @pytest.mark.parametrize("name", ["a/b c.png", "Müller/乳房 (1).png", "🩺.png", "100%.png"])
@@ -33,3 +33,13 @@ def test_any_name_becomes_text_that_can_be_printed_and_encoded(raw):
     written = percent_escape(os.fsdecode(raw))
     assert all(c.isprintable() or unicodedata.category(c) == "Zs" for c in written)
     assert written.encode("utf-8")
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@a", "\ta", "\ra"])
+def test_text_that_a_spreadsheet_would_run_is_made_plain(text):
+    assert escape_csv_formula(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("name", ["a=1", "", "'=1", "1-2"])
+def test_other_cells_stay(name):
+    assert escape_csv_formula(name) == name
