@@ -248,7 +248,7 @@ class ImageScore:
     confidence: float = float("nan")
     """That the mask is good, in [0, 1]; NaN where the weights do not say."""
     review: bool = False
-    """Whether the confidence asks for a person's eye."""
+    """Whether a person should look first."""
     seen: str = ""
     """`same` or `near copy` where the weights have trained on this scan; empty otherwise."""
     found_lesions_px: tuple[int, ...] = ()
