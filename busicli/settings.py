@@ -3,6 +3,7 @@
 Every record round-trips through JSON with `dataclasses.asdict` and `from_dict`.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self
@@ -57,6 +58,8 @@ class _Record:
                 raise InputError(
                     f"there is no setting {name}; there are {', '.join(sorted(node))}."
                 )
+            if isinstance(value, float) and not math.isfinite(value):
+                raise InputError(f"{name} is {value}; it must be finite.")
             if type(value) is not type(node[last]) and not _both_numbers(value, node[last]):
                 raise InputError(f"{name} is {value}; it must be like {node[last]}.")
             node[last] = value

@@ -46,7 +46,7 @@ _command(
     *("segment-dir", segment.segment_dir, SEGMENT),
     "busicli segment-dir scans out",
     "busicli segment-dir scans out --dry-run",
-    "find /archive -name '*.dcm' -print0 | busicli segment-dir -0 - out --dicom seg,sr",
+    "find scans -name '*.dcm' -print0 | busicli segment-dir -0 - out",
 )
 _command(*("report", report.report, SEGMENT), "busicli report out --inline")
 _command(*("show", show.show, SEGMENT), "busicli show scan.png --out contours.png")
