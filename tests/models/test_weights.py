@@ -221,9 +221,9 @@ def test_the_first_layer_that_differs_is_named():
     with pytest.raises(InputError) as caught:
         load_state(dense(5), numbers, "w")
     assert str(caught.value) == (
-        "the weights w do not fit the model net: its first difference is other.kernel, of shape "
-        "(2, 4) in the weights and (2, 5) in the model; use the plugin and the options that made "
-        "them."
+        "the weights w do not fit the model net: its first difference is net.other.kernel, of "
+        "shape (2, 4) in the weights and (2, 5) in the model; use the plugin and the options that "
+        "made them."
     )
 
 
