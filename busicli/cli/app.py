@@ -20,7 +20,7 @@ SUMMARY = "Segment lesions in breast-ultrasound scans, in batches. Not a medical
 
 def _examples(*lines: str) -> str:
     """The end of a help text; its lines are kept as they are."""
-    return "\n\n".join(("Examples:", "\n".join(f"  {line}" for line in lines)))
+    return "\n\n".join(("Examples:", "\n".join(f"    {line}" for line in lines)))
 
 
 app = typer.Typer(
@@ -35,47 +35,58 @@ app = typer.Typer(
 
 
 def _command(
-    name: str, function: Callable[..., None], panel: str, *examples: str, prints_file: bool = False
+    name: str,
+    function: Callable[..., None],
+    panel: str,
+    short: str,
+    *examples: str,
+    prints_file: bool = False,
 ) -> None:
-    app.command(name, rich_help_panel=panel, epilog=_examples(*examples))(
-        with_switches(function, prints_file=prints_file)
-    )
+    """Add a command; `short` describes it in the program's help."""
+    add = app.command(name, rich_help_panel=panel, short_help=short, epilog=_examples(*examples))
+    add(with_switches(function, prints_file=prints_file))
 
 
 _command(
-    *("segment-dir", segment.segment_dir, SEGMENT),
+    *("segment-dir", segment.segment_dir, SEGMENT, "Segment every scan in a folder."),
     "busicli segment-dir scans out",
     "busicli segment-dir scans out --dry-run",
     "find scans -name '*.dcm' -print0 | busicli segment-dir -0 - out",
 )
-_command(*("report", report.report, SEGMENT), "busicli report out --inline")
-_command(*("show", show.show, SEGMENT), "busicli show scan.png --out contours.png")
 _command(
-    *("merge", merge.merge, SEGMENT),
+    *("report", report.report, SEGMENT, "Write the page of all scans, worst first."),
+    "busicli report out --inline",
+)
+_command(
+    *("show", show.show, SEGMENT, "Show one scan: contours and measurements."),
+    "busicli show scan.png --out contours.png",
+)
+_command(
+    *("merge", merge.merge, SEGMENT, "Merge a run in parts."),
     "busicli segment-dir scans out --part 1/2",
     "busicli segment-dir scans out --part 2/2",
     "busicli merge out",
 )
 _command(
-    *("preprocess", preprocess.preprocess, TRAIN),
+    *("preprocess", preprocess.preprocess, TRAIN, "Prepare data sets for training."),
     "busicli preprocess Dataset_BUSI_with_GT",
     "busicli preprocess BUSI BUSBRA --size 192 --out both",
 )
 _command(
-    *("train", train.train, TRAIN),
+    *("train", train.train, TRAIN, "Train a model on prepared data."),
     "busicli train --model unet --epochs 50",
     "busicli train --folds 5 --name cv --set augmentation.gamma=0.2",
     "busicli train --resume",
 )
 _command(
-    *("eval", evaluate.evaluate, TRAIN),
+    *("eval", evaluate.evaluate, TRAIN, "Score weights, or masks made by any tool."),
     "busicli eval --split test",
     "busicli eval --predictions theirs --reference data --split test",
     "busicli eval --compare eval/one eval/other",
 )
 app.add_typer(models.app, name="models", rich_help_panel=TRAIN)
 _command(
-    *("settings", settings.show_settings, "Settings"),
+    *("settings", settings.show_settings, "Settings", "Print a settings file with every option."),
     "busicli settings > busicli.toml",
     prints_file=True,
 )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     help="List, show, check or create model architectures.",
+    short_help="List, show, check or create models.",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
@@ -122,14 +123,14 @@ def new_model(
     print(f"Written to {folder}: {', '.join(files)}")
     print(f"Replace what {files[0]} marks with Decide. Then run:")
     print(f"  busicli models check {name} --plugin {folder / files[0]}")
-    print(f"  pip install -e '{folder}[test]'")
+    print(f"  pip install -e {folder}")
     print(f"  busicli train --model {name}")
 
 
-app.command("list")(with_switches(list_models))
-app.command("show")(with_switches(show_model))
-app.command("check")(with_switches(check_model))
-app.command("new")(with_switches(new_model))
+app.command("list", short_help="List every architecture.")(with_switches(list_models))
+app.command("show", short_help="Show one architecture.")(with_switches(show_model))
+app.command("check", short_help="Run the conformance checks.")(with_switches(check_model))
+app.command("new", short_help="Create an architecture of your own.")(with_switches(new_model))
 
 
 def _print_results(name: str, results: "list[CheckResult]", as_json: bool) -> None:
