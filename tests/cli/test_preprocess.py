@@ -311,7 +311,7 @@ def test_scans_with_an_objection_keep_their_position_and_are_marked(call, busi, 
         scan.rename(scan.with_name(f"normal (35){end}.png"))
     ended = call("preprocess", busi, "--size", 64, "--jobs", 1)
     assert ended.out.splitlines()[:3] == prepared.preprocess.out.splitlines()[:3]
-    assert "Scans with an objection of BUSI's curators: 1 (1 needle)" in ended.out
+    assert "Scans with an objection of the curators of BUSI: 1 (1 needle)" in ended.out
     marked = {row["case"]: row["objection"] for row in rows(tmp_path / "data") if row["objection"]}
     assert marked == {"normal (35)": "needle"}
     info = json.loads((tmp_path / "data" / "dataset.json").read_text())

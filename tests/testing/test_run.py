@@ -192,7 +192,7 @@ def test_a_sound_plugin_with_classes_passes_too(plugin):
     assert [result for result in found if result.passed is False] == []
     tried = {result.name: result.detail for result in found if result.passed}
     assert tried["class output"] == "probabilities of normal, benign and malignant"
-    assert tried["gradients"] == "all of 6 move"  # of the class head too
+    assert tried["gradients"] == "all 6 weights get one"  # of the class head too
 
 
 @pytest.mark.parametrize(
