@@ -1,4 +1,4 @@
-"""Writes docs/reference/settings.md from busicli/settings.py: python tools/settings.py."""
+"""Writes docs/reference/settings.md from busicli/settings/: python tools/settings.py."""
 
 import ast
 import inspect
@@ -31,7 +31,7 @@ TABLES = {
 
 def page() -> str:
     """The whole page."""
-    lines = ["# Settings", "", "Written from `busicli/settings.py` by `make docs`."]
+    lines = ["# Settings", "", "Written from `busicli/settings/` by `make docs`."]
     for record, (title, how) in TABLES.items():
         lines += ["", f"## {title}", "", how, "", "| key | default | meaning |", "|---|---|---|"]
         meaning_of = meanings(record)

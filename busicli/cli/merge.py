@@ -8,10 +8,10 @@ import typer
 
 def merge(
     out: Annotated[
-        Path, typer.Argument(metavar="OUT", help="Folder that segment-dir --part wrote to.")
+        Path, typer.Argument(metavar="OUT", help="Folder that segment-dir --part wrote.")
     ],
 ) -> None:
-    """Make one whole of a run in parts: manifest, tables, report and run.json."""
+    """Merge a run in parts: write its manifest, tables, page and run.json."""
     # imported here: --help must stay fast
     from busicli.batch.merge import merge as run
     from busicli.report.formatting import counted
@@ -23,6 +23,6 @@ def merge(
         f"{counts.failed} failed, {counted(counts.skipped, 'file')} skipped."
     )
     page = "report.html, " if (out / "report.html").exists() else ""
-    print(f"Whole in {out}: {page}lesions.csv, manifest.jsonl, run.json")
+    print(f"Merged in {out}: {page}lesions.csv, manifest.jsonl, run.json")
     print("Not a medical device: a person must check every mask.")
     raise typer.Exit(outcome.exit_status)

@@ -6,91 +6,134 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from busicli.cli.command import PrintingCommand
+from busicli.cli.completion import model_names, weights_names
 from busicli.cli.options import Json, ModelOption, Plugin, key_value
-from busicli.errors import BusicliError
+from busicli.cli.switches import with_switches
+from busicli.errors import BusicliError, UsageError
 
 if TYPE_CHECKING:
     from busicli.testing import CheckResult
 
 app = typer.Typer(
-    help="List the model architectures, show one, check one, or begin a new one.",
+    help="List, show, check or create model architectures.",
+    short_help="List, show, check or create models.",
     no_args_is_help=True,
-    rich_markup_mode=None,
-    short_help="List, show, check or begin model architectures.",
+    rich_markup_mode="rich",
 )
+Name = Annotated[str, typer.Argument(help="Name of the architecture.", autocompletion=model_names)]
 
 
-@app.command("list", cls=PrintingCommand)
 def list_models(as_json: Json = False, plugin: Plugin = None) -> None:
-    """Every registered architecture, with what is wrong where one is broken."""
+    """List every registered architecture; a broken one with the reason."""
     from busicli.models.model_info import model_list
 
     rows = model_list(tuple(plugin or ()))
     if as_json:
         print(json.dumps(rows))
         return
-    _table("Models", ("name", "summary", "origin"), rows)
+    _print_table("Models", ("name", "summary", "origin"), rows)
 
 
-@app.command("show", cls=PrintingCommand)
-def show_model(name: str, as_json: Json = False, plugin: Plugin = None) -> None:
-    """One architecture: where it comes from, its options, its size and its cost."""
-    from busicli.models.model_info import model_description
-
-    found = model_description(name, tuple(plugin or ()))
-    if as_json:
-        print(json.dumps(found))
-        return
-    rows = [{"": key, name: _text(value)} for key, value in found.items() if key != "name"]
-    _table(name, ("", name), rows, header=False)
-
-
-@app.command("check", cls=PrintingCommand)
-def check_model(
-    name: str, model_option: ModelOption = None, as_json: Json = False, plugin: Plugin = None
+def show_model(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="Name of the architecture. Default: that of --weights.",
+            autocompletion=model_names,
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="W",
+            help="Show the architecture of these weights, with their options and size.",
+            autocompletion=weights_names,
+        ),
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            min=16, max=4096, help="Rows and columns of the input, in pixels. Default: 256."
+        ),
+    ] = None,
+    model_option: ModelOption = None,
+    as_json: Json = False,
+    plugin: Plugin = None,
 ) -> None:
-    """Check that an architecture keeps what architectures promise; 1 if it does not."""
+    """Show one architecture: source, options, parameters and operations."""
+    if name is None and weights is None:
+        raise UsageError("no model was given; name an architecture, or weights with --weights.")
+    from busicli.models.model_info import ModelRequest, model_description
+
+    request = ModelRequest(
+        name=name,
+        weights=weights,
+        size_px=size,
+        options=dict(map(key_value, model_option or ())),
+        plugins=tuple(plugin or ()),
+    )
+    shown = model_description(request)
+    if as_json:
+        print(json.dumps(shown))
+        return
+    rows = [{"": key, "value": _text(value)} for key, value in shown.items() if key != "name"]
+    _print_table(shown["name"], ("", "value"), rows, header=False)
+
+
+def check_model(
+    name: Name, model_option: ModelOption = None, as_json: Json = False, plugin: Plugin = None
+) -> None:
+    """Run the conformance checks on an architecture. Exit status 1 if one fails."""
     # imported here: NumPy and SciPy would double the time of --help
     from contextlib import closing
 
     from busicli.cli.progress import bar
+    from busicli.models.registry import find
     from busicli.testing import CHECKS, check_architecture
 
     options = dict(map(key_value, model_option or ()))
+    plugins = tuple(plugin or ())
+    checks = check_architecture(name, plugins=plugins, options=options)
     results = []
     with closing(bar("Checks", len(CHECKS), "none" if as_json else "auto", unit="check")) as shown:
-        for result in check_architecture(name, plugins=tuple(plugin or ()), options=options):
+        for result in checks:
             results.append(result)
             shown.update(1)
-    _show_results(name, results, as_json)
+    _print_results(name, results, as_json)
     if failed := [result.name for result in results if result.passed is False]:
         raise BusicliError(
             f"the model {name} fails {len(failed)} of {len(results)} checks: {', '.join(failed)}; "
             "fix its plugin and check it again."
         )
+    if not as_json and (left := find(name, plugins).placeholders()):
+        print(f"Still the template's text: {', '.join(left)}. Write your own before you publish.")
 
 
-@app.command("new", cls=PrintingCommand)
 def new_model(
     name: Annotated[str, typer.Argument(help="Lower-case letters, digits and hyphens.")],
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Folder to make; default: NAME.")
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder to create. Default: NAME.")
     ] = None,
 ) -> None:
-    """Begin an architecture of your own: its plugin file, its test and its project file."""
+    """Create an architecture of your own: its plugin file, its test and its project file."""
     from busicli.models.scaffold import new_plugin  # imported here: --help must stay fast
 
     folder = out or Path(name)
     files = new_plugin(name, folder)
     print(f"Written to {folder}: {', '.join(files)}")
-    print(f"Look for Decide in {files[0]}, and make it yours. Then:")
+    print(f"Replace what {files[0]} marks with Decide. Then run:")
     print(f"  busicli models check {name} --plugin {folder / files[0]}")
     print(f"  pip install -e {folder}")
     print(f"  busicli train --model {name}")
 
 
-def _show_results(name: str, results: "list[CheckResult]", as_json: bool) -> None:
+app.command("list", short_help="List every architecture.")(with_switches(list_models))
+app.command("show", short_help="Show one architecture.")(with_switches(show_model))
+app.command("check", short_help="Run the conformance checks.")(with_switches(check_model))
+app.command("new", short_help="Create an architecture of your own.")(with_switches(new_model))
+
+
+def _print_results(name: str, results: "list[CheckResult]", as_json: bool) -> None:
     if as_json:
         from dataclasses import asdict
 
@@ -101,12 +144,12 @@ def _show_results(name: str, results: "list[CheckResult]", as_json: bool) -> Non
         {
             "check": result.name,
             "": words[result.passed],
-            "what was seen": result.detail,
+            "detail": result.detail,
             "s": f"{result.seconds:.1f}",
         }
         for result in results
     ]
-    _table(f"Checks of {name}", ("check", "", "what was seen", "s"), rows)
+    _print_table(f"Checks of {name}", ("check", "", "detail", "s"), rows)
 
 
 def _text(value: Any) -> str:
@@ -115,7 +158,7 @@ def _text(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _table(
+def _print_table(
     title: str, columns: tuple[str, ...], rows: list[dict[str, Any]], *, header: bool = True
 ) -> None:
     from rich.console import Console

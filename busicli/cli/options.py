@@ -1,4 +1,4 @@
-"""Options that several commands share, declared once."""
+"""Options that several commands share, each declared once."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from busicli.cli.completion import model_options
 from busicli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
     from busicli.types import Spacing
 
 WEIGHTS, SCANS, RESULTS = "Weights and models", "Scans", "Results"
-WHERE = "Where the work is done"
-"""Headings of the help that several commands share."""
+WHERE = "Where the work runs"
+"""Titles of help panels that several commands share."""
 
 Data = Annotated[
     Path, typer.Option("--data", help="Folder that preprocess wrote.", rich_help_panel=SCANS)
@@ -28,7 +29,7 @@ Jobs = Annotated[
         "--jobs",
         "-j",
         min=-1,
-        help="Workers; -1 keeps every core busy, 1 starts none.",
+        help="Number of workers; -1 uses every core, 1 starts none.",
         rich_help_panel=WHERE,
     ),
 ]
@@ -37,8 +38,9 @@ ModelOption = Annotated[
     typer.Option(
         "--model-option",
         metavar="KEY=VALUE",
-        help="Option of the model, as filters=16; repeatable.",
+        help="Option of the model, such as filters=16. Repeatable.",
         rich_help_panel=WEIGHTS,
+        autocompletion=model_options,
     ),
 ]
 Plugin = Annotated[
@@ -46,7 +48,7 @@ Plugin = Annotated[
     typer.Option(
         "--plugin",
         metavar="FILE",
-        help="Python file with an architecture; repeatable.",
+        help="Python file with an architecture. Repeatable.",
         rich_help_panel=WEIGHTS,
     ),
 ]
@@ -62,8 +64,8 @@ Tta = Annotated[
     bool | None,
     typer.Option(
         "--tta/--no-tta",
-        help="Average with the mirrored image's map, or not; default: as the weights "
-        "were scored, and not with --folds.",
+        help="Horizontal-flip test-time augmentation. Default: as stored with the weights; with "
+        "--folds, off.",
         rich_help_panel=WEIGHTS,
     ),
 ]
@@ -73,37 +75,37 @@ Cluster = Annotated[
     str | None,
     typer.Option(
         metavar="WHERE",
-        help="Work on a Dask cluster: tcp://HOST:PORT of a scheduler, or slurm, pbs, lsf, sge.",
+        help="Run on a Dask cluster: tcp://HOST:PORT of a scheduler, or slurm, pbs, lsf, sge.",
         rich_help_panel=WHERE,
     ),
 ]
 Workers = Annotated[
     int | None,
     typer.Option(
-        min=1, help="Jobs to ask slurm, pbs, lsf or sge for; default: 1.", rich_help_panel=WHERE
+        min=1,
+        help="Number of jobs to submit to slurm, pbs, lsf or sge. Default: 1.",
+        rich_help_panel=WHERE,
     ),
 ]
 WorkerCores = Annotated[
     int | None,
-    typer.Option(
-        min=1, help="Cores of each, a worker on every one; default: 1.", rich_help_panel=WHERE
-    ),
+    typer.Option(min=1, help="Cores of each job. Default: 1.", rich_help_panel=WHERE),
 ]
 WorkerMemory = Annotated[
     str | None,
-    typer.Option(metavar="SIZE", help="Memory of each job; default: 4GiB.", rich_help_panel=WHERE),
+    typer.Option(metavar="SIZE", help="Memory of each job. Default: 4GiB.", rich_help_panel=WHERE),
 ]
 Walltime = Annotated[
     str | None,
     typer.Option(
-        metavar="H:M:S", help="How long each may run; default: 02:00:00.", rich_help_panel=WHERE
+        metavar="H:M:S", help="Time limit of each job. Default: 02:00:00.", rich_help_panel=WHERE
     ),
 ]
 PixelSpacing = Annotated[
     str | None,
     typer.Option(
         metavar="ROW,COLUMN",
-        help="Millimetres between rows and columns of images; DICOM scans say themselves.",
+        help="Millimetres between rows and between columns of images. DICOM scans have their own.",
         rich_help_panel=SCANS,
     ),
 ]
@@ -121,10 +123,10 @@ Views = Annotated[
 
 
 def key_value(text: str) -> tuple[str, Any]:
-    """The name and the value of KEY=VALUE, a value that is JSON read as such; else UsageError."""
+    """Key and value of KEY=VALUE, a value that is JSON parsed as such. Raises UsageError."""
     key, sign, value = text.partition("=")
     if not sign:
-        raise UsageError(f"{text} was given where KEY=VALUE was needed, as filters=16.")
+        raise UsageError(f"{text} was given where KEY=VALUE was needed, such as filters=16.")
     try:
         return key, json.loads(value)
     except ValueError:
@@ -132,7 +134,7 @@ def key_value(text: str) -> tuple[str, Any]:
 
 
 def spacing_of(text: str | None) -> "Spacing | None":
-    """The two numbers of --pixel-spacing; UsageError where they are none."""
+    """The two numbers of --pixel-spacing. Raises UsageError where they are not two numbers."""
     from busicli.types import Spacing
 
     if text is None:
@@ -144,7 +146,7 @@ def spacing_of(text: str | None) -> "Spacing | None":
         plausible = False
     if not plausible:
         raise UsageError(
-            f"--pixel-spacing is {text}; it must be two numbers of millimetres, as 0.08,0.08."
+            f"--pixel-spacing is {text}; give two numbers of millimetres, such as 0.08,0.08."
         )
     return Spacing(row_mm=row_mm, column_mm=column_mm)
 
@@ -156,16 +158,16 @@ def cluster_of(
     memory: str | None,
     walltime: str | None,
 ) -> "ClusterRequest | None":
-    """What --cluster and its options ask for; UsageError where they do not go together."""
+    """The request of --cluster and its options. Raises UsageError where they do not fit."""
     from busicli.parallel.dask import BATCH_SYSTEMS, ClusterRequest
 
-    asked = {
+    options = {
         "workers": workers,
         "worker_cores": cores,
         "worker_memory": memory,
         "walltime": walltime,
     }
-    given = {name: value for name, value in asked.items() if value is not None}
+    given = {name: value for name, value in options.items() if value is not None}
     if given and where not in BATCH_SYSTEMS:
         names = ", ".join("--" + name.replace("_", "-") for name in given)
         raise UsageError(f"{names}: only for --cluster {', '.join(BATCH_SYSTEMS)}.")
@@ -173,7 +175,7 @@ def cluster_of(
         return None
     if where not in BATCH_SYSTEMS and "://" not in where:
         raise UsageError(
-            f"--cluster is {where}; it must be an address as tcp://host:8786, or "
+            f"--cluster is {where}; give an address such as tcp://host:8786, or one of "
             f"{', '.join(BATCH_SYSTEMS)}."
         )
     return ClusterRequest(where=where, **given)  # type: ignore[arg-type]  # typed by the options

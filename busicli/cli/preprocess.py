@@ -32,27 +32,30 @@ def preprocess(
     ] = None,
     table: Annotated[
         list[Path] | None,
-        typer.Option(help="CSV with columns scan, masks, class, group, split; repeatable."),
+        typer.Option(help="CSV file with columns scan, masks, class, group, split. Repeatable."),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("data"),
+    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("data"),
     split_by: Annotated[
         Literal["group", "image"],
-        typer.Option(help="group keeps near copies and patients together; image is plain random."),
+        typer.Option(
+            help="group keeps near copies and scans of one patient together; image is random."
+        ),
     ] = "group",
     split_from: Annotated[
         Path | None,
-        typer.Option(metavar="CASES.CSV", help="Take over the split of an earlier cases.csv."),
+        typer.Option(metavar="CASES.CSV", help="Use the splits of an earlier cases.csv."),
     ] = None,
     size: Annotated[
-        int, typer.Option(min=16, max=4096, help="Rows and columns of the network's input, px.")
+        int,
+        typer.Option(min=16, max=4096, help="Rows and columns of the network's input, in pixels."),
     ] = 256,
     aspect: Annotated[
         Literal["stretch", "keep"],
-        typer.Option(help="stretch scans to the square, or keep their proportions."),
+        typer.Option(help="stretch fills the square; keep preserves proportions and pads."),
     ] = "stretch",
     views: Annotated[
         Literal["auto", "whole"],
-        typer.Option(help="auto cuts scans to their ultrasound field; whole cuts nothing."),
+        typer.Option(help="auto crops scans to their ultrasound field; whole crops nothing."),
     ] = "auto",
     seed: Seed = 0,
     jobs: Jobs = -1,
@@ -62,9 +65,9 @@ def preprocess(
     worker_memory: WorkerMemory = None,
     walltime: Walltime = None,
 ) -> None:
-    """Prepare data sets for training: cut, resize, group near copies, split, store."""
+    """Prepare data sets for training: crop, resize, group near copies, split, store."""
     if not datasets and not table:
-        raise UsageError("no data set was given; name a folder, or a table with --table.")
+        raise UsageError("no data set was given; give a folder, or a table with --table.")
     # imported here: SciPy and matplotlib would double the time of --help
     from busicli.cli.progress import tracked
     from busicli.data.preprocess import PrepareRequest, prepare
@@ -100,16 +103,16 @@ def _show(summary: "Summary", out: Path) -> None:
     console = Console()
     console.print(table)
     print(
-        f"{summary.grouped_scans} scans share a group (patient or near copies) with another: "
+        f"{summary.grouped_scans} scans are in groups of several (one patient, or near copies): "
         f"{summary.groups} groups, of which "
         + (f"{summary.divided} are divided." if summary.divided else "none is divided.")
     )
     if summary.objections:
         kinds = ", ".join(f"{count} {name}" for name, count in summary.objections.items())
         print(
-            f"Scans with an objection of BUSI's curators: {sum(summary.objections.values())} "
+            f"Scans with an objection of the curators of BUSI: {sum(summary.objections.values())} "
             f"({kinds}); train leaves them out by default."
         )
     if summary.cut:
-        print(f"Scans cut to their ultrasound field: {summary.cut}.")
-    print(f"Look at {out / 'figures'}; continue with: busicli train --data {out}")
+        print(f"Scans cropped to their ultrasound field: {summary.cut}.")
+    print(f"Example images in {out / 'figures'}. Continue with: busicli train --data {out}")

@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar on a terminal, elsewhere a line every ten seconds or JSON lines."""
+"""Progress on stderr: a bar on a terminal, else a dated line every 10 s, or JSON lines."""
 
 import json
 import os
@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager, redirect_stdout
 from contextvars import ContextVar
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -18,21 +19,25 @@ _quiet: ContextVar[bool] = ContextVar("quiet", default=False)
 
 
 class _Lines(tqdm):
-    """tqdm's own timing and estimates, written as whole lines: a bar would fill a log."""
+    """The timing and estimates of tqdm, written as whole lines: a bar would fill a log."""
 
     _written = ""
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
-        """Write the state on a line of its own, and no state twice."""
+        """Write the state on its own line, unless it is the last one written."""
         text = str(self) if msg is None else msg
         if text and text != self._written:
-            print(text, file=sys.stderr, flush=True)
             self._written = text
+            self._write(text)
+
+    def _write(self, text: str) -> None:
+        print(f"{_now()} {text}", file=sys.stderr, flush=True)
 
     def close(self) -> None:
-        """Write the last state, without the empty line that tqdm ends a bar with."""
+        """Write the last state if it is to stay, without the empty line that ends a bar."""
         if not self.disable:
-            self.display()
+            if self.leave:
+                self.display()
             self.sp = None
         super().close()
 
@@ -49,9 +54,17 @@ class _JsonLines(_Lines):
             }
         )
 
+    def _write(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
 
-def bar(label: str, total: int, form: Form = "auto", *, unit: str = "scan") -> Any:
-    """A tqdm object for `total` pieces of work; the caller updates and closes it."""
+
+def bar(
+    label: str, total: int, form: Form = "auto", *, unit: str = "scan", leave: bool = True
+) -> Any:
+    """A tqdm object for `total` pieces of work; the caller updates and closes it.
+
+    Without a terminal, `leave` writes its first and last state too, not only one every 10 s.
+    """
     if form == "none" or is_quiet():
         return tqdm(total=total, disable=True)
     often = {"mininterval": SECONDS_A_LINE, "maxinterval": SECONDS_A_LINE}
@@ -59,8 +72,22 @@ def bar(label: str, total: int, form: Form = "auto", *, unit: str = "scan") -> A
         return _JsonLines(desc=label, total=total, **often)
     if sys.stderr.isatty():
         return tqdm(desc=label, total=total, unit=unit, dynamic_ncols=True, leave=False)
-    text = "{desc}: {n_fmt} of {total_fmt} after {elapsed}"
-    return _Lines(desc=label, total=total, bar_format=text, **often)
+    text = "{desc}: {n_fmt} of {total_fmt} after {elapsed}, {remaining} left"
+    delay = 0 if leave else SECONDS_A_LINE
+    return _Lines(desc=label, total=total, bar_format=text, leave=leave, delay=delay, **often)
+
+
+def print_dated(text: str) -> None:
+    """A line on stderr, unless this runs inside `quietly`; dated where that is not a terminal."""
+    if not is_quiet():
+        date = "" if sys.stderr.isatty() else f"{_now()} "
+        print(f"{date}{text}", file=sys.stderr, flush=True)
+
+
+def duration(seconds: float) -> str:
+    """Hours, minutes and seconds, as tqdm writes them: 01:05 or 2:01:05."""
+    text: str = tqdm.format_interval(seconds)
+    return text
 
 
 def is_quiet() -> bool:
@@ -70,15 +97,16 @@ def is_quiet() -> bool:
 
 @contextmanager
 def quietly(*, all_of_stdout: bool) -> Iterator[None]:
-    """No progress while the block runs and, where the output is not what was asked for, no word on
-    stdout; errors and warnings stay.
+    """No progress within the block and, with `all_of_stdout`, nothing on stdout.
+
+    Errors and warnings stay.
     """
     token = _quiet.set(True)
     with ExitStack() as stack:
         stack.callback(_quiet.reset, token)
         if all_of_stdout:
-            nowhere = stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
-            stack.enter_context(redirect_stdout(nowhere))
+            devnull = stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
+            stack.enter_context(redirect_stdout(devnull))
         yield
 
 
@@ -92,3 +120,7 @@ def tracked(label: str, form: Form = "auto") -> Callable[[Iterator[T], int], Ite
                 shown.update(1)
 
     return track
+
+
+def _now() -> str:
+    return f"{datetime.now():%Y-%m-%d %H:%M:%S}"

@@ -8,15 +8,17 @@ import typer
 
 def report(
     out: Annotated[
-        Path, typer.Argument(metavar="OUT", help="Folder that segment-dir or eval wrote to.")
+        Path, typer.Argument(metavar="OUT", help="Folder that segment-dir or eval wrote.")
     ],
     inline: Annotated[
         bool,
-        typer.Option("--inline", help="One file with its images in it, for up to 500 scans."),
+        typer.Option(
+            "--inline", help="Write one file that contains its images, for up to 500 scans."
+        ),
     ] = False,
 ) -> None:
-    """Write the page to look through, worst scans first, for any browser without a network."""
-    from busicli.report.write import write_report  # NumPy would double the time of --help
+    """Write the HTML page of all scans, worst first. It needs no network."""
+    from busicli.report.write import write_report  # NumPy is slow to load
 
     written = write_report(out, inline=inline)
     print(f"Written: {written}")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from busicli.cli.completion import weights_names
 from busicli.cli.options import (
     RESULTS,
     SCANS,
@@ -29,14 +29,20 @@ from busicli.cli.options import (
     cluster_of,
     spacing_of,
 )
-from busicli.errors import InputError, UsageError
+from busicli.cli.segment_inputs import (
+    check_together,
+    dicom_kinds,
+    listed_paths,
+    nothing_to_do,
+    refuse_url,
+)
+from busicli.errors import UsageError
 
 if TYPE_CHECKING:
     from busicli.batch.request import SegmentRequest
-    from busicli.io.output_paths import Kind
 
-DICOM, BROKEN, SHOWN = "DICOM", "When scans are broken", "What is shown"
-"""Headings of the help, beside those that commands share."""
+DICOM, BROKEN, SHOWN = "DICOM", "Broken scans", "Output and progress"
+"""Titles of help panels, beside those that commands share."""
 
 
 def segment_dir(
@@ -47,23 +53,27 @@ def segment_dir(
     weights: Annotated[
         str,
         typer.Option(
-            metavar="W", help="Folder, or the name of weights that ship.", rich_help_panel=WEIGHTS
+            metavar="W",
+            help="Weights: a folder, a training run, or the name of shipped ones.",
+            rich_help_panel=WEIGHTS,
+            autocompletion=weights_names,
         ),
     ] = "improved-unet",
     overlays: Annotated[
-        bool, typer.Option(help="Write contour images too.", rich_help_panel=RESULTS)
+        bool,
+        typer.Option(help="Write the scans with their contours drawn in.", rich_help_panel=RESULTS),
     ] = True,
     save_probabilities: Annotated[
         bool,
         typer.Option(
-            help="Write each map too, as 16-bit PNG.",
+            help="Write probability maps as 16-bit PNG.",
             rich_help_panel=RESULTS,
         ),
     ] = False,
     report: Annotated[
         bool,
         typer.Option(
-            help="Write report.html, the page to look through, with thumbnails/.",
+            help="Write report.html, a page of all scans, worst first, and its thumbnails/.",
             rich_help_panel=RESULTS,
         ),
     ] = True,
@@ -71,15 +81,15 @@ def segment_dir(
     engine: Annotated[
         Literal["auto", "openvino", "keras"],
         typer.Option(
-            help="What runs the network; openvino: the exported graph, on processors.",
+            help="Engine that runs the network; openvino runs the exported graph on CPUs.",
             rich_help_panel=WEIGHTS,
         ),
     ] = "auto",
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"],
         typer.Option(
-            help="bfloat16 is faster where the processor has it; auto takes it if the weights' "
-            "masks are known to stay the same.",
+            help="bfloat16 is faster where the processor supports it; auto uses it if the weights' "
+            "masks were measured to stay the same.",
             rich_help_panel=WEIGHTS,
         ),
     ] = "auto",
@@ -87,7 +97,7 @@ def segment_dir(
         bool,
         typer.Option(
             "--json/--no-json",
-            help="Print one JSON line a scan instead of a summary.",
+            help="Print one JSON line per scan instead of a summary.",
             rich_help_panel=SHOWN,
         ),
     ] = False,
@@ -95,14 +105,14 @@ def segment_dir(
         bool,
         typer.Option(
             "-0",
-            help="Paths on stdin are separated by NUL, as find -print0 does.",
+            help="Paths on stdin are separated by NUL, as find -print0 writes them.",
             rich_help_panel=SCANS,
         ),
     ] = False,
     names: Annotated[
         Literal["keep", "hash"],
         typer.Option(
-            help="hash: no file name of yours in anything written.",
+            help="hash replaces your file names in everything written.",
             rich_help_panel=RESULTS,
         ),
     ] = "keep",
@@ -112,25 +122,28 @@ def segment_dir(
         str | None,
         typer.Option(
             metavar="KINDS",
-            help="DICOM objects to make of DICOM scans: seg, sr, sc, or several as seg,sr.",
+            help="DICOM objects to write for DICOM scans: seg, sr, sc, or several: seg,sr.",
             rich_help_panel=DICOM,
         ),
     ] = None,
     deidentify: Annotated[
         bool,
         typer.Option(
-            help="Leave the patient out of those objects, and of images what is beside a region.",
+            help="Remove patient data from DICOM objects and black out everything outside the "
+            "ultrasound regions.",
             rich_help_panel=DICOM,
         ),
     ] = False,
     keep_identifiers: Annotated[
         bool,
-        typer.Option(help="Write patients and studies into the manifest.", rich_help_panel=DICOM),
+        typer.Option(
+            help="Write patient and study identifiers into the manifest.", rich_help_panel=DICOM
+        ),
     ] = False,
     progress: Annotated[
         Literal["auto", "json", "none"],
         typer.Option(
-            help="On stderr; auto: a bar on a terminal, else a line now and then.",
+            help="Progress on stderr; auto: a bar on a terminal, else a line every 10 s.",
             rich_help_panel=SHOWN,
         ),
     ] = "auto",
@@ -138,7 +151,7 @@ def segment_dir(
         int,
         typer.Option(
             min=1,
-            help="Larger images are refused before they are decoded.",
+            help="Refuse larger images before they are decoded.",
             rich_help_panel=BROKEN,
         ),
     ] = 100_000_000,
@@ -146,7 +159,8 @@ def segment_dir(
         str | None,
         typer.Option(
             metavar="I/N",
-            help="Only this part of the scans, or slurm: its place in a job array; then merge OUT.",
+            help="Segment only this part of the scans; slurm takes it from the job array. When all "
+            "parts are done: busicli merge OUT.",
             rich_help_panel=WHERE,
         ),
     ] = None,
@@ -156,7 +170,7 @@ def segment_dir(
             min=0.1,
             max=86_400,
             metavar="S",
-            help="A scan that is not read and decoded after S seconds fails alone.",
+            help="Fail a scan that is not read and decoded after S seconds.",
             rich_help_panel=BROKEN,
         ),
     ] = 60,
@@ -165,7 +179,7 @@ def segment_dir(
         typer.Option(
             min=1,
             metavar="N",
-            help="Stop once N scans have failed; default: never.",
+            help="Stop once N scans have failed. Default: never.",
             rich_help_panel=BROKEN,
         ),
     ] = None,
@@ -176,8 +190,7 @@ def segment_dir(
         bool,
         typer.Option(
             "--dry-run",
-            help="Write nothing; say what would be done, what is done already, and what is "
-            "skipped or refused.",
+            help="Write nothing; print what would be done, is done already, or would be skipped.",
             rich_help_panel=SHOWN,
         ),
     ] = False,
@@ -190,18 +203,19 @@ def segment_dir(
     weights_sha256: WeightsSha256 = None,
     plugin: Plugin = None,
 ) -> None:
-    """Segment every scan below a folder; run again to resume after an interruption."""
-    _check_together(
+    """Segment every scan in a folder and its subfolders. Run again to resume."""
+    check_together(
         ("--deidentify", deidentify, "--keep-identifiers", keep_identifiers),
         ("--fail-fast", fail_fast, "--max-failures", max_failures is not None),
     )
     if nul and scans != "-":
-        raise UsageError("-0 is for paths on stdin; give - as SCANS, or leave it out.")
-    for name in (scans, str(out)):
-        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", name):
-            raise InputError(
-                f"{name} is an address, not a folder; mount that storage, or copy the scans."
-            )
+        raise UsageError("-0 is for paths on stdin; give - as SCANS, or leave -0 out.")
+    refuse_url(scans)
+    refuse_url(str(out))
+    listed = listed_paths(nul=nul) if scans == "-" else ()
+    if scans == "-" and not listed:
+        nothing_to_do(as_json=as_json)
+        return
     # imported here: SciPy would double the time of --help
     from busicli.batch.request import Callbacks, SegmentRequest
     from busicli.batch.run import segment_batch
@@ -215,12 +229,12 @@ def segment_dir(
 
     images = {"overlays": overlays, "probabilities": save_probabilities, "thumbnails": report}
     request = SegmentRequest(
-        scans=_listed(nul) if scans == "-" else Path(scans),
+        scans=listed if scans == "-" else Path(scans),
         out=out,
         weights=weights,
         weights_sha256=weights_sha256,
         plugins=tuple(plugin or ()),
-        outputs=("masks", *(name for name, on in images.items() if on), *_kinds(dicom)),
+        outputs=("masks", *(name for name, on in images.items() if on), *dicom_kinds(dicom)),
         report=report,
         tta=tta,
         engine=engine,
@@ -253,7 +267,7 @@ def segment_dir(
             outcome = segment_batch(request, callbacks)
         finally:
             output.close()
-    if is_quiet() and outcome.failed:  # an error is an error: whoever asked for silence must know
+    if is_quiet() and outcome.failed:  # --quiet does not hide errors
         first = outcome.failed[0]
         _note(
             f"busicli: {counted(outcome.counts.failed, 'scan')} failed, first {first.scan}: "
@@ -264,12 +278,6 @@ def segment_dir(
     raise typer.Exit(outcome.exit_status)
 
 
-def _check_together(*pairs: tuple[str, bool, str, bool]) -> None:
-    for one, has_one, other, has_other in pairs:
-        if has_one and has_other:
-            raise UsageError(f"{one} and {other} do not go together; leave one of them out.")
-
-
 def _dry_run(request: "SegmentRequest", form: str, *, as_json: bool) -> None:
     from busicli.batch.dry_run import dry_run
     from busicli.batch.tally import SOME_FAILED
@@ -277,7 +285,7 @@ def _dry_run(request: "SegmentRequest", form: str, *, as_json: bool) -> None:
     from busicli.cli.segment_output import show_dry_run
 
     if request.cluster:
-        raise UsageError("--dry-run looks at the scans from here; leave --cluster out.")
+        raise UsageError("--dry-run reads the scans on this machine; leave --cluster out.")
     rows = dry_run(request, tracked("looking at scans", form))  # type: ignore[arg-type]  # checked
     if as_json:
         for row in rows:
@@ -288,20 +296,5 @@ def _dry_run(request: "SegmentRequest", form: str, *, as_json: bool) -> None:
         raise typer.Exit(SOME_FAILED)
 
 
-def _kinds(text: str | None) -> "tuple[Kind, ...]":
-    from busicli.io.output_paths import KINDS
-
-    named = [part.strip() for part in text.split(",")] if text is not None else []
-    if unknown := [part for part in named if part not in KINDS]:
-        raise UsageError(f"--dicom names {unknown[0]!r}; it takes {', '.join(KINDS)}.")
-    return tuple(kind for kind in KINDS if kind in named)
-
-
 def _note(sentence: str) -> None:
     print(sentence, file=sys.stderr)
-
-
-def _listed(nul: bool) -> tuple[Path, ...]:
-    """Paths from stdin as the bytes they are; empty lines are left out."""
-    parts = sys.stdin.buffer.read().split(b"\0" if nul else b"\n")
-    return tuple(Path(os.fsdecode(part)) for part in parts if part)

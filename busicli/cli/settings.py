@@ -1,6 +1,6 @@
-"""`busicli settings`, and `busicli.toml`: values for any option, a table a command.
+"""`busicli settings`, and `busicli.toml`: values for any option, one table per command.
 
-The command line goes first.
+The command line goes before the file.
 """
 
 import json
@@ -12,109 +12,132 @@ from typing import Any
 
 import typer
 
-from busicli.cli.usage import needed
 from busicli.errors import UsageError
 
 FILE = Path("busicli.toml")
 """Looked for in the current folder."""
 TABLES = ("model-option", "set")
-"""Options of KEY=VALUE, which may stand as a table too."""
+"""Options of KEY=VALUE, which can be a table too."""
+SWITCHES = ("quiet", "verbose", "debug")
+"""Options of every command, which can also be set for all at the top of the file."""
+HEADER = """\
+# Settings of busicli: values for options, in one table per command.
+# The command line goes before this file. Paths are relative to the current folder.
+# Every option is here with its default, commented out. Where nothing follows =, it has none:
+# write a number, true or false, or text in "quotes"."""
 
 
-def option_values(context: typer.Context, path: Path) -> dict[str, Any]:
-    """What the file says, as click's default map: by command, by parameter.
+def option_values(root: Any, path: Path) -> dict[str, Any]:
+    """The file's values as Typer's map of defaults: by command, then by parameter.
 
-    `context` is the program's. Raises UsageError for what is no TOML, no command, no option of it
-    or no value for that.
+    `root` is the program's context. Raises UsageError where the file is not TOML, or names a
+    command, an option or a value that does not exist.
     """
     try:
-        said = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
         raise UsageError(
-            f"{path} is no TOML: {error}; text stands in quotes, and a line without a value "
-            "begins with #."
+            f"{path} is not TOML: {error}; put text in quotes, and # before a line without a value."
         ) from error
-    return {name: _of_command(context, path, (name,), table) for name, table in said.items()}
+    return {
+        name: _switch(path, name, value)
+        if name in SWITCHES
+        else _of_command(root, path, (name,), value)
+        for name, value in tables.items()
+    }
 
 
 def template(program: Any) -> Iterator[str]:
-    """The lines of a settings file that holds every option as it is by default, commented out."""
-    yield "# Settings of busicli: a value for any option, in a table for each command."
-    yield "# What the command line says goes first. Paths are below the current folder."
-    yield "# Every option stands here as it is by default; where nothing follows =, it is not set:"
-    yield '# write a number, true or false, or text in "quotes" there.'
+    """The lines of a settings file that holds every option with its default, commented out."""
+    yield HEADER
+    yield ""
+    yield "# Of every command:"
+    yield from (f"# {name} = false" for name in SWITCHES)
     for names, command in _commands(program, ()):
-        options = list(_options(command).items())
+        options = {k: v for k, v in _options(command).items() if k not in SWITCHES}
         if not options:
             continue
         yield ""
         yield f"[{'.'.join(names)}]"
-        for key, param in options:
+        for key, param in options.items():
             yield f"# {param.help or key}"
-            yield f"# {key} = {_written(param)}".rstrip()
+            yield f"# {key} = {_default(param)}".rstrip()
+
+
+def show_settings(context: typer.Context) -> None:
+    """Print a settings file with every option, to be saved as busicli.toml.
+
+    busicli reads it from the current folder, or from where --settings says. The command line goes
+    before it.
+    """
+    print("\n".join(template(context.find_root().command)))
 
 
 def _commands(command: Any, names: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    below = getattr(command, "commands", None)
-    if below is None:
+    subcommands = getattr(command, "commands", None)
+    if subcommands is None:
         yield names, command
         return
-    for name, one in below.items():
+    for name, one in subcommands.items():
         yield from _commands(one, (*names, name))
+
+
+def _switch(path: Path, name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise UsageError(f"{path}: {name} is {_json(value)}; it must be true or false.")
+    return value
 
 
 def _of_command(
     context: typer.Context, path: Path, names: tuple[str, ...], table: Any
 ) -> dict[str, Any]:
-    """The values of one command's table; of a group's, its commands' tables."""
+    """The values of one command's table; for a group, the tables of its commands."""
     where = f"{path}: [{'.'.join(names)}]"
     commands = getattr(context.command, "commands", {})
     command = commands.get(names[-1])
     if command is None:
-        raise UsageError(f"{where} is no command{_meant(names[-1], commands)}")
+        raise UsageError(f"{where} is not a command{_suggestion(names[-1], commands)}")
     if not isinstance(table, dict):
-        raise UsageError(f"{path}: {names[-1]} must be a table, as [{names[-1]}].")
+        raise UsageError(f"{path}: {names[-1]} must be a table: write [{names[-1]}].")
     own = typer.Context(command, info_name=names[-1], parent=context)
     if getattr(command, "commands", None):
         return {name: _of_command(own, path, (*names, name), t) for name, t in table.items()}
     options = _options(command)
-    found = {}
+    values = {}
     for key, value in table.items():
         if key not in options:
-            raise UsageError(f"{where} has no option {key}{_meant(key, options)}")
+            raise UsageError(f"{where} has no option {key}{_suggestion(key, options)}")
         param = options[key]
         try:
-            found[param.name] = _checked(own, param, key, value)
+            values[param.name] = _checked(own, param, key, value)
         except typer.BadParameter as error:
-            raise UsageError(
-                f"{where} {key} is {_shown(value)}; it must be {needed(error)}."
-            ) from error
-    return found
+            reason = error.message.removeprefix("Value error, ").rstrip(".")
+            raise UsageError(f"{where} {key} is {_json(value)}: {reason}.") from error
+    return values
 
 
 def _checked(context: typer.Context, param: Any, key: str, value: Any) -> Any:
-    """The value as click takes it from a default map; BadParameter where the option cannot."""
+    """The value as Typer takes it from a map of defaults; BadParameter where it is refused."""
     if param.is_flag != isinstance(value, bool):
-        raise typer.BadParameter(
-            "true or false, without quotes" if param.is_flag else "no true or false"
-        )
+        wanted = "true or false, without quotes" if param.is_flag else "a value, not true or false"
+        raise typer.BadParameter(f"it must be {wanted}")
     if key in TABLES and isinstance(value, dict):
         value = [f"{name}={json.dumps(one, default=str)}" for name, one in _flat(value)]
     several = param.multiple or param.nargs != 1
     if several != isinstance(value, list):
-        raise typer.BadParameter("a list" if several else "one value")
+        raise typer.BadParameter(f"it must be {'a list' if several else 'one value'}")
     param.process_value(context, value)
     return value
 
 
-def _shown(value: Any) -> str:
+def _json(value: Any) -> str:
     return json.dumps(value, default=str, ensure_ascii=False)
 
 
 def _flat(table: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Keys joined by dots: augmentation.gamma of a table in a table."""
+    """Keys of nested tables joined by dots: augmentation.gamma."""
     for key, value in table.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{before}{key}.")
@@ -123,16 +146,16 @@ def _flat(table: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _options(command: Any) -> dict[str, Any]:
-    """By the name that they have on the command line, without dashes."""
+    """A command's options by their names on the command line, without dashes."""
     return {
         param.opts[0].lstrip("-"): param
         for param in command.params
-        if param.param_type_name == "option" and param.name != "help"
+        if param.param_type_name == "option" and param.name not in ("help", "settings_file")
     }
 
 
-def _written(param: Any) -> str:
-    """The default in TOML; nothing where there is none."""
+def _default(param: Any) -> str:
+    """The default in TOML; empty where there is none."""
     if param.multiple:
         return "[]"
     if param.default is None:
@@ -143,14 +166,6 @@ def _written(param: Any) -> str:
     return str(param.default) if is_number else json.dumps(str(param.default))
 
 
-def _meant(name: str, known: Any) -> str:
+def _suggestion(name: str, known: Any) -> str:
     close = get_close_matches(name, list(known), 1)
     return f"; did you mean {close[0]}?" if close else "."
-
-
-def show_settings(context: typer.Context) -> None:
-    """Print a settings file with every option as it is by default, to be kept as busicli.toml.
-
-    It is read from the current folder, or from where --settings says; the command line goes first.
-    """
-    print("\n".join(template(context.find_root().command)))

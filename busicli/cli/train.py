@@ -1,13 +1,11 @@
 """`busicli train`."""
 
-import sys
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from busicli.cli.completion import initial_weights_names, model_names, training_settings
 from busicli.cli.options import (
     SCANS,
     WEIGHTS,
@@ -28,35 +26,41 @@ from busicli.cli.options import (
 from busicli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from busicli.training.history import Row
-    from busicli.training.request import TrainRequest
-    from busicli.training.run import TrainOutcome
+    from busicli.parallel.dask import ClusterRequest
+    from busicli.settings import TrainSettings
+    from busicli.training.request import TrainCallbacks, TrainRequest
 
-
-RUN, LEARNING = "The run", "How it learns"
-"""Headings of the help, beside those that commands share."""
+RUN, LEARNING = "The run", "Training settings"
+"""Titles of help panels, beside those that commands share."""
+SETTINGS = ("epochs", "batch_size", "learning_rate", "precision", "augment", "seed")
+"""Training settings that have an option of their own."""
 
 
 def train(
     context: typer.Context,
     data: Data = Path("data"),
     model: Annotated[
-        str, typer.Option(help="Architecture; see busicli models list.", rich_help_panel=WEIGHTS)
-    ] = ("improved-unet"),
+        str,
+        typer.Option(
+            help="Architecture; see busicli models list.",
+            rich_help_panel=WEIGHTS,
+            autocompletion=model_names,
+        ),
+    ] = "improved-unet",
     epochs: Annotated[
         int, typer.Option(min=1, help="Passes over the training split.", rich_help_panel=LEARNING)
     ] = 100,
     name: Annotated[
         str | None,
         typer.Option(
-            help="Name of the run; default: the model and the UTC time.", rich_help_panel=RUN
+            help="Name of the run. Default: the model and the UTC time.", rich_help_panel=RUN
         ),
     ] = None,
     train_on: Annotated[
         Literal["train", "all"],
         typer.Option(
-            help="train: the training split, the best epoch by validation kept; "
-            "all: every scan, the last epoch kept.",
+            help="train: train on the training split and keep the best epoch by validation; "
+            "all: train on every scan and keep the last epoch.",
             rich_help_panel=SCANS,
         ),
     ] = "train",
@@ -64,27 +68,27 @@ def train(
         int | None,
         typer.Option(
             min=2,
-            help="Train as many networks, each on all folds of the data but one.",
+            help="Split the data into this many folds and train one network without each.",
             rich_help_panel=SCANS,
         ),
     ] = None,
     fold: Annotated[
         list[int] | None,
-        typer.Option(min=1, help="Only this one of --folds; repeatable.", rich_help_panel=SCANS),
+        typer.Option(min=1, help="Train only this fold. Repeatable.", rich_help_panel=SCANS),
     ] = None,
     dataset: Annotated[
         list[str] | None,
         typer.Option(
             "--dataset",
             metavar="DATASET",
-            help="Only this data set's scans; repeatable.",
+            help="Train only on the scans of this data set. Repeatable.",
             rich_help_panel=SCANS,
         ),
     ] = None,
     objected: Annotated[
         Literal["leave-out", "keep"],
         typer.Option(
-            help="Scans to which the curators of BUSI object: leave them out, or keep them.",
+            help="Leave out or keep scans to which the curators of BUSI object.",
             rich_help_panel=SCANS,
         ),
     ] = "leave-out",
@@ -92,7 +96,7 @@ def train(
         Path | None,
         typer.Option(
             metavar="EVAL",
-            help="Results of eval --folds: use what was chosen there.",
+            help="Results of eval --folds, whose post-processing the weights get.",
             rich_help_panel=RUN,
         ),
     ] = None,
@@ -100,34 +104,35 @@ def train(
         str | None,
         typer.Option(
             metavar="W",
-            help="Weights to begin from; random for none; with --folds also a run of folds. "
-            "Default: the pre-trained encoder where the model has one.",
+            help="Weights to begin from; random for none. Default: the pre-trained encoder where "
+            "the model has one. With --folds also a run of the same folds.",
             rich_help_panel=WEIGHTS,
+            autocompletion=initial_weights_names,
         ),
     ] = None,
     resume: Annotated[
         bool,
         typer.Option(
             "--resume",
-            help="Resume a stopped run, --name or the newest, with its own settings.",
+            help="Resume the run --name, or the newest, with its own settings.",
             rich_help_panel=RUN,
         ),
     ] = False,
     batch_size: Annotated[
-        int, typer.Option(min=1, help="Scans a step.", rich_help_panel=LEARNING)
+        int, typer.Option(min=1, help="Scans per step.", rich_help_panel=LEARNING)
     ] = 8,
     learning_rate: Annotated[
         float,
-        typer.Option(min=0, help="At its highest; it falls to 0.", rich_help_panel=LEARNING),
+        typer.Option(min=0, help="Highest learning rate; it falls to 0.", rich_help_panel=LEARNING),
     ] = 3e-3,
     precision: Annotated[
         Literal["float32", "bfloat16"],
         typer.Option(
-            help="bfloat16 is faster where the processor has it.", rich_help_panel=LEARNING
+            help="bfloat16 is faster where the processor supports it.", rich_help_panel=LEARNING
         ),
     ] = "float32",
     augment: Annotated[
-        bool, typer.Option(help="Change training scans at random.", rich_help_panel=LEARNING)
+        bool, typer.Option(help="Augment training scans at random.", rich_help_panel=LEARNING)
     ] = True,
     model_option: ModelOption = None,
     overrides: Annotated[
@@ -135,22 +140,23 @@ def train(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Any other setting of training, as augmentation.gamma=0.2; repeatable.",
+            help="Any other training setting, such as augmentation.gamma=0.2. Repeatable.",
             rich_help_panel=LEARNING,
+            autocompletion=training_settings,
         ),
     ] = None,
     seed: Seed = 0,
     devices: Annotated[
         Literal["one", "all"],
         typer.Option(
-            help="all: each batch shared by every accelerator (JAX).", rich_help_panel=WHERE
+            help="all: divide each batch among all accelerators (JAX only).", rich_help_panel=WHERE
         ),
     ] = "one",
     loader_processes: Annotated[
         int,
         typer.Option(
             min=0,
-            help="Processes that prepare training scans; 0: two threads of this one.",
+            help="Processes that prepare training scans; 0 uses two threads instead.",
             rich_help_panel=WHERE,
         ),
     ] = 0,
@@ -162,54 +168,36 @@ def train(
     runs: Runs = Path("runs"),
     plugin: Plugin = None,
 ) -> None:
-    """Train a model on prepared data; checkpointed every epoch, the best epoch kept."""
-    if name is not None and (Path(name).name != name or name in ("", ".", "..")):
-        raise UsageError(f"--name is {name}; it names a folder below {runs}: leave out slashes.")
+    """Train a model on prepared data, with a checkpoint after every epoch."""
+    _check(name, train_on, folds, fold, postprocess_from)
+    on_cluster = cluster_of(cluster, workers, worker_cores, worker_memory, walltime)
+    if on_cluster and folds is None:
+        raise UsageError("--cluster trains folds in parallel; give --folds too.")
     # imported here: SciPy and matplotlib would double the time of --help
-    from busicli.settings import TrainSettings
+    from busicli.cli.signals import resumed_with
+    from busicli.cli.train_output import ProgressOutput, how_to_resume, print_left_out
     from busicli.training.request import TrainCallbacks, TrainRequest
-    from busicli.training.run import run_training, train_fold
-    from busicli.training.run_folder import read_run
+    from busicli.training.run_folder import read_run, run_name
 
-    run = name or _run_name(runs, model, resume, folds)
-    recorded = read_run(runs / run) if resume else None
-    sources = {name: context.get_parameter_source(name) for name in context.params}
-    # a run resumes with its own settings: those of a settings file are for new ones
-    others = ("DEFAULT", "DEFAULT_MAP") if recorded else ("DEFAULT",)
-    given = {name for name, source in sources.items() if source and source.name not in others}
-    values: dict[str, Any] = {
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "precision": precision,
-        "augment": augment,
-        "seed": seed,
-    }
-    settings = TrainSettings.from_dict(recorded["settings"]) if recorded else TrainSettings()
-    try:
-        settings = settings.changed({n: value for n, value in values.items() if n in given})
-        if overrides and "overrides" in given:
-            settings = settings.changed(dict(map(key_value, overrides)))
-    except InputError as error:  # here they come from the command line alone
-        raise UsageError(str(error)) from error
+    if name is None:
+        name = run_name(runs, model, resume=resume, folds=folds is not None)
+    recorded = read_run(runs / name) if resume else None
+    given = _given(context, recorded)
+    values = {key: context.params[key] for key in SETTINGS if key in given}
+    settings = _settings(recorded, values, overrides if "overrides" in given else None)
     options = dict(map(key_value, model_option or ()))
-    if recorded:  # what is not said again stays as it was
+    if recorded:  # what is not given again stays as it was
         model = model if "model" in given else recorded["model"]["name"]
         options = options if "model_option" in given else recorded["model"]["options"]
         init = init if "init" in given else recorded["model"]["init"]
-        asked = recorded.get("asked", {})  # older runs do not say
+        asked = recorded.get("asked", {})  # older runs do not record it
         train_on = train_on if "train_on" in given else asked.get("train_on", train_on)
         dataset = dataset if "dataset" in given else asked.get("datasets", dataset)
         objected = objected if "objected" in given else asked.get("objected", objected)
-    _check(train_on, folds, fold)
-    if postprocess_from is not None and train_on != "all":
-        raise UsageError(
-            "--postprocess-from is for --train-on all; else choices are made on the scans kept out."
-        )
     request = TrainRequest(
         data=data,
         runs=runs,
-        name=run,
+        name=name,
         model=model,
         settings=settings,
         options=options,
@@ -223,133 +211,88 @@ def train(
         processes=loader_processes,
         resume=resume,
     )
-    on_cluster = cluster_of(cluster, workers, worker_cores, worker_memory, walltime)
-    if on_cluster and folds is None:
-        raise UsageError("--cluster trains folds side by side; give --folds too.")
-    _print_left_out(request, folds)
+    print_left_out(request, folds)
     epochs = settings.epochs
-    output = _ProgressOutput(epochs)
+    output = ProgressOutput(epochs)
     callbacks = TrainCallbacks(
         on_start=lambda folder: print(f"Run {folder}: {model}, {epochs} epochs", flush=True),
         on_batch=output.batch,
         on_epoch=output.epoch,
     )
-    if folds is None:
-        _show(run_training(request, callbacks), _elsewhere(request))
-        return
-    numbers = fold or range(1, folds + 1)
-    if on_cluster:
-        from busicli.training.cluster import train_folds_on
-
-        for outcome in train_folds_on(on_cluster, request, [(number, folds) for number in numbers]):
-            print(f"Weights in {outcome}", flush=True)
-    for number in () if on_cluster else numbers:
-        outcome = train_fold(request, (number, folds), callbacks)
-        print(f"Weights in {outcome}")
-    print(
-        f"Score them with: busicli eval --folds {folds} --weights {request.runs / request.name}"
-        + _elsewhere(request, runs=False)
-    )
+    with resumed_with(lambda: how_to_resume(request, folds)):
+        if folds is None:
+            _train_one(request, callbacks)
+        else:
+            numbers = fold or range(1, folds + 1)
+            _train_folds(request, callbacks, [(k, folds) for k in numbers], on_cluster)
 
 
-def _print_left_out(request: "TrainRequest", folds: int | None) -> None:
-    from busicli.data.store import open_data
-    from busicli.training.request import left_out
-
-    fold = (1, folds) if folds else None
-    if count := left_out(replace(request, fold=fold), open_data(request.data)):
-        scans = "scan" if count == 1 else "scans"
-        print(
-            f"Left out: {count} {scans} to which the curators of BUSI object; "
-            "--objected keep trains on them.",
-            flush=True,
-        )
-
-
-def _check(train_on: str, folds: int | None, fold: list[int] | None) -> None:
+def _check(
+    name: str | None,
+    train_on: str,
+    folds: int | None,
+    fold: list[int] | None,
+    postprocess_from: Path | None,
+) -> None:
+    """Raise UsageError where options do not fit each other."""
+    if name is not None and (Path(name).name != name or name in ("", ".", "..")):
+        raise UsageError(f"--name is {name}; it names a folder in --runs: leave out slashes.")
     if folds and train_on == "all":
         raise UsageError("--folds leaves scans out and --train-on all does not; give one of them.")
     if fold and not folds:
-        raise UsageError("--fold needs --folds, how many there are.")
+        raise UsageError("--fold needs --folds, the number of folds.")
     if wrong := [number for number in fold or () if folds and number > folds]:
         raise UsageError(f"--fold is {wrong[0]}; there are {folds} folds.")
-
-
-class _ProgressOutput:
-    """A bar an epoch on a terminal, and everywhere a line after each."""
-
-    def __init__(self, epochs: int) -> None:
-        self.epochs = epochs
-        self.bar: Any = None
-
-    def batch(self, epoch: int, done: int, total: int) -> None:
-        from busicli.cli.progress import bar
-
-        if not sys.stderr.isatty():
-            return
-        if done == 1:
-            self.bar = bar(f"epoch {epoch} of {self.epochs}", total, unit="batch")
-        self.bar.update(1)
-        if done == total:
-            self.bar.close()
-
-    def epoch(self, history: "list[Row]") -> None:
-        from busicli.cli.progress import is_quiet
-
-        if is_quiet():
-            return
-        row = history[-1]
-        print(
-            f"epoch {len(history)} of {self.epochs}: Dice_coef {row['Dice_coef']:.4f} training"
-            + (f", {row['val_Dice_coef']:.4f} validation" if "val_Dice_coef" in row else "")
-            + f"; {row['seconds']:.0f} s",
-            file=sys.stderr,
-            flush=True,
+    if postprocess_from is not None and train_on != "all":
+        raise UsageError(
+            "--postprocess-from is for --train-on all; any other run chooses post-processing on "
+            "the scans that it leaves out."
         )
 
 
-def _run_name(runs: Path, model: str, resume: bool, folds: int | None) -> str:
-    if not resume:
-        return f"{model}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    from busicli.training.run_folder import newest_run
-
-    newest = newest_run(runs, run="*/fold-*" if folds else "*")
-    if newest is None:
-        what = "cross-validation" if folds else "run"
-        raise UsageError(f"there is no {what} in {runs} to resume; leave out --resume.")
-    return newest.parent.name if folds else newest.name
+def _given(context: typer.Context, recorded: dict[str, Any] | None) -> set[str]:
+    """Parameters that the user set. A settings file is for new runs: one that resumes keeps its
+    own settings.
+    """
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    others = ("DEFAULT", "DEFAULT_MAP") if recorded else ("DEFAULT",)
+    return {name for name, source in sources.items() if source and source.name not in others}
 
 
-def _elsewhere(request: "TrainRequest", *, runs: bool = True) -> str:
-    """The options by which eval finds data, runs and plugins that it would not find by itself."""
-    paths = {"data": request.data, "runs": request.runs if runs else Path("runs")}
-    options = [f" --{name} {path}" for name, path in paths.items() if path != Path(name)]
-    return "".join([*options, *(f" --plugin {path}" for path in request.plugins)])
+def _settings(
+    recorded: dict[str, Any] | None, values: dict[str, Any], overrides: list[str] | None
+) -> "TrainSettings":
+    """Recorded or default settings, changed by options; UsageError where one is refused."""
+    from busicli.settings import TrainSettings
+
+    settings = TrainSettings.from_dict(recorded["settings"]) if recorded else TrainSettings()
+    try:
+        return settings.changed(values).changed(dict(map(key_value, overrides or ())))
+    except InputError as error:  # the values come from the command line
+        raise UsageError(str(error)) from error
 
 
-def _show(outcome: "TrainOutcome", elsewhere: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
+def _train_one(request: "TrainRequest", callbacks: "TrainCallbacks") -> None:
+    from busicli.cli.train_output import show
+    from busicli.training.run import run_training
 
-    from busicli.training.history import METRICS
+    show(run_training(request, callbacks), request)
 
-    last, kept = outcome.history[-1], outcome.history[outcome.best_epoch - 1]
-    columns = {"training": (last, "")}
-    title = f"After epoch {len(outcome.history)}"
-    if "val_Loss" in last:
-        columns |= {"validation": (last, "val_"), "validation, best epoch": (kept, "val_")}
-        title += f"; best epoch {outcome.best_epoch}"
-    table = Table(title=title)
-    table.add_column("")
-    for column in columns:
-        table.add_column(column, justify="right")
-    for metric in METRICS:
-        table.add_row(metric, *(f"{row[prefix + metric]:.4f}" for row, prefix in columns.values()))
-    Console().print(table)
-    if outcome.note:
-        print(outcome.note, file=sys.stderr)
-    print(f"Curves in {outcome.folder}, weights in {outcome.folder / 'weights'};")
-    if "val_Loss" in last:
-        print(f"score them with: busicli eval --split test{elsewhere}")
-    else:
-        print("score them on scans that they were not trained on.")
+
+def _train_folds(
+    request: "TrainRequest",
+    callbacks: "TrainCallbacks",
+    folds: list[tuple[int, int]],
+    cluster: "ClusterRequest | None",
+) -> None:
+    from busicli.cli.train_output import path_options
+    from busicli.training.cluster import train_folds_on
+    from busicli.training.run import train_fold
+
+    here = (train_fold(request, fold, callbacks) for fold in folds)
+    for weights in train_folds_on(cluster, request, folds) if cluster else here:
+        print(f"Weights in {weights}", flush=True)
+    print(
+        f"Score them with: busicli eval --folds {folds[0][1]} "
+        f"--weights {request.runs / request.name}{path_options(request, runs=False)}"
+    )

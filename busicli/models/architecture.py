@@ -1,4 +1,4 @@
-"""What a model architecture is: one declared object in one file."""
+"""A model architecture: one declared object in one file."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, int, int]
 """Rows, columns, channels of the network's input."""
+PLACEHOLDER = "Decide"
+"""Marks what the author of a new plugin replaces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +23,7 @@ class Architecture:
     """A model architecture that busicli can train, evaluate and run.
 
     A plugin file declares one at its top level, named `ARCHITECTURE`. Keras is imported inside
-    `build`, never at the top of the file: listing the plugins must stay quick.
+    `build`, never at the top of the file: listing the plugins must stay fast.
     """
 
     name: str
@@ -37,13 +39,13 @@ class Architecture:
     size_multiple: int = 1
     """Rows and columns must be multiples of this."""
     options: dict[str, Any] = field(default_factory=dict)
-    """Names and defaults of what `build` takes beside the input shape."""
+    """Names and defaults of the keywords that `build` takes."""
     pretrained: str = ""
-    """Name of the pre-trained weights that ship and that training begins from by default; their
-    arrays fill the variables of the same paths. Empty to begin from random weights."""
+    """Name of the shipped pre-trained weights that training begins from by default. Their arrays
+    fill the variables of the same paths. Empty to begin from random weights."""
 
     def checked_options(self, given: dict[str, Any]) -> dict[str, Any]:
-        """The defaults overlaid with what was given; an unknown name raises InputError."""
+        """The defaults, replaced by what is given; InputError for an unknown name."""
         if unknown := sorted(set(given) - set(self.options)):
             known = ", ".join(self.options) or "none"
             raise InputError(
@@ -55,14 +57,20 @@ class Architecture:
         """Raise InputError where the network cannot take a square of that many pixels."""
         if size_px % self.size_multiple:
             raise InputError(
-                f"the data are {size_px} x {size_px} px but the model {self.name} needs multiples "
+                f"the size is {size_px} x {size_px} px but the model {self.name} needs multiples "
                 f"of {self.size_multiple}; run preprocess again with such a --size."
             )
 
+    def placeholders(self) -> list[str]:
+        """Fields that still hold the text of `busicli models new`."""
+        fields = {"summary": self.summary, "source": self.source}
+        return [name for name, text in fields.items() if text.startswith(PLACEHOLDER)]
+
 
 def is_name(text: str) -> bool:
-    """Whether a text can name an architecture: words of lower-case letters and digits, the first
-    with a letter in front, joined by single hyphens.
+    """Whether a text can name an architecture.
+
+    It needs words of lower-case letters and digits, a letter first, joined by single hyphens.
 
     >>> [is_name(text) for text in ("improved-unet", "Unet", "my net", "2net", "net-", "")]
     [True, False, False, False, False, False]

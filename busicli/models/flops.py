@@ -1,4 +1,4 @@
-"""What a network costs."""
+"""The number of operations of a network."""
 
 import math
 from collections.abc import Iterator
@@ -11,11 +11,11 @@ KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
 
 
 def operations(model: "keras.Model") -> int:
-    """Floating-point operations a scan, 2 x multiply-adds of convolutions and dense layers.
+    """Floating-point operations per scan: 2 x multiply-adds of convolutions and dense layers.
 
-    Normalisation, activation and resampling are left out, as is usual. A transposed convolution
-    applies its kernel once an input pixel, any other once an output pixel. A layer that is used
-    several times counts as often.
+    Normalisation, activation and resampling are left out, as usual. A transposed convolution
+    applies its kernel once per input pixel, any other once per output pixel. A layer counts each
+    time it is used.
     """
     layers = model._flatten_layers(include_self=False)
     return sum(
@@ -26,9 +26,9 @@ def operations(model: "keras.Model") -> int:
 
 
 def uncounted(model: "keras.Model") -> list[str]:
-    """Paths of the weights of two or more axes that `operations` does not see at work.
+    """Paths of weights of two or more axes that `operations` does not count.
 
-    Such are kernels inside layers of a plugin's own, and attention's.
+    Examples are kernels inside custom layers, and those of attention.
     """
     layers = model._flatten_layers(include_self=False)
     counted = {id(kernel) for layer in layers for kernel, _ in _applied(layer)}
@@ -36,7 +36,7 @@ def uncounted(model: "keras.Model") -> list[str]:
 
 
 def _applied(layer: Any) -> Iterator[tuple[Any, int]]:
-    """A layer's kernels, each with the number of places it is applied to, once a use."""
+    """A layer's kernels with the number of positions they are applied to, for each use."""
     transposed = "Transpose" in type(layer).__name__
     kernels = [kernel for name in KERNELS if (kernel := getattr(layer, name, None)) is not None]
     for use in layer._inbound_nodes:

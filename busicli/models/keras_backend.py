@@ -1,4 +1,4 @@
-"""Loading Keras with its backend, once, without their chatter."""
+"""Loading Keras and its backend without their messages."""
 
 import importlib
 import logging
@@ -15,8 +15,10 @@ _log = logging.getLogger(__name__)
 
 
 def load_keras() -> ModuleType:
-    """The keras module. What the backend's libraries write to stderr while loading becomes one
-    debug message: no setting of theirs keeps them quiet.
+    """The keras module.
+
+    What the backend's libraries write to stderr while loading becomes one debug message: they have
+    no setting that prevents it. Raises InputError for an unknown or missing backend.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads it while it loads
     try:
@@ -27,7 +29,7 @@ def load_keras() -> ModuleType:
         if backend is None or error.name not in ("jax", "torch", "tensorflow"):
             raise
         raise InputError(
-            f"KERAS_BACKEND is {backend}, but {error.name} is not installed; install it, or take "
+            f"KERAS_BACKEND is {backend}, but {error.name} is not installed; install it, or set "
             "another backend."
         ) from error
     except ValueError as error:  # Keras does not know the backend
@@ -35,29 +37,28 @@ def load_keras() -> ModuleType:
 
 
 def share_among_devices(batch_size: int) -> None:
-    """From here on, let Keras share each batch among all accelerators, which hold a model each.
+    """From here on, Keras divides each batch among all accelerators, each with its own model.
 
-    Raises InputError on backends for which Keras does not do that, and where the batches cannot be
-    shared evenly.
+    Raises InputError on other backends than JAX, and where the batches cannot be divided evenly.
     """
     keras = load_keras()
     if keras.backend.backend() != "jax":
         raise InputError(
-            f"Keras shares batches among devices on JAX, not on {keras.backend.backend()}; "
+            f"Keras divides batches among devices on JAX, not on {keras.backend.backend()}; "
             "set KERAS_BACKEND=jax, or leave out --devices."
         )
     devices = keras.distribution.list_devices()
     if batch_size % len(devices):
         raise InputError(
-            f"batches of {batch_size} cannot be shared among {len(devices)} devices; "
-            f"take a --batch-size that is a multiple of {len(devices)}."
+            f"batches of {batch_size} cannot be divided among {len(devices)} devices; "
+            f"give a --batch-size that is a multiple of {len(devices)}."
         )
     keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
 
 
 @contextmanager
 def _captured_stderr() -> Iterator[None]:
-    """Keep what C++ code writes to file descriptor 2 while the block runs."""
+    """Capture what C++ code writes to file descriptor 2 within the block."""
     sys.stderr.flush()
     with tempfile.TemporaryFile() as kept:
         saved = os.dup(2)

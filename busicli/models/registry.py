@@ -1,11 +1,12 @@
-"""Finding architectures: those that ship, those that other packages register, single files.
+"""Finding architectures: shipped ones, those that other packages register, single files.
 
-All take the same road, an entry point of the group `busicli.models` or `--plugin FILE`. A listing
-imports the plugin files only, and they import no framework until they build.
+All come through an entry point of the group `busicli.models` or through `--plugin FILE`. A listing
+imports only the plugins' files, and these import no framework before `build`.
 """
 
 import importlib.util
 import sys
+import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -19,47 +20,66 @@ GROUP = "busicli.models"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plugin:
-    """Where a named architecture comes from, before anything of it is imported."""
+    """Where a named architecture comes from; nothing of it is imported yet."""
 
     name: str
     origin: str
-    """The distribution and object, or the file, that a person can look up."""
+    """The distribution and object, or the file."""
     entry_point: EntryPoint | None = None
     file: Path | None = None
 
     def load(self) -> Architecture:
-        """Import the plugin; whatever goes wrong in it becomes one InputError that names it."""
+        """Import the plugin. Raises InputError, which names the plugin, for any error in it."""
         try:
-            found = self.entry_point.load() if self.entry_point else _from_file(self.file)
+            loaded = self.entry_point.load() if self.entry_point else _from_file(self.file)
         except InputError:
             raise
-        except (Exception, SystemExit) as error:  # a stranger's code must only hurt itself
+        except (Exception, SystemExit) as error:  # a broken plugin must break nothing else
             raise InputError(
                 f"the plugin {self.name} ({self.origin}) cannot be loaded: "
-                f"{type(error).__name__}: {error}; fix or uninstall it."
+                f"{type(error).__name__}: {error}{location(error)}; fix or uninstall it."
             ) from error
-        if not isinstance(found, Architecture):
+        if not isinstance(loaded, Architecture):
             raise InputError(
-                f"the plugin {self.name} ({self.origin}) is a {type(found).__name__}; "
+                f"the plugin {self.name} ({self.origin}) is a {type(loaded).__name__}; "
                 "it must be a busicli.models.architecture.Architecture."
             )
-        return found
+        return loaded
+
+
+def location(error: BaseException, file: str | None = None) -> str:
+    """` (NAME, line N)`: the last line of a plugin's file that led to an error; empty if none did.
+
+    Without `file` it is the first that is neither of busicli nor of the import system. Empty for
+    syntax errors too: their own text names the line.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    file = file or next((f.filename for f in frames if not _is_importing(f.filename)), None)
+    lines = [frame.lineno for frame in frames if frame.filename == file]
+    if file is None or not lines or isinstance(error, SyntaxError):
+        return ""
+    return f" ({Path(file).name}, line {lines[-1]})"
+
+
+def _is_importing(file: str) -> bool:
+    folders = (Path(__file__).parents[1], Path(importlib.__file__).parent)
+    return file.startswith("<frozen ") or any(folder in Path(file).parents for folder in folders)
 
 
 def installed() -> list[Plugin]:
     """Every registered plugin, by name; nothing is imported. Editable installs count once."""
-    found = {(point.name, point.value): point for point in entry_points(group=GROUP)}
+    points = {(point.name, point.value): point for point in entry_points(group=GROUP)}
     plugins = [
         Plugin(name=point.name, origin=_origin(point), entry_point=point)
-        for point in found.values()
+        for point in points.values()
     ]
     return sorted(plugins, key=lambda plugin: (plugin.name, plugin.origin))
 
 
 def from_files(files: Iterable[Path]) -> list[Plugin]:
-    """The plugins of single files; each file is imported to learn its architecture's name.
+    """The plugins of single files; each file is imported to read its architecture's name.
 
-    A broken one goes by the file's name, so that a listing can show why.
+    A broken one gets the file's name, so that a listing can show the reason.
     """
     plugins = []
     for file in files:
@@ -75,13 +95,13 @@ def from_files(files: Iterable[Path]) -> list[Plugin]:
 def of_file(file: Path) -> Architecture:
     """The architecture that a single file declares, whatever else is installed.
 
-    Raises InputError where there is no such file or it is broken.
+    Raises InputError where the file does not exist or is broken.
     """
     return Plugin(name=file.name, origin=str(file), file=file).load()
 
 
 def find(name: str, files: Sequence[Path] = ()) -> Architecture:
-    """The architecture of that name; importing no other plugin but the files given.
+    """The architecture of that name; no plugin is imported but it and the files given.
 
     Raises InputError for an unknown name, for two plugins of one name, for a broken plugin.
     """
@@ -90,7 +110,7 @@ def find(name: str, files: Sequence[Path] = ()) -> Architecture:
     matching = [plugin for plugin in plugins if plugin.name == name]
     if not matching:
         for plugin in given:
-            plugin.load()  # a broken file may be the one that was meant: tell why it is
+            plugin.load()  # a broken file may be the one that was meant: report why it is
         known = ", ".join(sorted({plugin.name for plugin in plugins})) or "none"
         raise InputError(
             f"there is no model {name}; known are: {known}. "

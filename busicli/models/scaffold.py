@@ -1,4 +1,4 @@
-"""Beginning a plugin: a file, its test and its project file, ready to install and to pass."""
+"""Creating a plugin: a file, its test and its project file, ready to install and to pass."""
 
 import importlib.util
 import keyword
@@ -8,25 +8,26 @@ from string import Template
 
 from busicli.errors import InputError
 from busicli.io.files import atomic_write
-from busicli.models.architecture import is_name
+from busicli.models.architecture import PLACEHOLDER, is_name
 from busicli.models.registry import installed
 
 TEMPLATE = "busicli.models"
 
 
 def new_plugin(name: str, folder: Path) -> list[str]:
-    """Write the plugin `name` into a new or empty folder; returns the files' names, it first.
+    """Write the plugin `name` into a new or empty folder; returns the names of its files.
 
-    Raises InputError for what is no name, for a name that is taken, and for a folder that holds
-    anything: nothing is ever overwritten.
+    The plugin's own file comes first. Raises InputError where the name is not allowed or is taken,
+    and where the folder holds anything: nothing is ever overwritten.
     """
     module = _module(name)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} exists and is not empty; name another folder by --out.")
+        raise InputError(f"{folder} exists and is not empty; name another folder with --out.")
     words = {
         "name": name,
         "module": module,
         "camel": "".join(part.capitalize() for part in name.split("-")),
+        "decide": PLACEHOLDER,
     }
     written = {
         f"{module}.py": "plugin.txt",
@@ -41,11 +42,11 @@ def new_plugin(name: str, folder: Path) -> list[str]:
 
 
 def _module(name: str) -> str:
-    """The name as a Python module's, if both are free."""
+    """The name of the plugin's Python module, if both names are free."""
     if not is_name(name):
         raise InputError(
-            f"{name} cannot name a model; it must be words of lower-case letters and digits, a "
-            "letter first, joined by hyphens, as improved-unet."
+            f"{name} cannot name a model; use words of lower-case letters and digits, a letter "
+            "first, joined by hyphens, such as improved-unet."
         )
     for plugin in installed():
         if plugin.name == name:
@@ -53,7 +54,7 @@ def _module(name: str) -> str:
     module = name.replace("-", "_")
     if keyword.iskeyword(module) or importlib.util.find_spec(module) is not None:
         raise InputError(
-            f"Python has a module or a word {module}, which a plugin's file must not be called "
-            "by; choose another name."
+            f"{module} is a module or keyword of Python, and the plugin's file would have its "
+            "name; choose another name."
         )
     return module

@@ -37,6 +37,8 @@ ENCODER = "encoder.safetensors"
 CARD = "card.json"
 PINS = "pins.json"
 """SHA-256 of each shipped card, so that a changed card is refused."""
+RUN_WEIGHTS = "weights"
+"""The folder of finished weights in that of their training run."""
 DEFAULT_WEIGHTS = "improved-unet"
 """Those that ship and are taken where none are named."""
 _OLD_NAME = "mirror"
@@ -117,7 +119,7 @@ def build_model(
     try:
         checked = architecture.checked_options(dict(options))
         return architecture.build((size_px, size_px, 3), **checked)
-    except (TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise InputError(
             f"the model {architecture.name} cannot be built with the options {dict(options)}: "
@@ -242,14 +244,21 @@ def read_numbers(folder: Path, card: Card) -> dict[str, np.ndarray[Any, Any]]:
 
 
 def load_state(model: "keras.Model", numbers: Mapping[str, Any], name: str) -> None:
-    """Put numbers into a network; InputError where they belong to another architecture."""
+    """Put numbers into a network.
+
+    Raises InputError, naming the first layer that differs, where they belong to another network.
+    """
     keys = _keys(model.weights)
-    shapes = {key: tuple(v.shape) for key, v in zip(keys, model.weights, strict=True)}
-    if shapes != {key: tuple(array.shape) for key, array in numbers.items()}:
-        raise InputError(
-            f"the weights {name} do not fit the model {model.name}: they hold {len(numbers)} "
-            f"arrays where {len(keys)} of given shapes were needed; use the plugin that made them."
-        )
+    needed = {key: tuple(v.shape) for key, v in zip(keys, model.weights, strict=True)}
+    came = {key: tuple(array.shape) for key, array in numbers.items()}
+    for key in sorted(needed.keys() | came.keys()):  # each begins with its place
+        if needed.get(key) != came.get(key):
+            raise InputError(
+                f"the weights {name} do not fit the model {model.name}: its first difference is "
+                f"{key.partition('.')[2]}, of shape {came.get(key, 'none')} in the weights and "
+                f"{needed.get(key, 'none')} in the model; use the plugin and the options that "
+                "made them."
+            )
     for key, variable in zip(keys, model.weights, strict=True):
         variable.assign(np.asarray(numbers[key], np.float32))
 
@@ -279,10 +288,15 @@ def shipped_names() -> list[str]:
 
 
 def resolve_weights(name_or_folder: str) -> tuple[Path, str | None]:
-    """The folder of weights given by path or by shipped name, and the card hash pinned for it."""
-    folder = Path(name_or_folder)
-    if (folder / CARD).is_file() or name_or_folder not in shipped_names():
-        return folder, None
+    """The folder of weights and the card hash pinned for it, or None.
+
+    They are given by their folder, by a training run's folder, or by the name of shipped weights.
+    """
+    for folder in (Path(name_or_folder), Path(name_or_folder) / RUN_WEIGHTS):
+        if (folder / CARD).is_file():
+            return folder, None
+    if name_or_folder not in shipped_names():
+        return Path(name_or_folder), None
     return locate_shipped(name_or_folder)
 
 

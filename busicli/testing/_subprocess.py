@@ -1,7 +1,7 @@
-"""What a process of its own does to check a plugin on another backend of Keras.
+"""The process that checks a plugin on another backend of Keras.
 
 Run as `python -m busicli.testing._subprocess FOLDER`, with KERAS_BACKEND set. The folder holds the
-request, a network's numbers and scans; what failed first, or answers, is written into it.
+request, a network's numbers and scans. The first failure, or the predictions, are written into it.
 """
 
 import json
@@ -23,11 +23,11 @@ from busicli.testing.serialization_checks import fill
 from busicli.testing.training_checks import gradients, learning
 
 PORTABLE = (sizes, half_precision, output, finite, alone_as_among_others, learning, gradients)
-"""Checks that say something new on another backend."""
+"""Checks whose result can differ on another backend."""
 
 
 def main(folder: Path) -> None:
-    """Check what the folder asks for."""
+    """Check the plugin of the folder's request."""
     request = json.loads((folder / "request.json").read_text())
     asked = Path(request["asked"]) if request["is_file"] else request["asked"]
     plugins = [Path(file) for file in request["plugins"]]

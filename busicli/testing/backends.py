@@ -1,4 +1,4 @@
-"""Checks under the backends of Keras that are installed, each in a process of its own."""
+"""Checks on the installed backends of Keras, each in its own process."""
 
 import json
 import subprocess
@@ -15,36 +15,36 @@ from busicli.testing.result import CheckError, NotTriedError, need
 from busicli.testing.serialization_checks import fill, store
 
 ALIKE = 1e-3
-"""By how much one backend's answer may differ from another's."""
+"""How much the output may differ between backends."""
 
 
 def on_tensorflow(candidate: Candidate) -> str:
-    """It builds, answers and learns on TensorFlow."""
+    """It builds, predicts and learns on TensorFlow."""
     return _on("tensorflow", candidate)
 
 
 def on_jax(candidate: Candidate) -> str:
-    """It builds, answers and learns on JAX."""
+    """It builds, predicts and learns on JAX."""
     return _on("jax", candidate)
 
 
 def on_torch(candidate: Candidate) -> str:
-    """It builds, answers and learns on PyTorch."""
+    """It builds, predicts and learns on PyTorch."""
     return _on("torch", candidate)
 
 
 def _on(backend: str, candidate: Candidate) -> str:
     if load_keras().backend.backend() == backend:
-        return "in use here: the other checks ran on it"
+        return "in use: the other checks ran on it"
     if find_spec(backend) is None:
         raise NotTriedError(f"{backend} is not installed.")
     return on_another(backend, candidate)
 
 
 def on_another(backend: str, candidate: Candidate) -> str:
-    """Build, fill, ask and train it in a process whose Keras runs on that backend.
+    """Build, fill, run and train it in a process whose Keras uses that backend.
 
-    Filled with the same numbers it must give the answers that it gives here.
+    Filled with the same numbers it must give the same output as in this process.
     """
     model = candidate.as_trained()
     with tempfile.TemporaryDirectory() as name:
@@ -66,8 +66,8 @@ def on_another(backend: str, candidate: Candidate) -> str:
     change = difference(found, plain_answers(model, candidate.scans))
     need(
         change <= ALIKE,
-        f"on {backend} its answers differ by {change:.2g}, and {ALIKE:g} was allowed; "
-        "use layers and operations of Keras alone.",
+        f"on {backend} its output differs by {change:.2g}, and {ALIKE:g} is allowed; "
+        "use only layers and operations of Keras.",
     )
     return f"differences up to {change:.1g}"
 
@@ -79,10 +79,10 @@ def _run(backend: str, folder: Path) -> None:
         )
     except subprocess.TimeoutExpired as error:
         raise CheckError(
-            f"on {backend} it had not ended after {error.timeout:.0f} s; check smaller options."
+            f"on {backend} it did not end within {error.timeout:.0f} s; check with smaller options."
         ) from error
     need(
         ended.returncode == 0,
         f"on {backend} it ended with status {ended.returncode} ({last_line(ended.stderr)}); "
-        f"see it by KERAS_BACKEND={backend} busicli --debug models check.",
+        f"for the traceback run KERAS_BACKEND={backend} busicli --debug models check.",
     )

@@ -1,4 +1,4 @@
-"""The checks as tests, for the test file of a plugin's author."""
+"""The checks as pytest tests, for the test file of a plugin."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -11,25 +11,25 @@ from busicli.testing.run import CHECKS
 
 
 class ArchitectureContract:
-    """What busicli asks of every architecture; pytest runs a test a check of each subclass.
+    """The conformance checks; pytest runs one test per check for each subclass.
 
         class TestMyNet(ArchitectureContract):
             architecture = Path(__file__).with_name("my_net.py")
 
-    A test that a subclass sets to None is left out.
+    A test that a subclass sets to None does not run.
     """
 
     architecture: ClassVar[str | Path]
     """The plugin's name, or its file."""
     plugins: ClassVar[Sequence[Path]] = ()
-    """Files among which the name is looked for, beside what is installed."""
+    """Further files in which the name is looked for."""
     options: ClassVar[Mapping[str, Any]] = {}
-    """For a smaller network, where the plugin's own would be slow to check."""
+    """Options of a smaller network, where the plugin's own is slow to check."""
 
     @classmethod
     @cache
     def candidate(cls) -> Candidate:
-        """The plugin, whose networks are made once for all tests."""
+        """The plugin; its networks are built once for all tests."""
         return Candidate.of(cls.architecture, cls.plugins, cls.options)
 
 
@@ -38,7 +38,7 @@ def _test_of(check: Check) -> Callable[[ArchitectureContract], None]:
         try:
             check(contract.candidate())
         except NotTriedError as reason:
-            import pytest  # only here: busicli itself does without
+            import pytest  # only here: busicli itself does not need it
 
             pytest.skip(str(reason))
 

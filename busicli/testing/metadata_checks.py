@@ -1,4 +1,4 @@
-"""Checks of what a plugin declares, and of what it costs."""
+"""Checks of a plugin's declaration and cost."""
 
 import json
 from pathlib import Path
@@ -25,13 +25,13 @@ print(json.dumps([seconds, [name for name in {FRAMEWORKS} if name in sys.modules
 
 
 def declaration(candidate: Candidate) -> str:
-    """It says what it is: name, summary, source, size and options that a card can hold."""
+    """Name, summary, source, size and options are declared, and a card can hold the options."""
     declared = candidate.architecture
     asked = candidate.asked
     need(
         is_name(declared.name),
-        f"its name is {declared.name!r}; it must be words of lower-case letters and digits, a "
-        "letter first, joined by hyphens, as improved-unet: change name.",
+        f"its name is {declared.name!r}; use words of lower-case letters and digits, a letter "
+        "first, joined by hyphens, such as improved-unet.",
     )
     need(
         isinstance(asked, Path) or asked == declared.name,
@@ -39,33 +39,35 @@ def declaration(candidate: Candidate) -> str:
     )
     need(
         bool(declared.summary.strip()) and "\n" not in declared.summary,
-        f"its summary is {declared.summary!r}; one line was needed: change summary.",
+        f"its summary is {declared.summary!r}; write one line.",
     )
     need(
         bool(declared.source.strip()),
-        "its source is empty; say from which paper or from whom it is: change source.",
+        "its source is empty; name the paper or the people it comes from.",
     )
     need(
         type(declared.size_multiple) is int and declared.size_multiple >= 1,
-        f"its size_multiple is {declared.size_multiple!r}; a whole number from 1 on was needed.",
+        f"its size_multiple is {declared.size_multiple!r}; it must be an integer of at least 1.",
     )
     try:
         json.dumps(declared.options, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise CheckError(
             f"its options cannot be written into a card ({error}); "
-            "give numbers, texts, true or false, and lists of those."
+            "use numbers, text, true or false, and lists of these."
         ) from error
+    if left := declared.placeholders():
+        return f"{declared.name}; still the template's text: {', '.join(left)}"
     return f"{declared.name}: {declared.summary}"
 
 
 def import_cost(candidate: Candidate) -> str:
-    """Importing it loads neither Keras nor a backend, so that listings stay quick."""
+    """Importing it loads neither Keras nor a backend, so that listings stay fast."""
     asked = [isinstance(candidate.asked, Path), candidate.asked, *candidate.plugins]
     ended = run_python(["-c", IMPORTING, json.dumps(asked, default=str)])
     need(
         ended.returncode == 0,
-        f"a Python of its own cannot import it: {last_line(ended.stderr)}; fix that first.",
+        f"a new Python process cannot import it: {last_line(ended.stderr)}; fix that first.",
     )
     seconds, loaded = json.loads(last_line(ended.stdout))
     need(
@@ -77,22 +79,23 @@ def import_cost(candidate: Candidate) -> str:
 
 
 def cost(candidate: Candidate) -> str:
-    """With its own options it builds at the size of prepared data; what it costs is counted."""
+    """With its own options it builds at the size of prepared data; its cost is counted."""
     size = candidate.size_from(PreprocessSettings().size_px)
     model = build_model(candidate.architecture, size, {})
     found, needed = tuple(model.outputs[0].shape), (None, size, size, 1)
     need(
         found == needed,
-        f"with its own options the output at {size} px is {found}; {needed} was needed.",
+        f"with its own options the output at {size} px is {found}; it must be {needed}.",
     )
     count = operations(model)
     rest = uncounted(model)
     need(
         count > 0 or bool(rest),
-        "no convolution or dense layer was found in it; is this the network that you meant?",
+        "it has no convolution and no dense layer; is this the right network?",
     )
-    beside = f"; the work of {rest[0]} and {len(rest) - 1} more is not counted" if rest else ""
+    more = f" and {len(rest) - 1} more" if len(rest) > 1 else ""
+    without = f"; without the operations of {rest[0]}{more}" if rest else ""
     return (
-        f"{model.count_params():,} parameters, {count / 1e9:.2f} GFLOP a scan "
-        f"of {size} x {size} px{beside}"
+        f"{model.count_params():,} parameters, {count / 1e9:.2f} GFLOP per scan "
+        f"of {size} x {size} px{without}"
     )

@@ -1,4 +1,4 @@
-"""How a check of a plugin ends."""
+"""The result of a check."""
 
 from dataclasses import dataclass
 
@@ -6,27 +6,27 @@ from busicli.errors import BusicliError
 
 
 class CheckError(BusicliError):
-    """What a plugin does is not what an architecture promises."""
+    """A plugin fails a check."""
 
 
 class NotTriedError(BusicliError):
-    """A check needs something that is not here; this says nothing of the plugin."""
+    """A check needs something that is not installed; this says nothing about the plugin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """What came of one check."""
+    """The result of one check."""
 
     name: str
     passed: bool | None
-    """None where the check could not be tried."""
+    """None where the check could not run."""
     detail: str
-    """What was seen; where it failed: what came, what was needed, what to do."""
+    """What it measured; for a failure: what came, what was needed, what to do."""
     seconds: float
     """How long it took."""
 
 
 def need(holds: bool, sentence: str) -> None:
-    """Raise CheckError with a sentence unless something holds."""
+    """Raise CheckError with the sentence unless `holds`."""
     if not holds:
         raise CheckError(sentence)

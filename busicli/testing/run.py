@@ -1,4 +1,4 @@
-"""Running the checks: each ends as a result, whatever the plugin does."""
+"""Running the checks: each gives a result, whatever the plugin does."""
 
 import logging
 import time
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from busicli.errors import InputError
+from busicli.models.registry import location
 from busicli.testing.backends import on_jax, on_tensorflow, on_torch
 from busicli.testing.candidate import Candidate, Check
 from busicli.testing.metadata_checks import cost, declaration, import_cost
@@ -44,7 +45,7 @@ CHECKS: tuple[Check, ...] = (
     on_torch,
     cost,
 )
-"""Every check, in the order in which what is simpler comes first."""
+"""Every check, the simpler ones first."""
 WITHOUT_NETWORK = (declaration, import_cost)
 _log = logging.getLogger(__name__)
 
@@ -55,17 +56,18 @@ def check_architecture(
     plugins: Sequence[Path] = (),
     options: Mapping[str, Any] | None = None,
 ) -> Iterator[CheckResult]:
-    """Check a plugin by its name, or by its file; a result a check, as each ends.
+    """Check a plugin by its name or by its file; yields the result of each check as it ends.
 
-    `plugins` are files among which a name is looked for too. `options` make a network smaller, so
-    that the checks are quick; what it costs is counted with the plugin's own. Raises InputError
-    where there is no such plugin, where it cannot be loaded, and for options that it lacks.
+    `plugins` are further files in which a name is looked for. `options` can make the network
+    smaller, so that the checks are fast; its cost is counted with the plugin's own options. Raises
+    InputError at once, before any check, where the plugin does not exist or cannot be loaded, and
+    for options that it does not have.
     """
-    yield from results(Candidate.of(architecture, plugins, options), CHECKS)
+    return results(Candidate.of(architecture, plugins, options), CHECKS)
 
 
 def results(candidate: Candidate, checks: Sequence[Check]) -> Iterator[CheckResult]:
-    """Run some checks in turn. A network that cannot be built at every size is not asked more."""
+    """Run some checks in turn. Where it cannot be built at every size, most are left out."""
     builds = True
     for check in checks:
         if builds or check in WITHOUT_NETWORK:
@@ -78,7 +80,7 @@ def results(candidate: Candidate, checks: Sequence[Check]) -> Iterator[CheckResu
 
 
 def title(check: Check) -> str:
-    """What tables call a check."""
+    """The name of a check in tables."""
     return check.__name__.replace("_", " ")
 
 
@@ -91,12 +93,12 @@ def _tried(check: Check, candidate: Candidate) -> CheckResult:
         passed, detail = None, str(reason)
     except (CheckError, InputError) as error:
         detail = str(error)
-    except Exception as error:  # a stranger's code may raise anything
+    except Exception as error:  # a plugin may raise anything
         _log.debug("%s", title(check), exc_info=True)
         reason_line = str(error).strip().partition("\n")[0]
         detail = (
-            f"{type(error).__name__} came up: {reason_line or 'without a reason'}; "
-            "busicli --debug models check shows where."
+            f"{type(error).__name__}: {reason_line or 'no reason given'}"
+            f"{location(error, candidate.file)}; busicli --debug models check shows the traceback."
         )
     seconds = time.monotonic() - started
     return CheckResult(name=title(check), passed=passed, detail=detail, seconds=seconds)

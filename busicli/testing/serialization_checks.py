@@ -1,4 +1,4 @@
-"""Checks of a network that was stored: as numbers, and as a graph for the engine."""
+"""Checks of stored networks: as numbers, and as an exported graph."""
 
 import tempfile
 from pathlib import Path
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     import keras
 
 ALIKE = 1e-4
-"""By how much a filled network may differ from the one whose numbers it got."""
+"""How much a network filled with another's numbers may differ from it."""
 ENGINE_ALIKE = 0.005
-"""By how much the exported graph may differ: it adds up in another order."""
+"""How much the exported graph may differ: it adds up in another order."""
 
 
 def saving(candidate: Candidate) -> str:
-    """A network filled with another's stored numbers gives the other's answers."""
+    """A network filled with another's stored numbers gives the same output."""
     one, other = candidate.as_trained(), candidate.fresh(seed=1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -35,14 +35,14 @@ def saving(candidate: Candidate) -> str:
     change = difference(found, expected)
     need(
         change <= ALIKE,
-        f"filled with the same numbers, two networks differ by {change:.2g}, and {ALIKE:g} was "
-        "allowed; whatever build draws or layers remember must be weights of the network.",
+        f"filled with the same numbers, two networks differ by {change:.2g}, and {ALIKE:g} is "
+        "allowed; whatever build draws at random, or layers keep, must be weights of the network.",
     )
     return f"{len(one.weights)} weights, differences up to {change:.1g}"
 
 
 def export(candidate: Candidate) -> str:
-    """Its exported graph answers as Keras does, without Keras."""
+    """Its exported graph gives the same output without Keras."""
     if not have_openvino():
         raise NotTriedError("openvino is not installed.")
     model = candidate.as_trained()
@@ -53,23 +53,23 @@ def export(candidate: Candidate) -> str:
     expected = plain_answers(model, network_values(images))[..., 0]
     try:
         found = open_graph(export_graph(model)).predict(images).maps
-    except Exception as error:  # the converter raises what it likes
+    except Exception as error:  # the converter may raise anything
         reason = str(error).strip().partition("\n")[0]
         raise CheckError(
             f"its graph cannot be exported ({type(error).__name__}: {reason}); "
-            "use layers and operations of Keras alone, or it will run on Keras, which is slower."
+            "use only layers and operations of Keras; else it runs on Keras, which is slower."
         ) from error
     change = difference(found, expected)
     need(
         change <= ENGINE_ALIKE,
-        f"its exported graph differs from Keras by {change:.2g}, and {ENGINE_ALIKE:g} was allowed; "
-        "look for an operation that the converter takes for another.",
+        f"its exported graph differs from Keras by {change:.2g}, and {ENGINE_ALIKE:g} is allowed; "
+        "look for an operation that is converted wrongly.",
     )
     return f"differences up to {change:.1g}"
 
 
 def store(folder: Path, candidate: Candidate, model: "keras.Model") -> None:
-    """Write a network's numbers into a weights folder, as training does."""
+    """Write a network's numbers to a weights folder, as training does."""
     card = Card(
         name=candidate.architecture.name,
         architecture=candidate.architecture.name,
@@ -84,7 +84,7 @@ def store(folder: Path, candidate: Candidate, model: "keras.Model") -> None:
 
 
 def fill(folder: Path, model: "keras.Model") -> None:
-    """Put the numbers of a weights folder into a network, as prediction does."""
+    """Load the numbers of a weights folder into a network, as prediction does."""
     card = read_card(folder)
     try:
         load_state(model, read_numbers(folder, card), card.name)

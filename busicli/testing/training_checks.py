@@ -14,31 +14,31 @@ if TYPE_CHECKING:
 
 STEPS = 10
 RATES = (3e-3, 3e-4, 3e-5)
-"""Learning rates, the next one where the loss has not fallen: large networks want small ones."""
+"""Learning rates, tried until the loss falls: large networks need small ones."""
 TRIES = 3
-"""From how many random states a weight may get its gradient: few filters may all be at rest."""
+"""Random states in one of which each weight must get a gradient: with few filters all may be 0."""
 
 
 def learning(candidate: Candidate) -> str:
-    """A few steps of training on one batch lower what training minimises."""
+    """A few steps of training on one batch lower the loss."""
     for rate in RATES:
         losses = _losses(candidate, rate)
         if np.isfinite(losses).all() and losses[-1] < losses[0]:
             return f"{STEPS} steps took the loss from {losses[0]:.3f} to {losses[-1]:.3f}"
     need(
         bool(np.isfinite(losses).all()),
-        f"the loss went from {losses[0]:.4f} to what is no number; "
+        f"the loss went from {losses[0]:.4f} to NaN; "
         "look for divisions, logarithms and roots of 0 in the network.",
     )
     raise CheckError(
-        f"{STEPS} steps of training took the loss from {losses[0]:.4f} to {losses[-1]:.4f}, and "
-        "less was needed; does the output depend on weights that are trained?"
+        f"{STEPS} steps of training took the loss from {losses[0]:.4f} to {losses[-1]:.4f}; it "
+        "must fall: does the output depend on weights that are trained?"
     )
 
 
 def _losses(candidate: Candidate, rate: float) -> list[float]:
-    """What the loss was before each step, as training takes it."""
-    model = candidate.fresh()  # loads Keras, without its chatter
+    """The training loss before each step."""
+    model = candidate.fresh()  # loads Keras without its messages
     from busicli.training.loop import compile_model
 
     batch = len(candidate.scans)
@@ -53,26 +53,26 @@ def _losses(candidate: Candidate, rate: float) -> list[float]:
 
 
 def gradients(candidate: Candidate) -> str:
-    """Every weight that is to be trained gets a gradient, and a finite one."""
+    """Every trainable weight gets a finite gradient."""
     still: list[str] = []
     moved: set[int] = set()
     for attempt in range(TRIES):
         model = candidate.as_trained(seed=attempt)
         weights = model.trainable_variables
-        need(bool(weights), "it has no weight to train; a network was needed.")
+        need(bool(weights), "it has no trainable weights.")
         moved |= _moved(model, candidate)
         still = [weight.path for position, weight in enumerate(weights) if position not in moved]
         if not still:
-            return f"all of {len(weights)} move"
+            return f"all {len(weights)} weights get one"
     named = ", ".join(still[:3]) + (", and others" if len(still) > 3 else "")
     raise CheckError(
         f"{len(still)} of its weights get no gradient: {named}; connect them to the output, or "
-        "leave them out."
+        "remove them."
     )
 
 
 def _moved(model: "keras.Model", candidate: Candidate) -> set[int]:
-    """Places of the weights that a step changes. Adam moves all that have a gradient."""
+    """Positions of the weights that a step changes. Adam changes all that have a gradient."""
     from busicli.training.loop import losses_of
 
     weights = model.trainable_variables
@@ -88,7 +88,7 @@ def _moved(model: "keras.Model", candidate: Candidate) -> set[int]:
     ]
     need(
         not lost,
-        f"the gradient of {', '.join(lost[:3])} is no number; "
+        f"the gradient of {', '.join(lost[:3])} is NaN or infinite; "
         "look for divisions, logarithms and roots of 0 in the network.",
     )
     pairs = enumerate(zip(before, after, strict=True))

@@ -1,4 +1,4 @@
-"""The state of a training run in one file, whole or absent."""
+"""The state of a training run in one file, written atomically."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from busicli.io.files import atomic_write
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a run has come."""
+    """How far a run is."""
 
     epochs_done: int = 0
     best_epoch: int = 0
@@ -28,14 +28,17 @@ class Progress:
 
 
 def save_checkpoint(path: Path, model: keras.Model, progress: Progress) -> None:
-    """Write every variable of the model and its optimizer, dropout's random state included."""
+    """Write every variable of the model and its optimizer, with the random states of dropout."""
     arrays = {f"{i:05d}": _array(v) for i, v in enumerate(_variables(model))}
     metadata = {"progress": json.dumps(asdict(progress))}
     atomic_write(path, save(arrays, metadata=metadata))
 
 
 def load_checkpoint(path: Path, model: keras.Model) -> Progress:
-    """Fill the model and its built optimizer from `save_checkpoint`'s file."""
+    """Fill the model and its built optimizer from a file of `save_checkpoint`.
+
+    Raises InputError where the file is damaged or belongs to another model.
+    """
     variables = _variables(model)
     with _opened(path) as file:
         if len(file.keys()) != len(variables):
@@ -46,7 +49,7 @@ def load_checkpoint(path: Path, model: keras.Model) -> Progress:
 
 
 def read_progress(path: Path) -> Progress:
-    """How far the run of `save_checkpoint`'s file has come."""
+    """The progress in a file of `save_checkpoint`. Raises InputError where it is damaged."""
     with _opened(path) as file:
         return _progress(file)
 
@@ -65,7 +68,7 @@ def _progress(file: Any) -> Progress:
 
 
 def _variables(model: keras.Model) -> list[keras.Variable]:
-    """Weights, random states, optimizer state; a fixed order, no metric."""
+    """Weights, random states and optimizer state, in a fixed order; no metrics."""
     weights = {id(v) for v in model.weights}
     seeds = [v for v in model.non_trainable_variables if id(v) not in weights]
     return [*model.weights, *seeds, *model.optimizer.variables]

@@ -1,4 +1,4 @@
-"""Folds trained side by side on the workers of a cluster."""
+"""Training folds in parallel on the workers of a cluster."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -14,10 +14,11 @@ from busicli.training.run import train_fold
 def train_folds_on(
     cluster: ClusterRequest, request: TrainRequest, folds: Sequence[tuple[int, int]]
 ) -> Iterator[Path]:
-    """Train each fold on a worker of its own and give its weights' folder, in the folds' order.
+    """Train each fold on its own worker and yield the folders of their weights, in order.
 
-    Every worker must see the data and the runs under the same paths. A fold whose worker is lost
-    begins again on another, from its last checkpoint; so does one that an earlier command began.
+    Every worker must see data and runs under the same paths. A fold whose worker is lost resumes on
+    another from its last checkpoint, and so does one that an earlier command started. Raises
+    BusicliError where a fold loses one worker after the other.
     """
     sent = replace(
         request,
@@ -33,7 +34,7 @@ def train_folds_on(
 
 
 def _reachable(init: str | None) -> str | None:
-    """A folder by its whole path; the name of weights that ship as it is."""
+    """A folder as an absolute path; the name of shipped weights as it is."""
     return str(Path(init).resolve()) if init and Path(init).is_dir() else init
 
 
@@ -43,6 +44,6 @@ def _train(request: TrainRequest, fold: tuple[int, int]) -> Path:
 
 def _lost(fold: tuple[int, int]) -> Path:
     raise BusicliError(
-        f"the workers that trained fold {fold[0]} were killed again and again; give them more "
-        "memory and run again to resume."
+        f"every worker that trained fold {fold[0]} was killed; give workers more memory and run "
+        "the same command again to resume."
     )

@@ -1,4 +1,4 @@
-"""`history.csv`: the figures of every epoch; no cell is filled that was not measured."""
+"""`history.csv`: the metrics of every epoch; what was not measured is an empty cell."""
 
 import csv
 import io
@@ -15,13 +15,14 @@ COLUMNS = (
     "objective",
     "val_objective",
     "learning_rate",
+    "size_px",
     "seconds",
 )
 Row = dict[str, float]
 
 
 def write_history(path: Path, rows: Sequence[Row]) -> None:
-    """Write every row again, whole; six significant digits, so that equal runs give equal files."""
+    """Rewrite the whole file; six significant digits, so that equal runs give equal files."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -32,7 +33,7 @@ def write_history(path: Path, rows: Sequence[Row]) -> None:
 
 
 def read_history(path: Path) -> list[Row]:
-    """The rows of `history.csv`; none where there is no file yet."""
+    """The rows of `history.csv`; none where the file does not exist yet."""
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""Weights that a training begins from, and what they had seen."""
+"""The initial weights of a training run, and the scans they were trained on."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
     import keras
 
 RANDOM = "random"
-"""What `--init` says to begin from random weights where pre-trained ones ship."""
+"""The value of `--init` for random weights where the model has a pre-trained encoder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InitialWeights:
-    """Weights that a training begins from."""
+    """Weights that training begins from."""
 
     name: str
     part: Literal["network", "encoder"]
     numbers: dict[str, np.ndarray[Any, Any]] = field(repr=False)
     training_scans: list[list[str]] = field(repr=False)
-    """What they were trained on, as in their card; nothing for an encoder, which saw no scan."""
+    """The scans they were trained on, as in their card; empty for an encoder, which saw none."""
 
     def fill(self, model: "keras.Model") -> None:
-        """Put them into a network; InputError where they belong to another."""
+        """Load them into a network; InputError, naming a layer, where they do not fit."""
         if self.part == "network":
             load_state(model, self.numbers, self.name)
         else:
@@ -50,10 +50,10 @@ class InitialWeights:
 
 
 def load_initial_weights(request: TrainRequest, data: PreparedData) -> InitialWeights | None:
-    """What `init` asks for; None where it asks for nothing.
+    """The weights of `init`, or the model's pre-trained encoder; None for random weights.
 
-    Raises InputError where a fold would begin from weights that have seen its held-out scans, or
-    where nothing is to have a share in the finished weights.
+    Raises InputError where a fold would begin from weights that have seen its held-out scans, and
+    where `init_weight` is set but there are no initial weights of the whole network.
     """
     weights = _name(request)
     if request.settings.init_weight and (weights is None or weights == RANDOM):
@@ -91,13 +91,14 @@ def _encoder(folder: Path, pinned_sha256: str | None) -> InitialWeights:
 def average_with_initial(
     initial: InitialWeights, trained: Mapping[str, NDArray[Any]], share: float
 ) -> dict[str, NDArray[Any]]:
-    """Trained numbers, of which the initial ones get a share in [0, 1).
+    """The weighted mean of trained and initial numbers; the initial ones have a share in [0, 1).
 
-    Wortsman et al. (2022), arXiv:2109.01903: where both lie in one valley of the loss, what is
-    between them holds on strange scans as the trained ones do, and loses nothing on known ones.
+    Wortsman et al. (2022), arXiv:2109.01903: where both lie in one basin of the loss, the mean is
+    as robust on unfamiliar scans as the trained numbers, and as accurate on familiar ones as the
+    initial ones.
     """
 
-    def single(numbers: NDArray[Any]) -> NDArray[np.float32]:  # they may be stored in half
+    def single(numbers: NDArray[Any]) -> NDArray[np.float32]:  # they may be stored as float16
         return numbers.astype(np.float32)
 
     return {
@@ -107,7 +108,7 @@ def average_with_initial(
 
 
 def training_scans_of(initial: InitialWeights | None, trained: Sequence[Case]) -> list[list[str]]:
-    """What the finished weights have seen: what these scans are, and what was seen before."""
+    """The scans that the finished weights have seen: these, and those of the initial weights."""
     own = [[case.fingerprint.pixels_sha256, case.fingerprint.phash] for case in trained]
     known = {pixels for pixels, _ in own}
     before = initial.training_scans if initial else []
@@ -117,9 +118,9 @@ def training_scans_of(initial: InitialWeights | None, trained: Sequence[Case]) -
 def seen_in_fold(
     data: PreparedData, fold: tuple[int, int], seen: Collection[str]
 ) -> tuple[int, int]:
-    """How many of a fold's scans weights have seen, and how many there are.
+    """How many scans of a fold have been seen, and how many it has.
 
-    `fold` is its number and how many folds there are, `seen` the pixels_sha256 of trained scans.
+    `fold` is its number and the number of folds, `seen` the pixels_sha256 of training scans.
     """
     number, count = fold
     held_out = [c for c, k in zip(data.cases, data.folds(count), strict=True) if k == number]
@@ -127,7 +128,7 @@ def seen_in_fold(
 
 
 def _name(request: TrainRequest) -> str | None:
-    """The weights to begin from: a fold's own, where `init` is a cross-validation's folder."""
+    """The weights of `init`: the fold's own, where it is a cross-validation's folder."""
     if request.init and request.fold:
         own = Path(request.init) / f"fold-{request.fold[0]}" / "weights"
         if own.is_dir():
@@ -136,7 +137,7 @@ def _name(request: TrainRequest) -> str | None:
 
 
 def _check_unseen(request: TrainRequest, data: PreparedData, seen: Collection[str]) -> None:
-    """Raise InputError where weights to begin a fold from have seen a scan it is scored on.
+    """Raise InputError where a fold's initial weights have seen a scan that it is scored on.
 
     `seen` are the pixels_sha256 of the scans that they were trained on.
     """
@@ -145,7 +146,7 @@ def _check_unseen(request: TrainRequest, data: PreparedData, seen: Collection[st
     known, held_out = seen_in_fold(data, request.fold, seen)
     if known:
         raise InputError(
-            f"the weights to begin from, {_name(request)}, were trained on {known} of "
-            f"the {held_out} scans of fold {request.fold[0]}, which is to be scored as unseen; "
-            "begin from the folder of a cross-validation with the same folds."
+            f"the initial weights {_name(request)} were trained on {known} of the {held_out} scans "
+            f"of fold {request.fold[0]}, which must be unseen; give --init the folder of a "
+            "cross-validation with the same folds."
         )

@@ -1,4 +1,4 @@
-"""The training loop: epoch by epoch, checkpointed after each, the best one kept."""
+"""The training loop: a checkpoint after every epoch; the best epoch is kept."""
 
 import math
 import time
@@ -21,13 +21,13 @@ from busicli.training.loader import Loader, open_loader
 
 OnBatch = Callable[[int, int, int], None]
 """Called with epoch (from 1), batches done, batches in all."""
-OnEpoch = Callable[[list[Row]], None]
-"""Called with the history after each epoch."""
+OnEpoch = Callable[[list[Row], float], None]
+"""Called after each epoch with the history and the estimated seconds left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callbacks:
-    """What is called as training proceeds."""
+    """Called while training."""
 
     on_batch: OnBatch
     on_epoch: OnEpoch
@@ -35,19 +35,37 @@ class Callbacks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingPlan:
-    """How to train, and on scans of what size."""
+    """How to train, and at which sizes."""
 
     settings: TrainSettings
     full_px: int
-    """Rows and columns of the data's scans."""
+    """Rows and columns of the prepared scans."""
     processes: int = 0
-    """Worker processes that make examples; 0 for threads of this one."""
+    """Worker processes that prepare examples; 0 for threads of this process."""
     multiple_px: int = 1
-    """Of which any other size must be a multiple."""
+    """Any other size is a multiple of this."""
 
     def size_px(self, epoch: int) -> int:
-        """Rows and columns of scans in an epoch, from 0."""
+        """Rows and columns of scans in an epoch, counted from 0."""
         return self.settings.size_px(epoch, self.full_px, self.multiple_px)
+
+    def seconds_left(self, done: int, last_epoch_s: float) -> float:
+        """The estimated time of the epochs that remain after `done`, at least one.
+
+        An epoch takes as long as the last one, times the ratio of their pixels.
+        """
+        last = self.size_px(done - 1)
+        rest = range(done, self.settings.epochs)
+        return sum(last_epoch_s * (self.size_px(epoch) / last) ** 2 for epoch in rest)
+
+    def compared_epochs(self) -> range:
+        """Epochs, counted from 1, among which the best is chosen: those at full size.
+
+        Validation at a smaller size is easier or harder, so that its metrics are not comparable.
+        """
+        epochs = range(self.settings.epochs)
+        first = next(epoch for epoch in epochs if self.size_px(epoch) == self.full_px)
+        return range(first + 1, self.settings.epochs + 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,19 +78,21 @@ class _Feed:
 
 
 class AveragingAdamW(keras.optimizers.AdamW):
-    """AdamW that averages the weights beside them: Keras puts the average in their place whenever a
-    fit ends, and here an epoch is a fit of its own, which the next must continue from.
+    """AdamW with a running average of the weights, which do not take its values after a fit.
+
+    Keras replaces the weights by their average whenever a fit ends. Here each epoch is a fit, and
+    the next must continue from the weights themselves.
     """
 
     def finalize_variable_values(self, var_list: list[keras.Variable]) -> None:
-        """Leave the weights as they are; `averaged` exchanges them where the average is wanted."""
+        """Leave the weights as they are; `averaged` swaps them where the average is wanted."""
 
 
 def compile_model(model: keras.Model, settings: TrainSettings, scans: int) -> None:
-    """Give the model its loss, figures and optimizer (built, so that its state can be loaded).
+    """Give the model its loss, metrics and optimizer, built so that its state can be loaded.
 
-    AdamW, warm-up, then a cosine to nothing; weights averaged over about the last hundred steps,
-    or a tenth of a short run.
+    AdamW with warm-up and cosine decay to 0. Weights are averaged over about the last hundred
+    steps, or over a tenth of a short run.
     """
     steps = settings.epochs * -(-scans // settings.batch_size)
     warmup = min(int(settings.warmup_epochs * steps / settings.epochs), steps // 4)
@@ -101,7 +121,7 @@ def compile_model(model: keras.Model, settings: TrainSettings, scans: int) -> No
 
 
 def losses_of(model: keras.Model, settings: TrainSettings) -> dict[str, Any]:
-    """What `compile` takes to train the map and, where the model tells one, the class."""
+    """The losses of the map and, where the model has the output, of the class."""
     objective = Objective(
         bce=settings.bce_weight,
         dice=settings.dice_weight,
@@ -122,9 +142,10 @@ def train_model(
 ) -> tuple[keras.Model, Progress]:
     """Train the model that `build` makes, compiled, for a number of rows and columns.
 
-    `scans` are those to train on and those to validate on. Goes on from `folder/checkpoints` if
+    `scans` are those to train on and those to validate on. Resumes from `folder/checkpoints` if
     there is one. Returns the model of the full size with averaged weights: of the best epoch at
-    that size by validation Dice, or of the last where there is nothing to validate on.
+    that size by validation Dice, or of the last epoch where there is nothing to validate on.
+    Raises InputError where the loss becomes NaN, or a checkpoint belongs to another model.
     """
     with open_loader(scans[0], plan.processes) as loader:
         feed = _Feed(train=scans[0], val=scans[1], loader=loader)
@@ -158,12 +179,12 @@ def _train(
         progress = replace(progress, epochs_done=epoch + 1)
         if feed.val is None:
             progress = replace(progress, best_epoch=epoch + 1)
-        elif size == plan.full_px and row["val_Dice_coef"] > progress.best_dice:
+        elif epoch + 1 in plan.compared_epochs() and row["val_Dice_coef"] > progress.best_dice:
             progress = replace(progress, best_epoch=epoch + 1, best_dice=row["val_Dice_coef"])
             save_checkpoint(best, model, progress)
         write_history(folder / "history.csv", history)
         save_checkpoint(last, model, progress)
-        callbacks.on_epoch(history)
+        callbacks.on_epoch(history, plan.seconds_left(epoch + 1, row["seconds"]))
     model = build(plan.full_px) if model is None else model
     load_checkpoint(last if feed.val is None else best, model)
     averaged(model).on_test_begin()
@@ -171,7 +192,7 @@ def _train(
 
 
 def averaged(model: keras.Model) -> keras.callbacks.SwapEMAWeights:
-    """A callback that exchanges the model's weights and their average while it is tested."""
+    """A callback that swaps the model's weights and their average while it is tested."""
     swap = keras.callbacks.SwapEMAWeights()
     swap.set_model(model)
     return swap
@@ -183,7 +204,7 @@ def validated(
     plan: TrainingPlan,
     *callbacks: keras.callbacks.Callback,
 ) -> Row:
-    """Figures of a compiled model on scans that it is not trained on, at its own size."""
+    """Metrics of a compiled model on scans that it is not trained on, at its own size."""
     plain = PlainBatches(scans, plan.settings.batch_size, targets_of(model), model.input_shape[1])
     tested = model.evaluate(plain, verbose=0, return_dict=True, callbacks=list(callbacks))
     return _metrics(tested, "val_")
@@ -206,11 +227,12 @@ def _epoch(
         row |= validated(model, feed.val, plan, averaged(model))
     rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
     seconds = time.monotonic() - started
-    return {"epoch": epoch + 1, **row, "learning_rate": rate, "seconds": seconds}
+    rest = {"learning_rate": rate, "size_px": size, "seconds": seconds}
+    return {"epoch": epoch + 1, **row, **rest}
 
 
 def targets_of(model: keras.Model) -> Targets:
-    """What the model is trained on: masks, or masks and classes."""
+    """The targets that the model's outputs need."""
     return "masks" if len(model.outputs) == 1 else "masks and classes"
 
 

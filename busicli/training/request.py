@@ -1,4 +1,4 @@
-"""Which scans a run trains on, and which it validates on."""
+"""The request of a training run, and the scans that it trains and validates on."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ Objected = Literal["leave-out", "keep"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainRequest:
-    """What to train, on what, and where to."""
+    """A training run: model, scans, settings and folder."""
 
     data: Path
     runs: Path
@@ -24,44 +24,46 @@ class TrainRequest:
     model: str
     settings: TrainSettings
     train_on: Literal["train", "all"] = "train"
-    """The training split, the best epoch by the validation split kept; or every scan of the data,
-    the last epoch kept."""
+    """`train` trains on the training split and keeps the best epoch by the validation split; `all`
+    trains on every scan and keeps the last epoch."""
     fold: tuple[int, int] | None = None
-    """Number, from 1, and how many: every scan but this fold's, the last epoch kept."""
+    """Number, from 1, and how many folds there are. The run trains on every scan but this fold's
+    and keeps the last epoch."""
     datasets: tuple[str, ...] = ()
-    """Train on these data sets alone; none for all."""
+    """Train only on these data sets; empty for all."""
     objected: Objected = "leave-out"
-    """Whether scans that carry an objection of their data set's curators are trained and validated
-    on. Folds are over all scans, so that each of them is scored."""
+    """Whether to train and validate on scans with an objection of their data set's curators. Folds
+    divide all scans, so that each of them is scored."""
     postprocess_from: Path | None = None
-    """A cross-validation's results: the post-processing and confidence chosen there are used."""
+    """Results of a cross-validation, whose post-processing and confidence are used."""
     options: Mapping[str, Any] = field(default_factory=dict)
     init: str | None = None
-    """Weights to begin from; of a fold also a cross-validation's folder: its own fold of that."""
+    """Weights to begin from. A fold can be given a cross-validation's folder: it takes the same
+    fold's."""
     plugins: tuple[Path, ...] = ()
     devices: Literal["one", "all"] = "one"
-    """`all` shares each batch among every accelerator."""
+    """`all` divides each batch among all accelerators."""
     processes: int = 0
-    """Worker processes that prepare training scans; 0 for threads of this one."""
+    """Worker processes that prepare training scans; 0 for threads of this process."""
     resume: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainCallbacks:
-    """What is called as training proceeds."""
+    """Called while training."""
 
     on_start: Callable[[Path], None] = lambda _: None
-    """The run's folder, once nothing of the request is found amiss."""
+    """The run's folder, once the request is checked."""
     on_batch: Callable[[int, int, int], None] = lambda _epoch, _done, _all: None
     """Epoch (from 1), batches done, batches in all."""
-    on_epoch: Callable[[list[dict[str, float]]], None] = lambda _: None
-    """The history, after each epoch."""
+    on_epoch: Callable[[list[dict[str, float]], float], None] = lambda _history, _left: None
+    """The history and the estimated seconds left, after each epoch."""
 
 
 def check_scans(request: TrainRequest, data: PreparedData) -> None:
-    """Raise InputError where there is nothing to train on, or to validate on if that is needed.
+    """Raise InputError where there is no scan to train on, or none to validate on if it is needed.
 
-    A table may ask for splits that leave one empty: good for scoring, not for training.
+    Data made from a table may have an empty split: good for scoring, not for training.
     """
     if unknown := sorted(set(request.datasets) - set(data.info["datasets"])):
         raise InputError(
@@ -82,8 +84,9 @@ def check_scans(request: TrainRequest, data: PreparedData) -> None:
 
 
 def left_out(request: TrainRequest, data: PreparedData) -> int:
-    """How many scans are left out, for they carry an objection: of the splits that are trained and
-    validated on, or of all scans where the run is on all or one of several folds.
+    """How many scans are left out because of an objection.
+
+    They are counted in the splits that the run uses; for folds and `all`, in all scans.
     """
     splits = ("train", "val") if request.fold is None and request.train_on == "train" else SPLITS
     return sum(
@@ -96,7 +99,7 @@ def left_out(request: TrainRequest, data: PreparedData) -> int:
 def scans_of(
     request: TrainRequest, data: PreparedData
 ) -> tuple[PreparedScans, PreparedScans | None]:
-    """What to train on and, if anything, what to validate on."""
+    """The scans to train on, and those to validate on or None. Raises InputError for no scan."""
     cases = [case for case in data.cases if _wanted(request, case)]
     if request.fold is not None:
         number, count = request.fold
@@ -125,11 +128,11 @@ def _of_datasets(request: TrainRequest, case: Case) -> bool:
 
 def _words_of_left_out(request: TrainRequest, data: PreparedData) -> str:
     count = left_out(request, data)
-    return f" once {count} that carry an objection are left out (--objected)" if count else ""
+    return f" once {count} with an objection are left out (--objected)" if count else ""
 
 
 def trained_on(request: TrainRequest) -> str:
-    """The scans in words, as run and card name them."""
+    """The training scans in words, for the run's record and the card."""
     if request.fold is not None:
         part = all_but_fold(*request.fold)
     else:

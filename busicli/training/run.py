@@ -11,6 +11,7 @@ from busicli.data.store import PreparedData, PreparedScans, open_data
 from busicli.errors import InputError
 from busicli.inference.export import add_graph
 from busicli.io.files import folder_lock, sha256_bytes, sha256_file
+from busicli.models.architecture import Architecture
 from busicli.models.keras_backend import load_keras, share_among_devices
 from busicli.models.registry import find
 from busicli.models.weights import (
@@ -43,10 +44,11 @@ from busicli.training.tuned_settings import TUNED_SETTINGS, read_tuned_settings
 
 if TYPE_CHECKING:
     from busicli.training.history import Row
+    from busicli.training.loop import TrainingPlan
 
 
 CURVES_EVERY_S = 20
-"""Drawing takes longer than a short epoch: seconds between drawings of the curves."""
+"""Seconds between drawings of the curves, which take longer than a short epoch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,37 +59,103 @@ class TrainOutcome:
     history: "list[Row]"
     best_epoch: int
     """The epoch whose weights were kept."""
+    compared: range
+    """Epochs, from 1, that it was chosen among by validation: those at full size."""
     card: Card
     note: str = ""
-    """What to know: why there is no exported graph, what choices were made on; may be empty."""
+    """A warning: why there is no exported graph, or what validation had been seen; or empty."""
 
 
 def run_training(request: TrainRequest, callbacks: TrainCallbacks) -> TrainOutcome:
-    """Train, or resume a stopped run; raises InputError before anything is written."""
+    """Train, or resume a stopped run.
+
+    Raises InputError for whatever is wrong with the request before anything is written.
+    """
+    job = _checked(request)
+    record = _record(request, job.data)
+    check_run(job.folder, record, resume=request.resume)
+    load_keras()  # here, so that a mistyped command fails before the seconds this takes
+    if request.devices == "all":
+        share_among_devices(request.settings.batch_size)
+    if not (job.folder / RUN).is_file():
+        job.build(job.data.preprocess.size_px)  # what cannot be built must leave no folder
+    with folder_lock(job.folder / ".lock"):
+        callbacks.on_start(job.folder)
+        if not (job.folder / RUN).is_file():
+            write_run(job.folder, record)
+        return _train_locked(job, callbacks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """A checked request, with what it names."""
+
+    request: TrainRequest
+    data: PreparedData
+    architecture: Architecture
+    initial: InitialWeights | None
+    tuned: TunedSettings
+    train: PreparedScans
+    val: PreparedScans | None
+
+    @property
+    def folder(self) -> Path:
+        """The run's own folder."""
+        return self.request.runs / self.request.name
+
+    @property
+    def plan(self) -> "TrainingPlan":
+        """How the loop trains."""
+        from busicli.training.loop import TrainingPlan
+
+        return TrainingPlan(
+            settings=self.request.settings,
+            full_px=self.data.preprocess.size_px,
+            multiple_px=self.architecture.size_multiple,
+            processes=self.request.processes,
+        )
+
+    def build(self, size_px: int) -> Any:
+        """The network for scans of that size, with its initial weights, compiled."""
+        from busicli.training.loop import compile_model
+
+        settings = self.request.settings
+        model = build_model(
+            self.architecture, size_px, self.request.options, precision=settings.precision
+        )
+        if self.initial:
+            self.initial.fill(model)
+        compile_model(model, settings, len(self.train.images))
+        return model
+
+
+def _checked(request: TrainRequest) -> _Job:
+    """What the request names; InputError where something is missing or does not fit."""
     data = open_data(request.data)
     architecture = find(request.model, request.plugins)
     architecture.check_size(data.preprocess.size_px)
     architecture.checked_options(dict(request.options))
     check_scans(request, data)
     initial = load_initial_weights(request, data)
-    tuned = (
-        read_tuned_settings(request.postprocess_from)
-        if request.postprocess_from
-        else TunedSettings()
+    chosen = request.postprocess_from
+    tuned = read_tuned_settings(chosen) if chosen else TunedSettings()
+    train, val = scans_of(request, data)
+    return _Job(
+        request=request,
+        data=data,
+        architecture=architecture,
+        initial=initial,
+        tuned=tuned,
+        train=train,
+        val=val,
     )
-    folder = request.runs / request.name
-    check_run(folder, _record(request, data), resume=request.resume)
-    with folder_lock(folder / ".lock"):
-        callbacks.on_start(folder)
-        return _train_locked(request, data, folder, (initial, tuned), callbacks)
 
 
 def train_fold(request: TrainRequest, fold: tuple[int, int], callbacks: TrainCallbacks) -> Path:
-    """Train on all folds but one, as `runs/NAME/fold-K`, and return its weights' folder.
+    """Train on all folds but one, in `runs/NAME/fold-K`, and return the folder of its weights.
 
-    With `resume` a finished fold stays as it is and one that was not started is started. Raises
-    InputError where the fold was started with other settings: folds are averaged, and must be
-    alike.
+    With `resume` a finished fold is kept and a missing one is started. Raises InputError where the
+    fold was started with other settings: the scores of folds are averaged, so they must be alike.
     """
     runs, name = request.runs / request.name, f"fold-{fold[0]}"
     folder = runs / name
@@ -100,83 +168,69 @@ def train_fold(request: TrainRequest, fold: tuple[int, int], callbacks: TrainCal
     return folder / "weights"
 
 
-def _train_locked(
-    request: TrainRequest,
-    data: PreparedData,
-    folder: Path,
-    given: tuple[InitialWeights | None, TunedSettings],
-    callbacks: TrainCallbacks,
-) -> TrainOutcome:
-    keras = load_keras()  # here, so that a mistyped command fails before the seconds this takes
+def _train_locked(job: _Job, callbacks: TrainCallbacks) -> TrainOutcome:
     from busicli.training.history import read_history
-    from busicli.training.loop import Callbacks, TrainingPlan, compile_model, train_model, validated
+    from busicli.training.loop import Callbacks, train_model
 
-    settings = request.settings
-    if request.devices == "all":
-        share_among_devices(settings.batch_size)
-    keras.utils.set_random_seed(settings.seed)
-    train, val = scans_of(request, data)
-    architecture = find(request.model, request.plugins)
-
-    def build(size_px: int) -> Any:
-        options, precision = request.options, settings.precision
-        model = build_model(architecture, size_px, options, precision=precision)
-        if given[0]:
-            given[0].fill(model)
-        compile_model(model, settings, len(train.images))
-        return model
-
-    if not (folder / RUN).is_file():
-        build(data.preprocess.size_px)  # what cannot be built is reported before a run begins
-        write_run(folder, _record(request, data))
-
+    request, settings, folder, plan = job.request, job.request.settings, job.folder, job.plan
+    load_keras().utils.set_random_seed(settings.seed)
     drawn = -math.inf
 
-    def after_epoch(history: "list[Row]") -> None:
+    def after_epoch(history: "list[Row]", left_s: float) -> None:
         nonlocal drawn
         if len(history) == settings.epochs or time.monotonic() - drawn > CURVES_EVERY_S:
             draw_curves(folder, history)
             drawn = time.monotonic()
-        callbacks.on_epoch(history)
+        callbacks.on_epoch(history, left_s)
 
     loop_callbacks = Callbacks(on_batch=callbacks.on_batch, on_epoch=after_epoch)
-    plan = TrainingPlan(
-        settings=settings,
-        full_px=data.preprocess.size_px,
-        multiple_px=architecture.size_multiple,
-        processes=request.processes,
-    )
-    model, progress = train_model(build, (train, val), plan, folder, loop_callbacks)
-    numbers = serialize_weights(model)  # what is chosen is for what is stored
-    if given[0] and settings.init_weight:
-        load_state(
-            model, average_with_initial(given[0], numbers, settings.init_weight), folder.name
-        )
-        numbers = serialize_weights(model)
-    load_state(model, numbers, folder.name)
-    history = read_history(folder / "history.csv")
-    card = card_of_run(request, data, given[0], train.cases, progress.best_epoch)
-    card = card.with_tuned(given[1])
-    if val is not None:
-        card = add_tuned_settings(card, model, val, validated(model, val, plan))
+    model, progress = train_model(job.build, (job.train, job.val), plan, folder, loop_callbacks)
+    _store_exactly(job, model)
+    card = _card(job, model, progress.best_epoch)
     before = _stored_before(folder / "weights", card)
     if before and not (before.graph or request.fold):
-        before = None  # stopped on the way to its graph, or there is none to be had
+        before = None  # stopped on the way to its graph, or it cannot be exported
     if before is None:
         save_weights(folder / "weights", model, card)
     return TrainOutcome(
         folder=folder,
-        history=history,
+        history=read_history(folder / "history.csv"),
         best_epoch=progress.best_epoch,
+        compared=plan.compared_epochs(),
         card=before or card,
-        # the networks of a cross-validation are scored on Keras alone
-        note="" if before or request.fold else _notes(request, folder, train, val, given[0]),
+        # the networks of a cross-validation are scored with Keras only
+        note="" if before or request.fold else _notes(job),
     )
 
 
+def _store_exactly(job: _Job, model: Any) -> None:
+    """Round the model's numbers as they are stored, and average them with the initial ones.
+
+    Whatever is chosen afterwards then holds for the stored weights.
+    """
+    numbers = serialize_weights(model)
+    if job.initial and job.request.settings.init_weight:
+        share = job.request.settings.init_weight
+        average = average_with_initial(job.initial, numbers, share)
+        load_state(model, average, job.folder.name)
+        numbers = serialize_weights(model)
+    load_state(model, numbers, job.folder.name)
+
+
+def _card(job: _Job, model: Any, best_epoch: int) -> Card:
+    from busicli.training.loop import validated
+
+    card = card_of_run(job.request, job.data, job.initial, job.train.cases, best_epoch)
+    card = card.with_tuned(job.tuned)
+    if job.val is None:
+        return card
+    return add_tuned_settings(card, model, job.val, validated(model, job.val, job.plan))
+
+
 def _stored_before(folder: Path, card: Card) -> Card | None:
-    """The card of weights that are stored already and would differ in their time alone: a card that
-    changes is another to all that pinned it. None where there is none, or a file of it changed.
+    """The card of stored weights that would differ only in its time, or None.
+
+    It is kept, because others may have pinned its hash. None also where one of its files changed.
     """
     try:
         before = read_card(folder)
@@ -189,28 +243,23 @@ def _stored_before(folder: Path, card: Card) -> Card | None:
     return before if json.dumps(asdict(again)) == json.dumps(asdict(before)) else None
 
 
-def _notes(
-    request: TrainRequest,
-    folder: Path,
-    train: PreparedScans,
-    val: PreparedScans | None,
-    initial: InitialWeights | None,
-) -> str:
-    """Export the graph; why there is none, and whether choices were made on scans seen before."""
-    graph = add_graph(folder / "weights", train, request.plugins)
-    before = {pixels for pixels, _ in initial.training_scans} if initial else set()
-    known = sum(case.fingerprint.pixels_sha256 in before for case in val.cases) if val else 0
+def _notes(job: _Job) -> str:
+    """Export the graph; why that failed, and whether validation scans had been seen before."""
+    graph = add_graph(job.folder / "weights", job.train, job.request.plugins)
+    before = {pixels for pixels, _ in job.initial.training_scans} if job.initial else set()
+    cases = job.val.cases if job.val else ()
+    known = sum(case.fingerprint.pixels_sha256 in before for case in cases)
     seen = (
-        f"The initial weights were trained on {known} of the {len(val.cases)} validation scans: "
-        "epoch, threshold and confidence were chosen on scans that were not unseen."
-        if known and val
+        f"The initial weights were trained on {known} of the {len(cases)} validation scans, by "
+        "which epoch, threshold and confidence were chosen: validation scores are too high."
+        if known
         else ""
     )
     return "\n".join(filter(None, (graph, seen)))
 
 
 def _folds_sha256(request: TrainRequest, data: PreparedData) -> str | None:
-    """Which scans are held out: the data's fingerprint knows nothing of groups and classes."""
+    """Hash of the folds: the data's fingerprint does not cover groups and classes."""
     return sha256_bytes(data.folds(request.fold[1]).tobytes()) if request.fold else None
 
 

@@ -1,4 +1,4 @@
-"""The folder of a training run: what it was started with, and its curves."""
+"""The folder of a training run: its settings, and its curves."""
 
 import json
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from busicli.errors import InputError
+from busicli.errors import InputError, UsageError
 from busicli.io.files import write_json
 from busicli.plots.curves import curve_plot
 from busicli.versions import versions
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 RUN = "run.json"
 _LATER = ("postprocess_from", "folds", "init_weight")
-"""What a record may lack: scores made in the meantime; older records tell neither the folds nor a
-share that matters only once a run ends."""
+"""Keys that an older record may lack without being another run."""
 CURVES = {
     "loss": ("Loss (1 - Dice_coef)", "Loss"),
     "accuracy": ("Accuracy", "Accuracy"),
@@ -26,12 +25,26 @@ CURVES = {
 }
 
 
+def run_name(runs: Path, model: str, *, resume: bool, folds: bool) -> str:
+    """The name of a run that was given none: new, or the newest that can be resumed.
+
+    With `folds` it is a cross-validation's. Raises UsageError where there is none to resume.
+    """
+    if not resume:
+        return f"{model}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    newest = newest_run(runs, run="*/fold-*" if folds else "*")
+    if newest is None:
+        kind = "cross-validation" if folds else "run"
+        raise UsageError(f"there is no {kind} in {runs} to resume; leave out --resume.")
+    return newest.parent.name if folds else newest.name
+
+
 def newest_run(
     runs: Path, fingerprint: str | None = None, *, holding: str = RUN, run: str = "*"
 ) -> Path | None:
-    """The run folder that was started last, on this data if a fingerprint is given.
+    """The run folder that was started last, on the data of a fingerprint if one is given.
 
-    Runs without the file `holding` do not count; `run` is the pattern of their names.
+    Only runs that hold the file `holding` count; `run` is a glob pattern of their names.
     """
     found = []
     for path in runs.glob(f"{run}/{RUN}"):
@@ -45,12 +58,12 @@ def newest_run(
 
 
 def all_but_fold(number: int, count: int) -> str:
-    """What a run of a cross-validation was trained on, as its card says."""
+    """The training scans of a cross-validation's run, as its card names them."""
     return f"all folds but {number} of {count}"
 
 
 def check_run(folder: Path, now: Mapping[str, Any], *, resume: bool) -> None:
-    """A new run needs a free name; a resumed one the settings it was started with."""
+    """Raise InputError where a new run's name is taken, or a resumed run had other settings."""
     record = folder / RUN
     if not resume:
         if folder.exists() and any(p.name != ".lock" for p in folder.iterdir()):
@@ -78,20 +91,20 @@ def check_run(folder: Path, now: Mapping[str, Any], *, resume: bool) -> None:
 
 
 def read_run(folder: Path) -> dict[str, Any] | None:
-    """What a run, or a cross-validation's first fold, was started with; None where none was."""
+    """The record of a run, or of a cross-validation's first fold; None where there is none."""
     records = sorted((*folder.glob(RUN), *folder.glob(f"fold-*/{RUN}")))
     return json.loads(records[0].read_text(encoding="utf-8")) if records else None
 
 
 def write_run(folder: Path, record: Mapping[str, Any]) -> None:
-    """Note what a run was started with, when, and by which versions."""
+    """Record a run's settings, its start and the versions."""
     started = datetime.now(UTC).isoformat(timespec="seconds")
     document = {"started": started, **record, "versions": versions()}
     write_json(folder / RUN, document)
 
 
 def draw_curves(folder: Path, history: "list[Row]") -> None:
-    """`loss`, `accuracy` and `dice` of all epochs so far, .png and .svg."""
+    """Draw `loss`, `accuracy` and `dice` of all epochs so far, .png and .svg."""
     epochs = [int(row["epoch"]) for row in history]
     for name, (title, column) in CURVES.items():
         curves = {

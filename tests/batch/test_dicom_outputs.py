@@ -259,11 +259,11 @@ def test_a_cine_of_too_many_pixels_is_refused_before_it_is_decoded(call, tmp_pat
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("--dicom", "rtss"), "--dicom names 'rtss'"),
-        (("--pixel-spacing", "0.1"), "must be two numbers of millimetres"),
-        (("--pixel-spacing", "0.1,x"), "must be two numbers of millimetres"),
-        (("--pixel-spacing", "0,0.1"), "must be two numbers of millimetres"),
-        (("--pixel-spacing", "nan,0.1"), "must be two numbers of millimetres"),
+        (("--dicom", "rtss"), "--dicom has 'rtss'"),
+        (("--pixel-spacing", "0.1"), "give two numbers of millimetres"),
+        (("--pixel-spacing", "0.1,x"), "give two numbers of millimetres"),
+        (("--pixel-spacing", "0,0.1"), "give two numbers of millimetres"),
+        (("--pixel-spacing", "nan,0.1"), "give two numbers of millimetres"),
     ],
 )
 def test_options_that_make_no_sense_are_wrong_usage(ward, call, options, sentence):

@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -104,6 +105,23 @@ def test_show_tells_size_and_cost(call):
     assert shown["summary"] == [unet["summary"]]
 
 
+def test_show_counts_the_network_of_a_size_of_options_or_of_weights(call, study):
+    small = ("models", "show", "unet", "--model-option", "filters=4", "--size", 64, "--json")
+    shown = json.loads(call(*small).out)
+    assert (shown["input"], shown["options"]["filters"]) == ("64 x 64 x 3", 4)
+    # convolutions do a quarter of the work at half of the rows and columns
+    half = json.loads(call(*small[:-2], 32, "--json").out)
+    assert half["gflop_a_scan"] == pytest.approx(shown["gflop_a_scan"] / 4, abs=0.001)
+    card = json.loads((study.weights / "card.json").read_text())
+    of_weights = json.loads(call("models", "show", "--weights", study.run, "--json").out)
+    assert (of_weights["name"], of_weights["input"]) == (card["architecture"], "64 x 64 x 3")
+    assert of_weights["options"] == card["options"]
+    other = call("models", "show", "unet", "--weights", study.weights)
+    assert other.status == 1
+    assert f"are of the model {card['architecture']}, not unet" in other.err
+    assert call("models", "show").status == 2
+
+
 def test_a_plugin_file_is_listed_shown_and_trained(call, prepared, plugin, tmp_path):
     file = plugin("mine.py")
     listed = json.loads(call("models", "list", "--json", "--plugin", file).out)
@@ -172,7 +190,6 @@ import signal
 
 class Stop:
     def __set_name__(self, owner, name):
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
         os.kill(os.getpid(), signal.{name})
 
 
@@ -187,7 +204,23 @@ def test_a_stop_while_a_class_is_made_is_a_stop(run, plugin, tmp_path, name, sta
     file = plugin("stopped.py", name, STOPPED)
     ended = run("models", "show", "stopped", "--plugin", file, cwd=tmp_path)
     assert ended.status == status, ended.err
-    assert "stopped by SIGTERM" in ended.err if status == 75 else ended.err == ""
+    assert ended.err == (
+        f"busicli: stopped by {'SIGTERM' if status == 75 else 'Ctrl-C'}; run the same command "
+        "again to resume.\n"
+    )
+
+
+def test_a_stop_interrupts_also_where_ctrl_c_is_ignored(plugin, start, tmp_path):
+    """As for a job that a script starts in the background."""
+    file = plugin("stopped.py", "SIGINT", STOPPED)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = start("models", "show", "stopped", "--plugin", file, cwd=tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
+        process.communicate()
+    assert process.returncode == 130
 
 
 @pytest.mark.parametrize("code", ["x = 1", "import no_such_module"])
@@ -196,6 +229,7 @@ def test_a_file_that_is_no_plugin_is_refused_where_it_is_needed(call, plugin, co
     assert ended.status == 1
     assert "mine.py" in ended.err
     assert ended.err.count("\n") == 1
+    assert (" (mine.py, line 1)" in ended.err) == (code != "x = 1")
 
 
 def test_two_plugins_of_one_name_are_an_error_that_names_both(call, plugin):
@@ -218,7 +252,7 @@ def test_check_shows_what_was_seen_and_fails_with_the_plugin(call, plugin):
     assert ended.status == 1
     assert rows["output"][0] == "passed"
     assert rows["half precision"][0] == "failed"
-    assert "its output is bfloat16; float32 was needed" in rows["half precision"][1]
+    assert "its output is bfloat16; it must be float32" in rows["half precision"][1]
     last = ended.err.splitlines()[-1]
     assert "the model two-layers fails 1 of 18 checks: half precision; fix its plugin" in last
 
@@ -237,12 +271,21 @@ def test_check_passes_with_a_sound_plugin(call, plugin):
 def test_check_refuses_what_it_does_not_know(call, plugin):
     unknown = call("models", "check", "two-layers")
     assert unknown.status == 1
-    assert "there is no model two-layers" in unknown.err
+    assert unknown.err.startswith("busicli: there is no model two-layers")  # before any progress
     options = ("--plugin", plugin("mine.py"), "--model-option")
     option = call("models", "check", "two-layers", *options, "width=2")
     assert option.status == 1
     assert "has no option width; it has: filters" in option.err
     assert call("models", "check", "two-layers", *options, "filters").status == 2
+
+
+def test_check_names_the_placeholders_of_a_new_plugin(call):
+    call("models", "new", "my-net")
+    ended = call("models", "check", "my-net", "--plugin", "my-net/my_net.py")
+    assert (ended.status, "Decide" in Path("my-net/my_net.py").read_text()) == (0, True)
+    assert ended.out.endswith(
+        "Still the template's text: summary, source. Write your own before you publish.\n"
+    )
 
 
 def test_an_author_begins_a_plugin_installs_it_and_its_tests_pass(call, tmp_path):
@@ -281,11 +324,11 @@ def test_an_author_begins_a_plugin_installs_it_and_its_tests_pass(call, tmp_path
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("My_Net", "My_Net cannot name a model; it must be words of lower-case letters"),
+        ("My_Net", "My_Net cannot name a model; use words of lower-case letters"),
         ("2net", "2net cannot name a model"),
         ("unet", "there is a model unet (busicli: busicli.plugins.unet:ARCHITECTURE)"),
-        ("numpy", "Python has a module or a word numpy"),
-        ("class", "Python has a module or a word class"),
+        ("numpy", "numpy is a module or keyword of Python"),
+        ("class", "class is a module or keyword of Python"),
     ],
 )
 def test_a_name_that_cannot_be_or_is_taken_is_refused(call, tmp_path, name, reason):
@@ -303,7 +346,7 @@ def test_a_folder_that_holds_anything_is_left_alone(call, tmp_path):
     for out in ("taken", "file"):
         ended = call("models", "new", "my-net", "--out", out)
         assert ended.status == 1
-        assert f"{out} exists and is not empty; name another folder by --out." in ended.err
+        assert f"{out} exists and is not empty; name another folder with --out." in ended.err
     assert [path.name for path in (tmp_path / "taken").iterdir()] == ["notes.txt"]
     (tmp_path / "empty").mkdir()
     assert call("models", "new", "my-net", "--out", "empty").status == 0

@@ -180,7 +180,7 @@ def test_near_copies_stay_on_one_side(call, busi, tmp_path):
         )
     for seed in range(4):
         ended = call("preprocess", busi, "--size", 32, "--jobs", 1, "--seed", seed)
-        assert "6 scans share a group" in ended.out
+        assert "6 scans are in groups of several" in ended.out
         assert "3 groups, of which none is divided" in ended.out
         splits = {row["case"]: (row["split"], row["group"]) for row in rows(tmp_path / "data")}
         for number in (1, 11, 19):
@@ -198,7 +198,9 @@ def test_split_by_image_may_divide_a_group_and_says_so(call, busi, tmp_path):
     assert "--split-by image" in by_group.err
     by_image = call("preprocess", busi, "--size", 32, "--jobs", 1, "--split-by", "image")
     assert by_image.out.startswith("Training data: (43, 32, 32, 3) (43, 32, 32)\n")
-    assert "48 scans share a group (patient or near copies) with another: 24 groups" in by_image.out
+    assert (
+        "48 scans are in groups of several (one patient, or near copies): 24 groups" in by_image.out
+    )
     splits: dict[str, set[str]] = {}
     for row in rows(tmp_path / "data"):
         splits.setdefault(row["group"], set()).add(row["split"])
@@ -221,7 +223,7 @@ def test_busbra_is_read_and_its_patients_are_not_divided(call, busbra, tmp_path)
     ended = call("preprocess", busbra, "--size", 32, "--jobs", 1)
     # 16 scans: floor(14.4) = 14 train; of the other 2, 1 test and 1 validation
     assert ended.out.splitlines()[0] == "Training data: (14, 32, 32, 3) (14, 32, 32)"
-    assert "14 scans share a group (patient or near copies) with another: 7 groups" in ended.out
+    assert "14 scans are in groups of several (one patient, or near copies): 7 groups" in ended.out
     found = rows(tmp_path / "data")
     assert {row["class"] for row in found} == {"benign", "malignant"}
     held_out = {row["case"] for row in found if row["split"] != "train"}
@@ -270,7 +272,7 @@ def test_groups_of_a_table_are_not_divided(call, scans, tmp_path):
     pairs = {f"phantom-{n:02d}": (f"patient{n // 2}", "") for n in range(2, 20)}
     cases = table(tmp_path / "cases.csv", scans, pairs)  # 9 pairs, 6 scans on their own
     ended = call("preprocess", "--table", cases, "--size", 32, "--jobs", 1)
-    assert "18 scans share a group (patient or near copies) with another: 9 groups" in ended.out
+    assert "18 scans are in groups of several (one patient, or near copies): 9 groups" in ended.out
     splits = {row["case"]: row["split"] for row in rows(tmp_path / "data")}
     by_number = {int(case[-2:]): split for case, split in splits.items()}
     assert all(by_number[n] == by_number[n + 1] for n in range(2, 20, 2))
@@ -309,7 +311,7 @@ def test_scans_with_an_objection_keep_their_position_and_are_marked(call, busi, 
         scan.rename(scan.with_name(f"normal (35){end}.png"))
     ended = call("preprocess", busi, "--size", 64, "--jobs", 1)
     assert ended.out.splitlines()[:3] == prepared.preprocess.out.splitlines()[:3]
-    assert "Scans with an objection of BUSI's curators: 1 (1 needle)" in ended.out
+    assert "Scans with an objection of the curators of BUSI: 1 (1 needle)" in ended.out
     marked = {row["case"]: row["objection"] for row in rows(tmp_path / "data") if row["objection"]}
     assert marked == {"normal (35)": "needle"}
     info = json.loads((tmp_path / "data" / "dataset.json").read_text())
@@ -389,7 +391,7 @@ def test_a_stopped_run_leaves_nothing_behind(start, scans, tmp_path):
         first = process.stderr.readline()
         process.send_signal(signal.SIGTERM)
         err = process.stderr.read()
-    assert first.startswith(b"preparing scans: 0 of 24")
+    assert b" preparing scans: 0 of 24" in first
     assert process.returncode == 75, err
     assert b"Traceback" not in err
     assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import time
@@ -15,6 +16,7 @@ from scipy import ndimage
 
 from busicli.imaging.confidence import FEATURES
 from busicli.inference.engines import OpenVinoEngine, Predictions
+from busicli.io.files import sha256_file
 
 TIMED = ("run.json", "manifest.jsonl", "report.html")
 NAMES_OF_ALL_KINDS = (
@@ -202,7 +204,9 @@ def test_no_bar_is_drawn_where_there_is_no_terminal(study):
     for ended in (study.preprocess, study.train, study.segment):
         assert "\r" not in ended.err + ended.out
         assert "\x1b" not in ended.err + ended.out
-    assert study.segment.err.splitlines()[-1].startswith("segmenting: 50 of 50 after ")
+    last = study.segment.err.splitlines()[-1]
+    date = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+    assert re.fullmatch(rf"{date} segmenting: 50 of 50 after [\d:]+, 00:00 left", last)
 
 
 def test_names_of_masks_follow_the_contract(ward):
@@ -371,20 +375,38 @@ def test_paths_come_from_stdin_by_lines_or_by_nul(segment, scans, tmp_path, tree
     ]
 
 
-def test_an_empty_list_is_no_scan(segment, tmp_path):
+def test_an_empty_list_is_nothing_to_do_and_an_empty_or_missing_folder_is_an_error(
+    segment, tmp_path
+):
     ended = segment("-", "out", stdin=b"\n")
-    assert (ended.status, list(tmp_path.iterdir())) == (1, [])
-    assert "the list holds no scan" in ended.err
+    assert (ended.status, ended.err, list(tmp_path.iterdir())) == (0, "", [])
+    assert ended.out == "The list on stdin is empty: nothing to do.\n"
+    ended = segment("-", "out", "--json", stdin=b"")
+    assert (ended.status, ended.out) == (0, "")  # no row
+    assert "nothing to do" in ended.err
+    ended = segment("-", "out", stdin=b"nowhere_mask.png\n")
+    assert (ended.status, (tmp_path / "out").exists()) == (3, True)  # asked for, and not there
+    (tmp_path / "mount").mkdir()
+    for folder, reason in (("mount", "holds no scan"), ("nowhere", "there is no folder")):
+        ended = segment(folder, "other")
+        assert (ended.status, reason in ended.err) == (1, True)
+
+
+def test_the_folder_of_a_training_run_means_its_weights(call, study, scans, tmp_path):
+    source = copied(scans, tmp_path / "scans", 1)
+    assert call("segment-dir", source, "out", "--weights", study.run).status == 0
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert record["weights"]["card_sha256"] == sha256_file(study.weights / "card.json")
 
 
 def test_hashed_names_leave_no_name_of_the_users_anywhere(segment, scans, tmp_path, tree):
     secret = tmp_path / "Mueller-Anna"
     secret.mkdir()
     image = Image.open(scans / "benign" / "phantom-03.png")
-    image.save(secret / "Mueller1970.png")
-    image.save(secret / "Mueller1970.jpg")
-    image.save(secret / "Mueller1970.jpg.png")  # its mask would clash with that of the JPEG
-    shutil.copy(scans / "benign" / "phantom-03_mask.png", secret / "Mueller1970_mask.png")
+    image.save(secret / "Mueller19700131.png")
+    image.save(secret / "Mueller19700131.jpg")
+    image.save(secret / "Mueller19700131.jpg.png")  # its mask would clash with that of the JPEG
+    shutil.copy(scans / "benign" / "phantom-03_mask.png", secret / "Mueller19700131_mask.png")
     (secret / "Mueller-cut.png").write_bytes(b"no image")
     ended = segment(secret, "out", "--names", "hash")
     assert ended.status == 3
@@ -393,7 +415,7 @@ def test_hashed_names_leave_no_name_of_the_users_anywhere(segment, scans, tmp_pa
     everything = "\n".join(written).encode() + b"".join(written.values())
     everything += (ended.out + ended.err).encode()
     assert b"mueller" not in everything.lower()
-    assert b"1970" not in everything
+    assert b"19700131" not in everything
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".JPG.png"])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import tomllib
 import pytest
 
 from busicli.cli.app import app
+
+DATE = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 
 
 def command_tree():
@@ -32,7 +35,7 @@ def test_the_file_says_what_the_command_line_does_not(call, scans, tmp_path):
     (tmp_path / "busicli.toml").write_text("[segment-dir]\noverlays = false\njobs = 1\n")
     ended = call("segment-dir", scans / "benign", "out")
     assert ended.status == 0, ended.err
-    assert ended.err.startswith("Settings of busicli.toml.\n")
+    assert ended.err.startswith("Settings read from busicli.toml.\n")
     assert not (tmp_path / "out" / "overlays").exists()
     assert call("segment-dir", scans / "benign", "both", "--overlays").status == 0
     assert (tmp_path / "both" / "overlays").is_dir()
@@ -61,18 +64,30 @@ def test_settings_of_training_may_be_a_table(call, prepared, training, tmp_path)
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[segment-dr]\n", "busicli.toml: [segment-dr] is no command; did you mean segment-dir?"),
-        ("[models.lst]\n", "[models.lst] is no command; did you mean list?"),
+        (
+            "[segment-dr]\n",
+            "busicli.toml: [segment-dr] is not a command; did you mean segment-dir?",
+        ),
+        ("[models.lst]\n", "[models.lst] is not a command; did you mean list?"),
         ("[train]\nepoch = 3\n", "[train] has no option epoch; did you mean epochs?"),
-        ("[train]\nepochs = 0\n", "[train] epochs is 0; it must be at least 1."),
-        ('[train]\nepochs = "x"\n', '[train] epochs is "x"; it must be a whole number.'),
-        ('[train]\ntrain-on = "some"\n', '[train] train-on is "some"; it must be train or all.'),
-        ("[train]\nepochs = true\n", "[train] epochs is true; it must be no true or false."),
-        ("[train]\nresume = 1\n", "[train] resume is 1; it must be true or false, without quotes."),
-        ("[train]\nfold = 1\n", "[train] fold is 1; it must be a list."),
-        ("[train]\nname = ['a']\n", '[train] name is ["a"]; it must be one value.'),
-        ("train = 1\n", "busicli.toml: train must be a table, as [train]."),
-        ("[train\n", "busicli.toml is no TOML: "),
+        (
+            "[train]\nepochs = 0\n",
+            "[train] epochs is 0: Input should be greater than or equal to 1.",
+        ),
+        ('[train]\nepochs = "x"\n', '[train] epochs is "x": Input should be a valid integer'),
+        (
+            '[train]\ntrain-on = "some"\n',
+            "[train] train-on is \"some\": 'some' is not one of 'train', 'all'.",
+        ),
+        (
+            "[train]\nepochs = true\n",
+            "[train] epochs is true: it must be a value, not true or false.",
+        ),
+        ("[train]\nresume = 1\n", "[train] resume is 1: it must be true or false, without quotes."),
+        ("[train]\nfold = 1\n", "[train] fold is 1: it must be a list."),
+        ("[train]\nname = ['a']\n", '[train] name is ["a"]: it must be one value.'),
+        ("train = 1\n", "busicli.toml: train must be a table: write [train]."),
+        ("[train\n", "busicli.toml is not TOML: "),
     ],
 )
 def test_what_is_wrong_in_the_file_is_said_before_anything_is_done(call, tmp_path, text, said):
@@ -91,7 +106,7 @@ def test_the_template_holds_every_option_and_is_taken_as_it_is(call, tmp_path):
     assert said["segment-dir"]["max-pixels"] == 100_000_000
     for names, command in LEAVES:
         for param in command.params:
-            if param.param_type_name == "option":
+            if param.param_type_name == "option" and param.name != "settings_file":
                 assert f"# {param.opts[0].lstrip('-')} =" in template, (names, param.name)
     (tmp_path / "busicli.toml").write_text("\n".join(values))
     assert call("models", "list").status == 0
@@ -127,7 +142,8 @@ def test_verbose_says_what_became_of_each_scan(run, scans, tmp_path):
     (source / "b.png").write_bytes(b"")
     ended = run("segment-dir", source, "out", "--verbose", cwd=tmp_path)
     assert ended.status == 3
-    lines = ended.err.splitlines()
+    lines = [re.sub(rf"^{DATE} ", "", line) for line in ended.err.splitlines()]
+    assert all(lines[i] != line for i, line in enumerate(ended.err.splitlines()))  # all are dated
     assert lines[0].startswith("Weights improved-unet, engine ")
     assert lines[1].startswith("a.png: 1 lesion, confidence 0.")
     assert lines[2].startswith("b.png: failed: ")
@@ -138,7 +154,6 @@ def test_settings_are_named_on_either_side_of_the_command(call, tmp_path):
     for line in (
         ("--settings", "own.toml", "models", "list"),
         ("models", "list", "--settings", "own.toml"),
-        ("models", "--settings=own.toml", "list"),
     ):
         assert json.loads(call(*line).out)
 
@@ -153,9 +168,24 @@ def test_opposites_are_refused(call):
     assert call("-q", "-v", "models", "list").status == 2
 
 
-def test_what_only_prints_is_not_silenced(call):
+@pytest.mark.parametrize("line", [("-q", "models", "list"), ("models", "list", "--quiet")])
+def test_quiet_silences_every_command_but_the_text_of_a_file(call, line):
+    ended = call(*line)
+    assert (ended.status, ended.out, ended.err) == (0, "", "")
     assert "[segment-dir]" in call("-q", "settings").out
-    assert "unet" in call("-q", "models", "list").out
+    assert json.loads(call(*line, "--json").out)
+
+
+def test_a_settings_file_can_be_quiet_for_all_or_verbose_for_one(call, run, scans, tmp_path):
+    (tmp_path / "busicli.toml").write_text("quiet = true\n[segment-dir]\nverbose = true\n")
+    assert call("models", "list").out == ""
+    first = tmp_path / "first"
+    first.mkdir()
+    (first / "a.png").symlink_to(scans / "benign" / "phantom-03.png")
+    assert call("segment-dir", "first", "out").err == ""  # quiet, of both
+    assert "a.png: 1 lesion" in run("segment-dir", "first", "o", "--verbose", cwd=tmp_path).err
+    (tmp_path / "busicli.toml").write_text("quiet = 1\n")
+    assert "quiet is 1; it must be true or false." in call("models", "list").err
 
 
 def test_debug_changes_no_exit_status(call):
@@ -169,8 +199,8 @@ def test_what_the_system_does_not_allow_is_no_error_of_the_program(call):
     ended = call("models", "new", "x", "--out", "/proc/nowhere")
     assert ended.status == 1
     assert ended.err == (
-        "busicli: /proc/nowhere: No such file or directory; make room, or correct or allow the "
-        "path.\n"
+        "busicli: /proc/nowhere: No such file or directory; free disk space, or correct the path "
+        "or its permissions.\n"
     )
 
 
@@ -181,7 +211,7 @@ def test_after_two_dashes_a_switch_is_a_name(call, tmp_path):
 
 def shown(command) -> list[str]:
     lines = (command.epilog or "").splitlines()
-    return [line.strip() for line in lines if line.startswith("    ")]
+    return [line.strip() for line in lines if line.startswith("  ")]
 
 
 def test_commands_that_work_show_examples():
@@ -200,10 +230,39 @@ def test_examples_in_the_help_are_of_the_command(command):
 
 def test_help_lists_commands_and_options_by_purpose(call):
     out = call("--help").out
-    assert out.index("Segment scans:") < out.index("segment-dir") < out.index("Make and compare")
-    assert "..." not in out.split("COMMAND [ARGS]...")[1]
+    panels = ("╭─ Segment scans ", "segment-dir ", "╭─ Train and evaluate models ", "Examples:")
+    assert [out.index(panel) for panel in panels] == sorted(out.index(panel) for panel in panels)
     out = call("segment-dir", "--help").out
-    assert out.index("When scans are broken:") < out.index("--timeout") < out.index("Examples:")
+    assert out.index("╭─ Broken scans ") < out.index("--timeout") < out.index("Examples:")
+    assert "\n busicli segment-dir scans out --dry-run\n" in re.sub(" +\n", "\n", out)
+
+
+def test_help_loads_nothing_slow():
+    script = (
+        "import sys; from busicli.cli.app import main\n"
+        "sys.argv = ['busicli', 'train', '--help']\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'keras', 'numpy', 'tqdm', 'scipy', 'PIL'} & set(sys.modules)))"
+    )
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert shown.stdout.decode().splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("train", "--epochs", "0"), "--epochs"),
+        (("train", "--epoch", "3"), "--epochs"),
+        (("segment-dir", "scans"), "OUT"),
+        (("segment-dirs",), "segment-dir"),
+    ],
+)
+def test_typer_reports_wrong_usage_and_the_status_is_2(call, words, named):
+    ended = call(*words)
+    assert (ended.status, ended.out) == (2, "")
+    assert "Usage: busicli" in ended.err
+    assert named in ended.err
 
 
 @pytest.mark.parametrize(
@@ -212,6 +271,13 @@ def test_help_lists_commands_and_options_by_purpose(call):
         (["busicli", "se"], ["segment-dir", "settings"]),
         (["busicli", "segment-dir", "--engine", "o"], ["openvino"]),
         (["busicli", "preprocess", "--as"], ["--aspect"]),
+        (["busicli", "segment-dir", "--weights", "impr"], ["improved-unet"]),
+        (["busicli", "train", "--init", "ran"], ["random"]),
+        (["busicli", "train", "--model", "un"], ["unet"]),
+        (["busicli", "models", "show", "imp"], ["improved-unet"]),
+        (["busicli", "train", "--model", "unet", "--model-option", "f"], ["filters="]),
+        (["busicli", "train", "--set", "augmentation.gam"], ["augmentation.gamma="]),
+        (["busicli", "train", "--set", "dice"], ["dice_weight="]),
     ],
 )
 def test_shells_complete_commands_options_and_values(words, completed):
@@ -220,9 +286,16 @@ def test_shells_complete_commands_options_and_values(words, completed):
         "COMP_WORDS": " ".join(words),
         "COMP_CWORD": str(len(words) - 1),
     }
-    program = [sys.executable, "-c", "from busicli.cli.app import app; app(prog_name='busicli')"]
+    script = (
+        "import atexit, sys; from busicli.cli.app import app\n"
+        "loaded = lambda: print({'keras', 'tensorflow'} & set(sys.modules), file=sys.stderr)\n"
+        "atexit.register(loaded)\n"
+        "app(prog_name='busicli')"
+    )
+    program = [sys.executable, "-c", script]
     ended = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
     assert ended.stdout.split() == completed
+    assert ended.stderr == "set()\n"  # no framework was imported
 
 
 def test_a_switch_of_the_file_is_undone_on_the_line(call, scans, tmp_path):

@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 import shutil
 import signal
 
@@ -8,7 +9,9 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file
 
+from busicli.cli.train_output import ProgressOutput
 from busicli.inference.openvino import open_graph
+from tests.conftest import TRAINING
 
 METRICS = ("Loss", "Dice_coef", "Recall", "Precision", "Accuracy", "F1_score")
 COLUMNS = (
@@ -18,8 +21,20 @@ COLUMNS = (
     "objective",
     "val_objective",
     "learning_rate",
+    "size_px",
     "seconds",
 )
+DATE = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+
+
+def epochs_reported(err: str) -> list[str]:
+    """Epochs with a line of their own, without the lines within an epoch that takes long."""
+    return re.findall(rf"^{DATE} (epoch \d+ of \d+): Dice_coef", err, re.MULTILINE)
+
+
+def first_epoch(process) -> bytes:
+    """The line after the first epoch; it is written after its checkpoint and curves."""
+    return next(line for line in process.stderr if b"Dice_coef" in line)
 
 
 def history(run):
@@ -31,6 +46,7 @@ def test_history_holds_the_six_metrics_for_both_splits_of_every_epoch(study):
     found = history(study.run)
     assert tuple(found[0]) == COLUMNS
     assert [row["epoch"] for row in found] == ["1", "2"]
+    assert [row["size_px"] for row in found] == ["32", "64"]
     for row in found:
         for prefix in ("", "val_"):
             values = {metric: float(row[prefix + metric]) for metric in METRICS}
@@ -57,17 +73,17 @@ def test_the_last_epochs_metrics_are_shown_in_a_table(study):
     assert study.train.status == 0
     assert "After epoch 2; best epoch" in study.train.out
     for metric in METRICS:
-        (line,) = (line for line in study.train.out.splitlines() if f" {metric} " in line)
+        (line,) = (line for line in study.train.out.splitlines() if f"│ {metric} " in line)
         cells = [cell.strip() for cell in line.replace("│", "|").split("|")[1:-1]]
         expected = [f"{float(last[prefix + metric]):.4f}" for prefix in ("", "val_")]
         assert cells[:3] == [metric, *expected]
 
 
 def test_each_epoch_is_reported_in_one_line_on_stderr(study):
-    assert [line.split(":")[0] for line in study.train.err.splitlines()] == [
-        "epoch 1 of 2",
-        "epoch 2 of 2",
-    ]
+    assert epochs_reported(study.train.err) == ["epoch 1 of 2", "epoch 2 of 2"]
+    first, last = (line for line in study.train.err.splitlines() if "Dice_coef" in line)
+    assert re.search(r" validation at 32 px; \d+ s, [\d:]+ left$", first)
+    assert re.search(r" validation at 64 px; \d+ s$", last)
 
 
 def test_run_json_tells_how_the_run_was_made(study):
@@ -118,9 +134,9 @@ def test_a_killed_run_resumes_to_the_same_weights_and_history(
 ):
     options = ("--data", study.data, "--name", "tiny", *training)
     with start("train", *options, cwd=tmp_path) as started:
-        line = started.stderr.readline()  # comes after the first epoch's checkpoint and curves
+        line = first_epoch(started)
         started.kill()
-    assert line.startswith(b"epoch 1 of 2: ")
+    assert b" epoch 1 of 2: " in line
     folder = tmp_path / "runs" / "tiny"
     for name in ("loss", "accuracy", "dice"):
         Image.open(folder / f"{name}.png").load()
@@ -129,7 +145,7 @@ def test_a_killed_run_resumes_to_the_same_weights_and_history(
 
     ended = run("train", "--resume", *options, cwd=tmp_path)
     assert ended.status == 0
-    assert [line.split(":")[0] for line in ended.err.splitlines()] == ["epoch 2 of 2"]
+    assert epochs_reported(ended.err) == ["epoch 2 of 2"]
     numbers = [path / "weights" / "model.safetensors" for path in (folder, study.run)]
     assert numbers[0].read_bytes() == numbers[1].read_bytes()
     ours, theirs = history(folder), history(study.run)
@@ -316,19 +332,86 @@ def test_the_default_model_learns_masks_and_classes_and_begins_where_asked(
     assert ended.status == 0, ended.err
 
 
+def test_the_best_epoch_is_one_of_those_at_full_size_and_that_is_said(study):
+    assert (
+        "Best epoch: the highest validation Dice_coef of epoch 2 alone, at full size. Epoch 1 "
+        "trained on smaller scans and cannot be compared.\n"
+    ) in study.train.out
+
+
+def test_progress_within_an_epoch_is_a_dated_line_where_there_is_no_terminal(capsys, monkeypatch):
+    monkeypatch.setattr("busicli.cli.progress.SECONDS_A_LINE", 1e-9)
+    output = ProgressOutput(3)
+    for done in range(1, 5):
+        output.batch(2, done, 4)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 4
+    assert re.fullmatch(rf"{DATE} epoch 2 of 3: 4 of 4 after [\d:]+, 00:00 left", lines[-1])
+
+
+def test_no_line_is_written_within_a_short_epoch(capsys):
+    output = ProgressOutput(3)
+    for done in range(1, 5):
+        output.batch(2, done, 4)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "sentence"),
+    [
+        (("--model-option", "widths=3"), 1, "cannot be built with the options {'widths': 3}: "),
+        (("--model-option", 'dropout="x"'), 1, "cannot be built with the options"),
+        (("--learning-rate", "0"), 2, "learning rate is 0.0; it must be above 0."),
+        (("--set", "augmentation.gamma=x"), 2, "augmentation.gamma is x; it must be like 0.6."),
+        (("--set", "learning_rate=Infinity"), 2, "learning_rate is inf; it must be finite."),
+        (("--fold", "1"), 2, "--fold needs --folds, the number of folds."),
+        (("--folds", "2", "--fold", "3"), 2, "--fold is 3; there are 2 folds."),
+    ],
+)
+def test_a_wrong_value_is_refused_in_a_sentence_and_leaves_no_run(
+    study, call, tmp_path, options, status, sentence
+):
+    ended = call("train", "--data", study.data, "--model", "residual-unet", *options)
+    assert ended.status == status
+    assert sentence in ended.err
+    assert ended.err.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_weights_that_do_not_fit_name_the_first_layer_that_differs(study, call, tmp_path):
+    widths = ("--model-option", "widths=[16,16,16]")
+    ended = call("train", "--data", study.data, "--init", study.weights, *TRAINING, *widths)
+    assert ended.status == 1
+    assert re.search(
+        r"do not fit the model \S+: its first difference is \S+, of shape \(.*8\) in the weights "
+        r"and \(.*16\) in the model; use the plugin",
+        ended.err,
+    )
+    assert not (tmp_path / "runs").exists()
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
 def test_a_stopped_run_says_so_by_its_status_and_can_be_resumed(
     study, start, training, tmp_path, number, status
 ):
     many = (*training, "--epochs", 1000)
-    process = start("train", "--data", study.data, "--name", "tiny", *many, cwd=tmp_path)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as for a script's background job
+    try:
+        process = start("train", "--data", study.data, "--name", "tiny", *many, cwd=tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, before)
     with process:
-        first = process.stderr.readline()
+        first = first_epoch(process)
         process.send_signal(number)
-        err = process.stderr.read()
-    assert first.startswith(b"epoch 1 of 1000: ")
+        err = process.stderr.read().decode()
+    assert b" epoch 1 of 1000: " in first
     assert process.returncode == status
-    assert b"Traceback" not in err
+    name = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}[number]
+    assert err.splitlines()[-1] == (
+        f"busicli: stopped by {name}; resume with: busicli train --resume --name tiny "
+        f"--data {study.data}."
+    )
+    assert "Traceback" not in err
     folder = tmp_path / "runs" / "tiny"
     assert len(history(folder)) >= 1
     assert (folder / "checkpoints" / "last.safetensors").is_file()

@@ -175,7 +175,7 @@ def test_resume_is_refused_where_other_scans_would_be_held_out(
         (("--fold", 1), "--fold needs --folds"),
         (("--folds", 2, "--fold", 3), "--fold is 3"),
         (("--folds", 2, "--train-on", "all"), "--folds leaves scans out"),
-        (("--train-on", "some"), "--train-on is some"),
+        (("--train-on", "some"), "'--train-on': "),
         (("--set", "colour=1"), "colour"),
         (("--set", "augmentation.colour=1"), "augmentation.colour"),
         (("--set", "warmup_epochs=soon"), "warmup_epochs is soon"),
@@ -343,7 +343,7 @@ def test_no_fold_begins_from_weights_that_have_seen_its_scans(
     given = ("--data", prepared.data, "--folds", 2, "--fold", 1, "--name", "more", *training)
     ended = call("train", *given, "--init", crossed[0] / "runs/cv/fold-2/weights")
     assert ended.status == 1
-    assert "scans of fold 1, which is to be scored as unseen" in ended.err
+    assert "scans of fold 1, which must be unseen" in ended.err
     assert not (tmp_path / "runs" / "more").exists()
 
 

@@ -3,6 +3,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from safetensors.numpy import load
@@ -24,6 +25,7 @@ from busicli.models.weights import (
     read_numbers,
     resolve_weights,
     save_weights,
+    serialize_weights,
     shipped_names,
 )
 from busicli.settings import PostprocessSettings, PreprocessSettings
@@ -200,8 +202,29 @@ def test_a_folder_without_a_card_is_refused(tmp_path):
     ],
 )
 def test_weights_of_another_architecture_are_refused(folder, other):
-    with pytest.raises(InputError, match=r"do not fit the model \w+: they hold \d+ arrays"):
+    with pytest.raises(InputError, match=r"do not fit the model \w+: its first difference is \w"):
         load_model(folder, replace(read_card(folder), **other))
+
+
+def test_the_first_layer_that_differs_is_named():
+    def dense(units: int) -> keras.Model:
+        return keras.Sequential(
+            [
+                keras.Input((3,)),
+                keras.layers.Dense(2, name="same"),
+                keras.layers.Dense(units, name="other"),
+            ],
+            name="net",
+        )
+
+    numbers = serialize_weights(dense(4))
+    with pytest.raises(InputError) as caught:
+        load_state(dense(5), numbers, "w")
+    assert str(caught.value) == (
+        "the weights w do not fit the model net: its first difference is net.other.kernel, of "
+        "shape (2, 4) in the weights and (2, 5) in the model; use the plugin and the options that "
+        "made them."
+    )
 
 
 def test_weights_that_do_not_fit_leave_the_model_as_it_was():
@@ -221,6 +244,10 @@ def test_weights_of_an_unknown_architecture_name_it(folder):
 
 def test_a_folder_is_located_by_path_and_what_ships_by_name(folder):
     assert resolve_weights(str(folder)) == (folder, None)
+    run = folder.parent / "run"
+    run.mkdir()
+    folder = folder.rename(run / "weights")
+    assert resolve_weights(str(run)) == (folder, None)  # a training run's
     assert resolve_weights("no such weights") == (Path("no such weights"), None)
     for name in shipped_names():
         found, pinned = resolve_weights(name)

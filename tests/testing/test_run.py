@@ -48,13 +48,13 @@ IN_TENSORFLOW = (
 CLASSES = "c = layers.GlobalAveragePooling2D()(x)\n    "
 TWO = "\n    return Model(scan, [x, c], "
 FAULTS = [
-    ("declaration", 'name="net", s', 'name="My Net", s', "its name is 'My Net'; it must be words"),
-    ("declaration", "Two layers.", r"Two\nlayers.", r"its summary is 'Two\\nlayers.'; one line"),
-    ("declaration", '"a test"', '" "', "its source is empty; say from which paper"),
+    ("declaration", 'name="net", s', 'name="My Net", s', "its name is 'My Net'; use words"),
+    ("declaration", "Two layers.", r"Two\nlayers.", r"its summary is 'Two\\nlayers.'; write one"),
+    ("declaration", '"a test"', '" "', "its source is empty; name the paper"),
     ("declaration", "build=build", "build=build, size_multiple=0", "its size_multiple is 0"),
     ("declaration", '{"filters": 4}', '{"filters": {4}}', "cannot be written into a card"),
     ("import_cost", "builds = []", "builds = []\nimport keras", "importing it loads keras, tensor"),
-    ("sizes", "return Model(scan, x, name=", "return dict(name=", "build returned a dict; a keras"),
+    ("sizes", "return Model(scan, x, name=", "return dict(name=", "build returned a dict; it must"),
     (
         "sizes",
         LAST,
@@ -69,10 +69,10 @@ FAULTS = [
         f"    x = layers.Permute((1, 3, 2))(x)\n    {LAST}",
         r"places/kernel is \(33, 33\) at 33 px and \(256, 256\) at 256 px",
     ),
-    ("half_precision", 'dtype="float32", ', "", "output is bfloat16; float32 was needed"),
-    ("output", "Conv2D(1, 1", "Conv2D(2, 1", r"is \(6, 33, 33, 2\); \(6, 33, 33, 1\) was needed"),
-    ("output", 'dtype="float32"', 'dtype="float16"', "its answer is float16; float32 was needed"),
-    ("output", 'activation="sigmoid", ', "", r"its answers lie between .+ end with activation="),
+    ("half_precision", 'dtype="float32", ', "", "output is bfloat16; it must be float32"),
+    ("output", "Conv2D(1, 1", "Conv2D(2, 1", r"is \(6, 33, 33, 2\); it must be \(6, 33, 33, 1\)"),
+    ("output", 'dtype="float32"', 'dtype="float16"', "its output is float16; it must be float32"),
+    ("output", 'activation="sigmoid", ', "", r"its output lies between .+ end with activation="),
     *(
         ("class_output", "return Model(scan, x, ", f"{CLASSES}{end}", sentence)
         for end, sentence in (
@@ -80,7 +80,10 @@ FAULTS = [
                 'c = layers.Dense(3, "sigmoid")(c)' + TWO,
                 "its class probabilities add up to between",
             ),
-            ('c = layers.Dense(2, "softmax")(c)' + TWO, r"\(6, 2\) float32; \(6, 3\) float32 was"),
+            (
+                'c = layers.Dense(2, "softmax")(c)' + TWO,
+                r"\(6, 2\) float32; it must be \(6, 3\) fl",
+            ),
             (
                 'c = layers.Dense(3, "softmax", dtype="float16")(c)' + TWO,
                 r"second output is .+ float16",
@@ -95,7 +98,7 @@ FAULTS = [
         "finite",
         LAST,
         f"{LAST}\n    x = x + 0 * ops.log(ops.mean(scan, axis=(1, 2, 3), keepdims=True))",
-        "its answer to a scan that is black holds what is no number",
+        "its output for a scan of black holds NaN or infinity",
     ),
     ("depends_on_the_scan", LAST, f"x = x * 0\n    {LAST}", "is its input connected to its output"),
     (
@@ -138,8 +141,8 @@ FAULTS = [
         "frozen = Model(scan, x)\n    frozen.trainable = False\n    return Model",
         "does the output depend on weights that are trained",
     ),
-    ("learning", LAST, f"x = ops.sqrt(x)\n    {LAST}", "to what is no number"),
-    ("gradients", LAST, f"x = ops.sqrt(x)\n    {LAST}", "is no number; look for divisions"),
+    ("learning", LAST, f"x = ops.sqrt(x)\n    {LAST}", "to NaN; look for divisions"),
+    ("gradients", LAST, f"x = ops.sqrt(x)\n    {LAST}", "is NaN or infinite; look for divisions"),
     (
         "gradients",
         LAST,
@@ -150,7 +153,7 @@ FAULTS = [
         "cost",
         f"{FIRST}\n    {LAST}",
         "x = ops.mean(scan, axis=3, keepdims=True)",
-        "no convolution or dense layer was found",
+        "it has no convolution and no dense layer",
     ),
 ]
 BY_NAME = {check.__name__: check for check in CHECKS}
@@ -175,7 +178,7 @@ def test_a_sound_plugin_passes_every_check_that_can_be_tried(plugin):
     assert [result for result in found if result.passed is False] == []
     tried = {result.name: result.detail for result in found if result.passed}
     # 3 x 3 x 3 x 4 + 4 weights and biases, then 4 + 1; 2 x (108 + 4) operations a pixel
-    assert tried["cost"] == "117 parameters, 0.01 GFLOP a scan of 256 x 256 px"
+    assert tried["cost"] == "117 parameters, 0.01 GFLOP per scan of 256 x 256 px"
     assert tried["sizes"] == "33, 34, 128, 256 px"
     assert all(result.seconds >= 0 for result in found)
 
@@ -189,7 +192,7 @@ def test_a_sound_plugin_with_classes_passes_too(plugin):
     assert [result for result in found if result.passed is False] == []
     tried = {result.name: result.detail for result in found if result.passed}
     assert tried["class output"] == "probabilities of normal, benign and malignant"
-    assert tried["gradients"] == "all of 6 move"  # of the class head too
+    assert tried["gradients"] == "all 6 weights get one"  # of the class head too
 
 
 @pytest.mark.parametrize(
@@ -229,8 +232,10 @@ def test_a_network_that_does_not_build_is_not_asked_more(plugin):
         "import cost",
     ]
     assert found["sizes"].passed is False
+    line = file.read_text().splitlines().index("    raise RuntimeError('no such luck')") + 1
     assert found["sizes"].detail == (
-        "RuntimeError came up: no such luck; busicli --debug models check shows where."
+        f"RuntimeError: no such luck (net.py, line {line}); busicli --debug models check shows the "
+        "traceback."
     )
     assert found["learning"].passed is None
     assert found["learning"].detail == "not tried until it builds at every size."
@@ -244,10 +249,11 @@ def test_an_option_that_build_does_not_take_is_reported(plugin):
 
 
 def test_what_is_no_plugin_is_refused(tmp_path):
+    # at once, before the first check is asked for
     with pytest.raises(InputError, match="there is no model net; known are"):
-        next(check_architecture("net"))
+        check_architecture("net")
     with pytest.raises(InputError, match="there is no plugin file"):
-        next(check_architecture(tmp_path / "net.py"))
+        check_architecture(tmp_path / "net.py")
 
 
 def test_a_name_is_looked_for_among_files_too(plugin):
@@ -275,9 +281,9 @@ def test_a_sound_plugin_passes_in_a_process_of_its_own(plugin):
     [
         (
             "x = layers.Rescaling(2, dtype='float32')(x)",
-            "with KERAS_BACKEND=tensorflow, output: its answers lie between",
+            "with KERAS_BACKEND=tensorflow, output: its output lies between",
         ),
-        ("x = layers.Rescaling(0.5, dtype='float32')(x)", "on tensorflow its answers differ by"),
+        ("x = layers.Rescaling(0.5, dtype='float32')(x)", "on tensorflow its output differs by"),
         ("os._exit(9)", r"on tensorflow it ended with status 9 \("),
     ],
 )
@@ -298,7 +304,7 @@ def test_a_subclass_has_a_test_a_check(plugin, monkeypatch):
     assert tests == {f"test_{check.__name__}" for check in CHECKS}
     contract = TestNet()
     contract.test_declaration()
-    with pytest.raises(CheckError, match="its answers lie between"):
+    with pytest.raises(CheckError, match="its output lies between"):
         contract.test_output()
     with pytest.raises(pytest.skip.Exception, match="torch is not installed"):
         contract.test_on_torch()
@@ -311,3 +317,18 @@ def test_an_authors_import_loads_no_framework():
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert shown.stdout.decode().strip() == "[]"
+
+
+def test_a_missing_import_is_reported_with_file_and_line(plugin):
+    file = plugin("    import numpy as np\n", "    import numpy as np\n    import no_such_module\n")
+    line = file.read_text().splitlines().index("    import no_such_module") + 1
+    found = {result.name: result.detail for result in check_architecture(file)}
+    assert found["sizes"].startswith(
+        f"ModuleNotFoundError: No module named 'no_such_module' (net.py, line {line}); "
+    )
+
+
+def test_the_templates_placeholders_are_reported_until_they_are_replaced(plugin):
+    fresh = Candidate.of(plugin('source="a test"', 'source="Decide: the paper"'))
+    assert BY_NAME["declaration"](fresh) == "net; still the template's text: source"
+    assert BY_NAME["declaration"](Candidate.of(plugin())) == "net: Two layers."

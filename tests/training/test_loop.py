@@ -13,7 +13,7 @@ from busicli.training.batches import TrainingBatches
 from busicli.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from busicli.training.examples import Epoch
 from busicli.training.history import COLUMNS, read_history, write_history
-from busicli.training.loop import averaged, compile_model
+from busicli.training.loop import TrainingPlan, averaged, compile_model
 from busicli.training.tune import Sweep, tune, tune_confidence, tune_postprocess
 from tests.training.made_splits import textured
 
@@ -129,6 +129,20 @@ def test_a_checkpoint_that_does_not_fit_is_refused(checkpoint, tmp_path, kind):
     (tmp_path / "last").write_bytes(content)
     with pytest.raises(InputError, match=r"start a new run\.$"):
         load_checkpoint(tmp_path / "last", model)
+
+
+# --- the plan of epochs
+
+
+def test_time_left_counts_an_epochs_pixels_and_full_size_epochs_are_compared():
+    settings = TrainSettings(epochs=4, low_res_px=32, low_res_fraction=0.5)
+    plan = TrainingPlan(settings=settings, full_px=64)
+    assert [plan.size_px(epoch) for epoch in range(4)] == [32, 32, 64, 64]
+    assert plan.seconds_left(1, 10.0) == 10 + 4 * 10 + 4 * 10  # twice the side, four times the time
+    assert plan.seconds_left(3, 40.0) == 40
+    assert plan.seconds_left(4, 40.0) == 0
+    assert plan.compared_epochs() == range(3, 5)
+    assert TrainingPlan(settings=settings, full_px=32).compared_epochs() == range(1, 5)
 
 
 # --- history

@@ -1,0 +1,49 @@
+"""What `busicli segment-dir` reads from its command line and from stdin."""
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from busicli.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from busicli.io.output_paths import Kind
+
+
+def check_together(*pairs: tuple[str, bool, str, bool]) -> None:
+    """Raise UsageError where both options of a pair are given."""
+    for one, has_one, other, has_other in pairs:
+        if has_one and has_other:
+            raise UsageError(f"{one} and {other} exclude each other; leave one of them out.")
+
+
+def refuse_url(name: str) -> None:
+    """Raise InputError where a folder is named by a URL."""
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", name):
+        raise InputError(f"{name} is a URL, not a folder; mount that storage, or copy the scans.")
+
+
+def dicom_kinds(text: str | None) -> "tuple[Kind, ...]":
+    """The DICOM objects that --dicom names, in a fixed order. Raises UsageError for others."""
+    from busicli.io.output_paths import KINDS
+
+    named = [part.strip() for part in text.split(",")] if text is not None else []
+    if unknown := [part for part in named if part not in KINDS]:
+        raise UsageError(f"--dicom has {unknown[0]!r}; give some of {', '.join(KINDS)}.")
+    return tuple(kind for kind in KINDS if kind in named)
+
+
+def listed_paths(*, nul: bool) -> tuple[Path, ...]:
+    """Paths from stdin, as raw bytes; empty lines are ignored."""
+    parts = sys.stdin.buffer.read().split(b"\0" if nul else b"\n")
+    return tuple(Path(os.fsdecode(part)) for part in parts if part)
+
+
+def nothing_to_do(*, as_json: bool) -> None:
+    """Say that the list is empty: on stderr with --json, and not at all with --quiet too."""
+    from busicli.cli.progress import is_quiet
+
+    if not (as_json and is_quiet()):
+        print("The list on stdin is empty: nothing to do.", file=sys.stderr if as_json else None)
