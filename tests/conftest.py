@@ -14,7 +14,7 @@ import pytest
 from busicli.cli.app import main
 
 TRAINING = (
-    *("--epochs", "2", "--batch-size", "2", "--learning-rate", "0.01", "--seed", "3"),
+    *("--epochs", "2", "--batch-size", "2", "--learning-rate", "0.01", "--seed", "2"),
     *("--model", "residual-unet", "--model-option", "widths=[8,16,16]"),
     *("--model-option", "blocks=[0,1,0]"),
     *("--model-option", "instance_levels=0"),

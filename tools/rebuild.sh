@@ -1,5 +1,6 @@
 #!/bin/sh
-# Trains and scores the weights that ship, from the two data sets alone, with the recipe in one place:
+# The recipe of the weights that ship, which were trained and scored with release 0.1.0: its network,
+# residual-unet, and its settings, as far as this version has them. It was not run again since then.
 #
 #   PATH=$PWD/.venv/bin:$PATH sh tools/rebuild.sh Dataset_BUSI_with_GT BUSBRA
 #
@@ -12,7 +13,12 @@ busicli="busicli --settings /dev/null"  # the recipe is here alone
 busi=$1 busbra=$2
 cores=$(getconf _NPROCESSORS_ONLN)
 real="--data rebuild/data --runs rebuild/runs"
-recipe="--precision bfloat16"
+recipe="--precision bfloat16 --model residual-unet --objected keep --set class_balance=0"
+# release 0.1.0 knew none of these
+for change in depth_gain=0 speckle_aspect=1 rayleigh_prob=0 sector_prob=0 caliper_prob=0 \
+    burned_in_text_prob=0 two_views_prob=0 margin_prob=0 screen_prob=0 low_res_prob=0 jpeg_prob=0; do
+    recipe="$recipe --set augmentation.$change"
+done
 begin="--epochs 60 --set low_res_fraction=0.8"
 # then further, with milder changes of the scans: by the end more epochs help, not harder ones
 mild="--learning-rate 0.002 --set low_res_fraction=0.7"
@@ -70,7 +76,7 @@ score() {
 }
 
 # shellcheck disable=SC2086
-[ -e rebuild/data/dataset.json ] || $busicli preprocess "$busi" "$busbra" --size 192 --out rebuild/data
+[ -e rebuild/data/dataset.json ] || $busicli preprocess "$busi" "$busbra" --size 192 --views whole --out rebuild/data
 seq 5 | xargs -P "$cores" -I{} \
     $busicli train $real $recipe $begin --folds 5 --fold {} --name folds --resume
 seq 5 | xargs -P "$cores" -I{} \

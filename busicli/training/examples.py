@@ -75,18 +75,35 @@ def epoch_order(
     """Which scan each position of an epoch shows: (N,) indices of N scans, shuffled.
 
     `balance` 0 shows each scan once, 1 each kind equally often; between, a kind's share goes with
-    its number of scans to the power of 1 - balance. No scan is shown more than about
-    `MOST_REPEATS` times, and scans of one kind equally often but for one.
+    its number of scans to the power of 1 - balance. Scans of one kind are shown equally often but
+    for one, and none more than `MOST_REPEATS` times: what such a kind leaves, the others share.
     """
     _, kind, counts = np.unique(np.array(kinds), return_inverse=True, return_counts=True)
-    shares = counts ** (1.0 - balance)
-    often = np.minimum(shares / shares.sum() / counts * len(kinds), MOST_REPEATS)
-    # of evenly spaced marks on the shuffled weights' running sum, each falls on a scan
+    often = _repeats(counts, counts ** (1.0 - balance))
+    # evenly spaced marks on the running sum, kind by kind, so that each kind gets its share
     shuffled = rng.permutation(len(kinds))
+    shuffled = shuffled[np.argsort(kind[shuffled], kind="stable")]
     sums = np.cumsum(often[kind][shuffled])
-    marks = (np.arange(len(kinds)) + 0.5) * sums[-1] / len(kinds)
+    marks = np.arange(len(kinds)) + 0.5
     picked = shuffled[np.minimum(np.searchsorted(sums, marks), len(kinds) - 1)]
     return rng.permutation(picked)
+
+
+def _repeats(counts: NDArray[np.int64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How often each scan of a kind is shown, (K,): by shares, at most `MOST_REPEATS` times.
+
+    `counts` (K,) are the scans of each kind; as many are shown as there are.
+    """
+    often = np.zeros(len(counts))
+    free = np.ones(len(counts), bool)
+    while True:
+        left = counts.sum() - (often * counts)[~free].sum()
+        often[free] = left * shares[free] / shares[free].sum() / counts[free]
+        over = free & (often > MOST_REPEATS)
+        if not over.any():
+            return often
+        often[over] = MOST_REPEATS
+        free &= ~over
 
 
 def label_of(mask: NDArray[np.uint8], labels: Sequence[str]) -> str:
