@@ -79,7 +79,7 @@ def epoch_order(
     for one, and none more than `MOST_REPEATS` times: what such a kind leaves, the others share.
     """
     _, kind, counts = np.unique(np.array(kinds), return_inverse=True, return_counts=True)
-    often = _repeats(counts, counts ** (1.0 - balance))
+    often = _repeats(counts, counts.astype(np.float64) ** (1.0 - balance))
     # evenly spaced marks on the running sum, kind by kind, so that each kind gets its share
     shuffled = rng.permutation(len(kinds))
     shuffled = shuffled[np.argsort(kind[shuffled], kind="stable")]
