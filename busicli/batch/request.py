@@ -37,6 +37,8 @@ class SegmentRequest:
     names: Names = "keep"
     views: ViewMode | None = None
     """What the network sees; None is what the weights were trained on."""
+    max_false_masks: float | None = None
+    """Largest share of normal scans with a false mask, in (0, 1); None: as tuned."""
     spacing: Spacing | None = None
     """Of images' pixels; DICOM files hold their own."""
     deidentify: bool = False

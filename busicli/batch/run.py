@@ -35,8 +35,8 @@ def segment_batch(request: SegmentRequest, callbacks: Callbacks) -> SegmentOutco
     """
     entries = list_inputs(request)
     worker = scan_worker(request)
-    if worker.note:
-        callbacks.on_note(worker.note)
+    for note in worker.notes:
+        callbacks.on_note(note)
     try:
         with acquire_output(request):
             keep_card(request.out, resolve_weights(request.weights)[0])

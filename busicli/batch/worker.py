@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from busicli.batch.load_scan import Changed, LoadedScan, ScanSettings, load_scan
 from busicli.batch.outputs import wanted_outputs
 from busicli.batch.request import SegmentRequest
 from busicli.batch.write_outputs import write_outputs
+from busicli.imaging.operating_point import limit_false_masks, operating_point
 from busicli.inference.choose import EngineRequest, choose_engine
 from busicli.inference.engines import Engine
 from busicli.inference.segmenter import Segmenter, SegmentSettings
@@ -33,8 +34,8 @@ class ScanWorker:
     scan_settings: ScanSettings
     settings: RunSettings
     """As `run.json` holds them."""
-    note: str = field(default="")
-    """Why the engine is not the first choice; empty where it is."""
+    notes: tuple[str, ...] = ()
+    """What the user should know: an engine that is not the first choice, what a limit costs."""
 
     @property
     def engine(self) -> Engine:
@@ -74,6 +75,9 @@ def scan_worker(request: SegmentRequest) -> ScanWorker:
     """Load what the request names; BusicliError where weights or engine are refused."""
     folder, pinned = resolve_weights(request.weights)
     card = read_card(folder, pinned_sha256=request.weights_sha256 or pinned)
+    limit = request.max_false_masks
+    if limit is not None:
+        card = card.with_tuned(limit_false_masks(card.tuned, limit))
     wanted = EngineRequest(
         name=request.engine,
         precision=request.precision,
@@ -84,8 +88,21 @@ def scan_worker(request: SegmentRequest) -> ScanWorker:
     settings = _run_settings(request, card, sha256_file(folder / CARD), engine)
     segmenter = Segmenter(engine, SegmentSettings.of_card(card, request.views))
     _log.info("Weights %s, engine %s in %s.", card.name, engine.name, engine.precision)
+    cost = "" if limit is None else _cost_of_limit(card, limit)
     return ScanWorker(
-        scan_settings=_scan_settings(request, segmenter, settings), settings=settings, note=note
+        scan_settings=_scan_settings(request, segmenter, settings),
+        settings=settings,
+        notes=tuple(filter(None, (note, cost))),
+    )
+
+
+def _cost_of_limit(card: Card, limit: float) -> str:
+    """What keeping to a share of false masks costs, by the scores in the card."""
+    point, scores = operating_point(card.tuned), card.presence_scores
+    return (
+        f"At most {limit:.1%} of normal scans should get a false mask. This threshold misses "
+        f"{point.missed:.1%} of scans with a lesion (measured on {len(scores.lesion)} scans, and "
+        f"{len(scores.normal)} normal ones, that the networks had not seen)."
     )
 
 
@@ -112,10 +129,12 @@ def _scan_settings(
 
 
 def _variant(settings: RunSettings) -> str:
-    """What else a DICOM object depends on: other engines and other views give other objects."""
+    """What else a DICOM object depends on: other engines, views and limits give other objects."""
     as_trained = settings.views == default_mode(settings.preprocess)
     views = "" if as_trained else f", views {settings.views}"
-    return f"{settings.engine.name} in {settings.engine.precision}{views}"
+    limit = settings.max_false_masks
+    limited = "" if limit is None else f", at most {limit} false masks"
+    return f"{settings.engine.name} in {settings.engine.precision}{views}{limited}"
 
 
 def _run_settings(
@@ -128,6 +147,7 @@ def _run_settings(
         tuned=replace(card.tuned, tta=card.requested_tta(request.tta)),
         engine=EngineUsed(name=engine.name, precision=engine.precision),
         views=request.views or default_mode(card.preprocess),
+        max_false_masks=request.max_false_masks,
         outputs=tuple(output.name for output in wanted_outputs(request.outputs)),
         report=request.report,
         names=request.names,

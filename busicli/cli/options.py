@@ -121,6 +121,19 @@ Views = Annotated[
     ),
 ]
 
+MaxFalseMasks = Annotated[
+    float | None,
+    typer.Option(
+        "--max-false-masks",
+        min=0.0001,
+        max=0.9999,
+        metavar="SHARE",
+        help="Largest share of normal scans that may get a false mask, such as 0.1. A smaller "
+        "share misses more lesions. Default: as the weights were tuned.",
+        rich_help_panel=WEIGHTS,
+    ),
+]
+
 
 def key_value(text: str) -> tuple[str, Any]:
     """Key and value of KEY=VALUE, a value that is JSON parsed as such. Raises UsageError."""

@@ -17,6 +17,7 @@ from busicli.cli.options import (
     WHERE,
     Cluster,
     Jobs,
+    MaxFalseMasks,
     PixelSpacing,
     Plugin,
     Tta,
@@ -117,6 +118,7 @@ def segment_dir(
         ),
     ] = "keep",
     views: Views = None,
+    max_false_masks: MaxFalseMasks = None,
     pixel_spacing: PixelSpacing = None,
     dicom: Annotated[
         str | None,
@@ -241,6 +243,7 @@ def segment_dir(
         precision=precision,
         names=names,
         views=views,
+        max_false_masks=max_false_masks,
         spacing=spacing_of(pixel_spacing),
         deidentify=deidentify,
         keep_identifiers=keep_identifiers,

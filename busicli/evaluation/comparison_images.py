@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from busicli.data.store import PreparedScans
 from busicli.imaging.arrays import scaled_box
-from busicli.imaging.postprocess import lesion_mask
+from busicli.imaging.postprocess import native_lesion_mask
 from busicli.imaging.preprocess import native_image, native_probability, network_mask
 from busicli.io.files import atomic_write
 from busicli.plots.drawing import Plot
@@ -30,7 +30,7 @@ def native_mask(
 ) -> Mask:
     """The mask of a scan's map at the scan's own size."""
     native = native_probability(probability, (case.height, case.width), preprocess, case.box)
-    return lesion_mask(native, postprocess)
+    return native_lesion_mask(native, probability, postprocess)
 
 
 def comparison_image(scans: PreparedScans, index: int, predicted: Mask, reference: Mask) -> bytes:

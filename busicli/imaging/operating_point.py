@@ -4,12 +4,13 @@ A scan gets no mask where its presence is below the threshold.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from busicli.errors import InputError
+from busicli.settings import TunedSettings
 
 POINTS = 50
 """Of a trade-off curve, at most."""
@@ -44,10 +45,15 @@ def min_presence_for(max_false_masks: float, normal_scores: NDArray[np.floating]
             f"the share of false masks is {max_false_masks}; give one between 0 and 1, such as 0.1."
         )
     count = normal_scores.size
+    if not count:
+        raise InputError(
+            "the weights hold no scores of normal scans, so that no share of false masks can be "
+            "kept; take weights that were tuned by busicli eval --folds."
+        )
     # Without rounding (10)(1 - 0.1) is 9.000000000000002 for some shares, and k one too high.
     rank = math.ceil(round((count + 1) * (1 - max_false_masks), 9))
     if rank > count:
-        smallest = f"{math.ceil(10_000 / (count + 1)) / 10_000:.4f}" if count else "none"
+        smallest = f"{math.ceil(10_000 / (count + 1)) / 10_000:.4f}"
         raise InputError(
             f"a share of {max_false_masks} false masks cannot be kept with the scores of {count} "
             f"normal scans; the smallest share that they support is {smallest}."
@@ -59,6 +65,25 @@ def min_presence_for(max_false_masks: float, normal_scores: NDArray[np.floating]
             "a presence of 1; give a larger share."
         )
     return math.nextafter(score, 1.0)
+
+
+def limit_false_masks(tuned: TunedSettings, share: float) -> TunedSettings:
+    """The settings with the threshold on presence that keeps the share of false masks.
+
+    Raises InputError as `min_presence_for`.
+    """
+    threshold = min_presence_for(share, np.array(tuned.presence_scores.normal))
+    return replace(tuned, postprocess=replace(tuned.postprocess, min_presence=threshold))
+
+
+def operating_point(tuned: TunedSettings) -> OperatingPoint:
+    """What the settings' own threshold on presence does to the scans whose scores they hold."""
+    threshold, scores = tuned.postprocess.min_presence, tuned.presence_scores
+    return OperatingPoint(
+        min_presence=threshold,
+        false_masks=false_mask_share(threshold, np.array(scores.normal)),
+        missed=missed_share(threshold, np.array(scores.lesion)),
+    )
 
 
 def missed_share(min_presence: float, lesion_scores: NDArray[np.floating]) -> float:

@@ -1,5 +1,7 @@
 """Probability map to lesion mask. Arrays only."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import label
@@ -47,6 +49,19 @@ def lesion_mask(probability: Probability, settings: PostprocessSettings) -> Mask
     kept = _kept(components, probability[box], mask.size, settings)
     mask[box] = fill_holes(kept[components], mask.size, settings.max_hole_fraction)
     return mask
+
+
+def native_lesion_mask(
+    probability: Probability, small: Probability, settings: PostprocessSettings
+) -> Mask:
+    """The lesions of a map at the scan's own size, as a new boolean mask of that shape.
+
+    As `lesion_mask`, but `min_presence` is compared with the presence of `small`, the same map at
+    the network's size: thresholds are chosen there.
+    """
+    if settings.min_presence and presence(small) < settings.min_presence:
+        return np.zeros(probability.shape, bool)
+    return lesion_mask(probability, replace(settings, min_presence=0.0))
 
 
 def presence(probability: Probability) -> float:

@@ -13,7 +13,7 @@ from busicli.imaging.class_probabilities import with_temperature
 from busicli.imaging.confidence import confidence
 from busicli.imaging.measure import lesions
 from busicli.imaging.millimetres import in_millimetres
-from busicli.imaging.postprocess import lesion_mask
+from busicli.imaging.postprocess import lesion_mask, native_lesion_mask
 from busicli.imaging.preprocess import native_probability, network_image
 from busicli.inference.engines import Engine, Predictions
 from busicli.inference.review import Evidence, Reason, ReviewSettings, why_review
@@ -166,7 +166,7 @@ def _view(map_: Probability, box: Box, settings: SegmentSettings) -> _View:
     small = lesion_mask(map_, tuned.postprocess)
     trusted = None if tuned.confidence is None else confidence(map_, small, tuned.confidence)
     return _View(
-        mask=lesion_mask(probability, tuned.postprocess),
+        mask=native_lesion_mask(probability, map_, tuned.postprocess),
         probability=probability,
         confidence=trusted,
         candidates=_candidates(map_, small, settings),

@@ -42,6 +42,8 @@ class RunSettings:
     engine: EngineUsed
     views: str
     """As `--views`."""
+    max_false_masks: float | None
+    """As `--max-false-masks`; the tuned settings hold the threshold that follows from it."""
     outputs: tuple[str, ...]
     """Kinds of files that are written for each scan."""
     report: bool

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from busicli.errors import InputError
-from busicli.imaging.postprocess import lesion_mask, presence
+from busicli.imaging.postprocess import lesion_mask, native_lesion_mask, presence
 from busicli.settings import PostprocessSettings
 
 KEEP_ALL = PostprocessSettings(min_area_fraction=0.0, max_hole_fraction=0.0)
@@ -245,3 +245,10 @@ def test_lesions_stay_lesions_wherever_they_lie(probability, down, right):
     moved = lesion_mask(np.pad(framed, ((down, 0), (right, 0))), FILL_ALL)
     assert moved.sum() == moved[down:, right:].sum()
     np.testing.assert_array_equal(moved[down:, right:], lesion_mask(framed, FILL_ALL))
+
+
+def test_the_map_at_the_networks_size_decides_whether_there_is_a_lesion():
+    large, small = np.full((4, 4), 0.8, np.float32), np.full((2, 2), 0.6, np.float32)
+    settings = PostprocessSettings(min_presence=0.7)
+    assert not native_lesion_mask(large, small, settings).any()
+    assert native_lesion_mask(small, large, settings).all()
