@@ -60,6 +60,8 @@ def load_weights(
 ) -> Weights:
     """Shipped weights by name, or those in a folder; hashes are checked before anything is parsed.
 
+    Text without a separator is a name; write "./mine" or Path("mine") for a folder.
+
     `sha256` pins the card of a folder, `plugins` are files that declare its architecture, `threads`
     is how many will call `segment` at once. Raises InputError where the weights are missing, are
     refused or need a package that is not installed.
@@ -71,7 +73,7 @@ def load_weights(
         ("precision", precision, get_args(PrecisionName)),
     ):
         _check_choice(name, value, known)
-    folder, pinned = resolve_weights(str(name_or_folder))
+    folder, pinned = resolve_weights(name_or_folder)
     card = read_card(folder, pinned_sha256=sha256 or pinned)
     wanted = EngineRequest(name=engine, precision=precision, streams=threads)
     found, note = choose_engine(wanted, folder, card, plugins)

@@ -12,6 +12,7 @@ from busicli.batch.worker import ScanWorker, scan_worker
 from busicli.errors import BusicliError
 from busicli.io.escaping import percent_escape
 from busicli.io.scan_results import ScanResult
+from busicli.models.weights import is_name
 from busicli.parallel.dask import connected, ordered_map_on
 from busicli.versions import versions
 
@@ -133,4 +134,4 @@ def _loaded(request: SegmentRequest) -> ScanWorker:
 
 def _reachable(weights: str) -> str:
     """A folder of weights by its absolute path; a shipped name stays a name."""
-    return str(Path(weights).resolve()) if Path(weights).is_dir() else weights
+    return weights if is_name(weights) else str(Path(weights).resolve())

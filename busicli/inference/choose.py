@@ -69,7 +69,8 @@ def _plain_engine(
         return KerasEngine(load_model(folder, card, plugins=plugins)), note
     files = {part: read_checked(folder, card, part) for part in card.files}  # unused ones too
     precision = _precision(request.precision, card)
-    return open_graph(files, precision=precision, streams=request.streams), ""
+    size_px = card.preprocess.size_px
+    return open_graph(files, size_px=size_px, precision=precision, streams=request.streams), ""
 
 
 def _lacking(card: Card) -> str:

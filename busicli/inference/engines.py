@@ -4,12 +4,14 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from busicli.errors import BusicliError
 from busicli.imaging.preprocess import network_values
 from busicli.settings import Precision
 
@@ -97,7 +99,7 @@ class KerasEngine:
 
     def predict(self, images: Images) -> Predictions:
         """As every engine. The last batch is filled up, so that one shape is compiled."""
-        with self._one_at_a_time:
+        with self._one_at_a_time, _computing(self.name):
             parts = [self._batch(images[rows]) for rows in _slices(len(images), self.batch)]
         return joined(parts) if parts else Predictions.of_no_image(images)
 
@@ -141,12 +143,19 @@ class OpenVinoEngine:
             np.zeros((len(images), 3), np.float32) if self._tells_class else None,
         )
         running: deque[tuple[int, Any]] = deque()
-        for index in range(len(images)):
-            request = self._next_request(running, found) if running else self._idle.get()
-            request.start_async([network_values(images[index : index + 1])])
-            running.append((index, request))
-        while running:
-            self._idle.put(_collected(running, found))
+        try:
+            with _computing(self.name):
+                for index in range(len(images)):
+                    request = self._next_request(running, found) if running else self._idle.get()
+                    running.append((index, request))
+                    request.start_async([network_values(images[index : index + 1])])
+                while running:
+                    self._idle.put(_collected(running, found))
+        finally:  # a request that is not returned would be waited for without end
+            for _, request in running:
+                with suppress(RuntimeError):
+                    request.wait()
+                self._idle.put(request)
         return found
 
     def _next_request(self, running: "deque[tuple[int, Any]]", found: Predictions) -> Any:
@@ -205,12 +214,28 @@ def with_flip_tta(engine: Engine, wanted: bool) -> Engine:
 
 def _collected(running: "deque[tuple[int, Any]]", found: Predictions) -> Any:
     """The oldest running request, once its output is in `found`."""
-    index, request = running.popleft()
+    index, request = running[0]  # it stays there where it fails
     request.wait()
     found.maps[index] = request.get_output_tensor(0).data[0, ..., 0]
     if found.classes is not None:
         found.classes[index] = request.get_output_tensor(1).data[0]
+    running.popleft()
     return request
+
+
+@contextmanager
+def _computing(engine: str) -> Iterator[None]:
+    """Raise BusicliError for whatever a framework raises: the next scan would not fare better."""
+    try:
+        yield
+    except (BusicliError, MemoryError):
+        raise
+    except Exception as error:
+        reason = str(error).strip().rpartition("\n")[2]
+        raise BusicliError(
+            f"the engine {engine} failed ({type(error).__name__}: {reason}); get the weights again "
+            "or take another --engine, and run again to resume."
+        ) from error
 
 
 def _slices(count: int, size: int) -> Iterator[slice]:

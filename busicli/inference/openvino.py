@@ -14,6 +14,7 @@ from busicli.errors import InputError
 from busicli.inference.engines import OpenVinoEngine
 from busicli.models.keras_backend import load_keras
 from busicli.settings import Precision
+from busicli.types import NETWORK_CLASSES
 
 if TYPE_CHECKING:
     import keras
@@ -114,19 +115,22 @@ def _factors(
 
 
 def open_graph(
-    files: Mapping[str, bytes], *, precision: Precision = "float32", streams: int = 1
+    files: Mapping[str, bytes],
+    *,
+    size_px: int | None = None,
+    precision: Precision = "float32",
+    streams: int = 1,
 ) -> OpenVinoEngine:
     """An engine of the graph's two files that computes `streams` scans at a time, one core each.
 
-    The files must have been checked: they are parsed here. Raises InputError where the processor
-    does not support `precision`.
+    The files must have been checked: they are parsed here. Raises InputError where the graph does
+    not take images of `size_px` (None: of any size), and where the processor does not support
+    `precision`.
     """
     core = _openvino().Core()
     if precision == "bfloat16" and not has_bfloat16():
         raise InputError("this processor does not support bfloat16; use --precision float32.")
-    graph = core.read_model(files[GRAPH], files[CONSTANTS])
-    rows, columns, channels = (side.get_length() for side in list(graph.input(0).partial_shape)[1:])
-    graph.reshape([1, rows, columns, channels])
+    graph = _read_graph(core, files, size_px)
     settings = {
         "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
         "NUM_STREAMS": streams,
@@ -136,6 +140,24 @@ def open_graph(
     }
     compiled = core.compile_model(graph, "CPU", settings)
     return OpenVinoEngine(compiled, precision=precision, streams=streams)
+
+
+def _read_graph(core: Any, files: Mapping[str, bytes], size_px: int | None) -> Any:
+    """The graph for one image at a time; InputError where it is for images of another size."""
+    try:
+        graph = core.read_model(files[GRAPH], files[CONSTANTS])
+        came = [_sides(port) for port in (*graph.inputs, *graph.outputs)]
+    except RuntimeError as error:
+        raise InputError(f"{GRAPH} cannot be read; get the weights again.") from error
+    side = size_px or came[0][0]
+    image, maps, classes = (side, side, 3), (side, side, 1), (len(NETWORK_CLASSES),)
+    if came not in ([image, maps], [image, maps, classes]):
+        raise InputError(
+            f"the exported graph takes and gives {', '.join(map(str, came))}, but its card says "
+            f"images of {side} x {side} px; get the weights again from their source."
+        )
+    graph.reshape([1, *image])
+    return graph
 
 
 def has_bfloat16() -> bool:

@@ -1,6 +1,7 @@
 """Weights: a folder of numbers with a card that says what they are, checked before it is parsed."""
 
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -287,17 +288,31 @@ def shipped_names() -> list[str]:
     return sorted(d.name for d in root.iterdir() if d.is_dir() and d.joinpath(NUMBERS).is_file())
 
 
-def resolve_weights(name_or_folder: str) -> tuple[Path, str | None]:
+def resolve_weights(weights: str | Path) -> tuple[Path, str | None]:
     """The folder of weights and the card hash pinned for it, or None.
 
-    They are given by their folder, by a training run's folder, or by the name of shipped weights.
+    Text without a separator is the name of shipped weights, whatever the current folder holds.
+    Other text and every Path is a folder of weights, or of the training run that they are in.
+    Raises InputError for a name that does not ship.
     """
-    for folder in (Path(name_or_folder), Path(name_or_folder) / RUN_WEIGHTS):
-        if (folder / CARD).is_file():
-            return folder, None
-    if name_or_folder not in shipped_names():
-        return Path(name_or_folder), None
-    return locate_shipped(name_or_folder)
+    if isinstance(weights, str) and is_name(weights):
+        if weights not in shipped_names():
+            raise InputError(
+                f"no weights named {weights} ship with busicli; name a folder with its separator, "
+                f"such as ./{weights}, or one of: {', '.join(shipped_names())}."
+            )
+        return locate_shipped(weights)
+    folders = (Path(weights), Path(weights, RUN_WEIGHTS))
+    return next((folder for folder in folders if (folder / CARD).is_file()), folders[0]), None
+
+
+def is_name(weights: str) -> bool:
+    """Whether text names weights that ship, not a folder: it holds no separator.
+
+    >>> [is_name(text) for text in ("improved-unet", "./mine", "runs/mine", "..")]
+    [True, False, False, False]
+    """
+    return not ({os.sep, os.altsep} & set(weights)) and weights not in (os.curdir, os.pardir)
 
 
 def locate_shipped(name: str) -> tuple[Path, str]:

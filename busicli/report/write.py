@@ -12,7 +12,7 @@ from busicli.io.files import atomic_text, sha256_bytes
 from busicli.io.output_paths import own_folder
 from busicli.io.run_record import RunRecord
 from busicli.io.scan_results import ScanResult
-from busicli.models.weights import CARD, resolve_weights
+from busicli.models.weights import CARD, locate_shipped, shipped_names
 from busicli.report.links import Links, inlined, links_below, no_links
 from busicli.report.page import page_text
 from busicli.report.reading import document, read_run_record, run_results, table_rows
@@ -141,8 +141,8 @@ def _card(out: Path, record: dict[str, Any]) -> dict[str, Any]:
     weights = record.get("weights")
     named = weights if isinstance(weights, dict) else {}
     candidates = [own_folder(out) / CARD]
-    if named.get("name"):
-        candidates.append(resolve_weights(str(named["name"]))[0] / CARD)
+    if named.get("name") in shipped_names():
+        candidates.append(locate_shipped(named["name"])[0] / CARD)
     for path in candidates:
         data = path.read_bytes() if path.is_file() else b""
         if sha256_bytes(data) == named.get("card_sha256"):

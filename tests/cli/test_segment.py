@@ -17,6 +17,7 @@ from scipy import ndimage
 from busicli.imaging.confidence import FEATURES
 from busicli.inference.engines import OpenVinoEngine, Predictions
 from busicli.io.files import sha256_file
+from busicli.models.weights import read_card
 
 TIMED = ("run.json", "manifest.jsonl", "report.html")
 NAMES_OF_ALL_KINDS = (
@@ -475,10 +476,24 @@ def test_the_shipped_weights_are_the_default(call, scans, tmp_path):
 
 
 def test_unknown_weights_are_refused_before_anything_is_written(call, scans, tmp_path):
-    ended = call("segment-dir", scans, "out", "--weights", "nowhere")
+    ended = call("segment-dir", scans, "out", "--weights", "./nowhere")
     assert ended.status == 1
     assert "nowhere holds no card.json" in ended.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_never_takes_the_place_of_the_weights_that_ship(call, study, scans, tmp_path):
+    shutil.copytree(study.weights, tmp_path / "improved-unet")
+    few = copied(scans, tmp_path / "few", 3)
+    assert call("segment-dir", few, "out", "--weights", "improved-unet").status == 0
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert record["weights"]["name"] == "improved-unet"
+    assert call("segment-dir", few, "own", "--weights", "./improved-unet").status == 0
+    record = json.loads((tmp_path / "own" / "run.json").read_text())
+    assert record["weights"]["name"] == read_card(study.weights).name
+    ended = call("segment-dir", few, "other", "--weights", "tiny")
+    assert ended.status == 1
+    assert "no weights named tiny ship with busicli; name a folder with its separator" in ended.err
 
 
 def test_the_cards_hash_can_be_pinned(segment, study, scans, tmp_path):

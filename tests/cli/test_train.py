@@ -241,7 +241,7 @@ def test_an_existing_run_is_never_written_over(study, call, training, tree):
             "has no option filters; it has: encoder, widths, dropout, class_head.",
         ),
         (("--resume", "--name", "gone"), "to resume; leave out --resume"),
-        (("--init", "nowhere"), "nowhere holds no card.json"),
+        (("--init", "./nowhere"), "nowhere holds no card.json"),
         (("--set", "init_weight=0.5"), "and there are none: give --init."),
     ],
 )

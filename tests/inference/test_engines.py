@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from busicli.errors import InputError
+from busicli.errors import BusicliError, InputError
 from busicli.imaging.preprocess import network_image
 from busicli.inference.choose import EngineRequest, choose_engine
 from busicli.inference.engines import KerasEngine, with_flip_tta
@@ -167,6 +167,24 @@ def test_threads_that_share_an_engine_each_get_their_own_maps(shipped, images, m
         found = list(pool.map(lambda part: graph.predict(images[part]).maps, parts))
     for part, own in zip(parts, found, strict=True):
         np.testing.assert_array_equal(own, maps[0][part])
+
+
+def test_an_inference_that_fails_is_one_sentence_and_keeps_no_stream(shipped, images, maps):
+    # one stream: a request that is not returned would be waited for without end
+    graph, _ = choose_engine(replace(OPENVINO, streams=1), *shipped)
+    for _ in range(2):
+        with pytest.raises(BusicliError, match=r"^the engine openvino failed \(RuntimeError: "):
+            graph.predict(images[:3, ::2, ::2])
+    np.testing.assert_array_equal(graph.predict(images[:2]).maps, maps[0][:2])
+    with pytest.raises(BusicliError, match=r"^the engine keras failed "):
+        KerasEngine(load_model(*shipped)).predict(images[:1, ::2, ::2, :2])
+
+
+def test_a_card_of_another_size_than_its_graph_is_refused_at_load(shipped):
+    folder, card = shipped
+    smaller = replace(card, preprocess=replace(card.preprocess, size_px=96))
+    with pytest.raises(InputError, match=r"\(192, 192, 1\), but its card says images of 96 x 96"):
+        choose_engine(OPENVINO, folder, smaller)
 
 
 def test_masks_that_differ_are_reported():

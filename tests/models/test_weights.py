@@ -248,7 +248,7 @@ def test_a_folder_is_located_by_path_and_what_ships_by_name(folder):
     run.mkdir()
     folder = folder.rename(run / "weights")
     assert resolve_weights(str(run)) == (folder, None)  # a training run's
-    assert resolve_weights("no such weights") == (Path("no such weights"), None)
+    assert resolve_weights("./no such weights") == (Path("no such weights"), None)
     for name in shipped_names():
         found, pinned = resolve_weights(name)
         assert read_card(found, pinned_sha256=pinned).architecture == "residual-unet"

@@ -222,7 +222,7 @@ def weights(tmp_path) -> Path:
 
 def test_the_weights_card_is_shown_from_its_copy_without_the_list_of_scans(tmp_path, weights):
     digest = hashlib.sha256((weights / "card.json").read_bytes()).hexdigest()
-    named = WeightsUsed(name="no such folder", card_sha256=digest, files={})
+    named = WeightsUsed(name="no such weights", card_sha256=digest, files={})
     out = write_run(tmp_path / "out", [], weights=named)
     keep_card(out, weights)
     page = write_report(out)
