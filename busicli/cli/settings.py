@@ -1,11 +1,14 @@
 """`busicli settings`, and `busicli.toml`: values for any option, one table per command.
 
-The command line goes before the file.
+The command line goes before the file. A file that is taken because it lies in the current folder
+may come from a stranger: it sets nothing that runs code or decides what is trusted.
 """
 
 import json
+import os
+import stat
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -20,27 +23,40 @@ TABLES = ("model-option", "set")
 """Options of KEY=VALUE, which can be a table too."""
 SWITCHES = ("quiet", "verbose", "debug")
 """Options of every command, which can also be set for all at the top of the file."""
+NAMED_ONLY = (
+    *("plugin", "weights", "weights-sha256", "init", "postprocess-from", "runs"),
+    *("cluster", "workers", "worker-cores", "worker-memory", "walltime", "keep-identifiers"),
+    "show.out",  # it replaces whatever file it names
+)
+"""Options, of every command or of one, that only a file named with --settings may set."""
 HEADER = """\
 # Settings of busicli: values for options, in one table per command.
 # The command line goes before this file. Paths are relative to the current folder.
 # Every option is here with its default, commented out. Where nothing follows =, it has none:
-# write a number, true or false, or text in "quotes"."""
+# write a number, true or false, or text in "quotes". Options marked with (*) hold only in a file
+# that is named with --settings, not in one that is taken from the current folder."""
 
 
-def option_values(root: Any, path: Path) -> dict[str, Any]:
+def option_values(root: Any, path: Path, *, named: bool) -> dict[str, Any]:
     """The file's values as Typer's map of defaults: by command, then by parameter.
 
-    `root` is the program's context. Raises UsageError where the file is not TOML, or names a
-    command, an option or a value that does not exist.
+    `root` is the program's context, `named` whether the user named the file. Raises UsageError
+    where the file is not TOML, or names a command, an option or a value that does not exist; of a
+    file that was not named also where others may write it or where it sets what is trusted.
     """
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            if not named:
+                _check_owner(path, os.fstat(file.fileno()))
+            tables = tomllib.loads(file.read().decode())
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(
             f"{path} is not TOML: {error}; put text in quotes, and # before a line without a value."
         ) from error
+    if not named:
+        _check_harmless(path, tables)
     return {
         name: _switch(path, name, value)
         if name in SWITCHES
@@ -62,8 +78,19 @@ def template(program: Any) -> Iterator[str]:
         yield ""
         yield f"[{'.'.join(names)}]"
         for key, param in options.items():
-            yield f"# {param.help or key}"
+            yield f"# {param.help or key}{' (*)' if _is_named_only(names, key) else ''}"
             yield f"# {key} = {_default(param)}".rstrip()
+
+
+def check_location(path: Path, arguments: Iterable[object]) -> None:
+    """Raise UsageError where a settings file lies among files that a command works on."""
+    for argument in arguments:
+        folder = Path(argument) if isinstance(argument, str | Path) else None
+        if folder and folder.is_dir() and folder.resolve() in path.resolve().parents:
+            raise UsageError(
+                f"{path} lies in {folder}, whose files may not set options; move it, or name it: "
+                f"--settings {path}."
+            )
 
 
 def show_settings(context: typer.Context) -> None:
@@ -73,6 +100,47 @@ def show_settings(context: typer.Context) -> None:
     before it.
     """
     print("\n".join(template(context.find_root().command)))
+
+
+def _check_owner(path: Path, found: os.stat_result) -> None:
+    """Raise UsageError where another user than root owns a file, or may write it."""
+    if os.name != "posix":
+        return
+    mine = found.st_uid in (0, os.getuid())
+    by_all, by_group = found.st_mode & stat.S_IWOTH, found.st_mode & stat.S_IWGRP
+    if not mine or by_all or (by_group and not _is_own_group(found.st_gid)):
+        whose = "may be written by other users" if mine else "belongs to another user"
+        raise UsageError(
+            f"{path} {whose}; check it, then make it yours alone (chown, chmod go-w), or name it: "
+            f"--settings {path}."
+        )
+
+
+def _is_own_group(gid: int) -> bool:
+    """Whether a group is the user's alone, as most systems make one for each user."""
+    import grp
+    import pwd
+
+    try:
+        user, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(gid)
+    except KeyError:
+        return False
+    return group.gr_name == user and set(group.gr_mem) <= {user}
+
+
+def _check_harmless(path: Path, tables: dict[str, Any], *command: str) -> None:
+    for name, value in tables.items():
+        if _is_named_only(command, name):
+            raise UsageError(
+                f"{path} sets {name}, which only a file that you name may set; check the file, "
+                f"then name it: --settings {path}."
+            )
+        if isinstance(value, dict) and name not in TABLES:
+            _check_harmless(path, value, *command, name)
+
+
+def _is_named_only(command: tuple[str, ...], option: str) -> bool:
+    return option in NAMED_ONLY or ".".join((*command, option)) in NAMED_ONLY
 
 
 def _commands(command: Any, names: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:

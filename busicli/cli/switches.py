@@ -10,12 +10,16 @@ from typing import Annotated, Any
 
 import typer
 
-from busicli.cli.settings import FILE, SWITCHES, option_values
+from busicli.cli.settings import FILE, SWITCHES, check_location, option_values
 from busicli.errors import UsageError
 
 PANEL = "Every command"
 _READ = "busicli.settings"
 """Key of the path of the settings file that was read, in the context's `meta`."""
+_NAMED = "busicli.settings.named"
+"""Key of whether the user named that file."""
+_FOLDERS = ("scans", "out")
+"""Arguments and options that name folders which a command reads or writes."""
 
 
 def read_settings(context: typer.Context, path: Path | None) -> Path | None:
@@ -27,12 +31,13 @@ def read_settings(context: typer.Context, path: Path | None) -> Path | None:
         return path
     named = path or context.find_root().params.get("settings_file")
     if named is not None or FILE.is_file():
-        values = option_values(context.find_root(), named or FILE)
+        values = option_values(context.find_root(), named or FILE, named=named is not None)
         of_all = {name: values[name] for name in SWITCHES if name in values}
         for name in _names(context):
             values = values.get(name, {})
         context.default_map = of_all | values
         context.meta[_READ] = named or FILE
+        context.meta[_NAMED] = named is not None
     return path
 
 
@@ -115,9 +120,22 @@ def _switched(context: typer.Context, values: dict[str, Any]) -> bool:
         form = "%(message)s" if sys.stderr.isatty() else "%(asctime)s %(message)s"
         logging.basicConfig(level=logging.WARNING, format=form, datefmt="%Y-%m-%d %H:%M:%S")
         logging.getLogger("busicli").setLevel(logging.DEBUG if "debug" in wanted else logging.INFO)
-    if _READ in context.meta and not quiet:
-        print(f"Settings read from {context.meta[_READ]}.", file=sys.stderr)
+    if _READ in context.meta:
+        _report_settings(context, quiet=quiet)
     return quiet
+
+
+def _report_settings(context: typer.Context, *, quiet: bool) -> None:
+    """Say which values were taken from the settings file; UsageError where it is misplaced."""
+    path = context.meta[_READ]
+    params = context.command.params
+    if not context.meta[_NAMED]:
+        given = (context.params.get(name) for name in _FOLDERS)
+        check_location(path, (*given, *(context.params.get("datasets") or ())))
+    from_file = (p for p in params if p.name and _source(context, p.name) == "DEFAULT_MAP")
+    taken = ", ".join(p.opts[0].lstrip("-") for p in from_file)
+    if not quiet:
+        print(f"Settings read from {path}: {taken or 'none'}.", file=sys.stderr)
 
 
 def _names(context: Any) -> list[str]:
@@ -128,8 +146,12 @@ def _names(context: Any) -> list[str]:
 
 
 def _on_line(context: typer.Context, name: str) -> bool:
+    return _source(context, name) == "COMMANDLINE"
+
+
+def _source(context: typer.Context, name: str) -> str:
     source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
+    return source.name if source is not None else ""
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def test_the_file_says_what_the_command_line_does_not(call, scans, tmp_path):
     (tmp_path / "busicli.toml").write_text("[segment-dir]\noverlays = false\njobs = 1\n")
     ended = call("segment-dir", scans / "benign", "out")
     assert ended.status == 0, ended.err
-    assert ended.err.startswith("Settings read from busicli.toml.\n")
+    assert ended.err.startswith("Settings read from busicli.toml: overlays, jobs.\n")
     assert not (tmp_path / "out" / "overlays").exists()
     assert call("segment-dir", scans / "benign", "both", "--overlays").status == 0
     assert (tmp_path / "both" / "overlays").is_dir()
@@ -108,8 +108,73 @@ def test_the_template_holds_every_option_and_is_taken_as_it_is(call, tmp_path):
         for param in command.params:
             if param.param_type_name == "option" and param.name != "settings_file":
                 assert f"# {param.opts[0].lstrip('-')} =" in template, (names, param.name)
-    (tmp_path / "busicli.toml").write_text("\n".join(values))
+    (tmp_path / "own.toml").write_text("\n".join(values))
+    assert call("--settings", "own.toml", "models", "list").status == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "option"),
+    [
+        ("[segment-dir]\nplugin = ['own.py']\n", "plugin"),
+        ("[segment-dir]\nweights = './theirs'\n", "weights"),
+        ("[show]\nweights-sha256 = '00'\n", "weights-sha256"),
+        ("[segment-dir]\ncluster = 'tcp://theirs:8786'\n", "cluster"),
+        ("[segment-dir]\nworker-memory = '1GB'\n", "worker-memory"),
+        ("[segment-dir]\nkeep-identifiers = true\n", "keep-identifiers"),
+        ("[train]\ninit = './theirs'\n", "init"),
+        ("[eval]\nruns = 'theirs'\n", "runs"),
+        ("[models.list]\nplugin = ['own.py']\n", "plugin"),
+        ("[show]\nout = '../x.png'\n", "out"),
+    ],
+)
+def test_only_a_file_that_is_named_sets_what_is_trusted(call, scans, tmp_path, text, option):
+    (tmp_path / "own.py").write_text("from pathlib import Path\nPath('ran').touch()\n")
+    (tmp_path / "busicli.toml").write_text(text)
+    ended = call("segment-dir", scans, "out")
+    assert ended.status == 2
+    assert f"busicli.toml sets {option}, which only a file that you name may set" in ended.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["busicli.toml", "own.py"]
+    call("--settings", "busicli.toml", "models", "list")
+    assert (tmp_path / "ran").exists() is ("models.list" in text)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("segment-dir", ".", "/nowhere/out"),
+        ("segment-dir", "..", "/nowhere/out"),
+        ("segment-dir", "scans", "."),
+        ("preprocess", "."),
+        ("report", "."),
+        ("merge", ".."),
+    ],
+)
+def test_settings_among_scans_or_results_are_refused(call, tmp_path, line):
+    (tmp_path / "busicli.toml").write_text("quiet = true\n")
+    ended = call(*line)
+    assert ended.status == 2
+    assert "busicli.toml lies in " in ended.err
+    assert "may not set options; move it, or name it: --settings busicli.toml" in ended.err
+    assert "lies in" not in call("--settings", "busicli.toml", *line).err
+
+
+def test_settings_that_others_may_write_are_refused(call, tmp_path):
+    file = tmp_path / "busicli.toml"
+    file.write_text("quiet = true\n")
     assert call("models", "list").status == 0
+    file.chmod(0o666)
+    ended = call("models", "list")
+    assert ended.status == 2
+    assert "busicli.toml may be written by other users; check it" in ended.err
+    assert call("--settings", "busicli.toml", "models", "list").status == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_settings_of_another_user_are_refused(call, tmp_path):
+    file = tmp_path / "busicli.toml"
+    file.write_text("quiet = true\n")
+    os.chown(file, 12345, 12345)
+    assert "busicli.toml belongs to another user; check it" in call("models", "list").err
 
 
 def test_eval_of_masks_is_not_disturbed_by_settings_for_other_kinds(call, tmp_path):
