@@ -6,7 +6,8 @@ from typing import Literal
 
 from busicli.batch.inputs import InputFile
 from busicli.batch.journal import CRASHED, MAX_CRASHES, Journal, look_into_journal
-from busicli.batch.load_scan import LoadedScan, load_scan
+from busicli.batch.load_scan import KeptScan, LoadedScan, load_scan
+from busicli.batch.orphans import is_mask, orphan_files
 from busicli.batch.output_lock import check_output
 from busicli.batch.request import SegmentRequest
 from busicli.batch.run import JOURNAL, journal_folder, journal_key, list_inputs, no_scan
@@ -26,27 +27,36 @@ class PlannedScan:
     """Why it would fail or be skipped."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedRun:
+    """What a run would do."""
+
+    scans: list[PlannedScan]
+    """In order."""
+    orphans: int
+    """Masks of scans that are not among the inputs."""
+
+
 Track = Callable[[Iterator[PlannedScan], int], Iterable[PlannedScan]]
 
 
-def dry_run(request: SegmentRequest, track: Track) -> list[PlannedScan]:
-    """What would become of each input, in order: all are read and decoded as in the run.
+def dry_run(request: SegmentRequest, track: Track) -> PlannedRun:
+    """What would become of each input: all are read and decoded as in the run.
 
     Raises BusicliError where the run would end at once: weights or OUT refused, no scan found.
     """
     check_output(request)
-    shard = request.shard
-    entries = [
-        entry for entry in list_inputs(request) if shard is None or shard.holds(entry.relative)
-    ]
+    shard, inputs = request.shard, list_inputs(request)
+    entries = [entry for entry in inputs if shard is None or shard.holds(entry.relative)]
     worker = scan_worker(request)
     path = journal_folder(request) / JOURNAL
     with look_into_journal(path, journal_key(worker.settings)) as journal:
         rows = ordered_map(lambda entry: _plan(entry, worker, journal), entries, jobs=request.jobs)
         planned = list(track(rows, len(entries)))
+        gone = orphan_files(request.out, journal.scans(), inputs)
     if shard is None and all(scan.status == "skipped" for scan in planned):
         raise no_scan(request)
-    return planned
+    return PlannedRun(scans=planned, orphans=sum(is_mask(request.out, path) for path in gone))
 
 
 def _plan(entry: InputFile, worker: ScanWorker, journal: Journal) -> PlannedScan:
@@ -57,5 +67,7 @@ def _plan(entry: InputFile, worker: ScanWorker, journal: Journal) -> PlannedScan
     loaded = load_scan(entry, worker.scan_settings, journal.read(offset) if offset else None)
     if isinstance(loaded, LoadedScan):
         return PlannedScan(scan=name, status="to do")
+    if isinstance(loaded, KeptScan):
+        return PlannedScan(scan=name, status="done")
     status = "done" if loaded.status == "ok" else loaded.status
     return PlannedScan(scan=name, status=status, reason=loaded.reason)

@@ -69,6 +69,10 @@ class Journal:
         started = scan in self._earlier.made or scan in self._earlier.crash_count
         return started or bool(offset and self.read(offset).status == "ok")
 
+    def scans(self) -> set[str]:
+        """Every scan of which an earlier run, of this key or another, may have written files."""
+        return {*self._earlier.offsets, *self._earlier.made, *self._earlier.crash_count}
+
     def crash_count(self, scan: str) -> int:
         """How many processes in a row died while this scan was under way."""
         return self._earlier.crash_count[scan]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from busicli.batch.dicom_outputs import DicomSource, dicom_source, displayed_frames
 from busicli.batch.inputs import InputFile
-from busicli.batch.outputs import Output, all_stand
+from busicli.batch.outputs import Output, lost_outputs, masks_stand
 from busicli.errors import InputError
 from busicli.inference.segmenter import Frame, Segmenter
 from busicli.inference.views import FrameLayout
@@ -71,15 +71,28 @@ class LoadedScan:
     """What loading took."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptScan:
+    """A scan whose earlier result holds, and which lacks images that are drawn from its mask."""
+
+    entry: InputFile
+    result: ScanResult
+    displayed: tuple[Image, ...] = field(repr=False)
+    """The frames as images for people may show them."""
+    lost: tuple[Output, ...]
+    """What is to be drawn."""
+
+
 def load_scan(
     entry: InputFile,
     settings: ScanSettings,
     earlier: ScanResult | None,
     on_change: Changed = lambda _: None,
-) -> LoadedScan | ScanResult:
+) -> LoadedScan | KeptScan | ScanResult:
     """The loaded scan, or its result at once: skipped, failed, or kept from an earlier run.
 
-    `on_change` is called, before decoding, for a scan that was segmented but has changed.
+    `on_change` is called, before decoding, for a scan that was segmented but has changed or lacks
+    files.
     """
     if entry.not_done:
         return not_segmented(entry, "skipped" if entry.skip else "failed", entry.not_done)
@@ -101,17 +114,22 @@ def not_segmented(entry: InputFile, status: Status, reason: str) -> ScanResult:
 
 def _load(
     entry: InputFile, settings: ScanSettings, earlier: ScanResult | None, on_change: Changed
-) -> LoadedScan | ScanResult:
+) -> LoadedScan | KeptScan | ScanResult:
     started = time.monotonic()
     data = b"unread"
     try:
         data = read_scan(entry.path, max_pixels=settings.max_pixels)
         sha256 = sha256_bytes(data)
+        kept = _kept(earlier, entry, sha256, settings)
+        lost = lost_outputs(settings.out, kept, entry.relative, settings.outputs) if kept else ()
+        if kept and not lost:
+            return kept
         if earlier is not None and earlier.status == "ok":
-            if _is_unchanged(earlier, entry, sha256, settings):
-                return earlier
             on_change(entry)
         scan = decode_file(data, spacing=settings.spacing, max_pixels=settings.max_pixels)
+        if kept and all(output.draw_frame for output in lost):
+            shown = _displayed(scan, settings)
+            return KeptScan(entry=entry, result=kept, displayed=shown, lost=lost)
         return _prepared(entry, sha256, scan, settings, started)
     except (NotAnImageError, NotUltrasoundError) as error:
         other = isinstance(error, NotUltrasoundError)
@@ -131,9 +149,6 @@ def _prepared(
     dicom, segmenter, maker = scan.dicom, settings.segmenter, settings.maker
     wanted = dicom is not None and settings.wants_objects
     source = dicom_source(dicom, maker) if dicom is not None and wanted else None
-    displayed = scan.frames
-    if dicom is not None:
-        displayed = displayed_frames(dicom, scan.frames, deidentify=maker.deidentified)
     layouts = tuple(
         segmenter.layout(Frame(image=image, scale=scan.scale, tissue=scan.tissue))
         for image in scan.frames
@@ -142,7 +157,7 @@ def _prepared(
     return LoadedScan(
         entry=entry,
         sha256=sha256,
-        displayed=displayed,
+        displayed=_displayed(scan, settings),
         layouts=layouts,
         inputs=np.concatenate([segmenter.network_images(*pair) for pair in pairs]),
         scale=scan.scale,
@@ -152,12 +167,19 @@ def _prepared(
     )
 
 
-def _is_unchanged(
-    earlier: ScanResult, entry: InputFile, sha256: str, settings: ScanSettings
-) -> bool:
-    """Whether an earlier result still holds: the same scan, the same masks, every other file."""
-    same = earlier.sha256 == sha256
-    return same and all_stand(settings.out, earlier, entry.relative, settings.outputs)
+def _displayed(scan: ScanFile, settings: ScanSettings) -> tuple[Image, ...]:
+    if scan.dicom is None:
+        return scan.frames
+    return displayed_frames(scan.dicom, scan.frames, deidentify=settings.maker.deidentified)
+
+
+def _kept(
+    earlier: ScanResult | None, entry: InputFile, sha256: str, settings: ScanSettings
+) -> ScanResult | None:
+    """An earlier result that still holds: of the same scan, with the same masks."""
+    if earlier is None or earlier.status != "ok" or earlier.sha256 != sha256:
+        return None
+    return earlier if masks_stand(settings.out, earlier, entry.relative) else None
 
 
 def _named_as_scan(path: Path) -> bool:

@@ -22,6 +22,7 @@ from busicli.io.images import encode_mask, encode_overlay, encode_probability
 from busicli.io.output_paths import KINDS, own_folder
 from busicli.io.scan_results import ScanResult
 from busicli.report.thumbnail import encode_thumbnail
+from busicli.types import Image, Mask
 
 _NUMBER = "[0-9][0-9][0-9][0-9]"
 _RUN_FILES = ("lesions.csv", "manifest.jsonl", "run.json", "report.html")
@@ -41,10 +42,12 @@ class Output:
     """Below OUT."""
     suffix: str = ""
     """Behind the name of the image, or of the scan for DICOM objects."""
+    draw_frame: Callable[[Image, Mask], bytes] | None = field(default=None, repr=False)
+    """The file of one frame where image and mask are enough: no network is needed to add it."""
     encode_frame: Callable[[FrameImage], bytes] | None = field(default=None, repr=False)
-    """The file of one frame; None where there is one file for the whole scan."""
+    """The file of one frame where they are not."""
     encode_scan: Callable[[ScanFrames], bytes] | None = field(default=None, repr=False)
-    """The file of the whole scan; None where each frame has its own."""
+    """The file of the whole scan. One of the three is there."""
     shows_scan: bool = False
     """Whether people see the scan's own pixels in it, and what text is burned into them."""
     left_out: Callable[[DicomSource | None, int], str] = field(default=_never, repr=False)
@@ -72,6 +75,12 @@ class Output:
             name += ".png"
         return self.folder / base.with_name(name + self.suffix)
 
+    def file_of(self, frame: FrameImage) -> bytes | None:
+        """The file of one frame; None where there is one file for the whole scan."""
+        if self.draw_frame:
+            return self.draw_frame(frame.image, frame.segmentation.mask)
+        return self.encode_frame(frame) if self.encode_frame else None
+
     def frames_of(self, result: ScanResult) -> tuple[int, ...]:
         """The frames of which a result has such a file; 0 is the whole scan."""
         if self.is_object:
@@ -98,9 +107,7 @@ OUTPUTS = (
         name="overlays",
         folder="overlays",
         shows_scan=True,
-        encode_frame=lambda frame: encode_overlay(
-            frame.image, contour_mask(frame.segmentation.mask)
-        ),
+        draw_frame=lambda image, mask: encode_overlay(image, contour_mask(mask)),
     ),
     Output(
         name="probabilities",
@@ -112,7 +119,7 @@ OUTPUTS = (
         folder="thumbnails",
         shows_scan=True,
         suffix=".jpg",
-        encode_frame=lambda frame: encode_thumbnail(frame.image, frame.segmentation.mask),
+        draw_frame=encode_thumbnail,
     ),
     Output(
         name="seg",
@@ -156,17 +163,23 @@ def files_of(
                 yield output.path(relative, frame, len(result.masks))
 
 
-def all_stand(
-    out: Path, result: ScanResult, relative: PurePosixPath, outputs: Iterable[Output]
-) -> bool:
-    """Whether every file of a result is there, and its masks are the very same."""
-    masks = OUTPUTS[0]
-    same_masks = all(
-        _has_sha256(out / masks.path(relative, mask.frame, len(result.masks)), mask.sha256)
+def masks_stand(out: Path, result: ScanResult, relative: PurePosixPath) -> bool:
+    """Whether every mask of a result is there, with the very same bytes."""
+    masks, frames = OUTPUTS[0], len(result.masks)
+    return all(
+        _has_sha256(out / masks.path(relative, mask.frame, frames), mask.sha256)
         for mask in result.masks
     )
-    return same_masks and all(
-        (out / path).is_file() for path in files_of(result, relative, outputs)
+
+
+def lost_outputs(
+    out: Path, result: ScanResult, relative: PurePosixPath, outputs: Iterable[Output]
+) -> tuple[Output, ...]:
+    """The outputs of which a result lacks some file."""
+    return tuple(
+        output
+        for output in outputs
+        if not all((out / path).is_file() for path in files_of(result, relative, (output,)))
     )
 
 

@@ -30,6 +30,8 @@ class SegmentRequest:
     """Names of the files to write for each scan, as in `busicli.batch.outputs.OUTPUTS`."""
     report: bool = True
     """Whether to write the page; it needs the thumbnails."""
+    prune: bool = False
+    """Whether to remove the files of scans that are no longer among the inputs."""
     tta: bool | None = None
     """Whether to average each map with the flipped scan's; None: as the card says."""
     engine: EngineName = "auto"
@@ -81,6 +83,8 @@ class SegmentOutcome:
     """Scans whose results of an earlier run still hold."""
     masks: int
     """Files that were skipped as masks beside their scans."""
+    orphans: int
+    """Masks of scans that are not among the inputs: removed where the request says so."""
     with_lesions: int
     """Scans in which a lesion was found."""
     for_review: int

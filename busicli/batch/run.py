@@ -8,7 +8,9 @@ from pathlib import Path, PurePosixPath
 
 from busicli.batch.inputs import InputFile, from_folder, from_list
 from busicli.batch.journal import open_journal
+from busicli.batch.orphans import is_mask, orphan_files, remove_empty_folders, remove_files
 from busicli.batch.output_lock import acquire_output
+from busicli.batch.outputs import FOLDERS, wanted_outputs
 from busicli.batch.request import Callbacks, SegmentOutcome, SegmentRequest
 from busicli.batch.run_scans import ScanLoop
 from busicli.batch.shards import ShardRecord, ShardRow, shard_folder, write_shard
@@ -67,8 +69,13 @@ def list_inputs(request: SegmentRequest) -> list[InputFile]:
 
 
 def journal_key(settings: RunSettings) -> str:
-    """What a run's journal is known by: its results hold for these settings alone."""
-    document = {"format": FORMAT, **settings.to_json()}
+    """What a run's journal is known by: its results hold for these settings alone.
+
+    Images that are drawn from masks, and the page, may come and go without a new segmentation.
+    """
+    kinds = [output.name for output in wanted_outputs(settings.outputs) if not output.draw_frame]
+    document = {"format": FORMAT, **settings.to_json(), "outputs": kinds}
+    del document["report"]
     return sha256_bytes(json.dumps(document, sort_keys=True).encode())
 
 
@@ -114,6 +121,7 @@ def _run(
         loop = ScanLoop(request, worker, journal, callbacks)
         finished = loop.run(inputs.own)
         stopped = callbacks.stop_status() if len(finished) < len(inputs.mine) else 0
+        _find_orphans(loop, entries, stopped=len(finished) < len(inputs.mine))
         status = loop.tally.exit_status(stopped, is_part=shard is not None)
         results = (replace(journal.read(scan.offset), new=scan.new) for scan in finished)
         if shard is None:
@@ -121,6 +129,19 @@ def _run(
         else:
             _write_part(loop, inputs, len(finished), results)
     return loop.tally.outcome(len(inputs.mine), status, worker.settings.weights.name)
+
+
+def _find_orphans(loop: ScanLoop, entries: Sequence[InputFile], *, stopped: bool) -> None:
+    """Count the masks of scans that are gone; remove them if asked for, unless it was stopped."""
+    request, out = loop.request, loop.request.out
+    files = orphan_files(out, loop.journal.scans(), entries)
+    loop.tally.orphans = sum(is_mask(out, path) for path in files)
+    prunes = request.prune and not stopped
+    if prunes:
+        remove_files(files)
+    if request.shard is None:  # another part may be writing into them
+        written = {output.folder for output in wanted_outputs(request.outputs)}
+        remove_empty_folders(out, [name for name in FOLDERS if prunes or name not in written])
 
 
 def journal_folder(request: SegmentRequest) -> Path:

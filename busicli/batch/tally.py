@@ -27,6 +27,8 @@ class Tally:
     start: str = field(default_factory=now)
     failed: list[ScanResult] = field(default_factory=list)
     """The first scans that failed."""
+    orphans: int = 0
+    """Masks of scans that are not among the inputs."""
     _clock: float = field(default_factory=time.monotonic)
     _by_status: Counter[str] = field(default_factory=Counter)
     _kept: int = 0
@@ -70,6 +72,7 @@ class Tally:
             counts=self.counts(inputs),
             kept=self._kept,
             masks=self._masks,
+            orphans=self.orphans,
             with_lesions=self._with_lesions,
             for_review=self._for_review,
             shown_whole=self._shown_whole,

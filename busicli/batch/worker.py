@@ -2,16 +2,16 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from busicli.batch.inputs import InputFile
-from busicli.batch.load_scan import Changed, LoadedScan, ScanSettings, load_scan
+from busicli.batch.load_scan import Changed, KeptScan, LoadedScan, ScanSettings, load_scan
 from busicli.batch.outputs import wanted_outputs
 from busicli.batch.request import SegmentRequest
-from busicli.batch.write_outputs import write_outputs
+from busicli.batch.write_outputs import draw_outputs, write_outputs
 from busicli.imaging.operating_point import limit_false_masks, operating_point
 from busicli.inference.choose import EngineRequest, choose_engine
 from busicli.inference.engines import Engine
@@ -56,7 +56,14 @@ class ScanWorker:
         loaded = [load_scan(entry, self.scan_settings, row, on_change) for entry, row in pairs]
         scans = [item for item in loaded if isinstance(item, LoadedScan)]
         made = iter(self._segmented(scans) if scans else ())
-        return [next(made) if isinstance(item, LoadedScan) else item for item in loaded]
+        return [self._result(item, made) for item in loaded]
+
+    def _result(
+        self, item: LoadedScan | KeptScan | ScanResult, made: Iterator[ScanResult]
+    ) -> ScanResult:
+        if isinstance(item, LoadedScan):
+            return next(made)
+        return draw_outputs(item, self.scan_settings) if isinstance(item, KeptScan) else item
 
     def _segmented(self, scans: Sequence[LoadedScan]) -> list[ScanResult]:
         """Results of scans whose views go through the network together."""

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from busicli.batch.dicom_outputs import FrameImage, ScanFrames, identifiers
-from busicli.batch.load_scan import LoadedScan, ScanSettings, not_segmented
+from busicli.batch.load_scan import KeptScan, LoadedScan, ScanSettings, not_segmented
 from busicli.batch.outputs import OUTPUTS, Output
 from busicli.errors import InputError
 from busicli.inference.engines import Predictions
@@ -18,6 +18,7 @@ from busicli.inference.review import REASONS
 from busicli.inference.segmenter import Segmentation
 from busicli.io.escaping import percent_escape
 from busicli.io.files import atomic_write, sha256_bytes
+from busicli.io.masks import decode_mask
 from busicli.io.scan_results import DicomFile, FrameLesion, FrameMask, ScanResult, SeenView
 from busicli.types import ClassProbabilities, Scale
 
@@ -67,6 +68,23 @@ def write_outputs(
     )
 
 
+def draw_outputs(kept: KeptScan, settings: ScanSettings) -> ScanResult:
+    """Draw the images that a kept result lacks from its masks, and return it."""
+    files, count = {}, len(kept.displayed)
+    for number, image in enumerate(kept.displayed, start=1):
+        path = settings.out / OUTPUTS[0].path(kept.entry.relative, number, count)
+        mask = decode_mask(path.read_bytes(), max_pixels=settings.max_pixels)
+        for output in kept.lost:
+            if output.draw_frame:
+                path = settings.out / output.path(kept.entry.relative, number, count)
+                files[path] = output.draw_frame(image, mask)
+    try:
+        _write(files)
+    except InputError as error:
+        return not_segmented(kept.entry, "failed", str(error))
+    return kept.result
+
+
 def _encoded(
     loaded: LoadedScan, predicted: Predictions, settings: ScanSettings
 ) -> tuple[list[_Made], list[Segmentation]]:
@@ -76,14 +94,13 @@ def _encoded(
     """
     count = len(loaded.layouts)
     outputs = [out for out in settings.outputs if not out.left_out(loaded.source, count)]
-    files, segmentations = [], []
+    files: list[_Made] = []
+    segmentations: list[Segmentation] = []
     for frame in _frames(loaded, predicted, settings):
         segmentations.append(replace(frame.segmentation, probability=np.zeros((0, 0), np.float32)))
-        files += [
-            _made(loaded, output, frame.number, output.encode_frame(frame))
-            for output in outputs
-            if output.encode_frame
-        ]
+        for output in outputs:
+            if (data := output.file_of(frame)) is not None:
+                files.append(_made(loaded, output, frame.number, data))
     whole = ScanFrames(segmentations=segmentations, dicom=loaded.source)
     files += [
         _made(loaded, output, 0, output.encode_scan(whole))

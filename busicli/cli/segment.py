@@ -1,11 +1,9 @@
 """`busicli segment-dir`."""
 
-import json
 import os
 import sys
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -38,9 +36,6 @@ from busicli.cli.segment_inputs import (
     refuse_url,
 )
 from busicli.errors import UsageError
-
-if TYPE_CHECKING:
-    from busicli.batch.request import SegmentRequest
 
 DICOM, BROKEN, SHOWN = "DICOM", "Broken scans", "Output and progress"
 """Titles of help panels, beside those that commands share."""
@@ -78,6 +73,10 @@ def segment_dir(
             rich_help_panel=RESULTS,
         ),
     ] = True,
+    prune: Annotated[
+        bool,
+        typer.Option(help="Remove the files in OUT whose scans are gone.", rich_help_panel=RESULTS),
+    ] = False,
     tta: Tta = None,
     engine: Annotated[
         Literal["auto", "openvino", "keras"],
@@ -223,6 +222,7 @@ def segment_dir(
     from busicli.batch.run import segment_batch
     from busicli.batch.shards import parse_shard
     from busicli.cli.progress import is_quiet
+    from busicli.cli.segment_dry_run import show_dry_run
     from busicli.cli.segment_output import ProgressOutput, show
     from busicli.cli.signals import noted_signals
     from busicli.parallel.threads import share_heaps
@@ -238,6 +238,7 @@ def segment_dir(
         plugins=tuple(plugin or ()),
         outputs=("masks", *(name for name, on in images.items() if on), *dicom_kinds(dicom)),
         report=report,
+        prune=prune,
         tta=tta,
         engine=engine,
         precision=precision,
@@ -255,7 +256,7 @@ def segment_dir(
         cluster=cluster_of(cluster, workers, worker_cores, worker_memory, walltime),
     )
     if dry_run:
-        _dry_run(request, progress, as_json=as_json)
+        show_dry_run(request, progress, as_json=as_json)
         return
     share_heaps()
     with noted_signals() as stop_status:
@@ -279,24 +280,6 @@ def segment_dir(
     if not as_json:
         show(outcome, request)
     raise typer.Exit(outcome.exit_status)
-
-
-def _dry_run(request: "SegmentRequest", form: str, *, as_json: bool) -> None:
-    from busicli.batch.dry_run import dry_run
-    from busicli.batch.tally import SOME_FAILED
-    from busicli.cli.progress import tracked
-    from busicli.cli.segment_output import show_dry_run
-
-    if request.cluster:
-        raise UsageError("--dry-run reads the scans on this machine; leave --cluster out.")
-    rows = dry_run(request, tracked("looking at scans", form))  # type: ignore[arg-type]  # checked
-    if as_json:
-        for row in rows:
-            print(json.dumps(asdict(row), ensure_ascii=False))
-    else:
-        show_dry_run(rows, request.out)
-    if any(row.status == "failed" for row in rows):
-        raise typer.Exit(SOME_FAILED)
 
 
 def _note(sentence: str) -> None:

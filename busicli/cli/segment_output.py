@@ -1,17 +1,12 @@
-"""What `busicli segment-dir` prints: progress, results, the summary and the dry run."""
+"""What `busicli segment-dir` prints: progress, results and the summary."""
 
 import logging
-from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from busicli.batch.dry_run import PlannedScan
     from busicli.batch.request import SegmentOutcome, SegmentRequest
     from busicli.io.scan_results import ScanResult
 
-LISTED = 10
 TABLES = ("lesions.csv", "manifest.jsonl", "run.json")
 _log = logging.getLogger(__name__)
 
@@ -63,6 +58,7 @@ def show(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
     _show_counts(outcome)
     _show_review(outcome, request)
     _show_failures(outcome)
+    _show_orphans(outcome, request)
     _show_pending(outcome, request)
     out, shard = request.out, request.shard
     if shard is not None:
@@ -76,12 +72,32 @@ def _show_counts(outcome: "SegmentOutcome") -> None:
     from busicli.report.formatting import counted
 
     counts = outcome.counts
-    kept = f" ({outcome.kept} of them in an earlier run)" if outcome.kept else ""
+    new = counts.ok - outcome.kept
+    kept = f" ({new} new, {outcome.kept} in an earlier run)" if outcome.kept else ""
     print(
         f"{counted(counts.ok, 'scan')} segmented{kept}, lesions in {outcome.with_lesions}; "
         f"{counts.failed} failed, {_skipped(counts.skipped, outcome.masks)}; "
         f"{outcome.seconds:.1f} s with {outcome.weights}."
     )
+
+
+def orphans_text(orphans: int, *, removed: bool) -> str:
+    """A sentence on the masks without a scan; empty where there are none."""
+    from busicli.report.formatting import counted
+
+    if not orphans:
+        return ""
+    masks = f"{counted(orphans, 'mask')} without a scan"
+    if removed:
+        return f"{masks} removed."
+    them = "it" if orphans == 1 else "them"
+    return f"{masks} from earlier runs: --prune removes {them}."
+
+
+def _show_orphans(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
+    removed = request.prune and not outcome.counts.pending
+    if sentence := orphans_text(outcome.orphans, removed=removed):
+        print(sentence)
 
 
 def _skipped(files: int, masks: int) -> str:
@@ -144,21 +160,3 @@ def _show_written(request: "SegmentRequest") -> None:
         print("No DICOM object was made: no scan is one, or manifest.jsonl says why not.")
     written = [name for name in wanted if (out / name).exists()]
     print(f"Results in {out}: {', '.join((*written, *TABLES))}")
-
-
-def show_dry_run(planned: Sequence["PlannedScan"], out: Path) -> None:
-    """Print what a run would do."""
-    from busicli.report.formatting import counted
-
-    counts = Counter(scan.status for scan in planned)
-    print(
-        f"{counted(counts['to do'], 'scan')} would be segmented, done already: {counts['done']}; "
-        f"{counts['failed']} would fail, {counted(counts['skipped'], 'file')} would be skipped."
-    )
-    for status in ("failed", "skipped"):
-        scans = [scan for scan in planned if scan.status == status]
-        for scan in scans[:LISTED]:
-            print(f"  {status}: {scan.scan}: {scan.reason}")
-        if len(scans) > LISTED:
-            print(f"  and {len(scans) - LISTED} more {status}: see --json")
-    print(f"Nothing was written to {out}.")

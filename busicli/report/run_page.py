@@ -45,6 +45,7 @@ def run_page(record: RunRecord, documents: Mapping[str, Mapping[str, Any]]) -> P
             ("review", "For review"),
             ("lesions", "With lesions"),
             ("empty", "Empty"),
+            ("new", "New"),
             ("skipped", "Skipped"),
         ),
         next_tag="review",
@@ -135,8 +136,11 @@ def _badge(result: ScanResult) -> Badge | None:
 def _tags(result: ScanResult) -> list[str]:
     if result.status != "ok":
         return [result.status]
-    found = "lesions" if result.lesions else "empty"
-    return [found, "review"] if result.review else [found]
+    marks = {"review": result.review, "new": result.new}
+    return [
+        "lesions" if result.lesions else "empty",
+        *(tag for tag, holds in marks.items() if holds),
+    ]
 
 
 def _line(result: ScanResult, size: tuple[float, float, str] | None) -> str:

@@ -7,10 +7,11 @@ import pytest
 from busicli.batch.outputs import (
     DEFAULT_OUTPUTS,
     OUTPUTS,
-    all_stand,
     files_of,
     foreign_result,
     is_within_results,
+    lost_outputs,
+    masks_stand,
     remove_all_but,
     wanted_outputs,
 )
@@ -73,17 +74,21 @@ def test_a_scans_files_are_those_of_its_frames_and_the_objects_that_its_row_list
     assert list(files_of(failed, SCAN, OUTPUTS)) == []
 
 
-def test_a_result_stands_while_every_file_is_there_and_masks_are_the_same(tmp_path):
-    found, wanted = result(2), wanted_outputs(DEFAULT_OUTPUTS)
+def lost(out: Path, found: ScanResult, names=DEFAULT_OUTPUTS) -> list[str]:
+    return [output.name for output in lost_outputs(out, found, SCAN, wanted_outputs(names))]
+
+
+def test_masks_stand_while_their_bytes_are_the_same_and_lost_files_are_named_by_kind(tmp_path):
+    found = result(2)
     paths = write_all(tmp_path, found)
     assert len(paths) == 6  # mask, overlay and thumbnail of each frame
-    assert all_stand(tmp_path, found, SCAN, wanted)
-    assert not all_stand(tmp_path, found, SCAN, wanted_outputs((*DEFAULT_OUTPUTS, "probabilities")))
+    assert masks_stand(tmp_path, found, SCAN)
+    assert lost(tmp_path, found) == []
+    assert lost(tmp_path, found, (*DEFAULT_OUTPUTS, "probabilities")) == ["probabilities"]
     paths[-1].unlink()
-    assert not all_stand(tmp_path, found, SCAN, wanted)
-    write_all(tmp_path, found)
+    assert lost(tmp_path, found) == ["thumbnails"]
     paths[0].write_bytes(b"spoilt")
-    assert not all_stand(tmp_path, found, SCAN, wanted)
+    assert not masks_stand(tmp_path, found, SCAN)
 
 
 def test_all_but_what_is_kept_is_removed_and_other_scans_stay(tmp_path):

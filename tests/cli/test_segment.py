@@ -329,8 +329,53 @@ def test_a_lost_thumbnail_is_made_again(segment, scans, tmp_path):
     segment(copied(scans, tmp_path / "few", 3, 4), "out")
     (lost,) = (tmp_path / "out").glob("thumbnails/*03*.jpg")
     lost.unlink()
-    assert "(1 of them in an earlier run)" in segment("few", "out").out
+    assert "2 scans segmented (0 new, 2 in an earlier run)" in segment("few", "out").out
     assert lost.is_file()
+
+
+def test_images_come_and_go_without_a_new_segmentation(segment, scans, tmp_path, tree):
+    source, out = copied(scans, tmp_path / "scans", 3, 20), tmp_path / "out"
+    frames = [Image.open(path) for path in sorted(scans.glob("benign/*[0-9].png"))[:2]]
+    frames[0].save(source / "sweep.tif", save_all=True, append_images=frames[1:])
+    segment(source, "out")
+    before, written = tree(out), stamps(out)
+    without = segment(source, "out", "--no-overlays", "--no-report")
+    assert "3 scans segmented (0 new, 3 in an earlier run)" in without.out
+    assert {path.name for path in out.iterdir()} == {
+        *(".busicli", "lesions.csv", "manifest.jsonl", "masks", "run.json")
+    }
+    again = segment(source, "out", "--json")
+    assert [json.loads(line)["new"] for line in again.out.splitlines()] == [False] * 3
+    assert stamps(out) == written
+    after = tree(out)
+    images = [name for name in before if name.startswith(("overlays", "thumbnails"))]
+    assert len(images) == 8  # of two scans and two frames
+    assert all(after[name] == before[name] for name in images)
+
+
+def test_masks_without_a_scan_are_counted_and_removed_when_asked_for(segment, scans, tmp_path):
+    source, out = copied(scans, tmp_path / "scans", 3, 14, 20), tmp_path / "out"
+    (source / "sub").mkdir()
+    (source / "phantom-20.png").rename(source / "sub" / "x.png")
+    segment(source, "out")
+    (source / "phantom-14.png").unlink()
+    shutil.rmtree(source / "sub")
+    (out / "masks" / "by-hand.png").write_bytes(b"a person's")
+    other = ("--views", "whole")  # other settings: the journal starts anew
+    for options in ((), other):
+        ended = segment(source, "out", *options)
+        assert "2 masks without a scan from earlier runs: --prune removes them." in ended.out
+    planned = segment(source, "out", *other, "--prune", "--dry-run")
+    assert "2 masks without a scan would be removed." in planned.out
+    assert (out / "masks" / "sub" / "x.png").is_file()
+    assert "2 masks without a scan removed." in segment(source, "out", *other, "--prune").out
+    files = {path.relative_to(out).as_posix() for path in out.glob("*/**/*.png*")}
+    name = "phantom-03.png"
+    assert files == {
+        *("masks/by-hand.png", f"masks/{name}", f"overlays/{name}", f"thumbnails/{name}.jpg")
+    }
+    assert not (out / "masks" / "sub").exists()
+    assert "without a scan" not in segment(source, "out", *other).out
 
 
 def test_json_prints_the_manifest_and_nothing_else(segment, scans, tmp_path):

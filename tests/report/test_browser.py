@@ -118,8 +118,8 @@ def ward(tmp_path_factory) -> Path:
         *(done(f"plain {n:02d}.png", [lesion()], confidence=0.98) for n in range(23)),
     ]
     for row in rows:
-        for mask in row.get("masks", ()):
-            below = mask["path"].removeprefix("masks/")
+        for mask in row.masks:
+            below = mask.path.removeprefix("masks/")
             write_images(out, NOT_UTF8 if "caf" in below else below)
     return write_report(write_run(out, rows))
 
@@ -165,12 +165,12 @@ def test_filters_list_what_they_say(view, ward):
     assert shown.status() == "30 of 30"
     tags = shown.page.locator("[data-tag]")
     assert tags.all_inner_texts() == [
-        *("All30", "Failed1", "For review3", "With lesions27", "Empty1", "Skipped1")
+        *("All30", "Failed1", "For review3", "With lesions27", "Empty1", "New28", "Skipped1")
     ]
     shown.page.click("[data-tag=review]")
     assert shown.status() == "3 of 30"
     assert len(shown.names()) == 3
-    assert shown.page.get_attribute("[data-tag=review]", "aria-pressed") == "reference"
+    assert shown.page.get_attribute("[data-tag=review]", "aria-pressed") == "true"
     shown.page.click("[data-tag=review]")  # once more: all again
     assert shown.status() == "30 of 30"
     shown.page.click("[data-tag=failed]")
@@ -314,7 +314,7 @@ def test_an_open_scan_shows_its_measurements_and_links(view, ward):
     shown.page.click(".card")
     table = shown.page.locator("#aside table").inner_text()
     assert table.splitlines()[1] == "Long axis, mm\t14.2"
-    assert "Area, mm²" not in table  # not known
+    assert "Depth, mm" not in table  # not known
     assert "Area, px\t256" in table
     links = shown.page.locator("#aside a")
     assert links.all_inner_texts() == ["Mask", "Image with contour"]

@@ -106,6 +106,13 @@ def test_the_histogram_marks_where_review_begins(tmp_path):
     assert reported["notes"] == []
 
 
+def test_scans_that_this_run_segmented_pass_the_filter_for_new_ones(tmp_path):
+    kept = replace(done("kept.png", confidence=0.1), new=False)
+    page = write_report(write_run(tmp_path, [done("new.png"), kept, not_done("c.png")]))
+    assert ["new", "New"] in data_of(page)["page"]["filters"]
+    assert [scan["name"] for scan in scans_of(page) if "new" in scan["tags"]] == ["new.png"]
+
+
 def test_a_run_that_was_stopped_says_how_much_is_left(tmp_path):
     page = write_report(write_run(tmp_path, [done("a.png")], inputs=1201, pending=1200))
     assert "1,200 files remain" in data_of(page)["page"]["notes"][0]
@@ -323,7 +330,7 @@ def test_the_page_names_no_other_position_and_sets_no_markup():
 def test_the_same_results_give_the_same_bytes(tmp_path):
     rows = [done("a.png", [lesion()]), not_done("b.png")]
     first = write_report(write_run(tmp_path, rows)).read_bytes()
-    slower = [replace(rows[0], milliseconds=99.9, new=False), rows[1]]
+    slower = [replace(rows[0], milliseconds=99.9), rows[1]]
     assert write_report(write_run(tmp_path, slower)).read_bytes() == first
 
 

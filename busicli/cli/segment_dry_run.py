@@ -1,0 +1,54 @@
+"""`busicli segment-dir --dry-run`."""
+
+import json
+from collections import Counter
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+
+from busicli.errors import UsageError
+
+if TYPE_CHECKING:
+    from busicli.batch.dry_run import PlannedRun
+    from busicli.batch.request import SegmentRequest
+
+LISTED = 10
+
+
+def show_dry_run(request: "SegmentRequest", form: str, *, as_json: bool) -> None:
+    """Print what a run would do; exit status 3 where scans would fail."""
+    from busicli.batch.dry_run import dry_run
+    from busicli.batch.tally import SOME_FAILED
+    from busicli.cli.progress import tracked
+
+    if request.cluster:
+        raise UsageError("--dry-run reads the scans on this machine; leave --cluster out.")
+    planned = dry_run(request, tracked("looking at scans", form))  # type: ignore[arg-type]  # checked
+    if as_json:
+        for scan in planned.scans:
+            print(json.dumps(asdict(scan), ensure_ascii=False))
+    else:
+        _show(planned, request)
+    if any(scan.status == "failed" for scan in planned.scans):
+        raise typer.Exit(SOME_FAILED)
+
+
+def _show(planned: "PlannedRun", request: "SegmentRequest") -> None:
+    from busicli.report.formatting import counted
+
+    counts = Counter(scan.status for scan in planned.scans)
+    print(
+        f"{counted(counts['to do'], 'scan')} would be segmented, done already: {counts['done']}; "
+        f"{counts['failed']} would fail, {counted(counts['skipped'], 'file')} would be skipped."
+    )
+    for status in ("failed", "skipped"):
+        scans = [scan for scan in planned.scans if scan.status == status]
+        for scan in scans[:LISTED]:
+            print(f"  {status}: {scan.scan}: {scan.reason}")
+        if len(scans) > LISTED:
+            print(f"  and {len(scans) - LISTED} more {status}: see --json")
+    if planned.orphans:
+        verb = "would be removed" if request.prune else "would be left: --prune removes such masks"
+        print(f"{counted(planned.orphans, 'mask')} without a scan {verb}.")
+    print(f"Nothing was written to {request.out}.")
