@@ -15,8 +15,9 @@ from busicli.inference.segmenter import Segmentation
 from busicli.io.dicom.read import DicomScan, reading
 from busicli.io.dicom.regions import Box
 from busicli.io.dicom.results import Finding, Maker, capture, report, segmentation
-from busicli.io.dicom.source import source_of
+from busicli.io.dicom.source import Source, source_of
 from busicli.io.escaping import percent_escape
+from busicli.io.files import sha256_bytes
 from busicli.io.images import draw_contour
 from busicli.types import Image
 
@@ -35,11 +36,13 @@ _IDENTIFIERS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DicomSource:
-    """A DICOM scan whose header holds what objects need to refer to it."""
+    """A DICOM scan of which objects are wanted."""
 
     scan: DicomScan = field(repr=False)
-    source: "Dataset" = field(repr=False)
-    """What objects take over from its header."""
+    source: Source | None = field(repr=False)
+    """What objects take over from its header; None where none can refer to it."""
+    why_none: str
+    """Why none can, with the attribute's name; empty where one can."""
     maker: Maker
 
 
@@ -65,10 +68,14 @@ class ScanFrames:
     dicom: DicomSource | None
 
 
-def dicom_source(scan: DicomScan, maker: Maker) -> DicomSource:
-    """The scan with what objects take over; InputError where its header lacks some of that."""
-    source = source_of(scan.header, deidentified=maker.deidentified)
-    return DicomSource(scan=scan, source=source, maker=maker)
+def dicom_source(scan: DicomScan, maker: Maker, sha256: str) -> DicomSource:
+    """The scan with what objects take over, if its header holds that; `sha256` is of its file."""
+    source, why_none = None, ""
+    try:
+        source = source_of(scan.header, deidentified=maker.deidentified, sha256=sha256)
+    except InputError as error:
+        why_none = str(error).rstrip(".")
+    return DicomSource(scan=scan, source=source, why_none=why_none, maker=maker)
 
 
 def displayed_frames(
@@ -93,7 +100,7 @@ def _only_boxes(frame: Image, boxes: Sequence[Box]) -> Image:
 
 def no_object(dicom: DicomSource | None, frames: int) -> str:
     """Why no object can be made; empty where one can."""
-    return "the scan is no DICOM object" if dicom is None else ""
+    return "the scan is no DICOM object" if dicom is None else dicom.why_none
 
 
 def no_segmentation(dicom: DicomSource | None, frames: int) -> str:
@@ -104,7 +111,7 @@ def no_segmentation(dicom: DicomSource | None, frames: int) -> str:
 
 def no_capture(dicom: DicomSource | None, frames: int) -> str:
     """As `no_object`, of a secondary capture."""
-    if dicom is None:
+    if dicom is None or dicom.source is None:
         return no_object(dicom, frames)
     scan = dicom.scan
     if not dicom.maker.deidentified or scan.boxes or scan.says_no_text:
@@ -115,38 +122,55 @@ def no_capture(dicom: DicomSource | None, frames: int) -> str:
     )
 
 
+def left_empty(dicom: DicomSource | None) -> str:
+    """Which attributes are empty in the scan's objects; empty where none had to be."""
+    names = dicom.source.left_empty if dicom and dicom.source else ()
+    return f"{', '.join(names)} left empty: not valid in a new object" if names else ""
+
+
 def encode_segmentation(frames: ScanFrames) -> bytes:
     """A segmentation object of a scan of one frame."""
-    dicom = _present(frames.dicom)
-    with _making():
-        mask = frames.segmentations[0].mask
-        return _written(segmentation(dicom.source, mask, dicom.maker))
+    source, maker = _present(frames.dicom)
+    with _making("segmentation"):
+        return _written(segmentation(source, frames.segmentations[0].mask, maker))
 
 
 def encode_report(frames: ScanFrames) -> bytes:
     """A measurement report of every frame."""
-    dicom = _present(frames.dicom)
-    with _making():
+    source, maker = _present(frames.dicom)
+    with _making("report"):
         findings = list(_findings(frames.segmentations))
-        made = report(dicom.source, findings, len(frames.segmentations), dicom.maker)
-        return _written(made)
+        return _written(report(source, findings, len(frames.segmentations), maker))
 
 
 def encode_capture(frame: FrameImage) -> bytes:
     """A secondary capture of one frame with its contours."""
-    dicom = _present(frame.dicom)
-    with _making():
+    source, maker = _present(frame.dicom)
+    with _making("capture"):
         image = draw_contour(frame.image, contour_mask(frame.segmentation.mask))
-        return _written(capture(dicom.source, image, frame.number, dicom.maker))
+        return _written(capture(source, image, frame.number, maker))
 
 
 def identifiers(scan: DicomScan) -> dict[str, str]:
-    """Patient and study, for those who ask for them."""
-    with reading():
-        return {
-            name: percent_escape(str(scan.header.get(key, "")))
-            for name, key in _IDENTIFIERS.items()
-        }
+    """Patient and study, for those who ask for them; empty where they cannot be read."""
+    return {name: _identifier(scan, key) for name, key in _IDENTIFIERS.items()}
+
+
+def _identifier(scan: DicomScan, key: str) -> str:
+    try:
+        with reading():
+            return percent_escape(str(scan.header.get(key, "")))
+    except InputError:
+        return ""
+
+
+def object_key(scan: DicomScan) -> str:
+    """What tells whether two scans are one DICOM object by their headers; empty if unknown.
+
+    A hash: the identifier itself leads to the patient.
+    """
+    uid = _identifier(scan, "SOPInstanceUID")
+    return sha256_bytes(uid.encode())[:16] if uid else ""
 
 
 def _findings(segmentations: Sequence[Segmentation]) -> Iterator[Finding]:
@@ -160,21 +184,20 @@ def _findings(segmentations: Sequence[Segmentation]) -> Iterator[Finding]:
             )
 
 
-def _present(dicom: DicomSource | None) -> DicomSource:
-    if dicom is None:
+def _present(dicom: DicomSource | None) -> tuple[Source, Maker]:
+    if dicom is None or dicom.source is None:
         raise InputError("is no DICOM object; leave out --dicom.")
-    return dicom
+    return dicom.source, dicom.maker
 
 
 @contextmanager
-def _making() -> Iterator[None]:
+def _making(what: str) -> Iterator[None]:
     """Around all that makes an object: highdicom raises what it likes at a hostile header."""
     try:
         yield
     except Exception as error:  # its text may quote the header, and with it the patient
-        raise InputError(
-            "has a header from which no DICOM result can be made; leave out --dicom."
-        ) from RuntimeError(type(error).__name__)
+        kind = type(error).__name__
+        raise InputError(f"no {what} can be made from its header ({kind})") from RuntimeError(kind)
 
 
 def _written(made: "Dataset") -> bytes:

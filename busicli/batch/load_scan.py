@@ -148,7 +148,7 @@ def _prepared(
 ) -> LoadedScan:
     dicom, segmenter, maker = scan.dicom, settings.segmenter, settings.maker
     wanted = dicom is not None and settings.wants_objects
-    source = dicom_source(dicom, maker) if dicom is not None and wanted else None
+    source = dicom_source(dicom, maker, sha256) if dicom is not None and wanted else None
     layouts = tuple(
         segmenter.layout(Frame(image=image, scale=scan.scale, tissue=scan.tissue))
         for image in scan.frames

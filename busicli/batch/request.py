@@ -91,6 +91,8 @@ class SegmentOutcome:
     """Scans that a person should look at first."""
     shown_whole: int
     """Scans of a deidentified run whose images show all text that is in them."""
+    same_objects: int
+    """DICOM scans with the SOP Instance UID of an earlier scan."""
     seconds: float
     weights: str
     """Name of the weights."""

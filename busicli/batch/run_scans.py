@@ -9,6 +9,7 @@ from busicli.batch.inputs import InputFile
 from busicli.batch.journal import CRASHED, MAX_CRASHES, Journal, RowOffset
 from busicli.batch.outputs import files_of, remove_all_but, wanted_outputs
 from busicli.batch.request import Callbacks, SegmentRequest
+from busicli.batch.same_object import KnownObjects
 from busicli.batch.tally import Tally
 from busicli.batch.worker import ScanWorker
 from busicli.io.escaping import percent_escape
@@ -34,6 +35,7 @@ class ScanLoop:
     journal: Journal
     callbacks: Callbacks
     tally: Tally = field(default_factory=Tally)
+    known: KnownObjects = field(default_factory=KnownObjects)
 
     def run(self, entries: Sequence[InputFile]) -> list[FinishedScan]:
         """Segment scans; fewer are finished, in their order, where the run is stopped."""
@@ -117,11 +119,12 @@ class ScanLoop:
         journal, offset = self.journal, self.journal.earlier(result.scan)
         kept = offset is not None and journal.read(offset) == replace(result, new=False)
         result = replace(result, new=not (kept and result.status == "ok"))
-        self.tally.add(result)
+        marked = self.known.marked(result)
+        self.tally.add(marked)
         unfinished = journal.has_started(result.scan) or journal.crash_count(result.scan)
         if not kept or offset is None or unfinished:
             offset = journal.append(result)
-        self.callbacks.on_result(result)
+        self.callbacks.on_result(marked)
         return FinishedScan(offset, result.new)
 
 

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
+from busicli.batch.same_object import mark_same_objects
 from busicli.io.files import atomic_text, atomic_write, write_json
 from busicli.io.lesion_table import LESION_COLUMNS, lesion_cells
 from busicli.io.output_paths import own_folder
@@ -31,7 +32,7 @@ def write_tables(out: Path, results: Iterable[ScanResult]) -> None:
 
 def write_run_outputs(out: Path, results: Iterable[ScanResult], record: RunRecord) -> None:
     """The end of a run: its tables, `run.json` and, if the record says so, its page."""
-    write_tables(out, results)
+    write_tables(out, mark_same_objects(results))
     write_json(out / "run.json", record.to_json())
     if record.settings.report:
         write_report(out)

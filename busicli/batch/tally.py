@@ -36,6 +36,7 @@ class Tally:
     _with_lesions: int = 0
     _for_review: int = 0
     _shown_whole: int = 0
+    _same_objects: int = 0
 
     def add(self, result: ScanResult) -> None:
         """Count one more input."""
@@ -45,6 +46,7 @@ class Tally:
         self._with_lesions += bool(result.lesions)
         self._for_review += result.review
         self._shown_whole += bool(result.shown_whole)
+        self._same_objects += bool(result.same_object_as)
         if result.status == "failed" and len(self.failed) < LISTED_FAILURES:
             self.failed.append(result)
 
@@ -76,6 +78,7 @@ class Tally:
             with_lesions=self._with_lesions,
             for_review=self._for_review,
             shown_whole=self._shown_whole,
+            same_objects=self._same_objects,
             seconds=time.monotonic() - self._clock,
             weights=weights,
             failed=tuple(self.failed),

@@ -2,14 +2,21 @@
 
 import errno
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from busicli.batch.dicom_outputs import FrameImage, ScanFrames, identifiers
+from busicli.batch.dicom_outputs import (
+    FrameImage,
+    ScanFrames,
+    identifiers,
+    left_empty,
+    object_key,
+)
 from busicli.batch.load_scan import KeptScan, LoadedScan, ScanSettings, not_segmented
 from busicli.batch.outputs import OUTPUTS, Output
 from busicli.errors import InputError
@@ -52,63 +59,94 @@ def write_outputs(
     """
     started = time.monotonic()
     try:
-        files, segmentations = _encoded(loaded, predicted, settings)
-        patient = identifiers(loaded.dicom) if loaded.dicom and settings.keep_identifiers else None
-        _write({settings.out / made.path: made.data for made in files})
+        made = _encoded(loaded, predicted, settings)
+        _write(made, settings.out)
     except InputError as error:
         return not_segmented(loaded.entry, "failed", str(error))
     seconds = loaded.seconds + network_seconds + time.monotonic() - started
-    return replace(
-        _result(loaded, files, segmentations),
-        identifiers=patient,
+    result = replace(
+        _result(loaded, made.files, made.segmentations),
         milliseconds=round(1000 * seconds, 1),
         shown_whole=_shown_whole(loaded, settings),
-        dicom=_objects(files) if settings.wants_objects else None,
-        dicom_left_out=_left_out(loaded, settings),
+    )
+    return _with_dicom(result, loaded, made, settings)
+
+
+def _with_dicom(
+    result: ScanResult, loaded: LoadedScan, made: "_Encoded", settings: ScanSettings
+) -> ScanResult:
+    """The result with what is said of DICOM: objects, patient, assumptions."""
+    scan = loaded.dicom
+    return replace(
+        result,
+        identifiers=identifiers(scan) if scan and settings.keep_identifiers else None,
+        object_key=object_key(scan) if scan else "",
+        dicom=_objects(made.files) if settings.wants_objects else None,
+        dicom_left_out=_left_out(loaded, made, settings) if settings.wants_objects else "",
     )
 
 
 def draw_outputs(kept: KeptScan, settings: ScanSettings) -> ScanResult:
     """Draw the images that a kept result lacks from its masks, and return it."""
-    files, count = {}, len(kept.displayed)
+    drawn, count, relative = _Encoded([], [], []), len(kept.displayed), kept.entry.relative
     for number, image in enumerate(kept.displayed, start=1):
-        path = settings.out / OUTPUTS[0].path(kept.entry.relative, number, count)
+        path = settings.out / OUTPUTS[0].path(relative, number, count)
         mask = decode_mask(path.read_bytes(), max_pixels=settings.max_pixels)
         for output in kept.lost:
             if output.draw_frame:
-                path = settings.out / output.path(kept.entry.relative, number, count)
-                files[path] = output.draw_frame(image, mask)
+                data = output.draw_frame(image, mask)
+                path_below = output.path(relative, number, count)
+                drawn.files.append(_Made(output, number, path_below, data))
     try:
-        _write(files)
+        _write(drawn, settings.out)
     except InputError as error:
         return not_segmented(kept.entry, "failed", str(error))
     return kept.result
 
 
-def _encoded(
-    loaded: LoadedScan, predicted: Predictions, settings: ScanSettings
-) -> tuple[list[_Made], list[Segmentation]]:
-    """Every file of a scan, in the table's order, and its segmentations without their maps.
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """What a scan's files come to."""
 
-    The maps of a long cine would fill the memory.
-    """
+    files: list[_Made]
+    """Those that are made."""
+    segmentations: list[Segmentation]
+    """Of every frame, without their maps, which for a long cine would fill the memory."""
+    left_out: list[str]
+    """Why objects could not be made."""
+
+    def add(
+        self, loaded: LoadedScan, output: Output, frame: int, encode: Callable[[], bytes | None]
+    ) -> None:
+        """Make one file, if there is one; an object that cannot be made has its reason."""
+        try:
+            data = encode()
+        except InputError as error:
+            if not output.is_object:
+                raise
+            self.left_out.append(str(error))
+            return
+        if data is not None:
+            path = output.path(loaded.entry.relative, frame, len(loaded.layouts))
+            self.files.append(_Made(output, frame, path, data))
+
+
+def _encoded(loaded: LoadedScan, predicted: Predictions, settings: ScanSettings) -> _Encoded:
+    """Every file of a scan, in the table's order."""
     count = len(loaded.layouts)
     outputs = [out for out in settings.outputs if not out.left_out(loaded.source, count)]
-    files: list[_Made] = []
-    segmentations: list[Segmentation] = []
+    done = _Encoded([], [], [])
     for frame in _frames(loaded, predicted, settings):
-        segmentations.append(replace(frame.segmentation, probability=np.zeros((0, 0), np.float32)))
+        without_map = np.zeros((0, 0), np.float32)
+        done.segmentations.append(replace(frame.segmentation, probability=without_map))
         for output in outputs:
-            if (data := output.file_of(frame)) is not None:
-                files.append(_made(loaded, output, frame.number, data))
-    whole = ScanFrames(segmentations=segmentations, dicom=loaded.source)
-    files += [
-        _made(loaded, output, 0, output.encode_scan(whole))
-        for output in outputs
-        if output.encode_scan
-    ]
-    files.sort(key=lambda made: (OUTPUTS.index(made.output), made.frame))
-    return files, segmentations
+            done.add(loaded, output, frame.number, partial(output.file_of, frame))
+    whole = ScanFrames(segmentations=done.segmentations, dicom=loaded.source)
+    for output in outputs:
+        if output.encode_scan:
+            done.add(loaded, output, 0, partial(output.encode_scan, whole))
+    done.files.sort(key=lambda made: (OUTPUTS.index(made.output), made.frame))
+    return done
 
 
 def _frames(
@@ -126,26 +164,30 @@ def _frames(
         )
 
 
-def _made(loaded: LoadedScan, output: Output, frame: int, data: bytes) -> _Made:
-    path = output.path(loaded.entry.relative, frame, len(loaded.layouts))
-    return _Made(output, frame, path, data)
-
-
-def _write(files: Mapping[Path, bytes]) -> None:
-    """All of a scan's files, or none.
+def _write(made: _Encoded, out: Path) -> None:
+    """All of a scan's files, or none; objects whose names are too long are left out.
 
     Raises InputError where the scan's own name is the obstacle, OSError where any scan would fail.
     """
-    try:
-        for path, data in files.items():
-            atomic_write(path, data)
-    except OSError as error:
-        if error.errno not in _OF_ITS_NAME:
-            raise
-        for path in files:
-            with suppress(OSError):
-                path.unlink()
-        raise InputError(f"its results cannot be written: {error.strerror}") from error
+    written: list[Path] = []
+    for file in tuple(made.files):
+        try:
+            atomic_write(out / file.path, file.data)
+            written.append(out / file.path)
+        except OSError as error:
+            if error.errno not in _OF_ITS_NAME:
+                raise
+            if not file.output.is_object:
+                _remove(written)
+                raise InputError(f"its results cannot be written: {error.strerror}") from error
+            made.files.remove(file)
+            made.left_out.append(f"its DICOM results cannot be written: {error.strerror}")
+
+
+def _remove(paths: Sequence[Path]) -> None:
+    for path in paths:
+        with suppress(OSError):
+            path.unlink()
 
 
 def _result(
@@ -220,7 +262,8 @@ def _objects(files: Sequence[_Made]) -> tuple[DicomFile, ...]:
     )
 
 
-def _left_out(loaded: LoadedScan, settings: ScanSettings) -> str:
-    """Why some of the wanted files are not there; empty where all are."""
-    reasons = (out.left_out(loaded.source, len(loaded.layouts)) for out in settings.outputs)
+def _left_out(loaded: LoadedScan, made: _Encoded, settings: ScanSettings) -> str:
+    """Why some of the wanted files are not there, or not whole; empty where all are."""
+    reasons = [out.left_out(loaded.source, len(loaded.layouts)) for out in settings.outputs]
+    reasons += [*made.left_out, left_empty(loaded.source)]
     return "; ".join(dict.fromkeys(filter(None, reasons)))

@@ -57,6 +57,7 @@ def show(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
     """Print how a run ended and where its results are."""
     _show_counts(outcome)
     _show_review(outcome, request)
+    _show_same_objects(outcome)
     _show_failures(outcome)
     _show_orphans(outcome, request)
     _show_pending(outcome, request)
@@ -123,6 +124,16 @@ def _show_review(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
             f"{counted(outcome.shown_whole, 'scan')} described no ultrasound region, or regions "
             "that are the whole image: their images show all text that is in them; "
             'manifest.jsonl says "shown_whole": true.'
+        )
+
+
+def _show_same_objects(outcome: "SegmentOutcome") -> None:
+    from busicli.report.formatting import counted
+
+    if outcome.same_objects:
+        print(
+            f"{counted(outcome.same_objects, 'scan')} with the SOP Instance UID of another scan: "
+            'manifest.jsonl names it as "same_object_as"; check the export of these scans.'
         )
 
 

@@ -98,6 +98,10 @@ class ScanResult:
     """The objects that were written; None where none were asked for."""
     dicom_left_out: str = ""
     """Why others were not."""
+    object_key: str = ""
+    """A hash of a DICOM scan's SOP Instance UID. The manifest does not hold it."""
+    same_object_as: str = ""
+    """An earlier scan with the same SOP Instance UID. The journal does not hold it."""
     identifiers: Mapping[str, str] | None = None
     """Patient and study; None unless asked for."""
     milliseconds: float = 0.0
@@ -112,6 +116,7 @@ class ScanResult:
 def manifest_line(result: ScanResult) -> str:
     """A row of `manifest.jsonl`: the number of lesions, not their measurements; no line end."""
     row = _row(result)
+    row.pop("object_key", None)
     if "lesions" in row:
         row["lesions"] = len(result.lesions)
     return json.dumps(row, ensure_ascii=False)
@@ -130,9 +135,10 @@ def parse_manifest_line(line: str | bytes) -> tuple[ScanResult, int]:
 
 
 def journal_line(result: ScanResult) -> str:
-    """A row of the journal: all of the result but `new`; no line end."""
+    """A row of the journal: all of the result but `new` and `same_object_as`; no line end."""
     row = _row(result)
     del row["new"]
+    row.pop("same_object_as", None)
     return json.dumps(row, ensure_ascii=False)
 
 
@@ -169,6 +175,10 @@ def _row(result: ScanResult) -> dict[str, Any]:
     if result.dicom is not None:
         row["dicom"] = [asdict(made) for made in result.dicom]
         row["dicom_left_out"] = result.dicom_left_out
+    if result.object_key:
+        row["object_key"] = result.object_key
+    if result.same_object_as:
+        row["same_object_as"] = result.same_object_as
     if result.identifiers is not None:
         row["identifiers"] = dict(result.identifiers)
     return {**row, "milliseconds": result.milliseconds}

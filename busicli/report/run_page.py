@@ -179,6 +179,7 @@ def _scan_facts(result: ScanResult, line: str) -> list[tuple[str, str]]:
         "Millimetres": result.millimetres,
         "DICOM results": f"{kinds}, below dicom/" if kinds else "",
         "DICOM left out": result.dicom_left_out,
+        "Same DICOM object as": result.same_object_as,
         "Shown whole": {True: "yes", False: "no", None: ""}[result.shown_whole],
     }
     return [(label, text) for label, text in facts.items() if text]

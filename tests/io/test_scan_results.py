@@ -40,6 +40,8 @@ FULL = ScanResult(
     shown_whole=True,
     dicom=(DicomFile(kind="sr", frame=0, path="dicom/a.dcm.sr.dcm"),),
     dicom_left_out="a cine has no segmentation object",
+    object_key="01ab",
+    same_object_as="0.dcm",
     identifiers={"patient_id": "X"},
     milliseconds=12.5,
 )
@@ -52,7 +54,8 @@ def test_the_manifest_has_the_columns_of_the_contract_in_their_order():
     assert list(row) == [
         *("scan", "status", "reason", "lesions", "confidence", "review", "why_review"),
         *("class_probabilities", "reviewed", "views", "new", "sha256", "masks", "millimetres"),
-        *("shown_whole", "dicom", "dicom_left_out", "identifiers", "milliseconds"),
+        *("shown_whole", "dicom", "dicom_left_out", "same_object_as", "identifiers"),
+        "milliseconds",
     ]
     assert (row["lesions"], row["review"], row["new"]) == (2, True, False)
     assert row["views"] == [{"frame": 1, "box": [1, 2, 3, 4], "kind": "tissue", "source": "found"}]
@@ -72,16 +75,16 @@ def test_a_scan_without_a_mask_has_a_reason_alone():
 
 
 @pytest.mark.parametrize("result", [FULL, PLAIN, FAILED])
-def test_a_journal_line_comes_back_as_the_same_result_but_for_new(result):
+def test_a_journal_line_comes_back_as_the_same_result_but_for_what_a_run_decides(result):
     line = journal_line(result)
-    assert "new" not in json.loads(line)
-    assert parse_journal_line(line) == replace(result, new=True)
+    assert not {"new", "same_object_as"} & set(json.loads(line))
+    assert parse_journal_line(line) == replace(result, new=True, same_object_as="")
 
 
 @pytest.mark.parametrize("result", [FULL, PLAIN, FAILED])
 def test_a_manifest_line_comes_back_without_its_lesions(result):
     found, count = parse_manifest_line(manifest_line(result).encode())
-    assert found == replace(result, lesions=())
+    assert found == replace(result, lesions=(), object_key="")
     assert count == len(result.lesions)
 
 

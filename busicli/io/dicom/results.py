@@ -1,8 +1,8 @@
 """Results as DICOM objects: a segmentation, a measurement report, a secondary capture.
 
-Each takes the small data set of `busicli.io.dicom.source.source_of` and returns an object to
-write. Identifiers depend on the scan, the kind and the maker, so that an archive replaces a result
-that is made again.
+Each takes what `busicli.io.dicom.source.source_of` says of the scan and returns an object to
+write. Identifiers depend on the scan's bytes, the kind and the maker: an archive replaces a result
+that is made again, and two scans with one identifier have results with two.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from busicli.io.dicom.source import mark_deidentified
+from busicli.io.dicom.source import Source, mark_deidentified
 from busicli.io.output_paths import Kind
 from busicli.types import Image, Lesion, LesionMm, Mask
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SERIES_NUMBERS: dict[Kind, int] = {"seg": 9101, "sr": 9102, "sc": 9103}
 MAKER = "busicli"
+_LINE = 64
+"""Most characters of a Long String. PS3.5 6.2."""
 _EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 
 
@@ -37,10 +39,26 @@ class Maker:
     """What else a result depends on, such as the engine; it changes the identifiers."""
 
     @property
+    def name(self) -> str:
+        """Of the weights, without what an object may not hold whatever its character set."""
+        fits = (c.isascii() and c.isprintable() and c != "\\" for c in self.weights)
+        return "".join(c if fit else "?" for c, fit in zip(self.weights, fits, strict=True))
+
+    @property
     def seed(self) -> tuple[str, ...]:
         """Everything but the scan that decides a result."""
         private = "deidentified" if self.deidentified else ""
         return MAKER, self.version, self.weights_sha256, self.variant, private
+
+
+def short_line(text: str, end: str = "") -> str:
+    """One line of an object with `end` behind it; long text is cut to make 64 characters in all.
+
+    >>> short_line("a" * 70, " b")[-6:], len(short_line("a" * 70, " b"))
+    ('a... b', 64)
+    """
+    most = _LINE - len(end)
+    return (text if len(text) <= most else text[: most - 3] + "...") + end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +73,7 @@ class Finding:
     """(N, 2) row and column of its closed contour, in pixels; centres are whole numbers."""
 
 
-def segmentation(source: "Dataset", mask: Mask, maker: Maker) -> "Dataset":
+def segmentation(source: Source, mask: Mask, maker: Maker) -> "Dataset":
     """A binary segmentation of a single-frame scan from its (rows, columns) mask, even if empty."""
     import highdicom as hd
     from pydicom.sr.codedict import codes
@@ -67,7 +85,7 @@ def segmentation(source: "Dataset", mask: Mask, maker: Maker) -> "Dataset":
         segmented_property_type=codes.SCT.Mass,
         algorithm_type="AUTOMATIC",
         algorithm_identification=hd.AlgorithmIdentificationSequence(
-            name=f"{MAKER} {maker.weights}",
+            name=short_line(f"{MAKER} {maker.name}"),
             family=codes.DCM.ArtificialIntelligence,
             version=maker.version,
             parameters={"weights_sha256": maker.weights_sha256},
@@ -75,7 +93,7 @@ def segmentation(source: "Dataset", mask: Mask, maker: Maker) -> "Dataset":
         anatomic_regions=[codes.SCT.Breast],
     )
     made = hd.seg.Segmentation(
-        source_images=[source],
+        source_images=[source.stand_in],
         pixel_array=mask[None].astype(np.uint8),
         segmentation_type="BINARY",
         segment_descriptions=[description],
@@ -85,10 +103,10 @@ def segmentation(source: "Dataset", mask: Mask, maker: Maker) -> "Dataset":
         **_identity(source, "seg", 1, maker),
         **_equipment(maker),
     )
-    return _finished(made, maker)
+    return _finished(made, source, maker)
 
 
-def report(source: "Dataset", findings: Sequence[Finding], frames: int, maker: Maker) -> "Dataset":
+def report(source: Source, findings: Sequence[Finding], frames: int, maker: Maker) -> "Dataset":
     """A measurement report (TID 1500) of every frame: contour and lengths of each lesion, or the
     statement that there is none.
     """
@@ -102,7 +120,7 @@ def report(source: "Dataset", findings: Sequence[Finding], frames: int, maker: M
             uid=generate_uid(entropy_srcs=list(maker.seed)),
             name=MAKER,
             manufacturer_name=MAKER,
-            model_name=maker.weights,
+            model_name=short_line(maker.name),
         ),
     )
     groups = [_measured(finding, source, maker) for finding in findings]
@@ -113,23 +131,23 @@ def report(source: "Dataset", findings: Sequence[Finding], frames: int, maker: M
         title=codes.DCM.ImagingMeasurementReport,
     )
     made = hd.sr.ComprehensiveSR(
-        evidence=[source],
+        evidence=[source.stand_in],
         content=content,
         manufacturer=MAKER,
         is_complete=True,
         transfer_syntax_uid=_EXPLICIT_LITTLE_ENDIAN,
         **_identity(source, "sr", 1, maker),
     )
-    return _finished(made, maker)
+    return _finished(made, source, maker)
 
 
-def capture(source: "Dataset", image: Image, frame: int, maker: Maker) -> "Dataset":
+def capture(source: Source, image: Image, frame: int, maker: Maker) -> "Dataset":
     """A secondary capture of one frame, counted from 1, with the contours drawn in."""
     import highdicom as hd
 
     equipment = _equipment(maker)
     made = hd.sc.SCImage.from_ref_dataset(
-        ref_dataset=source,
+        ref_dataset=source.stand_in,
         pixel_array=image,
         photometric_interpretation="RGB",
         bits_allocated=8,
@@ -139,20 +157,21 @@ def capture(source: "Dataset", image: Image, frame: int, maker: Maker) -> "Datas
         transfer_syntax_uid=_EXPLICIT_LITTLE_ENDIAN,
         **_identity(source, "sc", frame, maker),
     )
-    made.Laterality = source.get("Laterality", "")
+    made.Laterality = source.stand_in.get("Laterality", "")
     made.BurnedInAnnotation = "YES"  # the scanner may have written anything into the pixels
     made.DerivationDescription = "Contours of breast masses, drawn by an algorithm"
-    return _finished(made, maker)
+    return _finished(made, source, maker)
 
 
-def _identity(source: "Dataset", kind: Kind, number: int, maker: Maker) -> dict[str, Any]:
+def _identity(source: Source, kind: Kind, number: int, maker: Maker) -> dict[str, Any]:
     from pydicom.uid import generate_uid
 
-    seed = [kind, *maker.seed]
+    seed, scan = [kind, *maker.seed], source.stand_in
+    own = [*seed, source.sha256, scan.SOPInstanceUID, str(number)]
     return {
-        "series_instance_uid": generate_uid(entropy_srcs=[*seed, source.StudyInstanceUID]),
+        "series_instance_uid": generate_uid(entropy_srcs=[*seed, scan.StudyInstanceUID]),
         "series_number": SERIES_NUMBERS[kind],
-        "sop_instance_uid": generate_uid(entropy_srcs=[*seed, source.SOPInstanceUID, str(number)]),
+        "sop_instance_uid": generate_uid(entropy_srcs=own),
         "instance_number": number,
     }
 
@@ -160,22 +179,23 @@ def _identity(source: "Dataset", kind: Kind, number: int, maker: Maker) -> dict[
 def _equipment(maker: Maker) -> dict[str, Any]:
     return {
         "manufacturer": MAKER,
-        "manufacturer_model_name": maker.weights,
+        "manufacturer_model_name": short_line(maker.name),
         "software_versions": maker.version,
         "device_serial_number": maker.weights_sha256[:16],
     }
 
 
-def _finished(made: "Dataset", maker: Maker) -> "Dataset":
-    made.SeriesDescription = f"{MAKER} {maker.weights}, to be checked by a person"
+def _finished(made: "Dataset", source: Source, maker: Maker) -> "Dataset":
+    made.SeriesDescription = short_line(f"{MAKER} {maker.name}", ", to be checked by a person")
     if made.Modality != "SR":
         made.PatientOrientation = ""
+    source.complete(made)
     if maker.deidentified:
         mark_deidentified(made)
     return made
 
 
-def _measured(finding: Finding, source: "Dataset", maker: Maker) -> Any:
+def _measured(finding: Finding, source: Source, maker: Maker) -> Any:
     import highdicom as hd
     from pydicom.sr.codedict import codes
 
@@ -185,8 +205,8 @@ def _measured(finding: Finding, source: "Dataset", maker: Maker) -> Any:
         graphic_type="POLYLINE",
         graphic_data=points.astype(np.float32),
         source_image=hd.sr.SourceImageForRegion(
-            referenced_sop_class_uid=source.SOPClassUID,
-            referenced_sop_instance_uid=source.SOPInstanceUID,
+            referenced_sop_class_uid=source.stand_in.SOPClassUID,
+            referenced_sop_instance_uid=source.stand_in.SOPInstanceUID,
             referenced_frame_numbers=_frames(source, [finding.frame]),
         ),
     )
@@ -231,7 +251,7 @@ def _measurements(lesion: Lesion, millimetres: LesionMm | None) -> list[Any]:
     ]
 
 
-def _nothing(source: "Dataset", frames: int, maker: Maker) -> Any:
+def _nothing(source: Source, frames: int, maker: Maker) -> Any:
     """The statement, for every frame, that no mass was found."""
     import highdicom as hd
     from pydicom.sr.codedict import codes
@@ -246,19 +266,19 @@ def _nothing(source: "Dataset", frames: int, maker: Maker) -> Any:
         ],
         source_images=[
             hd.sr.SourceImageForMeasurementGroup(
-                referenced_sop_class_uid=source.SOPClassUID,
-                referenced_sop_instance_uid=source.SOPInstanceUID,
+                referenced_sop_class_uid=source.stand_in.SOPClassUID,
+                referenced_sop_instance_uid=source.stand_in.SOPInstanceUID,
                 referenced_frame_numbers=_frames(source, range(1, frames + 1)),
             )
         ],
     )
 
 
-def _tracked(source: "Dataset", frame: int, lesion: int, maker: Maker) -> Any:
+def _tracked(source: Source, frame: int, lesion: int, maker: Maker) -> Any:
     import highdicom as hd
     from pydicom.uid import generate_uid
 
-    parts = [*maker.seed, source.SOPInstanceUID]
+    parts = [*maker.seed, source.sha256, source.stand_in.SOPInstanceUID]
     name = f"frame {frame} lesion {lesion}" if lesion else "no lesion"
     return hd.sr.TrackingIdentifier(uid=generate_uid(entropy_srcs=[*parts, name]), identifier=name)
 
@@ -267,22 +287,22 @@ def _algorithm(maker: Maker) -> Any:
     import highdicom as hd
 
     return hd.sr.AlgorithmIdentification(
-        name=f"{MAKER} {maker.weights}",
+        name=short_line(f"{MAKER} {maker.name}"),
         version=maker.version,
         parameters=[f"weights SHA-256 {maker.weights_sha256}"],
     )
 
 
-def _site(source: "Dataset") -> Any:
+def _site(source: Source) -> Any:
     """The breast, with its side if the scan names it."""
     import highdicom as hd
     from pydicom.sr.codedict import codes
 
     sides = {"L": codes.SCT.Left, "R": codes.SCT.Right, "B": codes.SCT.Bilateral}
-    stated = source.get("ImageLaterality") or source.get("Laterality") or ""
+    stated = source.stand_in.get("ImageLaterality") or source.stand_in.get("Laterality") or ""
     return hd.sr.FindingSite(anatomic_location=codes.SCT.Breast, laterality=sides.get(stated))
 
 
-def _frames(source: "Dataset", numbers: Sequence[int]) -> list[int] | None:
+def _frames(source: Source, numbers: Sequence[int]) -> list[int] | None:
     """Frame numbers; None for an object of one frame."""
-    return list(numbers) if source.NumberOfFrames > 1 else None
+    return list(numbers) if source.stand_in.NumberOfFrames > 1 else None
