@@ -263,6 +263,8 @@ class ImageScore:
     """Calibrated, as the other two; NaN where the network gives no class probabilities."""
     p_benign: float = float("nan")
     p_malignant: float = float("nan")
+    novelty: float = float("nan")
+    """Distance from the training scans; NaN where the weights do not know these."""
     lesion_score: float = float("nan")
     """That there is a lesion: presence or 1 - p_normal, whichever was better on other scans."""
     call: str = ""

@@ -73,6 +73,7 @@ def build(
     if len(widths) != len(SKIPS) + 1:
         raise ValueError(f"widths has {len(widths)} numbers; {len(SKIPS) + 1} are needed")
     *skips, x = _encoder(x, encoder)
+    skips = [layers.Identity(name=f"skip{level}")(skip) for level, skip in enumerate(skips)]
     x = _conv(x, widths[-1], "bottom_narrow", kernel=1)
     x = _multi_scale(x, widths[-1], "bottom")
     outputs = [_class_probabilities(x, dropout)] if class_head else []
@@ -229,4 +230,5 @@ ARCHITECTURE = Architecture(
         "class_head": True,
     },
     pretrained="efficientnet-lite2",
+    feature_layers=("skip0", "skip1", "skip2"),
 )

@@ -22,8 +22,9 @@ from busicli.evaluation.output import (
 from busicli.evaluation.plots import write_plots
 from busicli.evaluation.records import DataSource, WeightsSource
 from busicli.evaluation.summary import per_image_csv
-from busicli.inference.engines import KerasEngine, Predictions, with_flip_tta
-from busicli.models.weights import CARD, Card, load_model, read_card
+from busicli.inference.choose import keras_engine
+from busicli.inference.engines import Predictions, with_flip_tta
+from busicli.models.weights import CARD, Card, read_card
 from busicli.settings import PresenceScores, TunedSettings
 from busicli.training.initial_weights import seen_in_fold
 from busicli.training.run_folder import all_but_fold, newest_run
@@ -81,7 +82,7 @@ def evaluate_folds(request: EvaluateFoldsRequest, track: Track[Scored]) -> Evalu
     folds, scans = fold_of[positions], data.gather([data.cases[position] for position in positions])
     predicted = _predictions(request, scans, folds, cards, folder)
     labels = [case.label for case in scans.cases]
-    sweep = Sweep(predicted.maps, scans.masks[:] > 0, predicted.classes, labels)
+    sweep = Sweep(predicted, scans.masks[:] > 0, labels)
     objected = np.array([bool(case.objection) for case in scans.cases], bool)
     usable = _usable(card, objected, folds)
     tuned = {number: tune(sweep, usable & (folds != number)) for number in numbers}
@@ -201,9 +202,10 @@ def _predictions(
     """What the network that did not see it says of each scan."""
     maps = np.zeros(scans.images.shape[:3], np.float32)
     classes = np.full((len(maps), len(NETWORK_CLASSES)), np.nan, np.float32)
+    novelty = np.full(len(maps), np.nan)
     for number, card in cards.items():
         weights = folder / f"fold-{number}" / "weights"
-        network = KerasEngine(load_model(weights, card, plugins=request.plugins))
+        network = keras_engine(weights, card, request.plugins)
         engine = with_flip_tta(network, request.tta)
         rows = np.flatnonzero(folds == number)
         images = np.stack([scans.images[int(row)] for row in rows])
@@ -211,4 +213,10 @@ def _predictions(
         maps[rows] = found.maps
         if found.classes is not None:
             classes[rows] = found.classes
-    return Predictions(maps, None if np.isnan(classes).any() else classes)
+        if found.novelty is not None:
+            novelty[rows] = found.novelty
+    return Predictions(
+        maps,
+        None if np.isnan(classes).any() else classes,
+        None if np.isnan(novelty).any() else novelty,
+    )

@@ -27,7 +27,8 @@ from busicli.evaluation.summary import map_block, per_image_csv, unobjected
 from busicli.imaging.agreement import PrecisionRecall, precision_recall
 from busicli.imaging.metrics import image_score, pixel_counts, pooled_scores
 from busicli.imaging.similarity import hash_distances
-from busicli.inference.engines import KerasEngine, Predictions, with_flip_tta
+from busicli.inference.choose import keras_engine
+from busicli.inference.engines import Predictions, with_flip_tta
 from busicli.inference.segmenter import SegmentSettings, interpret
 from busicli.inference.views import one_view
 from busicli.io.files import sha256_file
@@ -35,7 +36,6 @@ from busicli.models.weights import (
     CARD,
     DEFAULT_WEIGHTS,
     Card,
-    load_model,
     read_card,
     resolve_weights,
 )
@@ -80,7 +80,7 @@ def evaluate(request: EvaluateRequest, track: Track[Scored]) -> EvaluateOutcome:
     card = read_card(folder, pinned_sha256=request.weights_sha256 or pinned)
     _check_fit(card, data)
     scans = data.select(request.split).shrunk(card.preprocess.size_px)
-    engine = KerasEngine(load_model(folder, card, plugins=request.plugins))
+    engine = keras_engine(folder, card, request.plugins)
     tta = card.requested_tta(request.tta)
     predicted = with_flip_tta(engine, tta).predict(scans.images)
     results = (score_scan(scans, i, predicted, card.tuned) for i in range(len(scans.cases)))
@@ -168,10 +168,11 @@ def score_scan(
     score = replace(score, device=case.device, objection=case.objection)
     score = with_classes(score, probability, classes, tuned)
     image = comparison_image(scans, index, segmentation.mask, reference)
-    trusted = segmentation.confidence
+    trusted, novelty = segmentation.confidence, predicted.novelty
     score = replace(
         score,
         confidence=float("nan") if trusted is None else trusted,
+        novelty=float("nan") if novelty is None else float(novelty[index]),
         review=segmentation.review,
     )
     return Scored(score=score, image=image)

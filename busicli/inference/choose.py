@@ -18,7 +18,7 @@ from busicli.inference.openvino import (
     open_graph,
 )
 from busicli.models.registry import of_file
-from busicli.models.weights import Card, load_model, read_checked
+from busicli.models.weights import Card, load_model, read_checked, read_familiar
 from busicli.settings import Precision
 
 EngineName = Literal["auto", "openvino", "keras"]
@@ -66,11 +66,23 @@ def _plain_engine(
                 "exported graph and --engine openvino."
             )
         note = f"{lacking}: running on Keras, which is slower." if request.name == "auto" else ""
-        return KerasEngine(load_model(folder, card, plugins=plugins)), note
+        return keras_engine(folder, card, plugins), note
     files = {part: read_checked(folder, card, part) for part in card.files}  # unused ones too
     precision = _precision(request.precision, card)
-    size_px = card.preprocess.size_px
-    return open_graph(files, size_px=size_px, precision=precision, streams=request.streams), ""
+    engine = open_graph(
+        files,
+        size_px=card.preprocess.size_px,
+        precision=precision,
+        streams=request.streams,
+        familiar=read_familiar(folder, card),
+    )
+    return engine, ""
+
+
+def keras_engine(folder: Path, card: Card, plugins: Sequence[Path] = ()) -> KerasEngine:
+    """The reference engine of a weights folder."""
+    model = load_model(folder, card, plugins=plugins)
+    return KerasEngine(model, familiar=read_familiar(folder, card))
 
 
 def _lacking(card: Card) -> str:

@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from busicli.errors import BusicliError
+from busicli.imaging.novelty import Familiar, novelty
 from busicli.imaging.preprocess import network_values
 from busicli.settings import Precision
+from busicli.types import NETWORK_CLASSES
 
 if TYPE_CHECKING:
     import keras
@@ -43,9 +45,15 @@ class Predictions:
     """Lesion probabilities (N, size, size) in [0, 1]."""
     classes: NDArray[np.float32] | None = None
     """Probabilities (N, 3) in the order of `NETWORK_CLASSES`; None without a class output."""
+    novelty: NDArray[np.float64] | None = None
+    """Distance (N,) from the training scans; None where the weights do not know these."""
 
     def __getitem__(self, rows: slice) -> "Predictions":
-        return Predictions(self.maps[rows], None if self.classes is None else self.classes[rows])
+        return Predictions(
+            self.maps[rows],
+            None if self.classes is None else self.classes[rows],
+            None if self.novelty is None else self.novelty[rows],
+        )
 
     @classmethod
     def of_no_image(cls, images: "Images") -> "Predictions":
@@ -56,8 +64,26 @@ class Predictions:
 def joined(parts: Sequence[Predictions]) -> Predictions:
     """Several predictions of one network, at least one, joined in order."""
     classes = [part.classes for part in parts if part.classes is not None]
+    novelty = [part.novelty for part in parts if part.novelty is not None]
     return Predictions(
-        np.concatenate([part.maps for part in parts]), np.concatenate(classes) if classes else None
+        np.concatenate([part.maps for part in parts]),
+        np.concatenate(classes) if classes else None,
+        np.concatenate(novelty) if novelty else None,
+    )
+
+
+def _from_outputs(outputs: Sequence[NDArray[Any]], familiar: Familiar | None) -> Predictions:
+    """Predictions from a network's outputs: maps, classes where there are, features for novelty.
+
+    What follows the maps are classes where it has as many columns as there are classes.
+    """
+    maps, *others = outputs
+    classes = [one for one in others if one.shape[1] == len(NETWORK_CLASSES)]
+    features = [one for one in others if one.shape[1] != len(NETWORK_CLASSES)]
+    return Predictions(
+        np.asarray(maps, np.float32)[..., 0],
+        np.asarray(classes[0], np.float32) if classes else None,
+        novelty(np.asarray(features[0], np.float32), familiar) if features and familiar else None,
     )
 
 
@@ -95,6 +121,8 @@ class KerasEngine:
     batch: int = BATCH
     name: str = "keras"
     precision: Precision = "float32"
+    familiar: Familiar | None = None
+    """Which features the training scans have, if the model tells a scan's features."""
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def predict(self, images: Images) -> Predictions:
@@ -107,11 +135,8 @@ class KerasEngine:
         full = np.zeros((self.batch, *images.shape[1:]), np.float32)
         full[: len(images)] = network_values(images)
         outputs = self.model.predict_on_batch(full)
-        maps, *classes = outputs if isinstance(outputs, list) else [outputs]
-        return Predictions(
-            np.asarray(maps, np.float32)[: len(images), ..., 0],
-            np.asarray(classes[0], np.float32)[: len(images)] if classes else None,
-        )
+        parts = outputs if isinstance(outputs, list) else [outputs]
+        return _from_outputs([np.asarray(part)[: len(images)] for part in parts], self.familiar)
 
 
 class OpenVinoEngine:
@@ -124,10 +149,12 @@ class OpenVinoEngine:
     name = "openvino"
     batch = 1
 
-    def __init__(self, graph: Any, *, precision: Precision, streams: int) -> None:
+    def __init__(
+        self, graph: Any, *, precision: Precision, streams: int, familiar: Familiar | None = None
+    ) -> None:
         """`graph` is a compiled OpenVINO model of one (1, size, size, 3) input."""
         self.precision = precision
-        self._tells_class = len(graph.outputs) > 1
+        self._familiar = familiar
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(streams):
             self._idle.put(graph.create_infer_request())
@@ -138,27 +165,24 @@ class OpenVinoEngine:
 
     def predict(self, images: Images) -> Predictions:
         """As every engine, on all streams that are idle."""
-        found = Predictions(
-            np.zeros(images.shape[:3], np.float32),
-            np.zeros((len(images), 3), np.float32) if self._tells_class else None,
-        )
-        running: deque[tuple[int, Any]] = deque()
+        found: list[Predictions] = []
+        running: deque[Any] = deque()
         try:
             with _computing(self.name):
                 for index in range(len(images)):
                     request = self._next_request(running, found) if running else self._idle.get()
-                    running.append((index, request))
+                    running.append(request)
                     request.start_async([network_values(images[index : index + 1])])
                 while running:
-                    self._idle.put(_collected(running, found))
+                    self._idle.put(self._collected(running, found))
         finally:  # a request that is not returned would be waited for without end
-            for _, request in running:
+            for request in running:
                 with suppress(RuntimeError):
                     request.wait()
                 self._idle.put(request)
-        return found
+        return joined(found) if found else Predictions.of_no_image(images)
 
-    def _next_request(self, running: "deque[tuple[int, Any]]", found: Predictions) -> Any:
+    def _next_request(self, running: "deque[Any]", found: list[Predictions]) -> Any:
         """An idle request, else the caller's own oldest one.
 
         Waiting for another thread's request could deadlock: it may be waiting in the same way.
@@ -166,7 +190,16 @@ class OpenVinoEngine:
         try:
             return self._idle.get_nowait()
         except queue.Empty:
-            return _collected(running, found)
+            return self._collected(running, found)
+
+    def _collected(self, running: "deque[Any]", found: list[Predictions]) -> Any:
+        """The oldest running request, once what it says is the last in `found`."""
+        request = running[0]  # it stays there where it fails
+        request.wait()
+        outputs = [np.array(tensor.data) for tensor in request.output_tensors]
+        found.append(_from_outputs(outputs, self._familiar))
+        running.popleft()
+        return request
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,26 +234,17 @@ class FlipTtaEngine:
     def _mean(self, images: NDArray[np.uint8]) -> Predictions:
         plain, mirrored = (self.engine.predict(some) for some in (images, images[:, :, ::-1]))
         half = np.float32(0.5)
-        maps = (plain.maps + mirrored.maps[:, :, ::-1]) * half
-        if plain.classes is None or mirrored.classes is None:
-            return Predictions(maps)
-        return Predictions(maps, (plain.classes + mirrored.classes) * half)
+        classes, novel = (plain.classes, mirrored.classes), (plain.novelty, mirrored.novelty)
+        return Predictions(
+            (plain.maps + mirrored.maps[:, :, ::-1]) * half,
+            None if classes[0] is None or classes[1] is None else (classes[0] + classes[1]) * half,
+            None if novel[0] is None or novel[1] is None else (novel[0] + novel[1]) * 0.5,
+        )
 
 
 def with_flip_tta(engine: Engine, wanted: bool) -> Engine:
     """The engine, with flip test-time augmentation where wanted."""
     return FlipTtaEngine(engine) if wanted else engine
-
-
-def _collected(running: "deque[tuple[int, Any]]", found: Predictions) -> Any:
-    """The oldest running request, once its output is in `found`."""
-    index, request = running[0]  # it stays there where it fails
-    request.wait()
-    found.maps[index] = request.get_output_tensor(0).data[0, ..., 0]
-    if found.classes is not None:
-        found.classes[index] = request.get_output_tensor(1).data[0]
-    running.popleft()
-    return request
 
 
 @contextmanager

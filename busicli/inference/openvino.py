@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from busicli.errors import InputError
+from busicli.imaging.novelty import Familiar
 from busicli.inference.engines import OpenVinoEngine
 from busicli.models.keras_backend import load_keras
 from busicli.settings import Precision
-from busicli.types import NETWORK_CLASSES
 
 if TYPE_CHECKING:
     import keras
@@ -50,7 +50,7 @@ def export_graph(model: "keras.Model") -> dict[str, bytes]:
 
 
 def _output(graph: Any, output: "keras.KerasTensor") -> Any:
-    """The graph's output of the same shape: maps have four axes, class probabilities two."""
+    """The graph's output of the same shape: maps have four axes, classes and features two."""
     alike = (o for o in graph.outputs if _sides(o) == tuple(output.shape[1:]))
     return next(alike)
 
@@ -120,6 +120,7 @@ def open_graph(
     size_px: int | None = None,
     precision: Precision = "float32",
     streams: int = 1,
+    familiar: Familiar | None = None,
 ) -> OpenVinoEngine:
     """An engine of the graph's two files that computes `streams` scans at a time, one core each.
 
@@ -139,7 +140,7 @@ def open_graph(
         "ENABLE_CPU_PINNING": False,
     }
     compiled = core.compile_model(graph, "CPU", settings)
-    return OpenVinoEngine(compiled, precision=precision, streams=streams)
+    return OpenVinoEngine(compiled, precision=precision, streams=streams, familiar=familiar)
 
 
 def _read_graph(core: Any, files: Mapping[str, bytes], size_px: int | None) -> Any:
@@ -150,8 +151,8 @@ def _read_graph(core: Any, files: Mapping[str, bytes], size_px: int | None) -> A
     except RuntimeError as error:
         raise InputError(f"{GRAPH} cannot be read; get the weights again.") from error
     side = size_px or came[0][0]
-    image, maps, classes = (side, side, 3), (side, side, 1), (len(NETWORK_CLASSES),)
-    if came not in ([image, maps], [image, maps, classes]):
+    image, maps, further = (side, side, 3), (side, side, 1), came[2:]
+    if came[:2] != [image, maps] or any(len(shape) != 1 for shape in further):
         raise InputError(
             f"the exported graph takes and gives {', '.join(map(str, came))}, but its card says "
             f"images of {side} x {side} px; get the weights again from their source."

@@ -9,6 +9,7 @@ from busicli.types import ClassProbabilities
 Reason = Literal[
     "low confidence",
     "no certain ultrasound field",
+    "unlike the training scans",
     "several candidates",
     "lesion at the border",
     "class uncertain",
@@ -40,8 +41,10 @@ class Evidence:
     """Most components in one view whose scores are alike."""
     at_border: bool
     """Whether a lesion reaches the border of its view."""
-    classes: ClassProbabilities | None
+    classes: ClassProbabilities | None = None
     """None where the network gives none."""
+    unlike: bool = False
+    """Whether a view is unlike the training scans."""
 
 
 def why_review(
@@ -54,6 +57,7 @@ def why_review(
         and confidence is not None
         and confidence < trust.review_below,
         "no certain ultrasound field": not evidence.certain_field,
+        "unlike the training scans": evidence.unlike,
         "several candidates": evidence.candidates > 1,
         "lesion at the border": evidence.at_border,
         "class uncertain": classes is not None

@@ -130,13 +130,17 @@ def interpret(
     views = [
         _view(map_, box, settings) for map_, box in zip(predicted.maps, layout.boxes, strict=True)
     ]
+    novelty, novel_from = predicted.novelty, settings.tuned.novel_from
+    unlike = novelty is not None and novel_from is not None and bool((novelty >= novel_from).any())
     mask = _pasted([view.mask for view in views], layout)
     probability = _pasted([view.probability for view in views], layout)
     found = tuple(
         replace(lesion, millimetres=in_millimetres(lesion, scale))
         for lesion in lesions(mask, probability)
     )
-    evidence = _evidence(views, _classes(predicted, settings.tuned), layout)
+    evidence = replace(
+        _evidence(views, layout), classes=_classes(predicted, settings.tuned), unlike=unlike
+    )
     return Segmentation(
         mask=mask,
         probability=probability,
@@ -181,16 +185,14 @@ def _candidates(map_: Probability, small: Mask, settings: SegmentSettings) -> in
     return int(label(lesion_mask(map_, rivals), connectivity=2).max())
 
 
-def _evidence(
-    views: Sequence[_View], classes: ClassProbabilities | None, layout: FrameLayout
-) -> Evidence:
+def _evidence(views: Sequence[_View], layout: FrameLayout) -> Evidence:
+    """What the views' masks and their places say."""
     trusted = [view.confidence for view in views if view.confidence is not None]
     return Evidence(
         confidence=min(trusted, default=None),
         certain_field=layout.certain,
         candidates=max(view.candidates for view in views),
         at_border=any(_reaches_border(view.mask) for view in views),
-        classes=classes,
     )
 
 

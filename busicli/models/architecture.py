@@ -43,6 +43,9 @@ class Architecture:
     pretrained: str = ""
     """Name of the shipped pre-trained weights that training begins from by default. Their arrays
     fill the variables of the same paths. Empty to begin from random weights."""
+    feature_layers: tuple[str, ...] = ()
+    """Layers whose (N, rows, columns, channels) output tells scans that are unlike the training
+    scans; early ones do it best. Empty: such scans are not told."""
 
     def checked_options(self, given: dict[str, Any]) -> dict[str, Any]:
         """The defaults, replaced by what is given; InputError for an unknown name."""

@@ -16,8 +16,10 @@ from safetensors.numpy import load as parse_numbers
 from safetensors.numpy import save as numbers_to_bytes
 
 from busicli.errors import InputError
+from busicli.imaging.novelty import Familiar
 from busicli.io.files import atomic_write, sha256_bytes
 from busicli.models.architecture import Architecture
+from busicli.models.features import with_features
 from busicli.models.keras_backend import load_keras
 from busicli.models.registry import find
 from busicli.settings import (
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     import keras
 
 NUMBERS = "model.safetensors"
+FAMILIAR = "familiar.safetensors"
+"""Distribution of the training scans' features; absent where the architecture declares none."""
 ENCODER = "encoder.safetensors"
 CARD = "card.json"
 PINS = "pins.json"
@@ -77,6 +81,8 @@ class Card:
     """Share of malignancy at or above which a lesion is called malignant."""
     presence_by: PresenceBy = "map"
     """What better tells scans with a lesion: the map's presence or 1 - P(normal)."""
+    novel_from: float | None = None
+    """Novelty at or above which a scan is unlike the training scans; None where none is known."""
     presence_scores: PresenceScores = field(default_factory=PresenceScores)
     """Out-of-fold presence, from which an operating point is chosen; empty without folds."""
 
@@ -130,10 +136,15 @@ def build_model(
         keras.config.set_dtype_policy(before)
 
 
-def save_weights(folder: Path, model: "keras.Model", card: Card) -> str:
+def save_weights(
+    folder: Path, model: "keras.Model", card: Card, familiar: Familiar | None = None
+) -> str:
     """Write numbers, then the card with their hashes; returns the card's SHA-256."""
-    numbers = numbers_to_bytes(serialize_weights(model))
-    return write_files(folder, replace(card, files={}), {NUMBERS: numbers})
+    files = {NUMBERS: numbers_to_bytes(serialize_weights(model))}
+    if familiar is not None:
+        arrays = {"mean": familiar.mean, "whitening": familiar.whitening}
+        files[FAMILIAR] = numbers_to_bytes(arrays)
+    return write_files(folder, replace(card, files={}), files)
 
 
 def serialize_weights(model: "keras.Model") -> dict[str, NDArray[Any]]:
@@ -198,10 +209,14 @@ def _read_card_text(folder: Path, pinned_sha256: str | None) -> bytes:
 
 
 def load_model(folder: Path, card: Card, *, plugins: Sequence[Path] = ()) -> "keras.Model":
-    """The network with its numbers: built by the plugin, filled from a checked file of numbers."""
-    model = build_model(find(card.architecture, plugins), card.preprocess.size_px, card.options)
+    """The network with its numbers: built by the plugin, filled from a checked file of numbers.
+
+    Its last output are its features where the weights know those of their training scans.
+    """
+    architecture = find(card.architecture, plugins)
+    model = build_model(architecture, card.preprocess.size_px, card.options)
     load_state(model, read_numbers(folder, card), folder.name)
-    return model
+    return with_features(model, architecture.feature_layers if FAMILIAR in card.files else ())
 
 
 def read_checked(folder: Path, card: Card, name: str) -> bytes:
@@ -242,6 +257,17 @@ def read_numbers(folder: Path, card: Card) -> dict[str, np.ndarray[Any, Any]]:
         return parse_numbers(read_checked(folder, card, NUMBERS))
     except SafetensorError as error:
         raise InputError(f"{NUMBERS} of {folder.name} holds no numbers; get it again.") from error
+
+
+def read_familiar(folder: Path, card: Card) -> Familiar | None:
+    """The checked distribution of the training scans' features; None where the card names none."""
+    if FAMILIAR not in card.files:
+        return None
+    try:
+        arrays = parse_numbers(read_checked(folder, card, FAMILIAR))
+        return Familiar(mean=arrays["mean"], whitening=arrays["whitening"])
+    except (SafetensorError, KeyError) as error:
+        raise InputError(f"{FAMILIAR} of {folder.name} is incomplete; get it again.") from error
 
 
 def load_state(model: "keras.Model", numbers: Mapping[str, Any], name: str) -> None:

@@ -88,6 +88,9 @@ class TunedSettings(Record):
     """P(malignant) / (P(benign) + P(malignant)) at or above which a lesion is called malignant."""
     presence_by: PresenceBy = "map"
     """What better tells scans with a lesion: the map's presence or 1 - P(normal)."""
+    novel_from: float | None = None
+    """`busicli.imaging.novelty` at or above which a scan is unlike the training scans: one scan in
+    a hundred that the networks had not seen."""
     presence_scores: PresenceScores = PresenceScores()
     """The map's presence on scans that the networks had not seen."""
 

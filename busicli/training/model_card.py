@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 
 from busicli.data.store import PreparedData, PreparedScans
 from busicli.imaging.metrics import dice
+from busicli.imaging.novelty import LEAST_SCANS, Familiar, fit_familiar
 from busicli.imaging.postprocess import lesion_mask
+from busicli.imaging.preprocess import network_values
+from busicli.inference.engines import BATCH
+from busicli.models.architecture import Architecture
+from busicli.models.features import feature_model
 from busicli.models.registry import find
 from busicli.models.weights import Card
 from busicli.settings import PostprocessSettings
@@ -22,6 +27,7 @@ from busicli.versions import versions
 if TYPE_CHECKING:
     import keras
 
+    from busicli.inference.engines import Engine
     from busicli.training.history import Row
 
 
@@ -64,16 +70,26 @@ def card_of_run(
     )
 
 
-def add_tuned_settings(
-    card: Card, model: "keras.Model", val: PreparedScans, metrics: "Row"
-) -> Card:
+def familiar_of(
+    model: "keras.Model", architecture: Architecture, scans: PreparedScans
+) -> Familiar | None:
+    """The features of scans as they are, without augmentation; None where none are declared."""
+    if not architecture.feature_layers or len(scans.images) < LEAST_SCANS:
+        return None
+    network = feature_model(model, architecture.feature_layers)
+    rows = range(0, len(scans.images), BATCH)
+    batches = [np.asarray(scans.images[row : row + BATCH]) for row in rows]
+    features = [network.predict_on_batch(network_values(images)) for images in batches]
+    return fit_familiar(np.concatenate(features).astype(np.float32))
+
+
+def add_tuned_settings(card: Card, engine: "Engine", val: PreparedScans, metrics: "Row") -> Card:
     """The card with what was chosen on the validation split, and its scores there."""
-    from busicli.inference.engines import KerasEngine
     from busicli.training.tune import Sweep, tune
 
-    predicted = KerasEngine(model).predict(val.images)
+    predicted = engine.predict(val.images)
     maps, references = predicted.maps, val.masks[:] > 0
-    sweep = Sweep(maps, references, predicted.classes, [case.label for case in val.cases])
+    sweep = Sweep(predicted, references, [case.label for case in val.cases])
     tuned = tune(sweep, np.ones(len(maps), bool))
     masks = [lesion_mask(probability, tuned.postprocess) for probability in maps]
     scores = {"val": _validation_scores(val, masks, references, metrics)}

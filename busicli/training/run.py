@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from busicli.data.store import PreparedData, PreparedScans, open_data
 from busicli.errors import InputError
+from busicli.imaging.novelty import Familiar
 from busicli.inference.export import add_graph
 from busicli.io.files import folder_lock, sha256_bytes, sha256_file
 from busicli.models.architecture import Architecture
+from busicli.models.features import with_features
 from busicli.models.keras_backend import load_keras, share_among_devices
 from busicli.models.registry import find
 from busicli.models.weights import (
@@ -30,7 +32,7 @@ from busicli.training.initial_weights import (
     average_with_initial,
     load_initial_weights,
 )
-from busicli.training.model_card import add_tuned_settings, card_of_run
+from busicli.training.model_card import add_tuned_settings, card_of_run, familiar_of
 from busicli.training.request import (
     TrainCallbacks,
     TrainRequest,
@@ -186,12 +188,13 @@ def _train_locked(job: _Job, callbacks: TrainCallbacks) -> TrainOutcome:
     loop_callbacks = Callbacks(on_batch=callbacks.on_batch, on_epoch=after_epoch)
     model, progress = train_model(job.build, (job.train, job.val), plan, folder, loop_callbacks)
     _store_exactly(job, model)
-    card = _card(job, model, progress.best_epoch)
+    familiar = familiar_of(model, job.architecture, job.train)
+    card = _card(job, model, familiar, progress.best_epoch)
     before = _stored_before(folder / "weights", card)
     if before and not (before.graph or request.fold):
         before = None  # stopped on the way to its graph, or it cannot be exported
     if before is None:
-        save_weights(folder / "weights", model, card)
+        save_weights(folder / "weights", model, card, familiar)
     return TrainOutcome(
         folder=folder,
         history=read_history(folder / "history.csv"),
@@ -217,14 +220,18 @@ def _store_exactly(job: _Job, model: Any) -> None:
     load_state(model, numbers, job.folder.name)
 
 
-def _card(job: _Job, model: Any, best_epoch: int) -> Card:
+def _card(job: _Job, model: Any, familiar: Familiar | None, best_epoch: int) -> Card:
+    from busicli.inference.engines import KerasEngine
     from busicli.training.loop import validated
 
     card = card_of_run(job.request, job.data, job.initial, job.train.cases, best_epoch)
     card = card.with_tuned(job.tuned)
     if job.val is None:
         return card
-    return add_tuned_settings(card, model, job.val, validated(model, job.val, job.plan))
+    metrics = validated(model, job.val, job.plan)
+    layers = job.architecture.feature_layers if familiar else ()
+    engine = KerasEngine(with_features(model, layers), familiar=familiar)
+    return add_tuned_settings(card, engine, job.val, metrics)
 
 
 def _stored_before(folder: Path, card: Card) -> Card | None:

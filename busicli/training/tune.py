@@ -26,6 +26,7 @@ from busicli.imaging.detection import (
 )
 from busicli.imaging.metrics import is_good, roc_auc
 from busicli.imaging.postprocess import lesion_mask, presence
+from busicli.inference.engines import Predictions
 from busicli.settings import (
     ConfidenceSettings,
     PostprocessSettings,
@@ -43,6 +44,8 @@ LESION_WEIGHT = 0.5
 ROUNDS = 2
 REVIEW_SHARE = 0.2
 """Share of scans that a person is asked to look at."""
+FAMILIAR_SHARE = 0.99
+"""Share of scans like those of training that are not called unlike them."""
 _SHRINKAGE = 1e-2
 """Weight of the squared coefficients of standardised features: few scans, few certainties."""
 
@@ -55,16 +58,15 @@ class Sweep:
 
     def __init__(
         self,
-        maps: NDArray[np.float32],
+        predicted: Predictions,
         references: NDArray[np.bool_],
-        classes: NDArray[np.floating] | None = None,
         labels: Sequence[str] = (),
     ) -> None:
-        """(N, size, size) probabilities, at least one map, and the masks they should become.
-
-        `classes` (N, 3) are class probabilities, if the network gives them, `labels` the N classes.
+        """Predictions for N scans, at least one, the masks that they should become (N, size, size)
+        and, if the network tells classes, the N classes.
         """
-        self.maps, self.masks = maps, references
+        maps, classes = predicted.maps, predicted.classes
+        self.maps, self.masks, self.novelty = maps, references, predicted.novelty
         self.references = References.of(list(references))
         self.presence = np.array([presence(each) for each in maps])
         self.classes = classes
@@ -116,8 +118,12 @@ def tune(sweep: Sweep, rows: NDArray[np.bool_]) -> TunedSettings:
     postprocess = tune_postprocess(sweep, rows)
     good = np.array([is_good(score) for score in sweep.detections(postprocess).dice[rows]])
     confidence = tune_confidence(sweep.features(postprocess)[rows], good)
+    novelty = sweep.novelty
     tuned = TunedSettings(
-        postprocess=postprocess, confidence=confidence, presence_scores=_presence(sweep, rows)
+        postprocess=postprocess,
+        confidence=confidence,
+        novel_from=None if novelty is None else float(np.quantile(novelty[rows], FAMILIAR_SHARE)),
+        presence_scores=_presence(sweep, rows),
     )
     return tuned if sweep.classes is None else _tune_classes(tuned, sweep, rows)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from busicli.errors import InputError
-from busicli.imaging.novelty import coloured_fraction, fit_familiar, novelty
+from busicli.imaging.novelty import fit_familiar, novelty
 
 RNG = np.random.default_rng(0)
 TRAINED = RNG.normal(5, [1, 10], (4000, 2)).astype(np.float32)
@@ -35,17 +35,3 @@ def test_features_that_never_vary_do_no_harm():
 def test_one_scan_alone_is_refused():
     with pytest.raises(InputError, match="at least 2 scans"):
         fit_familiar(TRAINED[:1])
-
-
-def test_coloured_pixels_are_counted():
-    scan = np.full((2, 5, 3), 100, np.uint8)
-    scan[0, 0] = (180, 60, 30)
-    assert coloured_fraction(scan) == 0.1  # one of ten
-
-
-def test_slightly_tinted_greys_are_no_colour():
-    assert coloured_fraction(np.full((3, 3, 3), (100, 110, 120), np.uint8)) == 0
-
-
-def test_a_scan_without_pixels_has_no_colour():
-    assert coloured_fraction(np.zeros((0, 4, 3), np.uint8)) == 0

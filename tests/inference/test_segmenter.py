@@ -1,5 +1,7 @@
 """From the network's maps of a frame's views to what is known of the frame."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -122,6 +124,17 @@ def test_confidence_is_that_of_the_least_certain_view():
     predicted = Predictions(np.stack([square() * 0, square()]))
     found = interpret(predicted, layout(LEFT, RIGHT), NO_SCALE, settings(trust))
     assert found.confidence == 0.5
+
+
+@pytest.mark.parametrize(
+    ("novel_from", "reasons"), [(9.0, ("unlike the training scans",)), (9.1, ())]
+)
+def test_one_view_unlike_the_training_scans_is_a_reason(novel_from, reasons):
+    one = settings()
+    tuned = replace(one.tuned, novel_from=novel_from)
+    predicted = Predictions(np.stack([square(), square()]), novelty=np.array([3.0, 9.0]))
+    found = interpret(predicted, layout(LEFT, RIGHT), NO_SCALE, replace(one, tuned=tuned))
+    assert found.why_review == reasons
 
 
 def test_reasons_follow_from_the_maps():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from busicli.errors import InputError
+from busicli.inference.engines import Predictions
 from busicli.models.registry import find
 from busicli.models.weights import build_model
 from busicli.settings import PostprocessSettings, TrainSettings
@@ -186,7 +187,9 @@ def square(value: float, side: int = 20, background: float = 0.0) -> np.ndarray:
 
 def tuned_for(maps, references) -> PostprocessSettings:
     """What is chosen on all of these scans."""
-    return tune_postprocess(Sweep(np.array(maps), np.array(references)), np.ones(len(maps), bool))
+    return tune_postprocess(
+        Sweep(Predictions(np.array(maps)), np.array(references)), np.ones(len(maps), bool)
+    )
 
 
 def test_the_threshold_that_fits_is_chosen():
@@ -239,7 +242,7 @@ def test_two_empty_masks_count_for_a_setting():
 def test_only_the_given_scans_count_for_a_choice():
     # The first scan asks for a threshold of 0.6, the second for one of 0.35.
     maps = np.array([square(0.62, background=0.57), square(0.37, background=0.32)])
-    sweep = Sweep(maps, np.array([square(1) > 0] * 2))
+    sweep = Sweep(Predictions(maps), np.array([square(1) > 0] * 2))
     assert tune_postprocess(sweep, np.array([True, False])).threshold == 0.6
     assert tune_postprocess(sweep, np.array([False, True])).threshold == 0.35
 
@@ -265,6 +268,13 @@ def test_no_confidence_is_learned_where_there_is_nothing_to_tell_apart(good):
 def test_post_processing_and_confidence_are_chosen_together():
     maps = np.array([square(0.9)] * 6 + [square(0.8)] * 2)
     references = np.array([square(1) > 0] * 6 + [np.zeros((40, 50), bool)] * 2)
-    tuned = tune(Sweep(maps, references), np.ones(8, bool))
+    tuned = tune(Sweep(Predictions(maps), references), np.ones(8, bool))
     assert tuned.postprocess.min_presence == 0.85  # the false ones go
     assert tuned.confidence is None  # and every mask is good
+
+
+def test_one_scan_in_a_hundred_is_called_unlike_the_training_scans():
+    maps = np.stack([square(0.9)] * 101)
+    predicted = Predictions(maps, novelty=np.arange(101.0))
+    rows = np.arange(101) < 51
+    assert tune(Sweep(predicted, maps > 0), rows).novel_from == pytest.approx(49.5)  # of 0 to 50
