@@ -38,8 +38,8 @@ lint: $(VENV)/.ready
 	$(BIN)/lint-imports
 
 test: lint
-	@echo "Running every test: about 15 minutes on two idle cores, longer on busy ones."
-	$(BIN)/pytest
+	@echo "Running every test: about 10 minutes on two idle cores, longer on busy ones."
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 soak: $(VENV)/.ready
 	$(BIN)/pytest tests/soak
