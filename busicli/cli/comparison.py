@@ -1,7 +1,7 @@
 """A comparison of two results on the screen."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -12,6 +12,7 @@ from busicli.io.escaping import first_few
 
 if TYPE_CHECKING:
     from busicli.evaluation.compare import CompareOutcome
+    from busicli.evaluation.comparison import Differences, MetricDifference
 
 METRICS = {
     "dice": ("Dice", ".3f"),
@@ -29,22 +30,23 @@ COLUMNS = ("", "metric", "scans", "A", "B", "B - A", "95 % interval", "p")
 
 def show(outcome: "CompareOutcome", *, as_json: bool) -> None:
     """Print a comparison as a table with the notes to read it by, or as one JSON document."""
+    from busicli.evaluation.records import to_json
+
     found = outcome.comparison
     if as_json:
-        print(json.dumps(found))
+        print(json.dumps(to_json(found)))
         return
-    print(f"A: {found['a']}\nB: {found['b']}")
-    print(f"{found['scans']} scans of both, in {found['groups']} groups.")
-    for name in ("a", "b"):
-        alone = found[f"only_in_{name}"]
+    print(f"A: {found.a}\nB: {found.b}")
+    print(f"{found.scans} scans of both, in {found.groups} groups.")
+    for name, alone in (("a", found.only_in_a), ("b", found.only_in_b)):
         if alone:
             print(f"Left out, only in {name.upper()}: {len(alone)} ({first_few(alone)}).")
-        if found["seen_in_training"][name]:
-            print(f"The weights of {name.upper()} have seen {found['seen_in_training'][name]}.")
-    Console(width=max(Console().width, TABLE_COLUMNS)).print(_table(found))
+        if seen := found.seen_in_training[name]:
+            print(f"The weights of {name.upper()} have seen {seen}.")
+    Console(width=max(Console().width, TABLE_COLUMNS)).print(_table(found.differences))
     print(
         "Dice and IoU are over the scans with a lesion, HD95 without the "
-        f"{found['hd95_left_out']} whose mask came out empty in A or B;\n"
+        f"{found.hd95_left_out} whose mask came out empty in A or B;\n"
         "false masks are the share of normal scans with a mask. Of these two, less is better.\n"
         "Interval: paired bootstrap over groups. p: two-sided, by flipping the signs of whole "
         "groups' differences;\nit is not corrected for the number of rows."
@@ -52,17 +54,15 @@ def show(outcome: "CompareOutcome", *, as_json: bool) -> None:
     print(f"Written to {outcome.out}: compare.json, compare.csv, compare.png, compare.svg")
 
 
-def _table(found: dict[str, Any]) -> Table:
+def _table(found: "Differences") -> Table:
     table = Table(title="Paired by scan", box=SIMPLE_HEAD)
     table.add_column(COLUMNS[0], max_width=LONGEST_NAME, overflow="fold")
     table.add_column(COLUMNS[1], no_wrap=True)
     for name in COLUMNS[2:]:
         table.add_column(name, justify="right", no_wrap=True)
-    parts = [*found["all"].items(), *found["by_class"].items()]
-    if len(found["by_dataset"]) > 1:
-        parts += found["by_dataset"].items()
+    parts = [part for kind in found.kinds.values() for part in kind.items()]
     for name, rows in parts:
-        shown = {metric: row for metric, row in rows.items() if row["scans"]}
+        shown = {metric: row for metric, row in rows.items() if row.scans}
         for position, (metric, row) in enumerate(shown.items()):
             words, form = METRICS[metric]
             table.add_row("" if position else name, words, *_cells(row, form))
@@ -70,13 +70,12 @@ def _table(found: dict[str, Any]) -> Table:
     return table
 
 
-def _cells(row: dict[str, Any], form: str) -> tuple[str, ...]:
-    p = row["p_value"]
+def _cells(row: "MetricDifference", form: str) -> tuple[str, ...]:
     return (
-        str(row["scans"]),
-        number(row["a"], form),
-        number(row["b"], form),
-        number(row["difference"], f"+{form}"),
-        between(row["low"], row["high"], f"+{form}"),
-        "< 0.001" if p < 0.001 else f"{p:.3f}",
+        str(row.scans),
+        number(row.a, form),
+        number(row.b, form),
+        number(row.difference, f"+{form}"),
+        between(row.low, row.high, f"+{form}"),
+        "< 0.001" if row.p_value < 0.001 else f"{row.p_value:.3f}",
     )

@@ -1,15 +1,14 @@
 """Two evaluations of the same scans, compared: which is better, by how much, how surely."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from busicli.evaluation.comparison import (
-    KINDS,
+    Differences,
     Pair,
     compare_pairs,
     comparison_csv,
@@ -18,6 +17,7 @@ from busicli.evaluation.comparison import (
     label_of,
     pair_scores,
 )
+from busicli.evaluation.records import to_json
 from busicli.imaging.bootstrap import FLIPS
 from busicli.io.escaping import percent_escape
 from busicli.io.files import atomic_write, write_json
@@ -43,10 +43,30 @@ class CompareRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two evaluations side by side, as `compare.json` holds them."""
+
+    a: str
+    """Folder of the first, `b` of the second."""
+    b: str
+    protocol: dict[str, str] = field(default_factory=lambda: PROTOCOL)
+    scans: int
+    """In both."""
+    groups: int
+    only_in_a: tuple[str, ...]
+    only_in_b: tuple[str, ...]
+    hd95_left_out: int
+    """Scans with a lesion whose HD95 is undefined in one of them at least."""
+    seen_in_training: dict[str, int]
+    """By `a` and `b`, how many scans or near copies the weights have trained on."""
+    differences: Differences = field(metadata={"json": ""})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CompareOutcome:
     """What was found, and where it stands."""
 
-    comparison: dict[str, Any]
+    comparison: Comparison
     out: Path
 
 
@@ -58,22 +78,21 @@ def compare(request: CompareRequest) -> CompareOutcome:
     paired = pair_scores(read_scores(request.a), read_scores(request.b))
     groups = joined_groups(paired.pairs)
     a, b = (percent_escape(folder.resolve().name) for folder in (request.a, request.b))
-    found: dict[str, Any] = {
-        "a": percent_escape(request.a),
-        "b": percent_escape(request.b),
-        "protocol": PROTOCOL,
-        "scans": len(paired.pairs),
-        "groups": len(set(groups.tolist())),
-        "only_in_a": list(paired.only_a),
-        "only_in_b": list(paired.only_b),
-        "hd95_left_out": hd95_left_out(paired.pairs),
-        "seen_in_training": _seen(paired.pairs),
-        **compare_pairs(paired.pairs, groups),
-    }
+    found = Comparison(
+        a=percent_escape(request.a),
+        b=percent_escape(request.b),
+        scans=len(paired.pairs),
+        groups=len(set(groups.tolist())),
+        only_in_a=paired.only_a,
+        only_in_b=paired.only_b,
+        hd95_left_out=hd95_left_out(paired.pairs),
+        seen_in_training=_seen(paired.pairs),
+        differences=compare_pairs(paired.pairs, groups),
+    )
     out = request.out or Path("eval") / f"{a}-and-{b}"
-    plot = comparison_plot((a, b), _points(paired.pairs), _effects(found))
-    write_json(out / "compare.json", found)
-    atomic_write(out / "compare.csv", comparison_csv({kind: found[kind] for kind in KINDS}))
+    plot = comparison_plot((a, b), _points(paired.pairs), _effects(found.differences))
+    write_json(out / "compare.json", to_json(found))
+    atomic_write(out / "compare.csv", comparison_csv(found.differences))
     plot.write(out / "compare")
     return CompareOutcome(comparison=found, out=out)
 
@@ -92,23 +111,18 @@ def _points(pairs: Sequence[Pair]) -> dict[str, NDArray[np.float64]]:
     return {label: np.array(found[label], np.float64) for label in sorted(found)}
 
 
-def _effects(found: Mapping[str, Any]) -> list[Effect]:
+def _effects(found: Differences) -> list[Effect]:
     """Dice over all scans with a lesion, by class, and by data set where there are several."""
-    kinds = KINDS if len(found["by_dataset"]) > 1 else KINDS[:2]
-    rows = [(name, parts["dice"]) for kind in kinds for name, parts in found[kind].items()]
+    rows = [(name, m["dice"]) for parts in found.kinds.values() for name, m in parts.items()]
     return [
         Effect(
             name=name,
-            scans=row["scans"],
-            difference=row["difference"],
-            low=_number(row["low"]),
-            high=_number(row["high"]),
-            p_value=row["p_value"],
+            scans=row.scans,
+            difference=row.difference,
+            low=row.low,
+            high=row.high,
+            p_value=row.p_value,
         )
         for name, row in rows
-        if row["scans"]
+        if row.scans
     ]
-
-
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else value

@@ -4,8 +4,7 @@ import csv
 import io
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import astuple, dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +18,6 @@ from busicli.types import ImageScore
 NAN = float("nan")
 Pair = tuple[ImageScore, ImageScore]
 """One scan's scores in the first result and in the second."""
-Rows = dict[str, dict[str, Any]]
-"""The figures of some scans, by name."""
 
 METRICS: Mapping[str, Callable[[ImageScore], float]] = {
     "dice": lambda s: s.dice if s.reference_area_px else NAN,
@@ -31,8 +28,42 @@ METRICS: Mapping[str, Callable[[ImageScore], float]] = {
 }
 """What is compared, NaN where a scan does not count: Dice and IoU on scans with a lesion, HD95
 where both masks hold one, false masks on scans without."""
-KINDS = ("all", "by_class", "by_dataset")
-_COLUMNS = ("scans", "groups", "a", "b", "difference", "low", "high", "p_value")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricDifference:
+    """One metric of two results over the same scans; NaN for undefined."""
+
+    scans: int
+    groups: int
+    a: float
+    b: float
+    difference: float
+    """B - A, with its bootstrap 95 % interval over groups."""
+    low: float
+    high: float
+    p_value: float
+
+
+Metrics = dict[str, MetricDifference]
+"""By name, as in `METRICS`."""
+_COLUMNS = tuple(f.name for f in fields(MetricDifference))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differences:
+    """All metrics over all scans, by class and by data set."""
+
+    all: dict[str, Metrics]
+    """With the one key `all`."""
+    by_class: dict[str, Metrics]
+    by_dataset: dict[str, Metrics]
+
+    @property
+    def kinds(self) -> dict[str, dict[str, Metrics]]:
+        """The three by name, `by_dataset` only if there are several data sets."""
+        found = {"all": self.all, "by_class": self.by_class}
+        return found | ({"by_dataset": self.by_dataset} if len(self.by_dataset) > 1 else {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,19 +114,18 @@ def joined_groups(pairs: Sequence[Pair]) -> NDArray[np.int64]:
     return join_groups((rows, columns), [str(theirs.group) for _, theirs in pairs])
 
 
-def compare_pairs(pairs: Sequence[Pair], groups: NDArray[np.int64]) -> dict[str, dict[str, Rows]]:
-    """Every figure over all scans, by class and by data set; None for undefined."""
-    names_by_kind = {
-        "all": ["all"] * len(pairs),
-        "by_class": [label_of(pair) for pair in pairs],
-        "by_dataset": [mine.dataset for mine, _ in pairs],
-    }
-    return {
-        kind: {
-            name: _metrics(pairs, groups, np.array(names) == name) for name in sorted(set(names))
-        }
-        for kind, names in names_by_kind.items()
-    }
+def compare_pairs(pairs: Sequence[Pair], groups: NDArray[np.int64]) -> Differences:
+    """Every metric over all scans, by class and by data set."""
+
+    def by(names: Sequence[str]) -> dict[str, Metrics]:
+        own = {name: np.array(names) == name for name in sorted(set(names))}
+        return {name: _metrics(pairs, groups, rows) for name, rows in own.items()}
+
+    return Differences(
+        all=by(["all"] * len(pairs)),
+        by_class=by([label_of(pair) for pair in pairs]),
+        by_dataset=by([mine.dataset for mine, _ in pairs]),
+    )
 
 
 def hd95_left_out(pairs: Sequence[Pair]) -> int:
@@ -109,18 +139,17 @@ def label_of(pair: Pair) -> str:
     return pair[0].label or pair[1].label or "unknown"
 
 
-def comparison_csv(found: Mapping[str, Mapping[str, Rows]]) -> bytes:
-    """One row for each kind of scan and figure; an undefined one is an empty cell."""
+def comparison_csv(found: Differences) -> bytes:
+    """One row for each kind of scan and metric; an undefined one is an empty cell."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("kind", "name", "metric", *_COLUMNS))
-    for kind, parts in found.items():
+    kinds = {"all": found.all, "class": found.by_class, "dataset": found.by_dataset}
+    for kind, parts in kinds.items():
         for name, rows in parts.items():
             for metric, row in rows.items():
-                cells = [_cell(row[column]) for column in _COLUMNS]
-                writer.writerow(
-                    (kind.removeprefix("by_"), escape_csv_formula(name), metric, *cells)
-                )
+                cells = map(_cell, astuple(row))
+                writer.writerow((kind, escape_csv_formula(name), metric, *cells))
     return text.getvalue().encode()
 
 
@@ -143,28 +172,27 @@ def _reference_size(score: ImageScore) -> tuple[int, int]:
     return score.reference_area_px, score.scan_px
 
 
-def _metrics(pairs: Sequence[Pair], groups: NDArray[np.int64], rows: NDArray[np.bool_]) -> Rows:
+def _metrics(pairs: Sequence[Pair], groups: NDArray[np.int64], rows: NDArray[np.bool_]) -> Metrics:
     own = [pair for pair, wanted in zip(pairs, rows, strict=True) if wanted]
     return {name: _compare(own, groups[rows], value) for name, value in METRICS.items()}
 
 
 def _compare(
     pairs: Sequence[Pair], groups: NDArray[np.int64], value: Callable[[ImageScore], float]
-) -> dict[str, Any]:
+) -> MetricDifference:
     a, b = (np.array([value(pair[which]) for pair in pairs], np.float64) for which in (0, 1))
     found = paired_difference(a, b, groups)
-    metrics = {
-        "scans": found.difference.scans,
-        "groups": found.groups,
-        "a": found.first,
-        "b": found.second,
-        "difference": found.difference.mean,
-        "low": found.difference.low,
-        "high": found.difference.high,
-        "p_value": found.p_value,
-    }
-    return {name: None if math.isnan(number) else number for name, number in metrics.items()}
+    return MetricDifference(
+        scans=found.difference.scans,
+        groups=found.groups,
+        a=found.first,
+        b=found.second,
+        difference=found.difference.mean,
+        low=found.difference.low,
+        high=found.difference.high,
+        p_value=found.p_value,
+    )
 
 
-def _cell(number: float | None) -> str:
-    return "" if number is None else f"{number:.6g}"
+def _cell(number: float) -> str:
+    return "" if math.isnan(number) else f"{number:.6g}"

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,14 @@ import pytest
 from PIL import Image
 
 from busicli.errors import InputError
-from busicli.evaluation.comparison import compare_pairs, hd95_left_out, joined_groups, pair_scores
+from busicli.evaluation.comparison import (
+    Differences,
+    compare_pairs,
+    hd95_left_out,
+    joined_groups,
+    pair_scores,
+)
+from busicli.evaluation.records import to_json
 from busicli.evaluation.summary import per_image_csv
 from busicli.plots.comparison import Effect, comparison_plot
 from busicli.report.reading import read_scores
@@ -69,55 +77,55 @@ def compared(a, b):
 
 
 def test_every_metric_worked_out_by_hand():
-    found = compared(A, B)["all"]["all"]
+    found = compared(A, B).all["all"]
     # Dice: (0.5 + 0.75 + 0 + 0.25) / 4 and (0.75 + 0.75 + 0.5 + 0.5) / 4, in the groups 1, 2, 3.
     dice = found["dice"]
-    assert (dice["scans"], dice["groups"]) == (4, 3)
-    assert (dice["a"], dice["b"], dice["difference"]) == (0.375, 0.625, 0.25)
+    assert (dice.scans, dice.groups) == (4, 3)
+    assert (dice.a, dice.b, dice.difference) == (0.375, 0.625, 0.25)
     # Groups' sums are 0.25, 0 and 0.5 + 0.25: two of the four choices of signs for the first and
     # the last reach 1.
-    assert dice["p_value"] == 0.5
-    assert found["iou"]["difference"] == 0.125
+    assert dice.p_value == 0.5
+    assert found["iou"].difference == 0.125
     # HD95: m1 has none in A; b1 5 and 2.5, b2 2.5 and 2.5, m2 7.5 and 5.
-    assert (found["hd95_px"]["scans"], found["hd95_px"]["a"]) == (3, 5)
-    assert found["hd95_px"]["difference"] == pytest.approx(-5 / 3)
+    assert (found["hd95_px"].scans, found["hd95_px"].a) == (3, 5)
+    assert found["hd95_px"].difference == pytest.approx(-5 / 3)
     assert hd95_left_out(pair_scores(A, B).pairs) == 1
     # With empty as 1: A (1.5 + 0 + 1) / 6, B (2.5 + 1 + 1) / 6.
-    assert found["dice_empty_is_1"]["a"] == pytest.approx(2.5 / 6)
-    assert found["dice_empty_is_1"]["b"] == pytest.approx(4.5 / 6)
-    assert (found["false_masks"]["a"], found["false_masks"]["b"]) == (0.5, 0)
+    assert found["dice_empty_is_1"].a == pytest.approx(2.5 / 6)
+    assert found["dice_empty_is_1"].b == pytest.approx(4.5 / 6)
+    assert (found["false_masks"].a, found["false_masks"].b) == (0.5, 0)
 
 
 def test_classes_and_data_sets_are_compared_apart():
     others = [score("x", 1.0, 9, dataset="mine", label="")]
     found = compared([*A, *others], [*B, *others])
-    assert list(found["by_class"]) == ["benign", "malignant", "normal", "unknown"]
-    assert list(found["by_dataset"]) == ["busi", "mine"]
-    assert found["by_class"]["malignant"]["dice"]["difference"] == 0.375
-    assert found["by_class"]["malignant"]["dice"]["low"] is None  # one group has no interval
-    assert found["by_class"]["normal"]["dice"]["a"] is None
-    assert found["by_class"]["benign"]["false_masks"]["scans"] == 0
-    json.dumps(found, allow_nan=False)
+    assert list(found.by_class) == ["benign", "malignant", "normal", "unknown"]
+    assert list(found.by_dataset) == ["busi", "mine"]
+    assert found.by_class["malignant"]["dice"].difference == 0.375
+    assert math.isnan(found.by_class["malignant"]["dice"].low)  # one group has no interval
+    assert math.isnan(found.by_class["normal"]["dice"].a)
+    assert found.by_class["benign"]["false_masks"].scans == 0
+    json.dumps(to_json(found), allow_nan=False)
 
 
 def test_identical_results_differ_by_nothing():
-    for metrics in compared(A, A)["by_class"].values():
+    for metrics in compared(A, A).by_class.values():
         for row in metrics.values():
-            if row["scans"]:
-                assert (row["difference"], row["p_value"]) == (0, 1)
-    assert compared(A, A)["all"]["all"]["dice"]["low"] == 0
+            if row.scans:
+                assert (row.difference, row.p_value) == (0, 1)
+    assert compared(A, A).all["all"]["dice"].low == 0
 
 
 def test_a_known_shift_is_found():
     generator = np.random.default_rng(0)
     a = [score(f"{n}", dice, n) for n, dice in enumerate(generator.uniform(0.3, 0.8, 60))]
     b = [replace(s, dice=s.dice + 0.05 + generator.normal(0, 0.02)) for s in a]
-    row = compared(a, b)["all"]["all"]["dice"]
-    assert 0.04 < row["low"] < row["difference"] < row["high"] < 0.06
-    assert row["p_value"] == 0.0001  # one of 10,000, the observed choice itself
-    back = compared(b, a)["all"]["all"]["dice"]
-    assert back["difference"] == pytest.approx(-row["difference"])
-    assert (back["low"], back["high"]) == pytest.approx((-row["high"], -row["low"]))
+    row = compared(a, b).all["all"]["dice"]
+    assert 0.04 < row.low < row.difference < row.high < 0.06
+    assert row.p_value == 0.0001  # one of 10,000, the observed choice itself
+    back = compared(b, a).all["all"]["dice"]
+    assert back.difference == pytest.approx(-row.difference)
+    assert (back.low, back.high) == pytest.approx((-row.high, -row.low))
 
 
 def test_scans_of_one_group_do_not_count_as_independent():
@@ -127,16 +135,14 @@ def test_scans_of_one_group_do_not_count_as_independent():
     b = [replace(s, dice=0.5 + gains[s.group]) for s in a]
     alone = [replace(s, group=n) for n, s in enumerate(a)]
     strangers = [replace(s, group=n) for n, s in enumerate(b)]
-    grouped, wrong = (
-        compared(*both)["all"]["all"]["dice"] for both in ((a, b), (alone, strangers))
-    )
-    assert grouped["difference"] == wrong["difference"] == pytest.approx(0.04)
+    grouped, wrong = (compared(*both).all["all"]["dice"] for both in ((a, b), (alone, strangers)))
+    assert grouped.difference == wrong.difference == pytest.approx(0.04)
     # Patients: 0.04 +- 1.96 * 0.092 / sqrt(10) holds 0; scans as if alone, / sqrt(120), does not.
-    assert grouped["low"] < 0 < wrong["low"]
-    assert grouped["high"] - grouped["low"] > 3 * (wrong["high"] - wrong["low"])
+    assert grouped.low < 0 < wrong.low
+    assert grouped.high - grouped.low > 3 * (wrong.high - wrong.low)
     # A binomial with 7 or more, or 3 or fewer, of 10: 2 * (120 + 45 + 10 + 1) / 1024.
-    assert grouped["p_value"] == pytest.approx(352 / 1024)
-    assert wrong["p_value"] < 0.001
+    assert grouped.p_value == pytest.approx(352 / 1024)
+    assert wrong.p_value < 0.001
 
 
 def test_scans_that_either_result_groups_stay_together():
@@ -148,7 +154,7 @@ def test_scans_that_either_result_groups_stay_together():
 
 def test_nothing_compared_is_undefined():
     found = compare_pairs((), joined_groups(()))
-    assert found == {"all": {}, "by_class": {}, "by_dataset": {}}
+    assert found == Differences(all={}, by_class={}, by_dataset={})
 
 
 def test_scans_of_one_result_alone_are_named():
@@ -197,8 +203,8 @@ def test_the_command_writes_table_document_and_metric(call, tmp_path):
     with (out / "compare.csv").open(newline="") as file:
         table = list(csv.DictReader(file))
     dice = next(row for row in table if (row["kind"], row["metric"]) == ("all", "dice"))
-    assert (dice["a"], dice["b"], dice["difference"]) == ("0.375", "0.625", "0.25")
-    assert dice["p_value"] == "0.5"
+    assert (dice.a, dice.b, dice.difference) == ("0.375", "0.625", "0.25")
+    assert dice.p_value == "0.5"
     assert Image.open(out / "compare.png").size == (2160, 1050)
     assert all("…" not in line for line in ended.out.splitlines())
 
