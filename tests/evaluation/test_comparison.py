@@ -203,8 +203,8 @@ def test_the_command_writes_table_document_and_metric(call, tmp_path):
     with (out / "compare.csv").open(newline="") as file:
         table = list(csv.DictReader(file))
     dice = next(row for row in table if (row["kind"], row["metric"]) == ("all", "dice"))
-    assert (dice.a, dice.b, dice.difference) == ("0.375", "0.625", "0.25")
-    assert dice.p_value == "0.5"
+    assert (dice["a"], dice["b"], dice["difference"]) == ("0.375", "0.625", "0.25")
+    assert dice["p_value"] == "0.5"
     assert Image.open(out / "compare.png").size == (2160, 1050)
     assert all("…" not in line for line in ended.out.splitlines())
 
