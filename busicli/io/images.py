@@ -13,6 +13,7 @@ from PIL import ImageOps
 
 from busicli.errors import InputError
 from busicli.imaging.arrays import as_rgb, grey_channel
+from busicli.io.kinds import unread_kind, unread_tiff
 from busicli.types import Image, Mask, Probability
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
@@ -25,6 +26,13 @@ YELLOW = (255, 213, 0)
 
 class NotAnImageError(InputError):
     """The bytes are in no format that busicli reads."""
+
+
+class UnreadKindError(NotAnImageError):
+    """The file is of a kind that is known but not read."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"is {kind}, which is not read; store it as PNG or TIFF of 8 or 16 bits.")
 
 
 class TooManyPixelsError(InputError):
@@ -155,9 +163,15 @@ def only_image(data: bytes, max_pixels: int) -> Pillow.Image:
 
 
 def _opened(data: bytes) -> Pillow.Image:
+    if unread := unread_tiff(data):  # some of them Pillow opens and reads wrongly
+        raise UnreadKindError(unread)
     try:
         return Pillow.open(io.BytesIO(data), formats=FORMATS)
-    except (OSError, ValueError, SyntaxError, EOFError, Pillow.DecompressionBombError) as error:
+    except Exception as error:  # headers raise all kinds of errors, as damaged bytes do
+        if not data:
+            raise NotAnImageError("is empty; copy it again from its source.") from None
+        if unread := unread_kind(data):
+            raise UnreadKindError(unread) from error
         raise NotAnImageError("is not an image; give a PNG, JPEG, BMP or TIFF file.") from error
 
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from busicli.errors import InputError
-from busicli.io.images import MAX_PIXELS, WIDE, check_pixels, only_image, rgb
+from busicli.io.images import MAX_PIXELS, WIDE, UnreadKindError, check_pixels, only_image, rgb
+from busicli.io.kinds import unread_kind
 from busicli.types import Mask
 
 _FEW_VALUES = 16
@@ -51,6 +52,8 @@ def find_mask(data: bytes, *, max_pixels: int = MAX_PIXELS) -> FoundMask:
     An array must have two axes, rows and columns, and real numbers; otherwise InputError.
     """
     if data.startswith(_NPY):
+        if kind := unread_kind(data):
+            raise UnreadKindError(kind)
         return _found_mask(_array_values(data, max_pixels))
     return _found_mask(_mask_values(only_image(data, max_pixels)))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from busicli.io.dicom.read import DicomScan, is_dicom, open_dicom
-from busicli.io.images import MAX_PIXELS, NotAnImageError, decode_frames
+from busicli.io.images import MAX_PIXELS, NotAnImageError, UnreadKindError, decode_frames
 from busicli.types import Image, Region, Scale, Spacing, View
 
 
@@ -38,6 +38,8 @@ def decode_file(
     try:
         frames = tuple(decode_frames(data, max_pixels=max_pixels))
     except NotAnImageError as error:
+        if isinstance(error, UnreadKindError) or not data:
+            raise
         raise NotAnImageError(
             "is not a scan; give a PNG, JPEG, BMP, TIFF or DICOM ultrasound file."
         ) from error

@@ -234,7 +234,7 @@ def test_a_broken_scan_is_a_failed_row_and_the_rest_is_done(ward):
     reasons = {name: row["reason"] for name, row in rows.items() if row["status"] == "failed"}
     assert reasons == {
         "broken.png": "is damaged or cut short; copy it again from its source",
-        "empty.png": "is not a scan; give a PNG, JPEG, BMP, TIFF or DICOM ultrasound file",
+        "empty.png": "is empty; copy it again from its source",
     }
     skipped = {name for name, row in rows.items() if row["status"] == "skipped"}
     assert skipped == {"notes.txt", "plain_mask.png", "film.mp4", "pipe"}

@@ -465,7 +465,7 @@ def test_a_mask_of_another_size_is_an_error_that_names_both_sizes(scans, tmp_pat
     ("kind", "reason"),
     [
         ("cut", "is damaged or cut short; copy it again from its source"),
-        ("empty", "is not an image; give a PNG, JPEG, BMP or TIFF file"),
+        ("empty", "is empty; copy it again from its source"),
         ("gone", "cannot be read: No such file or directory"),
         ("folder", "cannot be read: Is a directory"),
     ],

@@ -146,7 +146,7 @@ def test_several_frames_are_refused_where_one_is_needed():
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\x00", b"no image at all", b"%PDF-1.7\n", stored(Pillow.new("L", (4, 4)), "GIF")],
+    [b"\x00", b"no image at all", b"\x89PNG\r\n\x1a\n"],
 )
 def test_other_bytes_are_no_image(data):
     with pytest.raises(NotAnImageError, match=r"PNG, JPEG, BMP or TIFF"):
@@ -286,7 +286,7 @@ def test_an_array_of_a_mask_is_read(dtype):
         (npy(np.zeros((2, 3, 1))), r"shape \(2, 3, 1\)"),
         (npy(np.zeros((0, 3))), "shape"),
         (npy(np.array([["a"]])), "type <U1"),
-        (npy(np.array([[{}]], object)), "not an array of numbers"),
+        (npy(np.array([[{}]], object)), "NumPy file of Python objects"),
         (npy(np.zeros((9, 9)))[:-1], "not an array of numbers"),
         (npy(np.array([[np.nan, 1]])), "NaN or infinite"),
     ],
