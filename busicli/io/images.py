@@ -14,6 +14,7 @@ from PIL import ImageOps
 from busicli.errors import InputError
 from busicli.imaging.arrays import as_rgb, grey_channel
 from busicli.io.kinds import unread_kind, unread_tiff
+from busicli.io.png import encode_scan_png
 from busicli.types import Image, Mask, Probability
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
@@ -22,6 +23,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".dicom")
 """A file named so that cannot be read counts as failed, any other as skipped."""
 MAX_PIXELS = 100_000_000
 YELLOW = (255, 213, 0)
+_GREYS_AND_YELLOW = bytes(np.repeat(np.arange(255, dtype=np.uint8), 3)) + bytes(YELLOW)
 
 
 class NotAnImageError(InputError):
@@ -116,17 +118,15 @@ def encode_image(image: Image) -> bytes:
 def encode_overlay(scan: Image, contour: Mask) -> bytes:
     """The scan with the contour's pixels in yellow, as PNG.
 
-    A grey scan becomes a palette image, which takes a seventh of RGB's encoding time. Its
-    brightest grey, 255, becomes 254 to make room for the colour.
+    A grey scan becomes a palette image, a third of the bytes. Its brightest grey, 255, becomes 254
+    to make room for the colour.
     """
     grey = grey_channel(scan)
     if grey is None:
-        return _png(Pillow.fromarray(draw_contour(scan, contour)), level=1)
+        return encode_scan_png(draw_contour(scan, contour))
     indices = np.minimum(grey, 254)
     indices[contour] = 255
-    image = Pillow.fromarray(indices)
-    image.putpalette(bytes(np.repeat(np.arange(255, dtype=np.uint8), 3)) + bytes(YELLOW))
-    return _png(image, level=1)
+    return encode_scan_png(indices, palette=_GREYS_AND_YELLOW)
 
 
 def encode_jpeg(image: Image) -> bytes:
