@@ -81,6 +81,7 @@ def _with_dicom(
         result,
         identifiers=identifiers(scan) if scan and settings.keep_identifiers else None,
         object_key=object_key(scan) if scan else "",
+        assumed=scan.assumed if scan else (),
         dicom=_objects(made.files) if settings.wants_objects else None,
         dicom_left_out=_left_out(loaded, made, settings) if settings.wants_objects else "",
     )

@@ -98,6 +98,8 @@ class ScanResult:
     """The objects that were written; None where none were asked for."""
     dicom_left_out: str = ""
     """Why others were not."""
+    assumed: tuple[str, ...] = ()
+    """What a DICOM header does not say of its pixels, or says wrongly, as it was read."""
     object_key: str = ""
     """A hash of a DICOM scan's SOP Instance UID. The manifest does not hold it."""
     same_object_as: str = ""
@@ -175,6 +177,8 @@ def _row(result: ScanResult) -> dict[str, Any]:
     if result.dicom is not None:
         row["dicom"] = [asdict(made) for made in result.dicom]
         row["dicom_left_out"] = result.dicom_left_out
+    if result.assumed:
+        row["assumed"] = list(result.assumed)
     if result.object_key:
         row["object_key"] = result.object_key
     if result.same_object_as:
@@ -229,6 +233,7 @@ def _view_of_json(row: Mapping[str, Any]) -> SeenView:
 _READERS: dict[str, Callable[[Any], Any]] = {
     "lesions": lambda rows: tuple(map(_lesion_of_json, rows)),
     "why_review": tuple,
+    "assumed": tuple,
     "class_probabilities": lambda row: ClassProbabilities(**row) if row else None,
     "reviewed": lambda row: Reviewed(**row) if row else None,
     "views": lambda rows: tuple(map(_view_of_json, rows)),

@@ -179,6 +179,7 @@ def _scan_facts(result: ScanResult, line: str) -> list[tuple[str, str]]:
         "Millimetres": result.millimetres,
         "DICOM results": f"{kinds}, below dicom/" if kinds else "",
         "DICOM left out": result.dicom_left_out,
+        "Assumed of the header": ", ".join(result.assumed),
         "Same DICOM object as": result.same_object_as,
         "Shown whole": {True: "yes", False: "no", None: ""}[result.shown_whole],
     }

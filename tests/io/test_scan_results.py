@@ -40,6 +40,7 @@ FULL = ScanResult(
     shown_whole=True,
     dicom=(DicomFile(kind="sr", frame=0, path="dicom/a.dcm.sr.dcm"),),
     dicom_left_out="a cine has no segmentation object",
+    assumed=("BitsStored 8",),
     object_key="01ab",
     same_object_as="0.dcm",
     identifiers={"patient_id": "X"},
@@ -54,8 +55,8 @@ def test_the_manifest_has_the_columns_of_the_contract_in_their_order():
     assert list(row) == [
         *("scan", "status", "reason", "lesions", "confidence", "review", "why_review"),
         *("class_probabilities", "reviewed", "views", "new", "sha256", "masks", "millimetres"),
-        *("shown_whole", "dicom", "dicom_left_out", "same_object_as", "identifiers"),
-        "milliseconds",
+        *("shown_whole", "dicom", "dicom_left_out", "assumed", "same_object_as"),
+        *("identifiers", "milliseconds"),
     ]
     assert (row["lesions"], row["review"], row["new"]) == (2, True, False)
     assert row["views"] == [{"frame": 1, "box": [1, 2, 3, 4], "kind": "tissue", "source": "found"}]

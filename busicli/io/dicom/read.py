@@ -17,6 +17,8 @@ from busicli.errors import InputError
 from busicli.imaging.arrays import as_rgb
 from busicli.io.dicom import lossless
 from busicli.io.dicom.codestream import image_size
+from busicli.io.dicom.description import complete_description
+from busicli.io.dicom.file_start import data_start
 from busicli.io.dicom.regions import Box, boxes_of, scale_of, tissue_of
 from busicli.io.images import NO_MEMORY, check_pixels
 from busicli.types import Image, Scale
@@ -24,7 +26,6 @@ from busicli.types import Image, Scale
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-PREAMBLE = 128
 MAX_INFLATED = 64 * 2**20
 """Limit of a deflated file's bytes; its header cannot be read without inflating it."""
 MAX_BITS = 16
@@ -71,6 +72,8 @@ class DicomScan:
     """Those of tissue in two dimensions."""
     says_no_text: bool
     """Whether the header says that no text is burned into the pixels."""
+    assumed: tuple[str, ...]
+    """What its header does not say of its pixels, or says wrongly, as it was read."""
 
     def frames(self) -> Iterator[Image]:
         """Each frame as (rows, columns, 3) uint8 RGB, in order; InputError if one is damaged."""
@@ -79,8 +82,8 @@ class DicomScan:
 
 
 def is_dicom(data: bytes) -> bool:
-    """Whether a file's bytes begin like DICOM, whatever its name."""
-    return data[PREAMBLE : PREAMBLE + 4] == b"DICM"
+    """Whether a file's bytes begin like DICOM, whatever its name, with a preamble or without."""
+    return data_start(data) is not None
 
 
 def open_dicom(data: bytes, *, max_pixels: int) -> DicomScan:
@@ -93,6 +96,8 @@ def open_dicom(data: bytes, *, max_pixels: int) -> DicomScan:
     with reading():
         header = _header(data)
         _check_kind(header)
+        _check_has_pixels(header)
+        assumed = complete_description(header)
         _check_pixel_description(header, max_pixels)
         _check_codestreams(header)
         return DicomScan(
@@ -101,6 +106,7 @@ def open_dicom(data: bytes, *, max_pixels: int) -> DicomScan:
             boxes=boxes_of(header),
             tissue=tissue_of(header),
             says_no_text=header.get("BurnedInAnnotation") == "NO",
+            assumed=assumed,
         )
 
 
@@ -114,7 +120,7 @@ def _header(data: bytes) -> "Dataset":
     from pydicom.filereader import read_dataset
 
     file = io.BytesIO(data)
-    file.seek(PREAMBLE + 4)
+    file.seek(data_start(data) or 0)
     meta = read_dataset(file, False, True, stop_when=lambda tag, vr, length: tag.group != 2)
     if meta.get("TransferSyntaxUID") == _DEFLATED:
         inflating = zlib.decompressobj(-zlib.MAX_WBITS)
@@ -124,7 +130,7 @@ def _header(data: bytes) -> "Dataset":
                 f"inflates to more than {MAX_INFLATED // 2**20} MiB; store it without deflating."
             )
     file.seek(0)
-    return dcmread(file)
+    return dcmread(file, force=True)  # without a preamble too
 
 
 def _check_kind(header: "Dataset") -> None:
@@ -139,13 +145,16 @@ def _check_kind(header: "Dataset") -> None:
         raise NotUltrasoundError(f"is a DICOM object but not an ultrasound scan: {known}.")
 
 
-def _check_pixel_description(header: "Dataset", max_pixels: int) -> None:
+def _check_has_pixels(header: "Dataset") -> None:
     if "PixelData" not in header:
         raise InputError(
             "is encrypted; decrypt it first."
             if "EncryptedAttributesSequence" in header
             else "holds no pixels; export it again with its image."
         )
+
+
+def _check_pixel_description(header: "Dataset", max_pixels: int) -> None:
     rows, columns = int(header.Rows), int(header.Columns)
     frames = frame_count(header)
     if min(rows, columns, frames) < 1:
@@ -157,11 +166,7 @@ def _check_pixel_description(header: "Dataset", max_pixels: int) -> None:
     bits = int(header.BitsStored)
     if not 1 <= bits <= MAX_BITS:
         raise InputError(f"has {bits} bits per sample; export it with 1 to {MAX_BITS}.")
-    syntax = header.file_meta.get("TransferSyntaxUID")
-    if syntax is None:
-        raise InputError(
-            "does not say how its pixels are stored (no transfer syntax); export it again."
-        )
+    syntax = header.file_meta.TransferSyntaxUID
     if not syntax.is_transfer_syntax or syntax.is_private:
         raise InputError(
             "has a transfer syntax that busicli does not know; export it uncompressed."

@@ -245,11 +245,11 @@ def test_the_sentence_holds_nothing_of_the_file():
     ("changes", "sentence"),
     [
         ({"without": ["PixelData"]}, "holds no pixels"),
-        ({"without": ["Rows"]}, "is damaged"),
+        ({"without": ["Rows"]}, "has no Rows"),
         ({"Rows": 0}, "0 rows"),
         ({"Rows": 4000, "Columns": 5000, "NumberOfFrames": 6}, "has 120,000,000 pixels"),
         ({"photometric": "PALETTE COLOR"}, "has palette colours but no palette"),
-        ({"photometric": "SOMETHING"}, "is damaged"),
+        ({"photometric": "SOMETHING"}, "PhotometricInterpretation that is not read"),
         ({"syntax": "1.2.840.10008.1.2.4.102", "PixelData": encapsulate([b"?"])}, "MPEG-4"),
         ({"NumberOfFrames": 3}, "is damaged"),
     ],
