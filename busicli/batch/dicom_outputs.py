@@ -181,6 +181,7 @@ def _findings(segmentations: Sequence[Segmentation]) -> Iterator[Finding]:
                 lesion=lesion,
                 millimetres=lesion.millimetres,
                 contour=contour_polygon(component(found.mask, lesion)),
+                classes=found.class_probabilities,
             )
 
 

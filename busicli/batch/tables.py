@@ -6,7 +6,7 @@ from pathlib import Path
 
 from busicli.batch.same_object import mark_same_objects
 from busicli.io.files import atomic_text, atomic_write, write_json
-from busicli.io.lesion_table import LESION_COLUMNS, lesion_cells
+from busicli.io.lesion_table import CLASS_COLUMNS, LESION_COLUMNS, class_cells, lesion_cells
 from busicli.io.output_paths import own_folder
 from busicli.io.run_record import RunRecord
 from busicli.io.scan_results import ScanResult, manifest_line
@@ -23,11 +23,13 @@ def write_tables(out: Path, results: Iterable[ScanResult]) -> None:
         atomic_text(out / "lesions.csv") as table,
         atomic_text(out / "manifest.jsonl") as manifest,
     ):
-        writer = csv.DictWriter(table, LESION_COLUMNS, lineterminator="\n")
+        columns = (*LESION_COLUMNS, *CLASS_COLUMNS)
+        writer = csv.DictWriter(table, columns, lineterminator="\n")
         writer.writeheader()
         for result in results:
             manifest.write(manifest_line(result) + "\n")
-            writer.writerows(lesion_cells(result.scan, found) for found in result.lesions)
+            classes = class_cells(result.class_probabilities)
+            writer.writerows(lesion_cells(result.scan, each) | classes for each in result.lesions)
 
 
 def write_run_outputs(out: Path, results: Iterable[ScanResult], record: RunRecord) -> None:

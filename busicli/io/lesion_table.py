@@ -1,17 +1,19 @@
 """The table of lesions: a record to the cells of its row, and back."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import astuple, fields
 from typing import Any
 
 from busicli.errors import InputError
 from busicli.io.escaping import escape_csv_formula
 from busicli.io.scan_results import FrameLesion
-from busicli.types import Lesion, LesionMm
+from busicli.types import ClassProbabilities, Lesion, LesionMm
 
 _PX_FIELDS = tuple(f for f in fields(Lesion) if f.name != "millimetres")
 _MM_COLUMNS = tuple(f.name for f in fields(LesionMm))
 LESION_COLUMNS = ("scan", "frame", *(f.name for f in _PX_FIELDS), *_MM_COLUMNS)
+CLASS_COLUMNS = tuple(f"p_{f.name}" for f in fields(ClassProbabilities))
+"""Of the lesion's scan, behind the others."""
 
 
 def lesion_cells(scan: str, found: FrameLesion) -> dict[str, str]:
@@ -24,6 +26,12 @@ def lesion_cells(scan: str, found: FrameLesion) -> dict[str, str]:
     values |= {f.name: getattr(lesion, f.name) for f in _PX_FIELDS}
     values |= {name: getattr(millimetres, name, None) for name in _MM_COLUMNS}
     return {name: _cell(value) for name, value in values.items()}
+
+
+def class_cells(classes: ClassProbabilities | None) -> dict[str, str]:
+    """A scan's class probabilities by column, empty where the weights give none."""
+    values = (None,) * len(CLASS_COLUMNS) if classes is None else astuple(classes)
+    return dict(zip(CLASS_COLUMNS, map(_cell, values), strict=True))
 
 
 def parse_lesion_cells(cells: Mapping[str, str]) -> FrameLesion:

@@ -9,7 +9,7 @@ import pytest
 
 from busicli.batch.tables import write_tables
 from busicli.imaging.measure import lesions
-from busicli.io.lesion_table import LESION_COLUMNS
+from busicli.io.lesion_table import CLASS_COLUMNS, LESION_COLUMNS
 from busicli.io.scan_results import FrameLesion, ScanResult
 
 
@@ -46,7 +46,7 @@ def test_the_manifest_counts_lesions_and_keeps_the_order(tmp_path):
 def test_every_lesion_has_a_row(tmp_path):
     write_tables(tmp_path, [measured("b.png"), row("x", status="failed"), measured("a.png")])
     table = parsed((tmp_path / "lesions.csv").read_bytes())
-    assert tuple(table[0]) == LESION_COLUMNS
+    assert tuple(table[0]) == (*LESION_COLUMNS, *CLASS_COLUMNS)
     assert [(r["scan"], r["lesion"]) for r in table] == [
         ("b.png", "1"),
         ("b.png", "2"),
@@ -63,7 +63,10 @@ def test_every_lesion_has_a_row(tmp_path):
 
 def test_a_run_without_lesions_has_a_table_of_its_columns(tmp_path):
     write_tables(tmp_path, [])
-    assert (tmp_path / "lesions.csv").read_text() == ",".join(LESION_COLUMNS) + "\n"
+    header = ",".join((*LESION_COLUMNS, *CLASS_COLUMNS))
+    assert (tmp_path / "lesions.csv").read_text() == header + "\n"
+        (*LESION_COLUMNS, *CLASS_COLUMNS)
+    ) + "\n"
 
 
 @pytest.mark.parametrize("name", ["=1+1.png", "@a.png"])

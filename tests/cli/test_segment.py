@@ -144,7 +144,8 @@ def test_the_lesion_table_describes_the_masks(study):
     assert ",".join(rows[0]) == (
         "scan,frame,lesion,area_px,bbox,centroid,long_axis_px,short_axis_px,orientation_deg,"
         "circularity,solidity,mean_probability,touches_border,"
-        "long_axis_mm,short_axis_mm,area_mm2,width_mm,height_mm,wider_than_tall_ratio,depth_mm"
+        "long_axis_mm,short_axis_mm,area_mm2,width_mm,height_mm,wider_than_tall_ratio,depth_mm,"
+        "p_normal,p_benign,p_malignant"
     )
     for mask_row in manifest(study.out):
         own = [row for row in rows if row["scan"] == mask_row["scan"]]

@@ -6,7 +6,13 @@ from dataclasses import replace
 import pytest
 
 from busicli.errors import InputError
-from busicli.io.lesion_table import LESION_COLUMNS, lesion_cells, parse_lesion_cells
+from busicli.io.lesion_table import (
+    CLASS_COLUMNS,
+    LESION_COLUMNS,
+    class_cells,
+    lesion_cells,
+    parse_lesion_cells,
+)
 from busicli.io.scan_results import (
     DicomFile,
     FrameMask,
@@ -96,6 +102,12 @@ def test_other_lines_are_refused(line):
     for parse in (parse_journal_line, parse_manifest_line):
         with pytest.raises(InputError, match="damaged or of another version"):
             parse(line)
+
+
+def test_class_probabilities_are_cells_too():
+    cells = class_cells(ClassProbabilities(normal=0.05, benign=0.2, malignant=0.75))
+    assert cells == {"p_normal": "0.05", "p_benign": "0.2", "p_malignant": "0.75"}
+    assert class_cells(None) == dict.fromkeys(CLASS_COLUMNS, "")
 
 
 @pytest.mark.parametrize("found", FULL.lesions)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from busicli.io.dicom.source import Source, mark_deidentified
 from busicli.io.output_paths import Kind
-from busicli.types import Image, Lesion, LesionMm, Mask
+from busicli.types import ClassProbabilities, Image, Lesion, LesionMm, Mask
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -71,6 +71,8 @@ class Finding:
     millimetres: LesionMm | None
     contour: NDArray[np.float64]
     """(N, 2) row and column of its closed contour, in pixels; centres are whole numbers."""
+    classes: ClassProbabilities | None = None
+    """Of the frame; None where the weights give none."""
 
 
 def segmentation(source: Source, mask: Mask, maker: Maker) -> "Dataset":
@@ -216,7 +218,10 @@ def _measured(finding: Finding, source: Source, maker: Maker) -> Any:
         finding_type=codes.SCT.Mass,
         algorithm_id=_algorithm(maker),
         finding_sites=[_site(source)],
-        measurements=_measurements(lesion, finding.millimetres),
+        measurements=[
+            *_measurements(lesion, finding.millimetres),
+            *_class_probabilities(finding.classes),
+        ],
     )
 
 
@@ -248,6 +253,26 @@ def _measurements(lesion: Lesion, millimetres: LesionMm | None) -> list[Any]:
     return [
         hd.sr.Measurement(name=name, value=float(f"{value:.6g}"), unit=unit)
         for name, value, unit in found
+    ]
+
+
+def _class_probabilities(classes: ClassProbabilities | None) -> list[Any]:
+    """Each class's probability in percent; the standard has a code for that of cancer alone."""
+    import highdicom as hd
+    from pydicom.sr.codedict import codes
+
+    if classes is None:
+        return []
+    own = f"99{MAKER.upper()}"
+    found = [
+        (codes.DCM.ProbabilityOfCancer, classes.malignant),
+        (hd.sr.CodedConcept("p-benign", own, "Probability of a benign lesion"), classes.benign),
+        (hd.sr.CodedConcept("p-normal", own, "Probability of no lesion"), classes.normal),
+    ]
+    percent = codes.UCUM.Percent
+    return [
+        hd.sr.Measurement(name=name, value=float(f"{100 * value:.4g}"), unit=percent)
+        for name, value in found
     ]
 
 

@@ -17,6 +17,7 @@ from busicli.io.dicom.read import open_dicom
 from busicli.io.dicom.results import Finding, Maker, capture, report, segmentation
 from busicli.io.dicom.source import source_of
 from busicli.io.images import MAX_PIXELS, draw_contour
+from busicli.types import ClassProbabilities
 from tests.dicom_maker import PATIENT, PATIENT_ID, region, ultrasound
 
 MAKER = Maker(
@@ -45,7 +46,11 @@ READER = pytest.mark.skipif(
 
 
 def made(
-    data: bytes, mask: np.ndarray = TWO, maker: Maker = MAKER, marked: int = 1
+    data: bytes,
+    mask: np.ndarray = TWO,
+    maker: Maker = MAKER,
+    marked: int = 1,
+    classes: ClassProbabilities | None = None,
 ) -> dict[str, Dataset]:
     """Every kind of result of a scan, its frame `marked` holding `mask` and the others nothing."""
     scan = open_dicom(data, max_pixels=MAX_PIXELS)
@@ -57,6 +62,7 @@ def made(
             lesion=lesion,
             millimetres=in_millimetres(lesion, scan.scale),
             contour=contour_polygon(component(mask, lesion)),
+            classes=classes,
         )
         for lesion in lesions(mask, mask.astype(np.float32))
     ]
@@ -160,6 +166,18 @@ def test_the_report_measures_in_millimetres_where_they_are_certain():
     assert measured["Area"] == (16.0, "mm2")
     assert measured["Depth"] == (4.0, "mm")
     assert measured["Width by height"] == (1.0, "{ratio}")
+
+
+def test_the_report_gives_the_probability_of_each_class():
+    classes = ClassProbabilities(normal=0.05, benign=0.2, malignant=0.75)
+    read = hd.sr.ComprehensiveSR.from_dataset(
+        read_back(made(ultrasound(PICTURE), classes=classes)["sr"])
+    )
+    for group in read.content.get_planar_roi_measurement_groups():
+        measured = {m.name.meaning: (m.value, m.unit.value) for m in group.get_measurements()}
+        assert measured["Probability of cancer"] == (75.0, "%")
+        assert measured["Probability of a benign lesion"] == (20.0, "%")
+        assert measured["Probability of no lesion"] == (5.0, "%")
 
 
 def test_the_report_measures_in_pixels_otherwise():
