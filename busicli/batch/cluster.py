@@ -11,6 +11,7 @@ from busicli.batch.request import SegmentRequest
 from busicli.batch.worker import ScanWorker, scan_worker
 from busicli.errors import BusicliError
 from busicli.io.escaping import percent_escape
+from busicli.io.library_messages import silence_libraries
 from busicli.io.scan_results import ScanResult
 from busicli.models.weights import is_name
 from busicli.parallel.dask import connected, ordered_map_on
@@ -129,6 +130,7 @@ def lost_results(task: Sent) -> list[ScanResult]:
 
 @lru_cache(maxsize=1)
 def _loaded(request: SegmentRequest) -> ScanWorker:
+    silence_libraries()
     return scan_worker(request)
 
 

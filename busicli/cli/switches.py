@@ -12,6 +12,7 @@ import typer
 
 from busicli.cli.settings import FILE, SWITCHES, check_location, option_values
 from busicli.errors import UsageError
+from busicli.io.library_messages import silence_libraries
 
 PANEL = "Every command"
 _READ = "busicli.settings"
@@ -120,6 +121,8 @@ def _switched(context: typer.Context, values: dict[str, Any]) -> bool:
         form = "%(message)s" if sys.stderr.isatty() else "%(asctime)s %(message)s"
         logging.basicConfig(level=logging.WARNING, format=form, datefmt="%Y-%m-%d %H:%M:%S")
         logging.getLogger("busicli").setLevel(logging.DEBUG if "debug" in wanted else logging.INFO)
+    if "debug" not in wanted:
+        silence_libraries()
     if _READ in context.meta:
         _report_settings(context, quiet=quiet)
     return quiet
