@@ -1,6 +1,7 @@
 """What a run over scans would do, without doing it: nothing is written."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
 
@@ -50,7 +51,8 @@ def dry_run(request: SegmentRequest, track: Track) -> PlannedRun:
     entries = [entry for entry in inputs if shard is None or shard.holds(entry.relative)]
     worker = scan_worker(request)
     path = journal_folder(request) / JOURNAL
-    with look_into_journal(path, journal_key(worker.settings)) as journal:
+    key = journal_key(worker.settings)
+    with closing(worker), look_into_journal(path, key) as journal:
         rows = ordered_map(lambda entry: _plan(entry, worker, journal), entries, jobs=request.jobs)
         planned = list(track(rows, len(entries)))
         gone = orphan_files(request.out, journal.scans(), inputs)

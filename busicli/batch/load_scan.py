@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from busicli.batch.outputs import Output, lost_outputs, masks_stand
 from busicli.errors import InputError
 from busicli.inference.segmenter import Frame, Segmenter
 from busicli.inference.views import FrameLayout
+from busicli.io.decode_process import ProcessDecoder
 from busicli.io.dicom.read import DicomScan, NotUltrasoundError
 from busicli.io.dicom.results import Maker
 from busicli.io.escaping import percent_escape
@@ -21,10 +22,15 @@ from busicli.io.files import sha256_bytes
 from busicli.io.images import SUFFIXES, NotAnImageError, TooManyPixelsError, read_scan
 from busicli.io.scan_results import ScanResult, Status
 from busicli.io.scans import ScanFile, decode_file
+from busicli.parallel.killable import KillableCall, ProcessPool
 from busicli.parallel.threads import with_timeout
 from busicli.types import Image, Scale, Spacing
 
 Changed = Callable[[InputFile], None]
+ORDINARY_PIXELS = 16 * 2**20
+"""Of all frames of a scan; a larger one waits until there is memory for it."""
+_BYTES_A_PIXEL, _BYTES_A_STORED_PIXEL = 10, 4
+"""What a scan needs: for each pixel of the frame at work, and for each of all frames."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +44,8 @@ class ScanSettings:
     max_pixels: int
     timeout_s: float
     """How long reading and decoding a scan may take."""
+    decoders: ProcessPool = field(repr=False)
+    """Where files are decoded whose costs nothing bounds."""
     spacing: Spacing | None
     """Of images; DICOM files hold their own."""
     maker: Maker
@@ -83,6 +91,13 @@ class KeptScan:
     """What is to be drawn."""
 
 
+@dataclass(frozen=True, slots=True)
+class LargeScan:
+    """A scan that is not decoded before there is room for it."""
+
+    needed_bytes: int
+
+
 def load_scan(
     entry: InputFile,
     settings: ScanSettings,
@@ -94,13 +109,43 @@ def load_scan(
     `on_change` is called, before decoding, for a scan that was segmented but has changed or lacks
     files.
     """
+    try:
+        return _in_time(entry, settings, earlier, on_change)
+    except TooManyPixelsError as error:
+        return not_segmented(entry, "failed", f"{str(error).rstrip('.')}: raise --max-pixels")
+
+
+def load_unless_large(
+    entry: InputFile,
+    settings: ScanSettings,
+    earlier: ScanResult | None,
+    on_change: Changed = lambda _: None,
+) -> LoadedScan | KeptScan | ScanResult | LargeScan:
+    """As `load_scan`; a large scan is not decoded."""
+    if settings.max_pixels <= ORDINARY_PIXELS:
+        return load_scan(entry, settings, earlier, on_change)
+    ordinary = replace(settings, max_pixels=ORDINARY_PIXELS)
+    try:
+        return _in_time(entry, ordinary, earlier, on_change)
+    except TooManyPixelsError as error:
+        if error.pixels * error.frames > settings.max_pixels:
+            return load_scan(entry, settings, earlier)
+        needed = error.pixels * (_BYTES_A_PIXEL + error.frames * _BYTES_A_STORED_PIXEL)
+        return LargeScan(needed)
+
+
+def _in_time(
+    entry: InputFile, settings: ScanSettings, earlier: ScanResult | None, on_change: Changed
+) -> LoadedScan | KeptScan | ScanResult:
     if entry.not_done:
         return not_segmented(entry, "skipped" if entry.skip else "failed", entry.not_done)
+    decoding = KillableCall(settings.decoders)
     try:
         return with_timeout(
-            lambda: _load(entry, settings, earlier, on_change), limit_s=settings.timeout_s
+            lambda: _load(entry, settings, decoding, earlier, on_change), limit_s=settings.timeout_s
         )
     except TimeoutError:
+        decoding.kill()
         limit = f"{settings.timeout_s:g} s"
         reason = f"was not decoded after {limit}; look at its drive, or raise --timeout"
         return not_segmented(entry, "failed", reason)
@@ -113,7 +158,11 @@ def not_segmented(entry: InputFile, status: Status, reason: str) -> ScanResult:
 
 
 def _load(
-    entry: InputFile, settings: ScanSettings, earlier: ScanResult | None, on_change: Changed
+    entry: InputFile,
+    settings: ScanSettings,
+    decoding: KillableCall,
+    earlier: ScanResult | None,
+    on_change: Changed,
 ) -> LoadedScan | KeptScan | ScanResult:
     started = time.monotonic()
     data = b"unread"
@@ -126,7 +175,12 @@ def _load(
             return kept
         if earlier is not None and earlier.status == "ok":
             on_change(entry)
-        scan = decode_file(data, spacing=settings.spacing, max_pixels=settings.max_pixels)
+        scan = decode_file(
+            data,
+            spacing=settings.spacing,
+            max_pixels=settings.max_pixels,
+            elsewhere=ProcessDecoder(decoding, settings.max_pixels),
+        )
         if kept and all(output.draw_frame for output in lost):
             shown = _displayed(scan, settings)
             return KeptScan(entry=entry, result=kept, displayed=shown, lost=lost)
@@ -135,8 +189,8 @@ def _load(
         other = isinstance(error, NotUltrasoundError)
         meant = not other and (_named_as_scan(entry.path) or _cut_short(entry.path, data))
         return not_segmented(entry, "failed" if meant else "skipped", str(error))
-    except TooManyPixelsError as error:
-        return not_segmented(entry, "failed", f"{str(error).rstrip('.')}: raise --max-pixels")
+    except TooManyPixelsError:
+        raise
     except InputError as error:
         return not_segmented(entry, "failed", str(error))
     except OSError as error:

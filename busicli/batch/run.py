@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -40,7 +41,7 @@ def segment_batch(request: SegmentRequest, callbacks: Callbacks) -> SegmentOutco
     for note in worker.notes:
         callbacks.on_note(note)
     try:
-        with acquire_output(request):
+        with closing(worker), acquire_output(request):
             keep_card(request.out, resolve_weights(request.weights)[0])
             outcome = _run(request, worker, entries, callbacks)
     except BrokenPipeError:  # whoever read the rows went away, OUT is not to blame

@@ -8,7 +8,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from busicli.batch.inputs import InputFile
-from busicli.batch.load_scan import Changed, KeptScan, LoadedScan, ScanSettings, load_scan
+from busicli.batch.load_scan import (
+    Changed,
+    KeptScan,
+    LargeScan,
+    LoadedScan,
+    ScanSettings,
+    load_scan,
+    load_unless_large,
+    not_segmented,
+)
 from busicli.batch.outputs import wanted_outputs
 from busicli.batch.request import SegmentRequest
 from busicli.batch.write_outputs import draw_outputs, write_outputs
@@ -17,11 +26,15 @@ from busicli.inference.choose import EngineRequest, choose_engine
 from busicli.inference.engines import Engine
 from busicli.inference.segmenter import Segmenter, SegmentSettings
 from busicli.inference.views import default_mode
+from busicli.io.decode_process import ANSWER, decoding_limits
 from busicli.io.dicom.results import Maker
 from busicli.io.files import sha256_file
+from busicli.io.images import NO_MEMORY
 from busicli.io.run_record import EngineUsed, RunSettings, WeightsUsed
 from busicli.io.scan_results import ScanResult
 from busicli.models.weights import CARD, Card, read_card, resolve_weights
+from busicli.parallel.killable import ProcessPool
+from busicli.parallel.memory import MemoryBudget, free_bytes
 from busicli.versions import versions
 
 _log = logging.getLogger(__name__)
@@ -34,6 +47,8 @@ class ScanWorker:
     scan_settings: ScanSettings
     settings: RunSettings
     """As `run.json` holds them."""
+    memory: MemoryBudget
+    """For large scans."""
     notes: tuple[str, ...] = ()
     """What the user should know: an engine that is not the first choice, what a limit costs."""
 
@@ -41,6 +56,10 @@ class ScanWorker:
     def engine(self) -> Engine:
         """What runs the network."""
         return self.scan_settings.segmenter.engine
+
+    def close(self) -> None:
+        """End the processes that decoded scans."""
+        self.scan_settings.decoders.close()
 
     def results(
         self,
@@ -53,10 +72,18 @@ class ScanWorker:
         `earlier` holds the results of an earlier run; `on_change` as in `load_scan`.
         """
         pairs = zip(entries, earlier, strict=True)
-        loaded = [load_scan(entry, self.scan_settings, row, on_change) for entry, row in pairs]
+        settings = self.scan_settings
+        loaded = [load_unless_large(entry, settings, row, on_change) for entry, row in pairs]
         scans = [item for item in loaded if isinstance(item, LoadedScan)]
         made = iter(self._segmented(scans) if scans else ())
-        return [self._result(item, made) for item in loaded]
+        results = [
+            item if isinstance(item, LargeScan) else self._result(item, made) for item in loaded
+        ]
+        del loaded, scans  # a large scan needs their room
+        return [
+            self._large(entry, row, item) if isinstance(item, LargeScan) else item
+            for entry, row, item in zip(entries, earlier, results, strict=True)
+        ]
 
     def _result(
         self, item: LoadedScan | KeptScan | ScanResult, made: Iterator[ScanResult]
@@ -64,6 +91,16 @@ class ScanWorker:
         if isinstance(item, LoadedScan):
             return next(made)
         return draw_outputs(item, self.scan_settings) if isinstance(item, KeptScan) else item
+
+    def _large(self, entry: InputFile, earlier: ScanResult | None, scan: LargeScan) -> ScanResult:
+        """The result of a scan that waits for memory, and fails where there is never enough."""
+        try:
+            with self.memory.taking(scan.needed_bytes):
+                loaded = load_scan(entry, self.scan_settings, earlier)
+                made = self._segmented([loaded]) if isinstance(loaded, LoadedScan) else []
+                return self._result(loaded, iter(made))
+        except MemoryError:
+            return not_segmented(entry, "failed", NO_MEMORY)
 
     def _segmented(self, scans: Sequence[LoadedScan]) -> list[ScanResult]:
         """Results of scans whose views go through the network together."""
@@ -99,6 +136,7 @@ def scan_worker(request: SegmentRequest) -> ScanWorker:
     return ScanWorker(
         scan_settings=_scan_settings(request, segmenter, settings),
         settings=settings,
+        memory=MemoryBudget(free_bytes()),
         notes=tuple(filter(None, (note, cost))),
     )
 
@@ -129,6 +167,7 @@ def _scan_settings(
         segmenter=segmenter,
         max_pixels=request.max_pixels,
         timeout_s=request.timeout_s,
+        decoders=ProcessPool(ANSWER, decoding_limits(request.max_pixels, request.timeout_s)),
         spacing=request.spacing,
         maker=maker,
         keep_identifiers=request.keep_identifiers,

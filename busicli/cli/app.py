@@ -10,6 +10,7 @@ import typer
 
 from busicli.cli import evaluate, merge, models, preprocess, report, segment, settings, show, train
 from busicli.cli.signals import stop_behind, stop_on_signals
+from busicli.cli.streams import Streams, standard_streams
 from busicli.cli.switches import Debug, Quiet, Verbose, with_switches
 from busicli.errors import BusicliError
 from busicli.io.escaping import percent_escape
@@ -130,19 +131,29 @@ def main() -> None:
 
     Typer prints errors of usage itself, and exits with 2.
     """
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     stop_on_signals()
+    with standard_streams() as streams:
+        try:
+            _run(streams)
+        except BaseException as error:
+            stop = stop_behind(error)
+            if isinstance(error, SystemExit) and stop is None:
+                raise
+            if "--debug" in sys.argv[1:]:
+                traceback.print_exception(error)
+            status, sentence = (int(stop.code or 0), str(stop)) if stop else _status_of(error)
+            _print_error(sentence)
+            sys.exit(status)
+
+
+def _run(streams: Streams) -> None:
+    """The command; BusicliError where it ended but its results could not be written to stdout."""
     try:
         app(prog_name="busicli")
-    except BaseException as error:
-        stop = stop_behind(error)
-        if isinstance(error, SystemExit) and stop is None:
-            raise
-        if "--debug" in sys.argv[1:]:
-            traceback.print_exception(error)
-        status, sentence = (int(stop.code or 0), str(stop)) if stop else _status_of(error)
-        _print_error(sentence)
-        sys.exit(status)
+    except SystemExit as end:
+        if stop_behind(end) is None:
+            streams.check()
+        raise
 
 
 def _status_of(error: BaseException) -> tuple[int, str]:

@@ -36,7 +36,9 @@ def dicom_kinds(text: str | None) -> "tuple[Kind, ...]":
 
 
 def listed_paths(*, nul: bool) -> tuple[Path, ...]:
-    """Paths from stdin, as raw bytes; empty lines are ignored."""
+    """Paths from stdin, as raw bytes; empty lines are ignored. InputError where it is closed."""
+    if sys.stdin is None:
+        raise InputError("stdin is closed; give a list of paths on it, or name a folder of scans.")
     parts = sys.stdin.buffer.read().split(b"\0" if nul else b"\n")
     return tuple(Path(os.fsdecode(part)) for part in parts if part)
 

@@ -3,6 +3,8 @@
 import logging
 from typing import TYPE_CHECKING, Any
 
+from busicli.io.escaping import percent_escape
+
 if TYPE_CHECKING:
     from busicli.batch.request import SegmentOutcome, SegmentRequest
     from busicli.io.scan_results import ScanResult
@@ -78,7 +80,7 @@ def _show_counts(outcome: "SegmentOutcome") -> None:
     print(
         f"{counted(counts.ok, 'scan')} segmented{kept}, lesions in {outcome.with_lesions}; "
         f"{counts.failed} failed, {_skipped(counts.skipped, outcome.masks)}; "
-        f"{outcome.seconds:.1f} s with {outcome.weights}."
+        f"{outcome.seconds:.1f} s with {percent_escape(outcome.weights)}."
     )
 
 

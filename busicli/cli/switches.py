@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from busicli.cli.settings import FILE, SWITCHES, check_location, option_values
+from busicli.cli.streams import results_on_stdout
 from busicli.errors import UsageError
 from busicli.io.library_messages import silence_libraries
 
@@ -97,6 +98,8 @@ def with_switches(
             given["context"] = context
         quiet = _switched(context, values)
         as_json = values.get("as_json", False)
+        if as_json or prints_file:
+            results_on_stdout()
         with _quietly(all_of_stdout=not as_json) if quiet and not prints_file else nullcontext():
             function(**given)
 

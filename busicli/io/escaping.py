@@ -5,7 +5,8 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import PurePath
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = (*"=+-@", *"\uff1d\uff0b\uff0d\uff20", "\t", "\r")
+"""Also in full width, which spreadsheets of East Asia read alike."""
 
 
 def percent_escape(path: str | PurePath) -> str:
@@ -18,12 +19,26 @@ def percent_escape(path: str | PurePath) -> str:
     return "".join(c if _is_plain(c) else _escaped(c) for c in text)
 
 
+def escape_controls(text: str, also: str = "") -> str:
+    r"""Text for a terminal or a log: what is not to be read becomes %XX, but for line ends, tabs
+    and the characters in `also`.
+
+    >>> escape_controls("a\x1b[2Jb\n")
+    'a%1B[2Jb\n'
+    """
+    kept = "\n\t" + also
+    if text.translate(dict.fromkeys(map(ord, kept))).isprintable():
+        return text
+    return "".join(c if c in kept or _is_plain(c) else _escaped(c) for c in text)
+
+
 def _is_plain(character: str) -> bool:
     return character.isprintable() or unicodedata.category(character) == "Zs"  # spaces of any kind
 
 
 def _escaped(character: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogateescape"))
+    errors = "surrogateescape" if "\udc80" <= character <= "\udcff" else "surrogatepass"
+    return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", errors))
 
 
 def escape_csv_formula(text: str) -> str:

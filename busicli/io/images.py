@@ -40,6 +40,14 @@ class UnreadKindError(NotAnImageError):
 class TooManyPixelsError(InputError):
     """The file has more pixels or frames than the caller allows."""
 
+    def __init__(self, message: str, pixels: int, frames: int) -> None:
+        """`pixels` are those of one of `frames` frames."""
+        super().__init__(message, pixels, frames)
+        self.pixels, self.frames = pixels, frames
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
 
 Pillow.MAX_IMAGE_PIXELS = None  # check_pixels runs first and has a message of its own
 _BYTES_A_PIXEL = 8
@@ -192,11 +200,12 @@ def check_pixels(pixels: int, max_pixels: int, *, frames: int = 1) -> None:
     """Raise TooManyPixelsError if `frames` frames of `pixels` pixels are more than allowed."""
     if pixels * frames > max_pixels:
         raise TooManyPixelsError(
-            f"has {pixels * frames:,} pixels; at most {max_pixels:,} are decoded."
+            f"has {pixels * frames:,} pixels; at most {max_pixels:,} are decoded.", pixels, frames
         )
     most = max(max_pixels, MAX_PIXELS) // _SMALLEST_FRAME
     if frames > most:
-        raise TooManyPixelsError(f"has {frames:,} frames; at most {most:,} are decoded.")
+        message = f"has {frames:,} frames; at most {most:,} are decoded."
+        raise TooManyPixelsError(message, pixels, frames)
 
 
 def rgb(image: Pillow.Image) -> Image:

@@ -5,11 +5,11 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from threading import Thread
 from typing import Any, TypeVar
 
-from busicli.errors import BusicliError
+from busicli.parallel.patience import wait_patiently
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -98,16 +98,13 @@ def with_timeout(function: Callable[[], R], *, limit_s: float) -> R:
     """What `function` returns or raises; TimeoutError after `limit_s` seconds.
 
     It then continues in its thread, which cannot be stopped, but delays neither the caller nor the
-    end of the program. For work without side effects that a broken disk or decoder may block.
-    Raises BusicliError if MOST_LEFT calls still hang: then single files are not the reason.
+    end of the program. For work without side effects that a broken disk may block. While MOST_LEFT
+    calls hang, another one begins once one of them ends: TimeoutError if that takes `limit_s`.
+    Time in which this process is suspended does not count.
     """
     done: Future[R] = Future()
-    _left_behind.difference_update([future for future in tuple(_left_behind) if future.done()])
-    if len(_left_behind) >= MOST_LEFT:
-        raise BusicliError(
-            f"{MOST_LEFT} scans hang because their drive does not answer; "
-            "fix it and run again to resume."
-        )
+    if not wait_patiently(_has_room, limit_s):
+        raise TimeoutError
 
     def work() -> None:
         try:
@@ -116,8 +113,17 @@ def with_timeout(function: Callable[[], R], *, limit_s: float) -> R:
             done.set_exception(error)
 
     Thread(target=work, daemon=True).start()
-    try:
-        return done.result(limit_s)
-    finally:
-        if not done.done():
-            _left_behind.add(done)
+    if not wait_patiently(lambda seconds: bool(wait([done], seconds).done), limit_s):
+        _left_behind.add(done)
+        raise TimeoutError
+    return done.result()
+
+
+def _has_room(seconds: float) -> bool:
+    """Whether one more call may hang, now or within `seconds`."""
+    _left_behind.difference_update([future for future in tuple(_left_behind) if future.done()])
+    if len(_left_behind) < MOST_LEFT:
+        return True
+    ended = wait(tuple(_left_behind), seconds, return_when=FIRST_COMPLETED).done
+    _left_behind.difference_update(ended)
+    return bool(ended)

@@ -1,9 +1,11 @@
 import csv
+import io
 import json
 import os
 import re
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Callable
 from hashlib import sha256
@@ -831,6 +833,25 @@ def test_a_scan_that_takes_too_long_fails_alone(segment, scans, tmp_path):
     assert rows["vast.png"]["reason"] == (
         "was not decoded after 0.3 s; look at its drive, or raise --timeout"
     )
+
+
+def test_a_file_that_would_take_hours_leaves_no_thread_at_work(segment, scans, tmp_path):
+    source = copied(scans, tmp_path / "scans", 1)
+    buffer = io.BytesIO()
+    Image.new("L", (3000, 3000), 128).save(buffer, "JPEG", progressive=True)
+    data = buffer.getvalue()
+    last = data.rindex(b"\xff\xda")
+    (source / "passes.jpg").write_bytes(data[:-2] + 20_000 * data[last:-2] + data[-2:])
+    before = threading.active_count()
+    assert segment(source, "out", "--timeout", "2").status == 3
+    rows = {row["scan"]: row for row in manifest(tmp_path / "out")}
+    assert rows["phantom-01.png"]["status"] == "ok"
+    assert rows["passes.jpg"]["reason"].startswith("was not decoded after 2 s")
+    for _ in range(100):
+        if threading.active_count() <= before:
+            return
+        time.sleep(0.1)
+    pytest.fail("a thread still decodes it")
 
 
 def test_a_dry_run_ends_as_the_run_would(segment, tmp_path):

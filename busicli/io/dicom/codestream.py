@@ -1,10 +1,19 @@
-"""The size of a compressed image, read from its header without decoding it."""
+"""What the header of a compressed image says, read without decoding it."""
+
+from collections.abc import Iterator
+from itertools import islice
 
 _START = b"\xff\xd8"
 _START_2000 = b"\xff\x4f\xff\x51"
 _BOXES_2000 = b"\x00\x00\x00\x0cjP  "
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 """Markers that begin a frame: JPEG's (ISO 10918-1 B.1.1.3) and JPEG-LS's (ISO 14495-1 C.1.1)."""
+_SEQUENTIAL = frozenset({0xC0, 0xC1})
+"""Of these, those of one pass."""
+_PASS = b"\xff\xda"
+_MAX_SEGMENTS = 64
+_MAX_STEPS = 10_000
+"""Segments, fill bytes or boxes that are looked at."""
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 """Markers without a length field."""
 
@@ -29,25 +38,49 @@ def image_size(stream: bytes) -> Size | None:
     return None
 
 
+def is_plain_jpeg(stream: bytes, *, max_pixels: int) -> bool:
+    """Whether a JPEG stream has one pass over at most so many pixels, and few segments before it.
+
+    Decoding it then takes time in proportion to its pixels; thousands of passes over a progressive
+    image take hours. Within a pass, the marker of another cannot occur.
+    """
+    if not stream.startswith(_START) or stream.count(_PASS) != 1:
+        return False
+    pixels = 0
+    for marker, position in islice(_segments(stream), _MAX_SEGMENTS):
+        if marker in _FRAMES:
+            rows, columns = (_number(stream, position + at, 2) for at in (5, 7))
+            pixels = rows * columns if marker in _SEQUENTIAL else 0
+        elif marker == _PASS[1]:
+            return 0 < pixels <= max_pixels
+    return False
+
+
 def _size_jpeg(stream: bytes) -> Size | None:
-    position = len(_START)
-    while position + 10 <= len(stream):
-        if stream[position] != 0xFF:
-            return None
-        marker = stream[position + 1]
-        if marker == 0xFF:  # fill bytes
-            position += 1
-        elif marker in _ALONE:
-            position += 2
-        elif marker in _FRAMES:
+    for marker, position in _segments(stream):
+        if marker in _FRAMES and position + 10 <= len(stream):
             return (
                 _number(stream, position + 5, 2),
                 _number(stream, position + 7, 2),
                 stream[position + 9],
             )
-        else:
-            position += 2 + _number(stream, position + 2, 2)
     return None
+
+
+def _segments(stream: bytes) -> Iterator[tuple[int, int]]:
+    """Each segment's marker and position, from the stream's start to the first that is damaged."""
+    position = len(_START)
+    for _ in range(_MAX_STEPS):
+        if position + 4 > len(stream) or stream[position] != 0xFF:
+            return
+        marker = stream[position + 1]
+        if marker == 0xFF:  # fill bytes
+            position += 1
+        elif marker in _ALONE:
+            position += 2
+        else:
+            yield marker, position
+            position += 2 + _number(stream, position + 2, 2)
 
 
 def _size_2000(codestream: bytes) -> Size | None:
@@ -67,7 +100,9 @@ def _size_boxed(stream: bytes) -> Size | None:
     """
     said = None
     position = 0
-    while position + 8 <= len(stream):
+    for _ in range(_MAX_STEPS):
+        if position + 8 > len(stream):
+            return None
         length, kind, begin = (
             _number(stream, position, 4),
             stream[position + 4 : position + 8],

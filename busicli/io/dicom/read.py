@@ -1,10 +1,8 @@
 """DICOM ultrasound objects: checked from the header, then decoded frame by frame."""
 
 import importlib
-import io
 import logging
 import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +14,10 @@ from numpy.typing import NDArray
 from busicli.errors import InputError
 from busicli.imaging.arrays import as_rgb
 from busicli.io.dicom import lossless
-from busicli.io.dicom.codestream import image_size
+from busicli.io.dicom.codestream import image_size, is_plain_jpeg
 from busicli.io.dicom.description import complete_description
 from busicli.io.dicom.file_start import data_start
+from busicli.io.dicom.header import DEFLATED, read_header
 from busicli.io.dicom.regions import Box, boxes_of, scale_of, tissue_of
 from busicli.io.images import NO_MEMORY, check_pixels
 from busicli.types import Image, Scale
@@ -26,8 +25,6 @@ from busicli.types import Image, Scale
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-MAX_INFLATED = 64 * 2**20
-"""Limit of a deflated file's bytes; its header cannot be read without inflating it."""
 MAX_BITS = 16
 ULTRASOUND = "US"
 """The modality; secondary captures of ultrasound have it too."""
@@ -51,7 +48,7 @@ _DECODERS = {
 }
 """Compressed transfer syntaxes that are read, with the name of pydicom's decoder."""
 _RUN_LENGTHS = "1.2.840.10008.1.2.5"
-_DEFLATED = "1.2.840.10008.1.2.1.99"
+_JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
 _UNREADABLE = "is damaged or cut short; copy it again from its source."
 
 
@@ -75,6 +72,20 @@ class DicomScan:
     assumed: tuple[str, ...]
     """What its header does not say of its pixels, or says wrongly, as it was read."""
 
+    @property
+    def is_bounded(self) -> bool:
+        """Whether decoding costs what its pixels cost: of others, a few bytes may take hours."""
+        from pydicom.encaps import generate_frames
+
+        with reading():
+            header = self.header
+            syntax = header.file_meta.TransferSyntaxUID
+            if syntax not in _DECODERS or syntax != _JPEG_BASELINE:
+                return syntax not in _DECODERS
+            streams = generate_frames(header.PixelData, number_of_frames=frame_count(header))
+            pixels = int(header.Rows) * int(header.Columns)
+            return all(is_plain_jpeg(stream, max_pixels=pixels) for stream in streams)
+
     def frames(self) -> Iterator[Image]:
         """Each frame as (rows, columns, 3) uint8 RGB, in order; InputError if one is damaged."""
         with reading():
@@ -94,7 +105,7 @@ def open_dicom(data: bytes, *, max_pixels: int) -> DicomScan:
     """
     _quieten()
     with reading():
-        header = _header(data)
+        header = read_header(data)
         _check_kind(header)
         _check_has_pixels(header)
         assumed = complete_description(header)
@@ -113,24 +124,6 @@ def open_dicom(data: bytes, *, max_pixels: int) -> DicomScan:
 def frame_count(header: "Dataset") -> int:
     """Number of frames in the header, at least 1."""
     return int(header.get("NumberOfFrames") or 1)
-
-
-def _header(data: bytes) -> "Dataset":
-    from pydicom import dcmread
-    from pydicom.filereader import read_dataset
-
-    file = io.BytesIO(data)
-    file.seek(data_start(data) or 0)
-    meta = read_dataset(file, False, True, stop_when=lambda tag, vr, length: tag.group != 2)
-    if meta.get("TransferSyntaxUID") == _DEFLATED:
-        inflating = zlib.decompressobj(-zlib.MAX_WBITS)
-        inflating.decompress(data[file.tell() :], MAX_INFLATED)
-        if inflating.unconsumed_tail:
-            raise InputError(
-                f"inflates to more than {MAX_INFLATED // 2**20} MiB; store it without deflating."
-            )
-    file.seek(0)
-    return dcmread(file, force=True)  # without a preamble too
 
 
 def _check_kind(header: "Dataset") -> None:
@@ -171,7 +164,7 @@ def _check_pixel_description(header: "Dataset", max_pixels: int) -> None:
         raise InputError(
             "has a transfer syntax that busicli does not know; export it uncompressed."
         )
-    if syntax.is_compressed and syntax != _DEFLATED and syntax not in _DECODERS:
+    if syntax.is_compressed and syntax != DEFLATED and syntax not in _DECODERS:
         raise InputError(f"is stored as {syntax.name}, which is not read; export it uncompressed.")
     if header.PhotometricInterpretation == "PALETTE COLOR" and not _has_palette(header):
         raise InputError("has palette colours but no palette; export it as RGB.")
