@@ -1,6 +1,7 @@
 """Plain records that several rooms share; paths are carried here, never opened."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,8 @@ Mask = NDArray[np.bool_]
 """A lesion mask: (rows, columns) bool."""
 Probability = NDArray[np.float32]
 """A probability map: (rows, columns) float32 in [0, 1]."""
+Polygon = Sequence[tuple[float, float]]
+"""Points (x, y) in a scan's pixels, whose corners are whole numbers; the last joins the first."""
 View = tuple[int, int, int, int]
 """A box in a scan's own pixels: top, left, bottom, right, ends exclusive."""
 
@@ -140,7 +143,8 @@ class Lesion:
     0 where both axes are alike."""
     circularity: float
     solidity: float
-    mean_probability: float
+    mean_probability: float | None
+    """Of the network; None where a person has drawn the lesion."""
     touches_border: bool
     millimetres: LesionMm | None = None
     """None where the size of its pixels is not certain."""

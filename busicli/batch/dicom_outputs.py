@@ -12,6 +12,7 @@ from busicli.errors import InputError
 from busicli.imaging.contour import contour_mask, contour_polygon
 from busicli.imaging.measure import component
 from busicli.inference.segmenter import Segmentation
+from busicli.inference.views import default_mode
 from busicli.io.dicom.read import DicomScan, reading
 from busicli.io.dicom.regions import Box
 from busicli.io.dicom.results import Finding, Maker, capture, report, segmentation
@@ -19,6 +20,7 @@ from busicli.io.dicom.source import Source, source_of
 from busicli.io.escaping import percent_escape
 from busicli.io.files import sha256_bytes
 from busicli.io.images import draw_contour
+from busicli.io.run_record import RunSettings
 from busicli.types import Image
 
 if TYPE_CHECKING:
@@ -76,6 +78,26 @@ def dicom_source(scan: DicomScan, maker: Maker, sha256: str) -> DicomSource:
     except InputError as error:
         why_none = str(error).rstrip(".")
     return DicomSource(scan=scan, source=source, why_none=why_none, maker=maker)
+
+
+def run_maker(settings: RunSettings) -> Maker:
+    """What a run's DICOM objects say of the program."""
+    return Maker(
+        weights=settings.weights.name,
+        weights_sha256=settings.weights.card_sha256,
+        version=settings.versions["busicli"],
+        deidentified=settings.deidentify,
+        variant=_variant(settings),
+    )
+
+
+def _variant(settings: RunSettings) -> str:
+    """What else a DICOM object depends on: other engines, views and limits give other objects."""
+    as_trained = settings.views == default_mode(settings.preprocess)
+    views = "" if as_trained else f", views {settings.views}"
+    limit = settings.max_false_masks
+    limited = "" if limit is None else f", at most {limit} false masks"
+    return f"{settings.engine.name} in {settings.engine.precision}{views}{limited}"
 
 
 def displayed_frames(

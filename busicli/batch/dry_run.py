@@ -11,9 +11,12 @@ from busicli.batch.load_scan import KeptScan, LoadedScan, load_scan
 from busicli.batch.orphans import is_mask, orphan_files
 from busicli.batch.output_lock import check_output
 from busicli.batch.request import SegmentRequest
+from busicli.batch.review_store import read_store
 from busicli.batch.run import JOURNAL, journal_folder, journal_key, list_inputs, no_scan
+from busicli.batch.run_scans import earlier_result
 from busicli.batch.worker import ScanWorker, scan_worker
 from busicli.io.escaping import percent_escape
+from busicli.io.scan_results import ScanResult
 from busicli.parallel.threads import ordered_map
 
 
@@ -53,7 +56,12 @@ def dry_run(request: SegmentRequest, track: Track) -> PlannedRun:
     path = journal_folder(request) / JOURNAL
     key = journal_key(worker.settings)
     with closing(worker), look_into_journal(path, key) as journal:
-        rows = ordered_map(lambda entry: _plan(entry, worker, journal), entries, jobs=request.jobs)
+        reviewed = read_store(request.out)
+        rows = ordered_map(
+            lambda entry: _plan(entry, worker, earlier_result(entry, journal, reviewed), journal),
+            entries,
+            jobs=request.jobs,
+        )
         planned = list(track(rows, len(entries)))
         gone = orphan_files(request.out, journal.scans(), inputs)
     if shard is None and all(scan.status == "skipped" for scan in planned):
@@ -61,12 +69,13 @@ def dry_run(request: SegmentRequest, track: Track) -> PlannedRun:
     return PlannedRun(scans=planned, orphans=sum(is_mask(request.out, path) for path in gone))
 
 
-def _plan(entry: InputFile, worker: ScanWorker, journal: Journal) -> PlannedScan:
+def _plan(
+    entry: InputFile, worker: ScanWorker, earlier: ScanResult | None, journal: Journal
+) -> PlannedScan:
     name = percent_escape(entry.relative)
     if journal.crash_count(name) >= MAX_CRASHES:
         return PlannedScan(scan=name, status="failed", reason=CRASHED)
-    offset = journal.earlier(name)
-    loaded = load_scan(entry, worker.scan_settings, journal.read(offset) if offset else None)
+    loaded = load_scan(entry, worker.scan_settings, earlier)
     if isinstance(loaded, LoadedScan):
         return PlannedScan(scan=name, status="to do")
     if isinstance(loaded, KeptScan):

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from busicli.batch.dicom_outputs import DicomSource, dicom_source, displayed_frames
 from busicli.batch.inputs import InputFile
-from busicli.batch.outputs import Output, lost_outputs, masks_stand
+from busicli.batch.outputs import Output, has_masks, lost_outputs, masks_stand
+from busicli.batch.review_store import CHANGED_AFTER_REVIEW
 from busicli.errors import InputError
 from busicli.inference.segmenter import Frame, Segmenter
 from busicli.inference.views import FrameLayout
@@ -170,10 +171,13 @@ def _load(
         data = read_scan(entry.path, max_pixels=settings.max_pixels)
         sha256 = sha256_bytes(data)
         kept = _kept(earlier, entry, sha256, settings)
-        lost = lost_outputs(settings.out, kept, entry.relative, settings.outputs) if kept else ()
+        lost = _lost(kept, entry, settings)
         if kept and not lost:
             return kept
         if earlier is not None and earlier.status == "ok":
+            unchanged = kept is None and earlier.sha256 == sha256
+            if unchanged and earlier.reviewed and has_masks(settings.out, earlier, entry.relative):
+                return not_segmented(entry, "failed", CHANGED_AFTER_REVIEW)
             on_change(entry)
         scan = decode_file(
             data,
@@ -234,6 +238,14 @@ def _kept(
     if earlier is None or earlier.status != "ok" or earlier.sha256 != sha256:
         return None
     return earlier if masks_stand(settings.out, earlier, entry.relative) else None
+
+
+def _lost(kept: ScanResult | None, entry: InputFile, settings: ScanSettings) -> tuple[Output, ...]:
+    """The outputs that a kept result lacks; of a reviewed one those that its mask is enough for."""
+    if kept is None:
+        return ()
+    lost = lost_outputs(settings.out, kept, entry.relative, settings.outputs)
+    return tuple(output for output in lost if output.draw_frame) if kept.reviewed else tuple(lost)
 
 
 def _named_as_scan(path: Path) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from pathlib import Path
 
+from busicli.batch.review_store import read_store, reviewed_results
 from busicli.batch.shards import ShardRecord, count_shards, read_shard, shard_folder, shard_rows
 from busicli.batch.tables import write_run_outputs
 from busicli.batch.tally import NO_SCAN, SOME_FAILED
@@ -43,7 +44,8 @@ def merge(out: Path) -> MergeOutcome:
         folders = [shard_folder(own, number) for number in range(1, of + 1)]
         record = _joined(_complete(out, [read_shard(folder) for folder in folders]))
         remove_leftovers(out)
-        write_run_outputs(out, _results(folders), record)
+        results = reviewed_results(read_store(out), _results(folders))
+        write_run_outputs(out, results, record)
     if record.exit_status == NO_SCAN:
         raise InputError(f"none of the {of} parts of {out} held a scan; look at the list of scans.")
     return MergeOutcome(exit_status=record.exit_status, shards=of, counts=record.counts)

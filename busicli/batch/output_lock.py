@@ -1,6 +1,7 @@
 """The lock on OUT: whether a run may write there, and that no other run does."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,8 +29,22 @@ def acquire_output(request: SegmentRequest) -> Iterator[None]:
     with folder_lock(folder):
         if request.shard is not None:
             remove_shard(folder)  # its earlier results no longer hold
-        write_json(own / _STARTED, {"names": request.names, "deidentify": request.deidentify})
+        write_json(own / _STARTED, _started(request))
         yield
+
+
+def _started(request: SegmentRequest) -> dict[str, object]:
+    """What is known of a run before it ends; names are in it only where results hold them too."""
+    folder = isinstance(request.scans, Path) and request.names == "keep"
+    scans = os.fspath(Path(request.scans).resolve()) if folder else None  # type: ignore[arg-type]
+    return {"names": request.names, "deidentify": request.deidentify, "scans": scans}
+
+
+def known_scans(out: Path) -> Path | None:
+    """The folder that the newest run into OUT read; None where that is not known."""
+    path = own_folder(out) / _STARTED
+    scans = json.loads(path.read_bytes()).get("scans") if path.is_file() else None
+    return Path(scans) if scans else None
 
 
 def check_output(request: SegmentRequest) -> None:

@@ -19,7 +19,7 @@ from busicli.batch.dicom_outputs import (
 )
 from busicli.imaging.contour import contour_mask
 from busicli.io.files import sha256_file
-from busicli.io.images import encode_mask, encode_overlay, encode_probability
+from busicli.io.images import encode_bare, encode_mask, encode_overlay, encode_probability
 from busicli.io.output_paths import KINDS, own_folder
 from busicli.io.scan_results import ScanResult
 from busicli.report.thumbnail import encode_thumbnail
@@ -112,6 +112,12 @@ OUTPUTS = (
         draw_frame=lambda image, mask: encode_overlay(image, contour_mask(mask)),
     ),
     Output(
+        name="images",
+        folder="images",
+        shows_scan=True,
+        draw_frame=lambda image, _: encode_bare(image),
+    ),
+    Output(
         name="probabilities",
         folder="probabilities",
         encode_frame=lambda frame: encode_probability(frame.segmentation.probability),
@@ -146,8 +152,10 @@ OUTPUTS = (
     ),
 )
 """In the order in which they are written and listed."""
-DEFAULT_OUTPUTS = ("masks", "overlays", "thumbnails")
-FOLDERS = tuple(dict.fromkeys(output.folder for output in OUTPUTS))
+DEFAULT_OUTPUTS = ("masks", "overlays", "images", "thumbnails")
+MODEL_MASKS = "model_masks"
+"""Folder of the network's own masks of scans that a person has corrected."""
+FOLDERS = (*dict.fromkeys(output.folder for output in OUTPUTS), MODEL_MASKS)
 
 
 def wanted_outputs(names: Sequence[str]) -> tuple[Output, ...]:
@@ -172,6 +180,12 @@ def masks_stand(out: Path, result: ScanResult, relative: PurePosixPath) -> bool:
         _has_sha256(out / masks.path(relative, mask.frame, frames), mask.sha256)
         for mask in result.masks
     )
+
+
+def has_masks(out: Path, result: ScanResult, relative: PurePosixPath) -> bool:
+    """Whether there is a file for every mask of a result, whatever it holds."""
+    paths = (OUTPUTS[0].path(relative, mask.frame, len(result.masks)) for mask in result.masks)
+    return all((out / path).is_file() for path in paths)
 
 
 def lost_outputs(

@@ -93,6 +93,8 @@ class SegmentOutcome:
     """Scans of a deidentified run whose images show all text that is in them."""
     same_objects: int
     """DICOM scans with the SOP Instance UID of an earlier scan."""
+    reviewed: int
+    """Scans that a person had reviewed, which stay as reviewed."""
     seconds: float
     weights: str
     """Name of the weights."""

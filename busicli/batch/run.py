@@ -13,6 +13,7 @@ from busicli.batch.orphans import is_mask, orphan_files, remove_empty_folders, r
 from busicli.batch.output_lock import acquire_output
 from busicli.batch.outputs import FOLDERS, wanted_outputs
 from busicli.batch.request import Callbacks, SegmentOutcome, SegmentRequest
+from busicli.batch.review_store import read_store
 from busicli.batch.run_scans import ScanLoop
 from busicli.batch.shards import ShardRecord, ShardRow, shard_folder, write_shard
 from busicli.batch.tables import keep_card, write_run_outputs
@@ -27,7 +28,7 @@ from busicli.io.scan_results import ScanResult
 from busicli.models.weights import resolve_weights
 
 JOURNAL = "journal.jsonl"
-FORMAT = 2
+FORMAT = 3
 """Of the journal's rows: an older one is another key, so that its scans are segmented again."""
 
 
@@ -119,7 +120,7 @@ def _run(
     callbacks.on_start(len(inputs.mine))
     folder = journal_folder(request)
     with open_journal(folder / JOURNAL, journal_key(worker.settings)) as journal:
-        loop = ScanLoop(request, worker, journal, callbacks)
+        loop = ScanLoop(request, worker, journal, callbacks, read_store(request.out))
         finished = loop.run(inputs.own)
         stopped = callbacks.stop_status() if len(finished) < len(inputs.mine) else 0
         _find_orphans(loop, entries, stopped=len(finished) < len(inputs.mine))

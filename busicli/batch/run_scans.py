@@ -9,6 +9,7 @@ from busicli.batch.inputs import InputFile
 from busicli.batch.journal import CRASHED, MAX_CRASHES, Journal, RowOffset
 from busicli.batch.outputs import files_of, remove_all_but, wanted_outputs
 from busicli.batch.request import Callbacks, SegmentRequest
+from busicli.batch.review_store import CHANGED_AFTER_REVIEW, ReviewStore
 from busicli.batch.same_object import KnownObjects
 from busicli.batch.tally import Tally
 from busicli.batch.worker import ScanWorker
@@ -34,6 +35,8 @@ class ScanLoop:
     worker: ScanWorker
     journal: Journal
     callbacks: Callbacks
+    reviewed: ReviewStore = field(default_factory=dict)
+    """What people have decided on scans, whatever the weights and settings were."""
     tally: Tally = field(default_factory=Tally)
     known: KnownObjects = field(default_factory=KnownObjects)
 
@@ -99,8 +102,7 @@ class ScanLoop:
         return self.journal.crash_count(percent_escape(entry.relative)) >= MAX_CRASHES
 
     def _earlier(self, entries: Sequence[InputFile]) -> list[ScanResult | None]:
-        found = [self.journal.earlier(percent_escape(entry.relative)) for entry in entries]
-        return [self.journal.read(offset) if offset else None for offset in found]
+        return [earlier_result(entry, self.journal, self.reviewed) for entry in entries]
 
     def _remove_stale(self, entry: InputFile, result: ScanResult) -> None:
         """Remove files that an earlier run made of a scan and this run did not.
@@ -108,6 +110,8 @@ class ScanLoop:
         They would contradict the result. Nothing is removed of a scan whose mask has the name of
         another scan's.
         """
+        if result.reason == CHANGED_AFTER_REVIEW:
+            return
         if entry.clash or entry.error or not self.journal.has_results(result.scan):
             return
         outputs = wanted_outputs(self.request.outputs)
@@ -118,7 +122,8 @@ class ScanLoop:
         """Count a result, report it, and keep it in the journal unless it stands there."""
         journal, offset = self.journal, self.journal.earlier(result.scan)
         kept = offset is not None and journal.read(offset) == replace(result, new=False)
-        result = replace(result, new=not (kept and result.status == "ok"))
+        earlier = kept or result.reviewed is not None
+        result = replace(result, new=not (earlier and result.status == "ok"))
         marked = self.known.marked(result)
         self.tally.add(marked)
         unfinished = journal.has_started(result.scan) or journal.crash_count(result.scan)
@@ -126,6 +131,15 @@ class ScanLoop:
             offset = journal.append(result)
         self.callbacks.on_result(marked)
         return FinishedScan(offset, result.new)
+
+
+def earlier_result(entry: InputFile, journal: Journal, reviewed: ReviewStore) -> ScanResult | None:
+    """A scan's result as a person reviewed it, else as an earlier run left it; None for none."""
+    name = percent_escape(entry.relative)
+    if (found := reviewed.get(name)) and found.result:
+        return found.result
+    offset = journal.earlier(name)
+    return journal.read(offset) if offset else None
 
 
 def _given_up(entry: InputFile) -> ScanResult:

@@ -37,6 +37,7 @@ class Tally:
     _for_review: int = 0
     _shown_whole: int = 0
     _same_objects: int = 0
+    _reviewed: int = 0
 
     def add(self, result: ScanResult) -> None:
         """Count one more input."""
@@ -47,6 +48,7 @@ class Tally:
         self._for_review += result.review
         self._shown_whole += bool(result.shown_whole)
         self._same_objects += bool(result.same_object_as)
+        self._reviewed += result.reviewed is not None
         if result.status == "failed" and len(self.failed) < LISTED_FAILURES:
             self.failed.append(result)
 
@@ -79,6 +81,7 @@ class Tally:
             for_review=self._for_review,
             shown_whole=self._shown_whole,
             same_objects=self._same_objects,
+            reviewed=self._reviewed,
             seconds=time.monotonic() - self._clock,
             weights=weights,
             failed=tuple(self.failed),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from busicli.batch.dicom_outputs import run_maker
 from busicli.batch.inputs import InputFile
 from busicli.batch.load_scan import (
     Changed,
@@ -27,7 +28,6 @@ from busicli.inference.engines import Engine
 from busicli.inference.segmenter import Segmenter, SegmentSettings
 from busicli.inference.views import default_mode
 from busicli.io.decode_process import ANSWER, decoding_limits
-from busicli.io.dicom.results import Maker
 from busicli.io.files import sha256_file
 from busicli.io.images import NO_MEMORY
 from busicli.io.run_record import EngineUsed, RunSettings, WeightsUsed
@@ -154,13 +154,6 @@ def _cost_of_limit(card: Card, limit: float) -> str:
 def _scan_settings(
     request: SegmentRequest, segmenter: Segmenter, settings: RunSettings
 ) -> ScanSettings:
-    maker = Maker(
-        weights=settings.weights.name,
-        weights_sha256=settings.weights.card_sha256,
-        version=settings.versions["busicli"],
-        deidentified=request.deidentify,
-        variant=_variant(settings),
-    )
     return ScanSettings(
         out=request.out,
         outputs=wanted_outputs(request.outputs),
@@ -169,18 +162,9 @@ def _scan_settings(
         timeout_s=request.timeout_s,
         decoders=ProcessPool(ANSWER, decoding_limits(request.max_pixels, request.timeout_s)),
         spacing=request.spacing,
-        maker=maker,
+        maker=run_maker(settings),
         keep_identifiers=request.keep_identifiers,
     )
-
-
-def _variant(settings: RunSettings) -> str:
-    """What else a DICOM object depends on: other engines, views and limits give other objects."""
-    as_trained = settings.views == default_mode(settings.preprocess)
-    views = "" if as_trained else f", views {settings.views}"
-    limit = settings.max_false_masks
-    limited = "" if limit is None else f", at most {limit} false masks"
-    return f"{settings.engine.name} in {settings.engine.precision}{views}{limited}"
 
 
 def _run_settings(

@@ -20,6 +20,7 @@ from busicli.batch.dicom_outputs import (
 from busicli.batch.load_scan import KeptScan, LoadedScan, ScanSettings, not_segmented
 from busicli.batch.outputs import OUTPUTS, Output
 from busicli.errors import InputError
+from busicli.imaging.polygons import mask_polygons
 from busicli.inference.engines import Predictions
 from busicli.inference.review import REASONS
 from busicli.inference.segmenter import Segmentation
@@ -216,10 +217,12 @@ def _result(
                 path=percent_escape(made.path),
                 sha256=sha256_bytes(made.data),
                 confidence=certain[made.frame - 1],
+                polygons=mask_polygons(segmentations[made.frame - 1].mask),
             )
             for made in masks
         ),
         millimetres=_millimetres(loaded.scale, segmentations),
+        regions=loaded.scale.regions,
     )
 
 

@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from busicli.cli import evaluate, merge, models, preprocess, report, segment, settings, show, train
+from busicli.cli import (
+    evaluate,
+    merge,
+    models,
+    preprocess,
+    report,
+    review,
+    segment,
+    settings,
+    show,
+    train,
+)
 from busicli.cli.signals import stop_behind, stop_on_signals
 from busicli.cli.streams import Streams, standard_streams
 from busicli.cli.switches import Debug, Quiet, Verbose, with_switches
@@ -57,6 +68,10 @@ _command(
 _command(
     *("report", report.report, SEGMENT, "Write the page of all scans, worst first."),
     "busicli report out --inline",
+)
+_command(
+    *("review", review.review, SEGMENT, "Apply what people decided on the page."),
+    "busicli review out reviews.json",
 )
 _command(
     *("show", show.show, SEGMENT, "Show one scan: contours and measurements."),

@@ -69,7 +69,7 @@ def segment_dir(
     report: Annotated[
         bool,
         typer.Option(
-            help="Write report.html, a page of all scans, worst first, and its thumbnails/.",
+            help="Write report.html, a page to review all scans, with thumbnails/ and images/.",
             rich_help_panel=RESULTS,
         ),
     ] = True,
@@ -229,7 +229,12 @@ def segment_dir(
     from busicli.parallel.threads import workers as default_workers
     from busicli.report.formatting import counted
 
-    images = {"overlays": overlays, "probabilities": save_probabilities, "thumbnails": report}
+    images = {
+        "overlays": overlays,
+        "images": report,
+        "probabilities": save_probabilities,
+        "thumbnails": report,
+    }
     request = SegmentRequest(
         scans=listed if scans == "-" else Path(scans),
         out=out,

@@ -115,6 +115,8 @@ def _show_review(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
     from busicli.batch.outputs import wanted_outputs
     from busicli.report.formatting import counted
 
+    if outcome.reviewed:
+        print(f"{counted(outcome.reviewed, 'scan')} stayed as a person reviewed them.")
     if outcome.for_review:
         whole = request.shard is None
         rows = "their rows in manifest.jsonl say" if whole else "once merged their rows say"

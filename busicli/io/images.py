@@ -123,6 +123,12 @@ def encode_image(image: Image) -> bytes:
     return _png(Pillow.fromarray(image), level=6)
 
 
+def encode_bare(scan: Image) -> bytes:
+    """The scan alone as PNG, without loss; a grey one has one channel."""
+    grey = grey_channel(scan)
+    return _png(Pillow.fromarray(scan if grey is None else np.ascontiguousarray(grey)), level=1)
+
+
 def encode_overlay(scan: Image, contour: Mask) -> bytes:
     """The scan with the contour's pixels in yellow, as PNG.
 

@@ -65,6 +65,7 @@ def _number(text: str) -> float | None:
 _PARSERS: dict[Any, Callable[[str], Any]] = {
     int: int,
     float: float,
+    float | None: _number,
     bool: lambda text: text == "true",
     tuple[int, int, int, int]: lambda text: tuple(map(int, text.split())),
     tuple[float, float]: lambda text: tuple(map(float, text.split())),

@@ -108,6 +108,8 @@ class RunRecord:
     """UTC, ISO 8601, as `end`."""
     end: str
     exit_status: int
+    id: str = ""
+    """Names the results in this folder, in reviews too; it stays when they are made again."""
     parts: int | None = None
     """How many parts were merged; None for a run in one."""
 
@@ -115,6 +117,7 @@ class RunRecord:
         """The document of `run.json`."""
         parts = {} if self.parts is None else {"parts": self.parts}
         return {
+            "id": self.id,
             **self.settings.to_json(),
             **parts,
             "counts": asdict(self.counts),
@@ -131,6 +134,7 @@ class RunRecord:
             return cls(
                 settings=settings,
                 counts=RunCounts(**document["counts"]),
+                id=document.get("id", ""),
                 parts=document.get("parts"),
                 **{name: document[name] for name in ("start", "end", "exit_status")},
             )

@@ -9,7 +9,15 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from busicli.errors import InputError
-from busicli.types import ClassProbabilities, FrameView, Lesion, LesionMm
+from busicli.types import (
+    ClassProbabilities,
+    FrameView,
+    Lesion,
+    LesionMm,
+    Polygon,
+    Region,
+    Spacing,
+)
 
 Status = Literal["ok", "failed", "skipped"]
 STATUSES: tuple[Status, ...] = get_args(Status)
@@ -43,6 +51,10 @@ class FrameMask:
     """Below OUT, escaped for reading."""
     sha256: str
     confidence: float | None = None
+    polygons: tuple[Polygon, ...] = ()
+    """Contours of its lesions, largest first, as a person may edit them."""
+    decision: str = ""
+    """What a person decided on it; empty where nobody has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +73,13 @@ class Reviewed:
     """What a person decided."""
 
     decision: str
+    """Of several frames, the one that changed most."""
     reviewer: str
     at: str
     """UTC, ISO 8601."""
+    label: str = ""
+    """Class: benign, malignant, normal, or empty where the person gave none."""
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +108,8 @@ class ScanResult:
     """Of each frame, in order."""
     millimetres: str = ""
     """Where they come from, or why there are none."""
+    regions: tuple[Region, ...] = ()
+    """Parts of the scan whose pixels have a known size."""
     shown_whole: bool | None = None
     """Whether images show text outside the ultrasound regions too; None without --deidentify."""
     dicom: tuple[DicomFile, ...] | None = None
@@ -111,8 +129,8 @@ class ScanResult:
 
     @property
     def review(self) -> bool:
-        """Whether a person should look first."""
-        return bool(self.why_review)
+        """Whether a person should look first; nobody needs to once somebody has."""
+        return bool(self.why_review) and self.reviewed is None
 
 
 def manifest_line(result: ScanResult) -> str:
@@ -165,13 +183,15 @@ def _row(result: ScanResult) -> dict[str, Any]:
         "review": result.review,
         "why_review": list(result.why_review),
         "class_probabilities": asdict(classes) if classes else None,
-        "reviewed": asdict(result.reviewed) if result.reviewed else None,
+        "reviewed": _without_empty(asdict(result.reviewed)) if result.reviewed else None,
         "views": [{"frame": each.frame, **asdict(each.view)} for each in result.views],
         "new": result.new,
         "sha256": result.sha256,
-        "masks": [_without_none(asdict(mask)) for mask in result.masks],
+        "masks": [_without_empty(asdict(mask)) for mask in result.masks],
         "millimetres": result.millimetres,
     }
+    if result.regions:
+        row["regions"] = [asdict(region) for region in result.regions]
     if result.shown_whole is not None:
         row["shown_whole"] = result.shown_whole
     if result.dicom is not None:
@@ -188,8 +208,8 @@ def _row(result: ScanResult) -> dict[str, Any]:
     return {**row, "milliseconds": result.milliseconds}
 
 
-def _without_none(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
+def _without_empty(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value not in (None, "", ())}
 
 
 def _parsed(line: str | bytes) -> dict[str, Any]:
@@ -230,6 +250,19 @@ def _view_of_json(row: Mapping[str, Any]) -> SeenView:
     return SeenView(frame=row["frame"], view=view)
 
 
+def _mask_of_json(row: Mapping[str, Any]) -> FrameMask:
+    polygons = tuple(tuple((x, y) for x, y in one) for one in row.get("polygons", ()))
+    return FrameMask(**{**row, "polygons": polygons})
+
+
+def _region_of_json(row: Mapping[str, Any]) -> Region:
+    return Region(
+        box=tuple(row["box"]),
+        spacing=Spacing(**row["spacing"]),
+        begins_at_skin=row["begins_at_skin"],
+    )
+
+
 _READERS: dict[str, Callable[[Any], Any]] = {
     "lesions": lambda rows: tuple(map(_lesion_of_json, rows)),
     "why_review": tuple,
@@ -237,7 +270,8 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "class_probabilities": lambda row: ClassProbabilities(**row) if row else None,
     "reviewed": lambda row: Reviewed(**row) if row else None,
     "views": lambda rows: tuple(map(_view_of_json, rows)),
-    "masks": lambda rows: tuple(FrameMask(**row) for row in rows),
+    "masks": lambda rows: tuple(map(_mask_of_json, rows)),
+    "regions": lambda rows: tuple(map(_region_of_json, rows)),
     "dicom": lambda rows: None if rows is None else tuple(DicomFile(**row) for row in rows),
 }
 """By column, how JSON values become the record's; others are the same."""

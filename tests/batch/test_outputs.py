@@ -81,7 +81,7 @@ def lost(out: Path, found: ScanResult, names=DEFAULT_OUTPUTS) -> list[str]:
 def test_masks_stand_while_their_bytes_are_the_same_and_lost_files_are_named_by_kind(tmp_path):
     found = result(2)
     paths = write_all(tmp_path, found)
-    assert len(paths) == 6  # mask, overlay and thumbnail of each frame
+    assert len(paths) == 8  # mask, overlay, image and thumbnail of each frame
     assert masks_stand(tmp_path, found, SCAN)
     assert lost(tmp_path, found) == []
     assert lost(tmp_path, found, (*DEFAULT_OUTPUTS, "probabilities")) == ["probabilities"]

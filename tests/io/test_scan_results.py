@@ -64,7 +64,7 @@ def test_the_manifest_has_the_columns_of_the_contract_in_their_order():
         *("shown_whole", "dicom", "dicom_left_out", "assumed", "same_object_as"),
         *("identifiers", "milliseconds"),
     ]
-    assert (row["lesions"], row["review"], row["new"]) == (2, True, False)
+    assert (row["lesions"], row["review"], row["new"]) == (2, False, False)
     assert row["views"] == [{"frame": 1, "box": [1, 2, 3, 4], "kind": "tissue", "source": "found"}]
     assert row["masks"][1] == {"frame": 2, "path": "masks/a.dcm/0002.png", "sha256": "ef"}
 

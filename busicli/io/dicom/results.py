@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from busicli.io.dicom.source import Source, mark_deidentified
 from busicli.io.output_paths import Kind
+from busicli.io.scan_results import Reviewed
 from busicli.types import ClassProbabilities, Image, Lesion, LesionMm, Mask
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Maker:
     deidentified: bool
     variant: str = ""
     """What else a result depends on, such as the engine; it changes the identifiers."""
+    reviewed: Reviewed | None = None
+    """What a person has decided; None for a result that nobody has checked."""
 
     @property
     def name(self) -> str:
@@ -48,7 +51,23 @@ class Maker:
     def seed(self) -> tuple[str, ...]:
         """Everything but the scan that decides a result."""
         private = "deidentified" if self.deidentified else ""
-        return MAKER, self.version, self.weights_sha256, self.variant, private
+        by = self.reviewed
+        review = (by.decision, by.reviewer, by.at) if by else ()
+        return MAKER, self.version, self.weights_sha256, self.variant, private, *review
+
+    @property
+    def reviewer(self) -> str:
+        """As a person's name in ASCII, which every character set has; empty where nobody."""
+        name = self.reviewed.reviewer if self.reviewed else ""
+        plain = name.encode("ascii", "replace").decode()
+        return "".join(" " if c in "\\=^" else c for c in plain).strip() or "?" * bool(name)
+
+    @property
+    def standing(self) -> str:
+        """Whether a person has checked the result, in a few words."""
+        words = {"edited": "corrected by a person", "no_lesion": "corrected by a person"}
+        by = self.reviewed
+        return words.get(by.decision, "checked by a person") if by else "to be checked by a person"
 
 
 def short_line(text: str, end: str = "") -> str:
@@ -85,7 +104,7 @@ def segmentation(source: Source, mask: Mask, maker: Maker) -> "Dataset":
         segment_label="Breast mass",
         segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
         segmented_property_type=codes.SCT.Mass,
-        algorithm_type="AUTOMATIC",
+        algorithm_type="SEMIAUTOMATIC" if maker.reviewed else "AUTOMATIC",
         algorithm_identification=hd.AlgorithmIdentificationSequence(
             name=short_line(f"{MAKER} {maker.name}"),
             family=codes.DCM.ArtificialIntelligence,
@@ -101,7 +120,8 @@ def segmentation(source: Source, mask: Mask, maker: Maker) -> "Dataset":
         segment_descriptions=[description],
         omit_empty_frames=False,
         content_label="BREAST_MASS",
-        content_description="Breast masses found by an algorithm; to be checked by a person",
+        content_description=f"Breast masses found by an algorithm; {maker.standing}",
+        content_creator_name=maker.reviewer or None,
         **_identity(source, "seg", 1, maker),
         **_equipment(maker),
     )
@@ -127,7 +147,9 @@ def report(source: Source, findings: Sequence[Finding], frames: int, maker: Make
     )
     groups = [_measured(finding, source, maker) for finding in findings]
     content = hd.sr.MeasurementReport(
-        observation_context=hd.sr.ObservationContext(observer_device_context=observer),
+        observation_context=hd.sr.ObservationContext(
+            observer_person_context=_person(maker), observer_device_context=observer
+        ),
         procedure_reported=codes.SCT.UltrasonographyOfBreast,
         imaging_measurements=groups or [_nothing(source, frames, maker)],
         title=codes.DCM.ImagingMeasurementReport,
@@ -137,10 +159,29 @@ def report(source: Source, findings: Sequence[Finding], frames: int, maker: Make
         content=content,
         manufacturer=MAKER,
         is_complete=True,
+        is_verified=maker.reviewed is not None,
+        verifying_observer_name=maker.reviewer or None,
+        verifying_organization="unknown" if maker.reviewed else None,
         transfer_syntax_uid=_EXPLICIT_LITTLE_ENDIAN,
         **_identity(source, "sr", 1, maker),
     )
+    if maker.reviewed:
+        at = "".join(c for c in maker.reviewed.at if c.isdigit())
+        made.VerifyingObserverSequence[0].VerificationDateTime = at
     return _finished(made, source, maker)
+
+
+def _person(maker: Maker) -> Any:
+    """The person who verified the result; None where nobody has."""
+    import highdicom as hd
+    from pydicom.sr.codedict import codes
+
+    if not maker.reviewed:
+        return None
+    attributes = hd.sr.PersonObserverIdentifyingAttributes(name=maker.reviewer)
+    return hd.sr.ObserverContext(
+        observer_type=codes.DCM.Person, observer_identifying_attributes=attributes
+    )
 
 
 def capture(source: Source, image: Image, frame: int, maker: Maker) -> "Dataset":
@@ -188,7 +229,7 @@ def _equipment(maker: Maker) -> dict[str, Any]:
 
 
 def _finished(made: "Dataset", source: Source, maker: Maker) -> "Dataset":
-    made.SeriesDescription = short_line(f"{MAKER} {maker.name}", ", to be checked by a person")
+    made.SeriesDescription = short_line(f"{MAKER} {maker.name}", f", {maker.standing}")
     if made.Modality != "SR":
         made.PatientOrientation = ""
     source.complete(made)

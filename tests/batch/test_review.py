@@ -1,0 +1,349 @@
+"""Reviews applied to the results of a run."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+AT = "2026-01-31T07:12:00Z"
+SQUARE = [[10, 20], [30, 20], [30, 50], [10, 50]]
+"""20 columns by 30 rows."""
+
+
+def rows(out: Path) -> dict[str, dict]:
+    lines = (out / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
+    return {row["scan"]: row for row in map(json.loads, lines)}
+
+
+def mask(out: Path, scan: str, folder: str = "masks") -> np.ndarray:
+    return np.asarray(Image.open(out / folder / scan)) > 0
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory, scans, run) -> Path:
+    """What a night's run left; with the shipped weights, as nothing here depends on them."""
+    folder = tmp_path_factory.mktemp("night")
+    assert run("segment-dir", scans, "out", cwd=folder).status == 0
+    return folder / "out"
+
+
+@pytest.fixture
+def out(night, tmp_path) -> Path:
+    return Path(shutil.copytree(night, tmp_path / "out"))
+
+
+@pytest.fixture
+def named(out) -> list[str]:
+    """Two dozen scans, those with a lesion first."""
+    scans = [row for row in rows(out).values() if row["status"] == "ok"]
+    found = sorted(scans, key=lambda row: row["lesions"] == 0)
+    return [row["scan"] for row in found]
+
+
+@pytest.fixture
+def review_of(out):
+    """A review that fits a scan of OUT, but for what is given."""
+    found = rows(out)
+
+    def review(of: str, decision: str = "accepted", **changed) -> dict:
+        row = found.get(of) or next(row for row in found.values() if row["status"] == "ok")
+        usual = {
+            "scan": of,
+            "frame": 1,
+            "scan_sha256": row["sha256"],
+            "mask_sha256": row["masks"][0]["sha256"],
+            "decision": decision,
+            "polygons": [SQUARE] if decision == "edited" else None,
+            "class": None,
+            "comment": "",
+            "at": AT,
+        }
+        return {**usual, **changed}
+
+    return review
+
+
+@pytest.fixture
+def saved(out, tmp_path):
+    """Save reviews as the page does; the file's name."""
+
+    def save(*reviews: dict, reviewer: str = "AB", name: str = "reviews.json", **changed) -> str:
+        run = json.loads((out / "run.json").read_text())["id"]
+        document = {
+            "format": "busicli-reviews",
+            "version": 1,
+            "run": run,
+            "reviewer": reviewer,
+            "reviews": list(reviews),
+        }
+        (tmp_path / name).write_text(json.dumps({**document, **changed}), encoding="utf-8")
+        return name
+
+    return save
+
+
+def test_each_decision_changes_what_it_should(out, named, review_of, saved, call):
+    edited, emptied, accepted, rejected = named[:4]
+    before = {scan: (out / "masks" / scan).read_bytes() for scan in named}
+    ended = call(
+        *("review", "out"),
+        saved(
+            review_of(edited, "edited", **{"class": "malignant", "comment": "spiculated"}),
+            review_of(emptied, "no_lesion"),
+            review_of(accepted),
+            review_of(rejected, "rejected"),
+        ),
+    )
+    assert ended.status == 0, ended.err
+    assert "4 new reviews, 0 refused." in ended.out
+    assert "4 images, 1 accepted (33 % of those not rejected)" in ended.out.replace("33%", "33 %")
+    found = rows(out)
+    assert found[edited]["reviewed"] == {
+        **{"decision": "edited", "reviewer": "AB", "at": AT},
+        **{"label": "malignant", "comment": "spiculated"},
+    }
+    drawn = np.zeros_like(mask(out, edited))
+    drawn[20:50, 10:30] = True
+    assert np.array_equal(mask(out, edited), drawn)
+    assert found[edited]["lesions"] == 1
+    assert found[edited]["review"] is False
+    assert not mask(out, emptied).any()
+    assert found[emptied]["lesions"] == 0
+    for scan in (edited, emptied):
+        assert (out / "model_masks" / scan).read_bytes() == before[scan]
+    for scan in (accepted, rejected, *named[4:]):
+        assert (out / "masks" / scan).read_bytes() == before[scan]
+        assert not (out / "model_masks" / scan).exists()
+    assert found[named[4]]["reviewed"] is None
+    table = (out / "lesions.csv").read_text().splitlines()
+    (line,) = [line for line in table if line.startswith(f"{edited},")]
+    assert line.split(",")[:4] == [edited, "1", "1", "600"]  # 20 x 30 px
+
+
+def test_a_second_time_nothing_changes(out, named, review_of, saved, call, tree):
+    file = saved(review_of(named[0], "edited"), review_of(named[1]))
+    assert call("review", "out", file).status == 0
+    before = tree(out)
+    ended = call("review", "out", file)
+    assert "no new review, 2 known already, 0 refused." in ended.out
+    assert tree(out) == before
+
+
+def test_the_overlay_shows_the_mask_as_reviewed(out, named, review_of, saved, call):
+    call("review", "out", saved(review_of(named[0], "edited")))
+    overlay = np.asarray(Image.open(out / "overlays" / named[0]).convert("RGB"))
+    line = (overlay == (255, 213, 0)).all(axis=2)
+    assert line[19, 10:30].all()  # just above the square's first row
+    assert not line[20:50, 10:30].any()
+    whole = np.asarray(Image.open(out / "images" / named[0]).convert("RGB"))
+    assert np.array_equal(np.minimum(whole, 254)[~line], overlay[~line])
+
+
+def test_the_later_of_two_reviewers_holds_and_the_other_is_named(
+    out, named, review_of, saved, call
+):
+    scan = named[0]
+    first = saved(review_of(scan, "no_lesion", at="2026-01-31T09:00:00Z"), name="a.json")
+    second = saved(review_of(scan, "edited"), name="b.json", reviewer="CD")
+    ended = call("review", "out", first, second)
+    assert rows(out)[scan]["reviewed"]["reviewer"] == "AB"
+    assert f"disagreement: {scan}, frame 1: CD edited, AB no lesion" in ended.out
+    assert not mask(out, scan).any()
+
+
+def test_the_order_of_files_does_not_matter(out, named, review_of, saved, call, tree, tmp_path):
+    other = Path(shutil.copytree(out, tmp_path / "other"))
+    a = saved(review_of(named[0], "edited"), review_of(named[1], "no_lesion"), name="a.json")
+    later = "2026-02-01T07:12:00Z"
+    b = saved(review_of(named[0], "no_lesion", at=later), name="b.json", reviewer="CD")
+    call("review", "out", a)
+    call("review", "out", b)
+    call("review", "other", b, a)
+    assert tree(out) == tree(other)
+
+
+def test_an_edited_mask_can_be_accepted_and_taken_back(out, named, review_of, saved, call):
+    scan = named[0]
+    before = (out / "masks" / scan).read_bytes()
+    call("review", "out", saved(review_of(scan, "edited")))
+    edited = rows(out)[scan]["masks"][0]["sha256"]
+    accept = review_of(scan, mask_sha256=edited, at="2026-02-01T07:12:00Z")
+    assert call("review", "out", saved(accept, reviewer="CD")).status == 0
+    assert mask(out, scan)[20:50, 10:30].all()
+    assert rows(out)[scan]["reviewed"]["decision"] == "accepted"
+    back = review_of(scan, at="2026-02-02T07:12:00Z")
+    assert call("review", "out", saved(back)).status == 0
+    assert (out / "masks" / scan).read_bytes() == before
+    assert not (out / "model_masks" / scan).exists()
+
+
+# --- what does not fit
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"scan": "../../etc/passwd"}, "is not among the results"),
+        ({"scan_sha256": "0" * 64}, "has changed since it was reviewed"),
+        ({"mask_sha256": "0" * 64}, "has another mask than was reviewed"),
+        ({"frame": 2}, "has changed since it was reviewed"),
+        (
+            {"decision": "edited", "polygons": [[[-9, -9], [-9, -5], [-5, -5]]]},
+            "has polygons without a pixel of the scan",
+        ),
+    ],
+)
+def test_a_review_of_something_else_is_refused_by_name(
+    changed, why, out, named, review_of, saved, call
+):
+    ended = call("review", "out", saved(review_of(named[0], **changed), review_of(named[1])))
+    assert ended.status == 3
+    assert "1 new review, 1 refused." in ended.out
+    assert why in ended.out
+    assert changed.get("scan", named[0]) in ended.out
+    found = rows(out)
+    assert found[named[0]]["reviewed"] is None
+    assert found[named[1]]["reviewed"]["decision"] == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"decision": "fine"}, "has the decision fine"),
+        ({"class": "odd"}, "has the class odd"),
+        ({"frame": True}, "has the frame True"),
+        ({"at": "yesterday"}, "has the time yesterday"),
+        ({"at": "2026-01-31T07:12:00"}, "has the time"),  # of no zone
+        ({"comment": "x" * 2001}, "has a comment that is no text or too long"),
+        ({"scan_sha256": "../x"}, "no SHA-256"),
+        ({"polygons": [SQUARE]}, "polygons that do not fit its decision"),
+        ({"decision": "edited", "polygons": None}, "polygons that do not fit its decision"),
+        ({"decision": "edited", "polygons": [[[0, 0], [1, 1]]]}, "too few or too many points"),
+        (
+            {"decision": "edited", "polygons": [[[0, 0], [1, 1]] * 10_001]},
+            "too few or too many points",
+        ),
+        (
+            {"decision": "edited", "polygons": [[[0, 0], [1e300, 0], [0, 1]]]},
+            "a point far outside of any scan",
+        ),
+        ({"decision": "edited", "polygons": [[[0, 0], [1, 0], ["0", 1]]]}, "a point far outside"),
+        ({"decision": "edited", "polygons": {"a": 1}}, "polygons that are no lists"),
+    ],
+)
+def test_a_file_with_a_bad_review_changes_nothing(
+    changed, why, out, named, review_of, saved, call, tree
+):
+    before = tree(out)
+    ended = call("review", "out", saved(review_of(named[1]), review_of(named[0], **changed)))
+    assert ended.status == 1
+    assert f"number 2 ({named[0]}): it {why}" in ended.err or why in ended.err
+    assert ended.err.count("\n") == 1
+    assert tree(out) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("[]", "is no file of reviews"),
+        ('{"format": "busicli-reviews"', "is not JSON or is cut short"),
+        ("[" * 100_000, "is not JSON or is cut short"),
+        ('{"format": "busicli-reviews", "version": 2}', "has version 2 of the format"),
+        ('{"format": "busicli-reviews", "version": NaN}', "is not JSON"),
+        ('{"format": "busicli-reviews", "version": 1, "reviewer": " "}', "names no reviewer"),
+        ('{"format": "busicli-reviews", "version": 1, "reviewer": "A"}', "no list of reviews"),
+        ('{"format": "busicli-reviews", "version": 1, "reviewer": [1]}', "reviewer that is no"),
+    ],
+)
+def test_what_is_no_file_of_reviews_is_refused(text, why, out, call, tmp_path, tree):
+    before = tree(out)
+    (tmp_path / "reviews.json").write_text(text)
+    ended = call("review", "out", "reviews.json")
+    assert ended.status == 1
+    assert why in ended.err
+    assert tree(out) == before
+
+
+def test_reviews_of_another_run_and_huge_files_are_refused(
+    out, named, review_of, saved, call, tmp_path, tree
+):
+    before = tree(out)
+    ended = call("review", "out", saved(review_of(named[0]), run="feed"))
+    assert ended.status == 1
+    assert "the reviews are of run feed" in ended.err
+    with (tmp_path / "large.json").open("wb") as file:
+        file.truncate(100_000_000)
+    ended = call("review", "out", "large.json")
+    assert "has 100,000,000 bytes, of at most 50,000,000" in ended.err
+    assert tree(out) == before
+
+
+def test_markup_and_control_characters_in_comments_do_no_harm(out, named, review_of, saved, call):
+    comment = "</script><img src=x onerror=alert(1)>\x1b[31m"
+    assert call("review", "out", saved(review_of(named[0], comment=comment))).status == 0
+    kept = rows(out)[named[0]]["reviewed"]["comment"]
+    assert kept == "</script><img src=x onerror=alert(1)>%1B[31m"
+    page = (out / "report.html").read_text()
+    assert "<img src=x" not in page
+
+
+def test_without_a_finished_run_there_is_nothing_to_review(call, tmp_path):
+    (tmp_path / "empty").mkdir()
+    ended = call("review", "empty")
+    assert ended.status == 1
+    assert "holds no finished run" in ended.err
+
+
+# --- later runs
+
+
+def test_a_later_run_keeps_reviewed_scans(out, named, scans, review_of, saved, call):
+    call("review", "out", saved(review_of(named[0], "edited"), review_of(named[1])))
+    before = rows(out)
+    # another limit is another run: all other scans are segmented again
+    ended = call("segment-dir", scans, "out", "--max-pixels", 1_000_000)
+    assert ended.status == 0, ended.err
+    assert "2 scans stayed as a person reviewed them." in ended.out
+    found = rows(out)
+    for scan in named[:2]:
+        assert {**found[scan], "new": None} == {**before[scan], "new": None}
+    assert mask(out, named[0])[20:50, 10:30].all()
+    assert sum(row["new"] for row in found.values() if row["status"] == "ok") == len(named) - 2
+
+
+def test_a_run_does_not_overwrite_a_reviewed_mask_that_somebody_changed(
+    out, named, scans, review_of, saved, call
+):
+    call("review", "out", saved(review_of(named[0], "edited")))
+    shutil.copy(out / "masks" / named[1], out / "masks" / named[0])
+    ended = call("segment-dir", scans, "out")
+    assert ended.status == 3
+    assert "run busicli review OUT to restore" in ended.out
+    assert call("review", "out").status == 0
+    assert mask(out, named[0])[20:50, 10:30].all()
+    assert rows(out)[named[0]]["reviewed"]["decision"] == "edited"
+
+
+def test_a_reviewed_mask_that_is_gone_comes_back(out, named, scans, review_of, saved, call):
+    call("review", "out", saved(review_of(named[0], "edited")))
+    before = (out / "masks" / named[0]).read_bytes()
+    (out / "masks" / named[0]).unlink()
+    assert call("segment-dir", scans, "out").status == 0
+    assert call("review", "out").status == 0
+    assert (out / "masks" / named[0]).read_bytes() == before
+
+
+def test_a_scan_that_changed_is_segmented_and_its_review_forgotten(
+    out, named, scans, review_of, saved, call, tmp_path
+):
+    ward = Path(shutil.copytree(scans, tmp_path / "ward"))
+    call("review", "out", saved(review_of(named[0], "edited")))
+    image = Image.open(ward / named[0])
+    image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(ward / named[0])
+    assert call("segment-dir", "ward", "out").status == 0
+    assert rows(out)[named[0]]["reviewed"] is None
+    assert call("review", "out").status == 0
+    assert not (out / "model_masks" / named[0]).exists()
