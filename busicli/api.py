@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from busicli.errors import InputError
 from busicli.imaging.arrays import as_rgb
-from busicli.imaging.contour import contour_mask
+from busicli.imaging.contour import contour_mask, view_outline
 from busicli.imaging.metrics import image_score
 from busicli.inference.choose import EngineName, EngineRequest, PrecisionName, choose_engine
 from busicli.inference.engines import Engine
@@ -174,7 +174,7 @@ class ShowOutcome:
     """What is known of one frame."""
 
     image: Image = field(repr=False)
-    """The frame with its contours."""
+    """The frame with its contours and the outline of its views."""
     frames: int
     """How many the file holds."""
     segmentation: Segmentation
@@ -197,11 +197,16 @@ def show(request: ShowRequest) -> ShowOutcome:
             f"{request.frame}."
         )
     image = scan.frames[request.frame - 1]
-    segmentation = segment(
-        image, weights, spacing=scan.scale, tissue=scan.tissue, views=request.views
+    frame = Frame(
+        image=image, scale=scan.scale, tissue=scan.tissue, certain_greys=scan.certain_greys
     )
+    segmentation = weights.segmenter(request.views).segment(frame)
     return ShowOutcome(
-        image=draw_contour(image, contour_mask(segmentation.mask)),
+        image=draw_contour(
+            image,
+            contour_mask(segmentation.mask),
+            view_outline(segmentation.mask.shape, segmentation.boxes),
+        ),
         frames=len(scan.frames),
         segmentation=segmentation,
         millimetres=scan.scale.origin,

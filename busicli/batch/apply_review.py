@@ -148,7 +148,8 @@ class ReviewedFiles:
         for output in wanted_outputs(self.settings.outputs):
             if output.draw_frame and output is not IMAGES:
                 path = self.out / output.path(relative, mask.frame, frames)
-                atomic_write(path, output.draw_frame(image, drawn))
+                views = scan.model.boxes_of(mask.frame)
+                atomic_write(path, output.draw_frame(image, drawn, views))
 
     def _model_path(self, mask: PurePosixPath) -> Path:
         return self.out / MODEL_MASKS / mask.relative_to(MASKS.folder)

@@ -208,7 +208,14 @@ def _prepared(
     wanted = dicom is not None and settings.wants_objects
     source = dicom_source(dicom, maker, sha256) if dicom is not None and wanted else None
     layouts = tuple(
-        segmenter.layout(Frame(image=image, scale=scan.scale, tissue=scan.tissue))
+        segmenter.layout(
+            Frame(
+                image=image,
+                scale=scan.scale,
+                tissue=scan.tissue,
+                certain_greys=scan.certain_greys,
+            )
+        )
         for image in scan.frames
     )
     pairs = zip(scan.frames, layouts, strict=True)

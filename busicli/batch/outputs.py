@@ -17,14 +17,15 @@ from busicli.batch.dicom_outputs import (
     no_object,
     no_segmentation,
 )
-from busicli.imaging.contour import contour_mask
+from busicli.imaging.contour import contour_mask, view_outline
 from busicli.io.files import sha256_file
 from busicli.io.images import encode_bare, encode_mask, encode_overlay, encode_probability
 from busicli.io.output_paths import KINDS, own_folder
 from busicli.io.scan_results import ScanResult
 from busicli.report.thumbnail import encode_thumbnail
-from busicli.types import Image, Mask
+from busicli.types import Image, Mask, View
 
+DrawFrame = Callable[[Image, Mask, Sequence[View]], bytes]
 _NUMBER = "[0-9][0-9][0-9][0-9]"
 _RUN_FILES = ("lesions.csv", "manifest.jsonl", "run.json", "report.html")
 
@@ -43,8 +44,9 @@ class Output:
     """Below OUT."""
     suffix: str = ""
     """Behind the name of the image, or of the scan for DICOM objects."""
-    draw_frame: Callable[[Image, Mask], bytes] | None = field(default=None, repr=False)
-    """The file of one frame where image and mask are enough: no network is needed to add it."""
+    draw_frame: DrawFrame | None = field(default=None, repr=False)
+    """The file of one frame where image, mask and views are enough: no network is needed to add
+    it."""
     encode_frame: Callable[[FrameImage], bytes] | None = field(default=None, repr=False)
     """The file of one frame where they are not."""
     encode_scan: Callable[[ScanFrames], bytes] | None = field(default=None, repr=False)
@@ -79,7 +81,8 @@ class Output:
     def file_of(self, frame: FrameImage) -> bytes | None:
         """The file of one frame; None where there is one file for the whole scan."""
         if self.draw_frame:
-            return self.draw_frame(frame.image, frame.segmentation.mask)
+            found = frame.segmentation
+            return self.draw_frame(frame.image, found.mask, found.boxes)
         return self.encode_frame(frame) if self.encode_frame else None
 
     def frames_of(self, result: ScanResult) -> tuple[int, ...]:
@@ -109,13 +112,15 @@ OUTPUTS = (
         name="overlays",
         folder="overlays",
         shows_scan=True,
-        draw_frame=lambda image, mask: encode_overlay(image, contour_mask(mask)),
+        draw_frame=lambda image, mask, views: encode_overlay(
+            image, contour_mask(mask), view_outline(mask.shape, views)
+        ),
     ),
     Output(
         name="images",
         folder="images",
         shows_scan=True,
-        draw_frame=lambda image, _: encode_bare(image),
+        draw_frame=lambda image, _mask, _views: encode_bare(image),
     ),
     Output(
         name="probabilities",

@@ -94,9 +94,10 @@ def draw_outputs(kept: KeptScan, settings: ScanSettings) -> ScanResult:
     for number, image in enumerate(kept.displayed, start=1):
         path = settings.out / OUTPUTS[0].path(relative, number, count)
         mask = decode_mask(path.read_bytes(), max_pixels=settings.max_pixels)
+        views = kept.result.boxes_of(number)
         for output in kept.lost:
             if output.draw_frame:
-                data = output.draw_frame(image, mask)
+                data = output.draw_frame(image, mask, views)
                 path_below = output.path(relative, number, count)
                 drawn.files.append(_Made(output, number, path_below, data))
     try:

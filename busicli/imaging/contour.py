@@ -1,11 +1,13 @@
-"""The contour of a lesion, as pixels to draw and as a polygon. Arrays only."""
+"""Lines to draw: contours of lesions, as pixels and as polygons, and boxes. Arrays only."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
 from busicli.imaging.arrays import bounding_box
-from busicli.types import Mask
+from busicli.types import Mask, View
 
 _LOOSE_PX = 0.3
 PIXELS_A_LINE = 250
@@ -23,10 +25,36 @@ def contour_mask(mask: Mask) -> Mask:
            [0, 1, 0]])
     """
     line = np.zeros_like(mask)
-    width = max(1, round(max(mask.shape, default=0) / PIXELS_A_LINE))
+    width = line_width(mask.shape)
     if box := bounding_box(mask, width):
         line[box] = binary_dilation(mask[box], iterations=width) & ~mask[box]
     return line
+
+
+def line_width(shape: tuple[int, ...]) -> int:
+    """Pixels, on an image of (rows, columns)."""
+    return max(1, round(max(shape, default=0) / PIXELS_A_LINE))
+
+
+def view_outline(shape: tuple[int, ...], views: Sequence[View]) -> Mask:
+    """The (rows, columns) bool lines just outside the views, half as wide as a contour.
+
+    A view that reaches the image's border has no line there.
+
+    >>> view_outline((4, 5), [(0, 1, 2, 3)]).astype(int)
+    array([[1, 0, 0, 1, 0],
+           [1, 0, 0, 1, 0],
+           [1, 1, 1, 1, 0],
+           [0, 0, 0, 0, 0]])
+    """
+    lines = np.zeros(shape, bool)
+    width = max(1, line_width(shape) // 2)
+    for top, left, bottom, right in views:
+        box = np.zeros_like(lines)
+        box[max(0, top - width) : bottom + width, max(0, left - width) : right + width] = True
+        box[top:bottom, left:right] = False
+        lines |= box
+    return lines
 
 
 def contour_polygon(component: Mask) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from busicli.types import ClassProbabilities
 
 Reason = Literal[
     "low confidence",
+    "uncertain greys",
     "no certain ultrasound field",
     "unlike the training scans",
     "several candidates",
@@ -36,6 +37,7 @@ class Evidence:
 
     confidence: float | None
     """Lowest of its views; None where the weights give none."""
+    certain_greys: bool
     certain_field: bool
     candidates: int
     """Most components in one view whose scores are alike."""
@@ -56,6 +58,7 @@ def why_review(
         "low confidence": trust is not None
         and confidence is not None
         and confidence < trust.review_below,
+        "uncertain greys": not evidence.certain_greys,
         "no certain ultrasound field": not evidence.certain_field,
         "unlike the training scans": evidence.unlike,
         "several candidates": evidence.candidates > 1,

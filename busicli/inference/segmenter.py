@@ -46,6 +46,8 @@ class Frame:
     """How its pixels become millimetres."""
     tissue: tuple[View, ...] = ()
     """The DICOM header's regions of tissue."""
+    certain_greys: bool = True
+    """False where its greys or colours had to be guessed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,11 @@ class Segmentation:
     """Why a person should look first."""
     views: tuple[FrameView, ...]
     """What the network looked at."""
+
+    @property
+    def boxes(self) -> tuple[View, ...]:
+        """Those of the views."""
+        return tuple(view.box for view in self.views)
 
     @property
     def review(self) -> bool:
@@ -105,7 +112,8 @@ class Segmenter:
 
     def layout(self, frame: Frame) -> FrameLayout:
         """What the network looks at."""
-        return find_layout(frame.image, frame.tissue, self.settings.views)
+        layout = find_layout(frame.image, frame.tissue, self.settings.views)
+        return replace(layout, certain_greys=frame.certain_greys)
 
     def network_images(self, image: Image, layout: FrameLayout) -> NDArray[np.uint8]:
         """An input of the network for each view: (views, size, size, 3) uint8."""
@@ -190,6 +198,7 @@ def _evidence(views: Sequence[_View], layout: FrameLayout) -> Evidence:
     trusted = [view.confidence for view in views if view.confidence is not None]
     return Evidence(
         confidence=min(trusted, default=None),
+        certain_greys=layout.certain_greys,
         certain_field=layout.certain,
         candidates=max(view.candidates for view in views),
         at_border=any(_reaches_border(view.mask) for view in views),

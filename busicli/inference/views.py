@@ -24,6 +24,8 @@ class FrameLayout:
     """Rows and columns of the frame."""
     views: tuple[FrameView, ...]
     """At least one."""
+    certain_greys: bool = True
+    """False where the file does not say how its greys or colours are to be shown."""
     certain: bool = True
     """False where there is more in the image than the field, but the field's borders are not
     certain: a person should look."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from busicli.errors import InputError
 from busicli.imaging.arrays import as_rgb, grey_channel
+from busicli.imaging.greys import Shown
 from busicli.io.dicom.read import NotUltrasoundError, is_dicom, open_dicom
 from busicli.io.images import NotAnImageError, TooManyPixelsError, decode_frames
 from busicli.parallel.killable import KillableCall, Parts, ProcessDiedError, ProcessLimits
@@ -36,8 +37,8 @@ class ProcessDecoder:
     call: KillableCall
     max_pixels: int
 
-    def __call__(self, data: bytes) -> tuple[Image, ...]:
-        """Each frame as (rows, columns, 3) uint8 RGB.
+    def __call__(self, data: bytes) -> tuple[Shown, ...]:
+        """Each frame.
 
         Raises what `decode_frames` and `open_dicom` raise, and InputError where the process died.
         """
@@ -52,23 +53,28 @@ class ProcessDecoder:
             raise _ERRORS.get(document["error"], RuntimeError)(*document["said"])
         pairs = zip(channels, document["shapes"], strict=True)
         arrays = (np.frombuffer(data, np.uint8).reshape(shape) for data, shape in pairs)
-        return tuple(as_rgb(array) if array.ndim == 2 else array for array in arrays)
+        images = (as_rgb(array) if array.ndim == 2 else array for array in arrays)
+        return tuple(map(Shown, images, document["certain"]))
 
 
 def answer(parts: Sequence[bytes]) -> Parts:
-    """In the process: the shapes of all frames, then their bytes; one channel where grey."""
+    """In the process: what is known of all frames, then their bytes; one channel where grey."""
     max_pixels, data = int(parts[0]), parts[1]
     try:
-        frames = [_channels(frame) for frame in _frames(data, max_pixels)]
+        shown = list(_frames(data, max_pixels))
     except Exception as error:  # also a fault of ours: it is raised where it is seen
         name = type(error).__name__
         said = error.args if name in _ERRORS else [name]
         return [json.dumps({"error": name, "said": said}).encode()]
-    shapes = json.dumps({"shapes": [frame.shape for frame in frames]})
-    return [shapes.encode(), *(frame.data.cast("B") for frame in frames)]
+    frames = [_channels(frame.image) for frame in shown]
+    known = {
+        "shapes": [frame.shape for frame in frames],
+        "certain": [frame.certain for frame in shown],
+    }
+    return [json.dumps(known).encode(), *(frame.data.cast("B") for frame in frames)]
 
 
-def _frames(data: bytes, max_pixels: int) -> Iterator[Image]:
+def _frames(data: bytes, max_pixels: int) -> Iterator[Shown]:
     if is_dicom(data):
         return open_dicom(data, max_pixels=max_pixels).frames()
     return decode_frames(data, max_pixels=max_pixels)

@@ -4,16 +4,18 @@ import io
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageOps
 
 from busicli.errors import InputError
 from busicli.imaging.arrays import as_rgb, grey_channel
+from busicli.imaging.greys import Shown, real_levels, shown, shown_image, unsigned_levels
 from busicli.io.kinds import unread_kind, unread_tiff
+from busicli.io.pixel_header import PixelHeader, is_page, page_count, pixel_header
 from busicli.io.png import encode_scan_png
 from busicli.types import Image, Mask, Probability
 
@@ -23,7 +25,9 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".dicom")
 """A file named so that cannot be read counts as failed, any other as skipped."""
 MAX_PIXELS = 100_000_000
 YELLOW = (255, 213, 0)
-_GREYS_AND_YELLOW = bytes(np.repeat(np.arange(255, dtype=np.uint8), 3)) + bytes(YELLOW)
+GREEN = (0, 158, 115)
+"""Bluish green of Okabe and Ito: told from yellow by colour-blind eyes."""
+_GREYS_AND_LINES = bytes([*np.repeat(np.arange(254, dtype=np.uint8), 3), *GREEN, *YELLOW])
 
 
 class NotAnImageError(InputError):
@@ -59,6 +63,8 @@ input, however small the frame is.
 """
 WIDE = ("I", "F")
 """First letters of Pillow's modes of more than 8 bits."""
+_FEWEST_LEVELS = 16
+"""Of colours of 16 bits, of which Pillow reads the upper 8."""
 
 
 def read_scan(path: Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
@@ -84,16 +90,20 @@ def read_scan(path: Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
 def decode_scan(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image:
     """The one image in a file's bytes as (rows, columns, 3) uint8 RGB.
 
-    EXIF rotation is applied, transparency is dropped, 16-bit and float greys are scaled to 8 bits.
+    EXIF rotation is applied, transparency is dropped, greys of other depths are scaled to 8 bits.
     Raises InputError for anything that is not an image of FORMATS, is damaged, or has several
     frames or more than `max_pixels` pixels. The number of pixels is checked before decoding.
     """
-    return rgb(only_image(data, max_pixels))
+    return _shown(_only_page(data, max_pixels)).image
 
 
-def decode_frames(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Iterator[Image]:
-    """Each frame of a file's bytes, decoded as in `decode_scan`."""
-    return map(rgb, _images(data, max_pixels))
+def decode_frames(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Iterator[Shown]:
+    """Each frame of a file's bytes, decoded as in `decode_scan`, and whether its greys are certain.
+
+    Thumbnails and masks among the pages of a TIFF are no frames, nor is the second image of a
+    JPEG.
+    """
+    return map(_shown, _pages(data, max_pixels))
 
 
 def encode_mask(mask: Mask) -> bytes:
@@ -111,9 +121,11 @@ def encode_probability(probability: Probability) -> bytes:
     return _png(Pillow.fromarray(np.rint(probability * 65535).astype(np.uint16)), level=1)
 
 
-def draw_contour(scan: Image, contour: Mask) -> Image:
-    """A copy of the scan with the contour's pixels in yellow."""
-    image = scan.copy()
+def draw_contour(scan: Image, contour: Mask, outline: Mask | None = None) -> Image:
+    """A copy of the scan, the outline of what was looked at in green, the contour in yellow."""
+    image = np.array(scan)
+    if outline is not None:
+        image[outline] = GREEN
     image[contour] = YELLOW
     return image
 
@@ -129,18 +141,19 @@ def encode_bare(scan: Image) -> bytes:
     return _png(Pillow.fromarray(scan if grey is None else np.ascontiguousarray(grey)), level=1)
 
 
-def encode_overlay(scan: Image, contour: Mask) -> bytes:
-    """The scan with the contour's pixels in yellow, as PNG.
+def encode_overlay(scan: Image, contour: Mask, outline: Mask) -> bytes:
+    """The scan as `draw_contour` draws it, as PNG.
 
-    A grey scan becomes a palette image, a third of the bytes. Its brightest grey, 255, becomes 254
-    to make room for the colour.
+    A grey scan becomes a palette image, a third of the bytes. Its brightest greys, 254 and 255,
+    become 253 to make room for the colours.
     """
     grey = grey_channel(scan)
     if grey is None:
-        return encode_scan_png(draw_contour(scan, contour))
-    indices = np.minimum(grey, 254)
+        return encode_scan_png(draw_contour(scan, contour, outline))
+    indices = np.minimum(grey, 253)
+    indices[outline] = 254
     indices[contour] = 255
-    return encode_scan_png(indices, palette=_GREYS_AND_YELLOW)
+    return encode_scan_png(indices, palette=_GREYS_AND_LINES)
 
 
 def encode_jpeg(image: Image) -> bytes:
@@ -150,30 +163,53 @@ def encode_jpeg(image: Image) -> bytes:
     return buffer.getvalue()
 
 
-def _images(data: bytes, max_pixels: int) -> Iterator[Pillow.Image]:
+@dataclass(frozen=True, slots=True)
+class _Page:
+    image: Pillow.Image
+    header: PixelHeader
+
+
+def _pages(data: bytes, max_pixels: int) -> Iterator[_Page]:
     with _opened(data) as image:
         with _decoding():
-            frames = getattr(image, "n_frames", 1)
-        check_pixels(image.width * image.height, max_pixels, frames=frames)
+            count = page_count(image)
+        check_pixels(image.width * image.height, max_pixels, frames=count)
         pixels = 0
-        for number in range(frames):  # a later frame may be larger than the first
-            with _decoding():
-                image.seek(number)
+        for number in range(count):  # a later frame may be larger than the first
+            if not _is_page(image, number, count):
+                continue
             pixels += image.width * image.height
             check_pixels(pixels, max_pixels)
             with _decoding():
-                frame = ImageOps.exif_transpose(image)
-            yield frame
+                page = _Page(ImageOps.exif_transpose(image), pixel_header(image, data))
+            yield page
+        if not pixels:
+            raise InputError("holds thumbnails or masks only; export it again with its image.")
+
+
+def _is_page(image: Pillow.Image, number: int, count: int) -> bool:
+    """Turn to a page; whether it is a frame. A page that is no frame may be of any kind."""
+    with _decoding():
+        try:
+            image.seek(number)
+        except (OSError, SyntaxError, ValueError, KeyError):
+            if is_page(image):
+                raise
+    return count == 1 or is_page(image)
+
+
+def _only_page(data: bytes, max_pixels: int) -> _Page:
+    pages = list(_pages(data, max_pixels))
+    if len(pages) != 1:
+        raise InputError(
+            f"has {len(pages)} frames; one is needed: store each frame in a file of its own."
+        )
+    return pages[0]
 
 
 def only_image(data: bytes, max_pixels: int) -> Pillow.Image:
     """The one image in a file's bytes; raises InputError as `decode_scan` does."""
-    images = list(_images(data, max_pixels))
-    if len(images) > 1:
-        raise InputError(
-            f"has {len(images)} frames; one is needed: store each frame in a file of its own."
-        )
-    return images[0]
+    return _only_page(data, max_pixels).image
 
 
 def _opened(data: bytes) -> Pillow.Image:
@@ -215,33 +251,34 @@ def check_pixels(pixels: int, max_pixels: int, *, frames: int = 1) -> None:
 
 
 def rgb(image: Pillow.Image) -> Image:
-    """An image of any mode as (rows, columns, 3) uint8 RGB; greys as in `decode_scan`."""
-    if image.mode.startswith(WIDE):
-        return as_rgb(_to_uint8(np.asarray(image)))
+    """An image of 8 bits a sample as (rows, columns, 3) uint8 RGB, one channel where it is grey."""
     if image.mode == "L":
         return as_rgb(np.asarray(image))
+    if image.mode == "La":  # Pillow converts it in two steps only
+        image = image.convert("LA")
     colours = np.asarray(image.convert("RGB"))
     grey = grey_channel(colours)
     return colours if grey is None else as_rgb(grey.copy())
 
 
-def _to_uint8(values: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """16-bit greys scaled by 255 / 65535, floats in [0, 1] by 255, others to their own range."""
-    if values.dtype == np.uint16:  # by a table: a large scan as floats would fill the memory
-        table: NDArray[np.uint8] = np.round(np.arange(65536) * (255 / 65535)).astype(np.uint8)
-        greys: NDArray[np.uint8] = table[values]
-        return greys
-    floats = values.astype(np.float64)
-    if not np.isfinite(floats).all():
-        raise InputError("holds NaN or infinite values; store it with finite greys.")
-    low, high = float(floats.min()), float(floats.max())
-    if low >= 0 and values.dtype.kind in "ui" and high <= 65535:
-        floats *= 255 / 65535
-    elif low >= 0 and high <= 1:
-        floats *= 255
+def _shown(page: _Page) -> Shown:
+    """A page as a viewer shows it."""
+    image, header = page.image, page.header
+    if not image.mode.startswith(WIDE):
+        colours = rgb(image)
+        if header.room > 8 and int(colours.max(initial=0)) < _FEWEST_LEVELS:
+            raise InputError(
+                f"holds colours of {header.room} bits that fill less than a sixteenth of their "
+                "range; store it with 8 bits."
+            )
+        return shown_image(colours)
+    values = np.asarray(image)
+    whole = values.dtype.kind in "ui" and int(values.min(initial=0)) >= 0
+    if whole and int(values.max(initial=0)) < 2**16:
+        levels, certain = unsigned_levels(values, header.stated, header.room)
     else:
-        floats = (floats - low) * (255 / (high - low or 1))
-    return np.round(floats, out=floats).astype(np.uint8)
+        levels, certain = real_levels(values)
+    return shown(255 - levels if header.white_is_zero else levels, certain=certain)
 
 
 def _png(image: Pillow.Image, *, level: int) -> bytes:

@@ -17,6 +17,7 @@ from busicli.types import (
     Polygon,
     Region,
     Spacing,
+    View,
 )
 
 Status = Literal["ok", "failed", "skipped"]
@@ -126,6 +127,10 @@ class ScanResult:
     """Patient and study; None unless asked for."""
     milliseconds: float = 0.0
     """Work on this scan."""
+
+    def boxes_of(self, frame: int) -> tuple[View, ...]:
+        """What the network looked at in a frame, counted from 1."""
+        return tuple(seen.view.box for seen in self.views if seen.frame == frame)
 
     @property
     def review(self) -> bool:

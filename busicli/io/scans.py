@@ -1,17 +1,18 @@
 """Scan files of any format: frames, and the size of pixels if it is known."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from busicli.imaging.greys import Shown
 from busicli.io.bounded import is_bounded_image
 from busicli.io.dicom.read import DicomScan, is_dicom, open_dicom
 from busicli.io.images import MAX_PIXELS, NotAnImageError, UnreadKindError, decode_frames
 from busicli.types import Image, Region, Scale, Spacing, View
 
-FramesDecoder = Callable[[bytes], tuple[Image, ...]]
-"""Decodes the frames of a file's bytes, each (rows, columns, 3) uint8 RGB."""
+FramesDecoder = Callable[[bytes], tuple[Shown, ...]]
+"""Decodes the frames of a file's bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,8 @@ class ScanFile:
 
     frames: tuple[Image, ...] = field(repr=False)
     """Each (rows, columns, 3) uint8 RGB."""
+    certain_greys: bool = True
+    """False where the range of greys, or the colour space, of a frame had to be guessed."""
     scale: Scale
     """How pixels become millimetres."""
     tissue: tuple[View, ...] = ()
@@ -44,23 +47,35 @@ def decode_file(
     if is_dicom(data):
         scan = open_dicom(data, max_pixels=max_pixels)
         there = elsewhere if elsewhere and not scan.is_bounded else None
-        frames = there(data) if there else tuple(scan.frames())
-        return ScanFile(frames=frames, scale=scan.scale, tissue=scan.tissue, dicom=scan)
+        images, certain = _images(there(data) if there else scan.frames())
+        return ScanFile(
+            frames=images,
+            certain_greys=certain,
+            scale=scan.scale,
+            tissue=scan.tissue,
+            dicom=scan,
+        )
     try:
         there = elsewhere if elsewhere and not is_bounded_image(data) else None
-        frames = there(data) if there else tuple(decode_frames(data, max_pixels=max_pixels))
+        decoded = there(data) if there else decode_frames(data, max_pixels=max_pixels)
+        images, certain = _images(decoded)
     except NotAnImageError as error:
         if isinstance(error, UnreadKindError) or not data:
             raise
         raise NotAnImageError(
             "is not a scan; give a PNG, JPEG, BMP, TIFF or DICOM ultrasound file."
         ) from error
-    if spacing is None:
-        return ScanFile(
-            frames=frames, scale=Scale(origin="none: the image's spacing was not given")
-        )
-    rows, columns = map(int, np.max([frame.shape[:2] for frame in frames], axis=0))
-    return ScanFile(frames=frames, scale=scale_of_all((rows, columns), spacing, "--pixel-spacing"))
+    scale = Scale(origin="none: the image's spacing was not given")
+    if spacing is not None:
+        rows, columns = map(int, np.max([image.shape[:2] for image in images], axis=0))
+        scale = scale_of_all((rows, columns), spacing, "--pixel-spacing")
+    return ScanFile(frames=images, certain_greys=certain, scale=scale)
+
+
+def _images(frames: Iterable[Shown]) -> tuple[tuple[Image, ...], bool]:
+    """The frames' images, and whether all of them are certain."""
+    every = tuple(frames)
+    return tuple(frame.image for frame in every), all(frame.certain for frame in every)
 
 
 def scale_of_all(shape: tuple[int, int], spacing: Spacing, origin: str) -> Scale:

@@ -1,13 +1,15 @@
 """Small images of scans with the lesions' contours. Arrays in, JPEG bytes out."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image as Pillow
 from scipy.ndimage import binary_dilation
 
-from busicli.imaging.arrays import bounding_box, resized
-from busicli.imaging.contour import contour_mask
-from busicli.io.images import YELLOW, encode_jpeg
-from busicli.types import Image, Mask
+from busicli.imaging.arrays import bounding_box, resized, scaled_box
+from busicli.imaging.contour import contour_mask, view_outline
+from busicli.io.images import GREEN, YELLOW, encode_jpeg
+from busicli.types import Image, Mask, View
 
 LONGEST_PX = 320
 """The longer side of a small image; a smaller scan keeps its size."""
@@ -17,14 +19,16 @@ DASH_PX = 4
 _NEIGHBOURS = np.ones((3, 3), bool)
 
 
-def encode_thumbnail(scan: Image, mask: Mask) -> bytes:
+def encode_thumbnail(scan: Image, mask: Mask, views: Sequence[View] = ()) -> bytes:
     """The scan, at most LONGEST_PX long, with the contour of its mask in yellow.
 
     `mask` (rows, columns) bool shares the scan's pixel grid; an empty one gives the scan alone.
-    Scan and mask shrink first and the line is drawn then, so that it is never thinned.
+    Views that are not the whole scan have a green line around them. Scan and mask shrink first and
+    the lines are drawn then, so that they are never thinned.
     """
     shape = small_shape(mask.shape)
     image = _shrunk(scan, shape)
+    image[view_outline(shape, [_shrunk_view(view, mask.shape, shape) for view in views])] = GREEN
     image[_line(mask, shape)] = YELLOW
     return encode_jpeg(image)
 
@@ -64,6 +68,12 @@ def _line(mask: Mask, shape: tuple[int, int]) -> Mask:
 def _shrunk(scan: Image, shape: tuple[int, int]) -> Image:
     """A copy of the scan at another size, low-pass filtered where it shrinks."""
     return np.array(resized(scan, shape, reducing_gap=1.0), order="C")
+
+
+def _shrunk_view(view: View, shape: tuple[int, ...], small: tuple[int, int]) -> View:
+    top, left, bottom, right = view
+    boxes = scaled_box((slice(top, bottom), slice(left, right)), (shape[0], shape[1]), small)
+    return boxes[0].start, boxes[1].start, boxes[0].stop, boxes[1].stop
 
 
 def _shrunk_mask(mask: Mask, shape: tuple[int, int]) -> Mask:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from busicli.io.images import GREEN
 from tests.dicom_maker import region, ultrasound
 
 TOP, LEFT, GAP = 40, 30, 20
@@ -84,6 +85,20 @@ def test_other_views_are_other_results(call, ward, tmp_path):
     call("segment-dir", ward, "out")
     call("segment-dir", ward, "out", "--views", "header")
     assert rows_of(tmp_path / "out")["screen"]["views"][0]["source"] == "header"
+
+
+def test_a_line_runs_round_what_was_looked_at(call, ward, phantom):
+    call("segment-dir", ward, "out", "--views", "header")
+    call("show", ward / "screen", "--out", "look.png", "--views", "header")
+    rows, columns = phantom.shape
+    overlay = np.asarray(Image.open("out/overlays/screen.png").convert("RGB"))
+    for image in (overlay, np.asarray(Image.open("look.png"))):
+        green = (image == GREEN).all(axis=2)
+        assert green[TOP - 1, LEFT : LEFT + columns].all()
+        assert green[TOP : TOP + rows, LEFT - 1].all()
+        assert not green[TOP : TOP + rows, LEFT : LEFT + columns].any()
+    bare = np.asarray(Image.open("out/overlays/bare.png").convert("RGB"))
+    assert not (bare == GREEN).all(axis=2).any()
 
 
 def test_show_says_what_it_looked_at(call, ward, phantom):

@@ -104,7 +104,7 @@ def parts(scans: Sequence[Path]) -> dict[str, float]:
         found[name] = (time.perf_counter() - started) / len(scans)
         return results
 
-    frames = timed("decode", lambda bytes_: next(iter(decode_frames(bytes_))), data)
+    frames = timed("decode", lambda bytes_: next(iter(decode_frames(bytes_))).image, data)
     inputs = np.stack(timed("prepare", lambda f: network_image(f, card.preprocess), frames))
     maps = None
     graph = {part: read_checked(folder, card, part) for part in card.files}
@@ -124,7 +124,7 @@ def parts(scans: Sequence[Path]) -> dict[str, float]:
     timed("encode mask", encode_mask, masks)
     timed(
         "encode overlay",
-        lambda pair: encode_overlay(pair[0], contour_mask(pair[1])),
+        lambda pair: encode_overlay(pair[0], contour_mask(pair[1]), np.zeros_like(pair[1])),
         list(zip(frames, masks, strict=True)),
     )
     return found

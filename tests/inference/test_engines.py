@@ -38,7 +38,7 @@ def shipped():
 @pytest.fixture(scope="module")
 def images(scans, shipped):
     files = (path for path in sorted(scans.glob("*/*.png")) if "_mask" not in path.name)
-    frames = [next(iter(decode_frames(path.read_bytes()))) for path in files]
+    frames = [next(iter(decode_frames(path.read_bytes()))).image for path in files]
     return np.stack([network_image(frame, shipped[1].preprocess) for frame in frames])
 
 
@@ -145,7 +145,7 @@ def test_flip_tta_averages_classes_too(two_outputs, images):
 @pytest.mark.skipif(not BUSI, reason="BUSICLI_BUSI_DIR does not name the BUSI data set")
 def test_on_real_scans_too(shipped):
     files = sorted(path for path in Path(BUSI).glob("*/*.png") if "_mask" not in path.name)[::12]
-    frames = [next(iter(decode_frames(path.read_bytes()))) for path in files]
+    frames = [next(iter(decode_frames(path.read_bytes()))).image for path in files]
     real = np.stack([network_image(frame, shipped[1].preprocess) for frame in frames])
     graph, _ = choose_engine(OPENVINO, *shipped)
     expected = KerasEngine(load_model(*shipped)).predict(real).maps

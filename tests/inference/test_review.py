@@ -12,6 +12,7 @@ TRUST = ConfidenceSettings(weights=(), bias=0.0, review_below=0.6)
 SETTINGS = ReviewSettings(rival_share=0.5, class_certain=0.6)
 CLEAR = Evidence(
     confidence=0.9,
+    certain_greys=True,
     certain_field=True,
     candidates=1,
     at_border=False,
@@ -27,6 +28,7 @@ def test_a_clear_case_needs_nobody():
     ("change", "reason"),
     [
         ({"confidence": 0.59}, "low confidence"),
+        ({"certain_greys": False}, "uncertain greys"),
         ({"certain_field": False}, "no certain ultrasound field"),
         ({"candidates": 2}, "several candidates"),
         ({"at_border": True}, "lesion at the border"),

@@ -1,11 +1,13 @@
 import io
 import os
+import zlib
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Pillow
+from PIL.TiffImagePlugin import AppendingTiffWriter
 
 from busicli.errors import InputError
 from busicli.io.images import (
@@ -86,9 +88,9 @@ def test_other_floats_are_scaled_by_their_own_range():
     assert greys(decode_scan(stored(image, "TIFF"))) == [[0, 102, 255]]
 
 
-def test_a_constant_float_image_beyond_one_is_black():
-    image = Pillow.fromarray(np.full((2, 3), 7, np.float32))
-    assert greys(decode_scan(stored(image, "TIFF"))) == [[0] * 3] * 2
+def test_floats_of_8_bits_stay_as_they_are():
+    image = Pillow.fromarray(np.array([[0, 7, 255]], np.float32))
+    assert greys(decode_scan(stored(image, "TIFF"))) == [[0, 7, 255]]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -133,9 +135,89 @@ def test_rotation_noted_by_a_camera_is_applied(form):
 
 def test_every_frame_of_a_tiff_is_read_ordered_map():
     data = multi_frame(*(Pillow.new("L", (4, 3), value) for value in (10, 20, 30)))
-    frames = list(decode_frames(data))
+    frames = [frame.image for frame in decode_frames(data)]
     assert [frame.shape for frame in frames] == [(3, 4, 3)] * 3
     assert [int(frame.max()) for frame in frames] == [10, 20, 30]
+
+
+def pages(*images: tuple[Pillow.Image, dict[int, int]]) -> bytes:
+    """A TIFF of pages, each with tags of its own."""
+    buffer = io.BytesIO()
+    with AppendingTiffWriter(buffer) as tiff:
+        for image, tags in images:
+            image.save(tiff, "TIFF", tiffinfo=tags)
+            tiff.newFrame()
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("tags", [{254: 1}, {254: 4}, {254: 5}, {255: 2}])
+def test_thumbnails_and_masks_among_a_tiffs_pages_are_no_frames(tags):
+    scan, other = (Pillow.fromarray(PATTERN), {}), (Pillow.new("L", (16, 12), 100), tags)
+    for data in (pages(scan, other), pages(other, scan)):
+        (frame,) = decode_frames(data)
+        assert greys(frame.image) == PATTERN.tolist()
+
+
+def test_a_tiff_of_thumbnails_only_says_so():
+    thumbnail = (Pillow.new("L", (16, 12)), {254: 1})
+    with pytest.raises(InputError, match="thumbnails or masks only"):
+        list(decode_frames(pages(thumbnail, thumbnail)))
+
+
+def test_the_second_image_of_a_phones_jpeg_is_no_frame():
+    photo = Pillow.fromarray(PATTERN).convert("RGB")
+    data = stored(photo, "MPO", save_all=True, append_images=[photo.resize((32, 24))])
+    assert len(list(decode_frames(data))) == 1
+    assert decode_scan(data).shape == (48, 64, 3)
+
+
+def certain(data: bytes) -> bool:
+    (frame,) = decode_frames(data)
+    return frame.certain
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32])
+def test_8_bits_in_a_larger_container_are_shown_but_not_certain(dtype):
+    data = stored(Pillow.fromarray(PATTERN.astype(dtype)), "TIFF")
+    assert greys(decode_scan(data)) == PATTERN.tolist()
+    assert not certain(data)
+
+
+@pytest.mark.parametrize("tag", [281, 341])
+def test_the_bits_that_a_tiff_names_are_certain(tag):
+    wide = Pillow.fromarray(PATTERN.astype(np.uint16) * 16)
+    data = stored(wide, "TIFF", tiffinfo={tag: 4095})
+    assert greys(decode_scan(data)) == PATTERN.tolist()
+    assert certain(data)
+
+
+def test_the_bits_that_a_png_names_are_certain():
+    data = stored(Pillow.fromarray(PATTERN.astype(np.uint16) * 4))
+    chunk = b"sBIT" + bytes([10])
+    named = data[:33] + (1).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")
+    assert greys(decode_scan(named + data[33:])) == PATTERN.tolist()
+    assert certain(named + data[33:])
+    assert not certain(data)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_white_is_zero_at_any_depth(dtype):
+    factor = {np.uint8: 1, np.uint16: 257, np.float32: 1 / 255}[dtype]
+    inverted = Pillow.fromarray(((255 - PATTERN) * dtype(factor)).astype(dtype))
+    data = bytearray(stored(inverted, "TIFF"))
+    data[data.index(bytes([6, 1, 3, 0, 1, 0, 0, 0])) + 8] = 0  # PhotometricInterpretation
+    assert greys(decode_scan(bytes(data))) == PATTERN.tolist()
+
+
+def test_colours_of_16_bits_that_hold_few_are_refused():
+    header = b"IHDR" + np.array([4, 3], ">u4").tobytes() + bytes([16, 2, 0, 0, 0])
+    rows = zlib.compress(b"".join(b"\0" + bytes([0, 200] * 3 * 4) for _ in range(3)))
+    chunks = [header, b"IDAT" + rows, b"IEND"]
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(
+        (len(c) - 4).to_bytes(4, "big") + c + zlib.crc32(c).to_bytes(4, "big") for c in chunks
+    )
+    with pytest.raises(InputError, match="colours of 16 bits that fill less than a sixteenth"):
+        decode_scan(data)
 
 
 def test_several_frames_are_refused_where_one_is_needed():
@@ -328,19 +410,21 @@ def test_a_mask_comes_back_as_it_was_stored(shape):
     assert (values == mask * 255).all()
 
 
-def test_an_overlay_of_a_grey_scan_shows_it_with_a_yellow_line():
-    line = np.array([[True, False, False], [False, False, False]])
-    shown = decode_scan(encode_overlay(np.repeat(GREYS[..., None], 3, axis=2), line))
-    assert shown[0, 0].tolist() == [255, 213, 0]
-    # 255 is shown as 254, to make room for the line's colour.
-    assert shown[..., 0].tolist() == [[255, 50, 100], [150, 200, 254]]
-    assert shown[..., 2].tolist() == [[0, 50, 100], [150, 200, 254]]
+def test_an_overlay_of_a_grey_scan_shows_it_with_a_yellow_and_a_green_line():
+    contour = np.array([[True, False, False], [False, False, False]])
+    outline = np.array([[True, False, False], [True, False, False]])
+    shown = decode_scan(encode_overlay(np.repeat(GREYS[..., None], 3, axis=2), contour, outline))
+    # 255 is shown as 253, to make room for the lines' colours.
+    assert shown[..., 0].tolist() == [[255, 50, 100], [0, 200, 253]]
+    assert shown[..., 1].tolist() == [[213, 50, 100], [158, 200, 253]]
+    assert shown[..., 2].tolist() == [[0, 50, 100], [115, 200, 253]]
 
 
 def test_an_overlay_of_a_coloured_scan_keeps_its_colours():
     before = RED_BLUE.copy()
-    shown = decode_scan(encode_overlay(RED_BLUE, np.array([[True, False]])))
-    assert shown.tolist() == [[[255, 213, 0], [0, 0, 255]]]
+    contour, outline = np.array([[True, False]]), np.array([[False, True]])
+    shown = decode_scan(encode_overlay(RED_BLUE, contour, outline))
+    assert shown.tolist() == [[[255, 213, 0], [0, 158, 115]]]
     assert (before == RED_BLUE).all()
 
 

@@ -53,6 +53,15 @@ def test_without_a_lesion_the_scan_stands_alone():
     assert (image == 60).all()
 
 
+def test_a_line_runs_round_the_views():
+    # 480 x 640 shrinks to half: the view is rows 50 to 100, columns 80 to 160 of the image.
+    views = [(100, 160, 200, 320), (0, 0, 480, 640)]
+    image = shown(encode_thumbnail(GREY, np.zeros((480, 640), bool), views))
+    green = image[..., 1] - image[..., 0] > 80
+    assert np.flatnonzero(green[75]).tolist() == [79, 160]
+    assert np.flatnonzero(green[:, 120]).tolist() == [49, 100]
+
+
 @pytest.mark.parametrize("side", [1, 3])
 def test_the_smallest_lesion_can_still_be_seen_beside_a_large_one(side):
     scan = np.full((3000, 4000, 3), 60, np.uint8)

@@ -17,6 +17,9 @@ _MAX_STEPS = 10_000
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 """Markers without a length field."""
 
+_COD = 0x52
+"""JPEG 2000's marker of how components are coded."""
+
 Size = tuple[int, int, int]
 """Rows, columns and samples per pixel."""
 
@@ -56,15 +59,41 @@ def is_plain_jpeg(stream: bytes, *, max_pixels: int) -> bool:
     return False
 
 
+def component_ids(stream: bytes) -> bytes:
+    r"""The numbers that a JPEG stream gives its components; empty if they are not found.
+
+    >>> component_ids(bytes.fromhex("ffd8 ffc0 0011 08 0102 0304 03 011100 021100 031100"))
+    b'\x01\x02\x03'
+    """
+    frame = _frame_jpeg(stream)
+    return stream[frame + 10 : frame + 10 + 3 * stream[frame + 9] : 3] if frame else b""
+
+
+def has_colour_transform(stream: bytes) -> bool:
+    """Whether a JPEG 2000 stream's first components are transformed, which its decoder undoes.
+
+    From the COD marker of the main header: ISO 15444-1 A.6.1.
+    """
+    codestream = _codestream_2000(stream)
+    for marker, position in islice(_segments(codestream), _MAX_SEGMENTS):
+        if marker == _COD and position + 9 <= len(codestream):
+            return bool(codestream[position + 8])
+    return False
+
+
 def _size_jpeg(stream: bytes) -> Size | None:
+    frame = _frame_jpeg(stream)
+    if not frame:
+        return None
+    return _number(stream, frame + 5, 2), _number(stream, frame + 7, 2), stream[frame + 9]
+
+
+def _frame_jpeg(stream: bytes) -> int:
+    """Where the frame's header begins; 0 if it is not found."""
     for marker, position in _segments(stream):
         if marker in _FRAMES and position + 10 <= len(stream):
-            return (
-                _number(stream, position + 5, 2),
-                _number(stream, position + 7, 2),
-                stream[position + 9],
-            )
-    return None
+            return position
+    return 0
 
 
 def _segments(stream: bytes) -> Iterator[tuple[int, int]]:
@@ -99,10 +128,29 @@ def _size_boxed(stream: bytes) -> Size | None:
     ISO 15444-1 I.5.
     """
     said = None
+    for kind, content in _boxes(stream):
+        if kind == b"jp2c":
+            found = _size_2000(content)
+            return found if found == said else None
+        if kind == b"jp2h" and content[4:8] == b"ihdr":  # always its first
+            rows, columns = (_number(content, 8 + 4 * i, 4) for i in range(2))
+            said = rows, columns, _number(content, 16, 2)
+    return None
+
+
+def _codestream_2000(stream: bytes) -> bytes:
+    """The codestream without the boxes around it; empty if there is none."""
+    if not stream.startswith(_BOXES_2000):
+        return stream
+    return next((content for kind, content in _boxes(stream) if kind == b"jp2c"), b"")
+
+
+def _boxes(stream: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and content of each box, up to the first that is cut short or runs backwards."""
     position = 0
     for _ in range(_MAX_STEPS):
         if position + 8 > len(stream):
-            return None
+            return
         length, kind, begin = (
             _number(stream, position, 4),
             stream[position + 4 : position + 8],
@@ -111,16 +159,10 @@ def _size_boxed(stream: bytes) -> Size | None:
         if length == 1:
             length, begin = _number(stream, begin, 8), begin + 8
         end = position + length if length else len(stream)
-        if kind == b"jp2c":
-            found = _size_2000(stream[begin:end])
-            return found if found == said else None
-        if kind == b"jp2h" and stream[begin + 4 : begin + 8] == b"ihdr":  # always its first
-            rows, columns = (_number(stream, begin + 8 + 4 * i, 4) for i in range(2))
-            said = rows, columns, _number(stream, begin + 16, 2)
+        yield kind, stream[begin:end]
         if end < begin:
-            return None
+            return
         position = end
-    return None
 
 
 def _number(stream: bytes, position: int, length: int) -> int:

@@ -8,19 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from busicli.errors import InputError
-from busicli.imaging.arrays import as_rgb
-from busicli.io.dicom import lossless
+from busicli.imaging.greys import Shown
+from busicli.io.dicom import jpeg
 from busicli.io.dicom.codestream import image_size, is_plain_jpeg
 from busicli.io.dicom.description import complete_description
 from busicli.io.dicom.file_start import data_start
 from busicli.io.dicom.header import DEFLATED, read_header
+from busicli.io.dicom.pixels import DECODERS, RUN_LENGTHS, UNREADABLE, decoded_frames, frame_count
 from busicli.io.dicom.regions import Box, boxes_of, scale_of, tissue_of
 from busicli.io.images import NO_MEMORY, check_pixels
-from busicli.types import Image, Scale
+from busicli.types import Scale
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -35,21 +33,7 @@ _ULTRASOUND_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.3",
 )
 _DIRECTORY = "1.2.840.10008.1.3.10"
-_DECODERS = {
-    "1.2.840.10008.1.2.4.50": "pillow",  # JPEG baseline
-    "1.2.840.10008.1.2.4.51": "pillow",  # JPEG extended
-    "1.2.840.10008.1.2.4.57": lossless.NAME,
-    "1.2.840.10008.1.2.4.70": lossless.NAME,
-    "1.2.840.10008.1.2.4.80": "pyjpegls",  # JPEG-LS
-    "1.2.840.10008.1.2.4.81": "pyjpegls",
-    "1.2.840.10008.1.2.4.90": "pillow",  # JPEG 2000
-    "1.2.840.10008.1.2.4.91": "pillow",
-    "1.2.840.10008.1.2.5": "pydicom",  # RLE
-}
-"""Compressed transfer syntaxes that are read, with the name of pydicom's decoder."""
-_RUN_LENGTHS = "1.2.840.10008.1.2.5"
 _JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
-_UNREADABLE = "is damaged or cut short; copy it again from its source."
 
 
 class NotUltrasoundError(InputError):
@@ -80,16 +64,16 @@ class DicomScan:
         with reading():
             header = self.header
             syntax = header.file_meta.TransferSyntaxUID
-            if syntax not in _DECODERS or syntax != _JPEG_BASELINE:
-                return syntax not in _DECODERS
+            if syntax not in DECODERS or syntax != _JPEG_BASELINE:
+                return syntax not in DECODERS
             streams = generate_frames(header.PixelData, number_of_frames=frame_count(header))
             pixels = int(header.Rows) * int(header.Columns)
             return all(is_plain_jpeg(stream, max_pixels=pixels) for stream in streams)
 
-    def frames(self) -> Iterator[Image]:
-        """Each frame as (rows, columns, 3) uint8 RGB, in order; InputError if one is damaged."""
+    def frames(self) -> Iterator[Shown]:
+        """Each frame, in order; InputError if one is damaged."""
         with reading():
-            yield from _decoded(self.header)
+            yield from decoded_frames(self.header)
 
 
 def is_dicom(data: bytes) -> bool:
@@ -119,11 +103,6 @@ def open_dicom(data: bytes, *, max_pixels: int) -> DicomScan:
             says_no_text=header.get("BurnedInAnnotation") == "NO",
             assumed=assumed,
         )
-
-
-def frame_count(header: "Dataset") -> int:
-    """Number of frames in the header, at least 1."""
-    return int(header.get("NumberOfFrames") or 1)
 
 
 def _check_kind(header: "Dataset") -> None:
@@ -164,7 +143,7 @@ def _check_pixel_description(header: "Dataset", max_pixels: int) -> None:
         raise InputError(
             "has a transfer syntax that busicli does not know; export it uncompressed."
         )
-    if syntax.is_compressed and syntax != DEFLATED and syntax not in _DECODERS:
+    if syntax.is_compressed and syntax != DEFLATED and syntax not in DECODERS:
         raise InputError(f"is stored as {syntax.name}, which is not read; export it uncompressed.")
     if header.PhotometricInterpretation == "PALETTE COLOR" and not _has_palette(header):
         raise InputError("has palette colours but no palette; export it as RGB.")
@@ -184,91 +163,27 @@ def _check_codestreams(header: "Dataset") -> None:
     from pydicom.encaps import generate_frames
 
     syntax = header.file_meta.TransferSyntaxUID
-    if syntax not in _DECODERS:
+    if syntax not in DECODERS:
         return
     size = int(header.Rows), int(header.Columns), int(header.SamplesPerPixel)
     depth = size[2] * -(-int(header.BitsAllocated) // 8)
-    if _DECODERS[syntax] == lossless.NAME and depth > size[2]:
+    if syntax in jpeg.LOSSLESS and depth > size[2]:
         raise InputError(
             "is lossless JPEG of more than 8 bits, which is not read; export it uncompressed."
         )
     for frame in generate_frames(header.PixelData, number_of_frames=frame_count(header)):
-        if syntax == _RUN_LENGTHS:
+        if syntax == RUN_LENGTHS:
             if len(frame) > 1024 + 2 * size[0] * size[1] * depth:
                 raise InputError("holds more pixels than its header says; export it again.")
             continue
         found = image_size(frame)
         if found is None:
-            raise InputError(_UNREADABLE)
+            raise InputError(UNREADABLE)
         if found != size:
             raise InputError(
                 f"holds images of {found[0]} x {found[1]} x {found[2]} (rows, columns, samples) "
                 f"where its header says {size[0]} x {size[1]} x {size[2]}; export it again."
             )
-
-
-def _decoded(header: "Dataset") -> Iterator[Image]:
-    from pydicom.pixels.utils import iter_pixels
-
-    plugin = _DECODERS.get(header.file_meta.TransferSyntaxUID, "")
-    if plugin == lossless.NAME:
-        lossless.register()
-    count = 0
-    for values in iter_pixels(header, decoding_plugin=plugin):
-        count += 1
-        yield _rgb(values, header)
-    if count != frame_count(header):
-        raise InputError(_UNREADABLE)
-
-
-def _rgb(values: NDArray[Any], header: "Dataset") -> Image:
-    """Decoded values as 8-bit RGB; values of three channels are already RGB."""
-    from pydicom.pixels.processing import apply_color_lut
-
-    kind = str(header.PhotometricInterpretation)
-    if kind == "PALETTE COLOR":
-        values = apply_color_lut(values, header)
-        wide = values.dtype.itemsize > 1 and int(values.max(initial=0)) > 255
-        return (values >> 8 if wide else values).astype(np.uint8)
-    if values.ndim == 3:
-        stored = int(header.BitsStored)
-        return values.astype(np.uint8) if stored == 8 else _stretched(values, 0, 2**stored - 1)
-    grey = _grey(values, header)
-    return as_rgb(255 - grey if kind == "MONOCHROME1" else grey)
-
-
-def _grey(values: NDArray[Any], header: "Dataset") -> NDArray[np.uint8]:
-    """8-bit greys after the header's rescaling and window, as a viewer shows them.
-
-    Computed for every possible value instead of every pixel: a large scan as floats would need
-    eight times its memory.
-    """
-    from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
-
-    bits, signed = int(header.BitsStored), bool(header.PixelRepresentation)
-    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
-    every = np.arange(low, high + 1, dtype=values.dtype)
-    shown = apply_voi_lut(apply_modality_lut(every, header), header)
-    black, white = _ends(header, low, high)
-    return _stretched(shown, black, white)[np.clip(values.astype(np.int32), low, high) - low]
-
-
-def _ends(header: "Dataset", low: int, high: int) -> tuple[float, float]:
-    """The values for black and white after the header's tables: the range of the last table's bits,
-    else of the stored bits, rescaled.
-    """
-    for name in ("VOILUTSequence", "ModalityLUTSequence"):  # a window keeps the range of the latter
-        for table in header.get(name) or ():
-            return 0.0, float(2 ** int(table.LUTDescriptor[2]) - 1)
-    slope = float(header.get("RescaleSlope", 1))
-    intercept = float(header.get("RescaleIntercept", 0))
-    ends = low * slope + intercept, high * slope + intercept
-    return min(ends), max(ends)
-
-
-def _stretched(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
-    share = (values.astype(np.float64) - low) / (high - low or 1)
-    return np.asarray(np.rint(255 * np.clip(share, 0, 1)), np.uint8)
 
 
 @contextmanager
@@ -285,7 +200,7 @@ def reading() -> Iterator[None]:
     except MemoryError:
         raise InputError(NO_MEMORY) from None
     except Exception as error:
-        raise InputError(_UNREADABLE) from RuntimeError(type(error).__name__)
+        raise InputError(UNREADABLE) from RuntimeError(type(error).__name__)
 
 
 def _quieten() -> None:

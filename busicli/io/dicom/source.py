@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from busicli.errors import InputError
-from busicli.io.dicom.read import frame_count, reading
+from busicli.io.dicom.pixels import frame_count
+from busicli.io.dicom.read import reading
 from busicli.io.dicom.values import (
     Valid,
     character_sets,

@@ -37,7 +37,7 @@ QUIET = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
 
 
 def frames(data: bytes, max_pixels: int = MAX_PIXELS) -> list[np.ndarray]:
-    return list(open_dicom(data, max_pixels=max_pixels).frames())
+    return [frame.image for frame in open_dicom(data, max_pixels=max_pixels).frames()]
 
 
 def only(data: bytes) -> np.ndarray:

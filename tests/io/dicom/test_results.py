@@ -54,7 +54,7 @@ def made(
 ) -> dict[str, Dataset]:
     """Every kind of result of a scan, its frame `marked` holding `mask` and the others nothing."""
     scan = open_dicom(data, max_pixels=MAX_PIXELS)
-    frames = list(scan.frames())
+    frames = [frame.image for frame in scan.frames()]
     source = source_of(scan.header, deidentified=maker.deidentified)
     findings = [
         Finding(
@@ -84,7 +84,7 @@ def read_back(dataset: Dataset) -> Dataset:
 def real(name: str) -> tuple[bytes, np.ndarray]:
     """A real file and a mask of its size."""
     data = REAL[name].read_bytes()
-    frame = next(open_dicom(data, max_pixels=MAX_PIXELS).frames())
+    frame = next(open_dicom(data, max_pixels=MAX_PIXELS).frames()).image
     mask = np.zeros(frame.shape[:2], bool)
     mask[20:40, 25:50] = True
     return data, mask
