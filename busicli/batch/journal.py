@@ -111,10 +111,24 @@ class Journal:
         return replace(parse_journal_line(line), new=False)
 
     def append(self, result: ScanResult) -> RowOffset:
-        """Hand a result to the system: from here on it survives the process."""
+        """Hand a result to the system: from here on it survives the process.
+
+        Raises BusicliError where the journal was taken away, and with it what was made so far.
+        """
         with self._lock:
+            if not self._is_in_place():
+                raise BusicliError(
+                    "the folder of results was removed or replaced while busicli wrote into it; "
+                    "run the same command again."
+                )
             self._started.discard(result.scan)
             return self._write_line(journal_line(result))
+
+    def _is_in_place(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._file.fileno()), Path(self._file.name).stat())
+        except FileNotFoundError:
+            return False
 
     def _write(self, note: dict[str, str]) -> RowOffset:
         return self._write_line(json.dumps(note, ensure_ascii=False))

@@ -20,7 +20,10 @@ _STARTED = "started.json"
 
 @contextmanager
 def acquire_output(request: SegmentRequest) -> Iterator[None]:
-    """Hold OUT, or this part's share of it, for this run alone."""
+    """Hold OUT, or this part's share of it, for this run alone.
+
+    What stands in OUT afterwards is known as ours, so that the next run may write there.
+    """
     own = own_folder(request.out)
     check_output(request)
     if request.shard is not None:
@@ -30,7 +33,11 @@ def acquire_output(request: SegmentRequest) -> Iterator[None]:
         if request.shard is not None:
             remove_shard(folder)  # its earlier results no longer hold
         write_json(own / _STARTED, _started(request))
-        yield
+        try:
+            yield
+        finally:
+            if request.out.is_dir():  # someone may have removed all of it meanwhile
+                own.mkdir(exist_ok=True)
 
 
 def _started(request: SegmentRequest) -> dict[str, object]:
