@@ -2,8 +2,10 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
+UV_LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
+  --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help setup demo test lint soak benchmark docs wheelhouse lock clean
+.PHONY: help setup demo test lint soak benchmark docs wheelhouse wheelhouse-light container lock clean
 help:
 	@echo "make demo       segment the example scans into out/"
 	@echo "make test       lint, then every test: about 15 minutes on two idle cores"
@@ -12,7 +14,9 @@ help:
 	@echo "make benchmark  speed as ratios, into benchmarks/"
 	@echo "make docs       renew the generated pages and tables"
 	@echo "make wheelhouse download everything that an offline installation needs"
-	@echo "make lock       renew requirements.lock"
+	@echo "make wheelhouse-light  the same, for nodes that only segment"
+	@echo "make container  build the containers and segment in them, where podman or docker runs"
+	@echo "make lock       renew requirements.lock and requirements-light.lock"
 	@echo "make clean      remove .venv and what was built"
 
 setup: $(VENV)/.ready
@@ -52,20 +56,26 @@ docs: $(VENV)/.ready
 	$(BIN)/python tools/settings.py
 	$(BIN)/python tools/layers.py
 
-wheelhouse: $(VENV)/.ready
-	$(BIN)/pip download --quiet --disable-pip-version-check --require-hashes \
-	  -r requirements.lock --dest wheelhouse
-	rm -f wheelhouse/busicli-*
+wheelhouse: LOCK := requirements.lock
+wheelhouse: INSTALL := 'busicli[train]'
+wheelhouse-light: LOCK := requirements-light.lock
+wheelhouse-light: INSTALL := --no-compile busicli
+wheelhouse wheelhouse-light: $(VENV)/.ready
+	$(BIN)/pip download --quiet --disable-pip-version-check --require-hashes -r $(LOCK) --dest $@
+	rm -f $@/busicli-*
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
-	  --wheel-dir wheelhouse .
-	@echo "Copy wheelhouse/ to the machine without a network and run there:"
+	  --wheel-dir $@ .
+	@echo "Copy $@/ to the machine without a network and run there:"
 	@echo "  python3.11 -m venv busicli"
-	@echo "  busicli/bin/pip install --no-index --find-links wheelhouse busicli"
+	@echo "  busicli/bin/pip install --no-index --find-links $@ $(INSTALL)"
+
+container:
+	sh tools/container.sh
 
 lock: $(VENV)/.ready
 	$(BIN)/pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.lock
+	$(UV_LOCK) --extra dev -o requirements.lock
+	$(UV_LOCK) -c requirements.lock -o requirements-light.lock
 
 clean:
-	rm -rf $(VENV) build wheelhouse *.egg-info
+	rm -rf $(VENV) build wheelhouse wheelhouse-light *.egg-info

@@ -1,6 +1,7 @@
 """Loading Keras and its backend without their messages."""
 
 import importlib
+import importlib.util
 import logging
 import os
 import sys
@@ -11,23 +12,36 @@ from types import ModuleType
 
 from busicli.errors import InputError
 
+MISSING = (
+    "{} is not installed, and only segmenting can do without: run pip install 'busicli[train]'."
+)
 _log = logging.getLogger(__name__)
+
+
+def require_keras() -> None:
+    """Raise InputError where Keras is not installed; nothing is loaded."""
+    if importlib.util.find_spec("keras") is None:
+        raise InputError(MISSING.format("Keras"))
 
 
 def load_keras() -> ModuleType:
     """The keras module.
 
     What the backend's libraries write to stderr while loading becomes one debug message: they have
-    no setting that prevents it. Raises InputError for an unknown or missing backend.
+    no setting that prevents it. Raises InputError where Keras is missing, and for an unknown or
+    missing backend.
     """
+    require_keras()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads it while it loads
     try:
         with _captured_stderr():
             return importlib.import_module("keras")
     except ModuleNotFoundError as error:
         backend = os.environ.get("KERAS_BACKEND")
-        if backend is None or error.name not in ("jax", "torch", "tensorflow"):
+        if error.name not in ("jax", "torch", "tensorflow"):
             raise
+        if backend is None:
+            raise InputError(MISSING.format("TensorFlow")) from error
         raise InputError(
             f"KERAS_BACKEND is {backend}, but {error.name} is not installed; install it, or set "
             "another backend."

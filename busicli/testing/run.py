@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from busicli.errors import InputError
+from busicli.models.keras_backend import require_keras
 from busicli.models.registry import location
 from busicli.testing.backends import on_jax, on_tensorflow, on_torch
 from busicli.testing.candidate import Candidate, Check
@@ -60,10 +61,12 @@ def check_architecture(
 
     `plugins` are further files in which a name is looked for. `options` can make the network
     smaller, so that the checks are fast; its cost is counted with the plugin's own options. Raises
-    InputError at once, before any check, where the plugin does not exist or cannot be loaded, and
-    for options that it does not have.
+    InputError at once, before any check, where the plugin does not exist or cannot be loaded, for
+    options that it does not have, and where Keras is missing.
     """
-    return results(Candidate.of(architecture, plugins, options), CHECKS)
+    candidate = Candidate.of(architecture, plugins, options)
+    require_keras()
+    return results(candidate, CHECKS)
 
 
 def results(candidate: Candidate, checks: Sequence[Check]) -> Iterator[CheckResult]:

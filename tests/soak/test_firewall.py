@@ -33,7 +33,7 @@ def test_it_installs_and_segments_without_a_network(tmp_path, scans):
     made = cut_off(sys.executable, "-m", "venv", "behind")
     assert made.returncode == 0, made.stderr
     options = ("install", "--no-index", "--find-links", ROOT / "wheelhouse")
-    installed = cut_off("behind/bin/python", "-m", "pip", *options, "busicli")
+    installed = cut_off("behind/bin/python", "-m", "pip", *options, "busicli[train]")
     assert installed.returncode == 0, installed.stderr
     ended = cut_off("behind/bin/busicli", "segment-dir", scans, "out")
     assert ended.returncode == 0, ended.stderr
