@@ -3,12 +3,16 @@
 import os
 from collections.abc import Collection, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote_to_bytes
 
 from busicli.batch.inputs import InputFile
-from busicli.batch.outputs import FOLDERS, OUTPUTS
+from busicli.batch.outputs import FOLDERS, MODEL_MASKS, OUTPUTS
 from busicli.io.escaping import percent_escape
+
+_KINDS = (*OUTPUTS, replace(OUTPUTS[0], folder=MODEL_MASKS))
+"""All that a scan may have, the network's own masks of corrected scans among them."""
 
 
 def orphan_files(out: Path, made: Collection[str], entries: Collection[InputFile]) -> list[Path]:
@@ -25,7 +29,7 @@ def orphan_files(out: Path, made: Collection[str], entries: Collection[InputFile
         path
         for name in gone
         for relative in _names_on_disk(name)
-        for output in OUTPUTS
+        for output in _KINDS
         for path in output.standing(out, relative)
     }
     return sorted(found - _of_inputs(out, entries, found))
@@ -63,7 +67,7 @@ def _of_inputs(out: Path, entries: Collection[InputFile], found: set[Path]) -> s
         return set()
     single, folders = set(), set()
     for entry in entries:
-        for output in OUTPUTS:
+        for output in _KINDS:
             single.add(out / output.path(entry.relative, 1, 1))
             folders.add(out / output.folder / entry.relative)
     return {path for path in found if path in single or path.parent in folders}

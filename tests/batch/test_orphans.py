@@ -25,6 +25,7 @@ def test_every_file_of_a_scan_that_is_gone_is_found_and_no_other(tmp_path):
     gone = written(
         tmp_path,
         *("masks/a/x.jpg.png", "overlays/a/x.jpg.png", "thumbnails/a/x.jpg.png.jpg"),
+        "model_masks/a/x.jpg.png",
         *("dicom/c.dcm.seg.dcm", "masks/c.dcm/0001.png", "masks/c.dcm/0002.png"),
     )
     written(tmp_path, "masks/here.png", "masks/never-made.png")

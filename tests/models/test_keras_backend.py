@@ -1,5 +1,6 @@
 """Loading Keras where it is, and a sentence where it is not."""
 
+import json
 import re
 import subprocess
 import sys
@@ -27,6 +28,19 @@ def pins(lock: str) -> dict[str, set[str]]:
     """Each pinned version of a lock with the hashes of its files."""
     found = PIN.finditer((ROOT / lock).read_text())
     return {m["pin"]: set(re.findall(r"sha256:\w+", m["rest"])) for m in found}
+
+
+def accepted(out: Path) -> dict:
+    """A file of the page that accepts the first mask of a run."""
+    row = json.loads((out / "manifest.jsonl").read_text().splitlines()[0])
+    review = {
+        **{"scan": row["scan"], "frame": 1, "scan_sha256": row["sha256"]},
+        **{"mask_sha256": row["masks"][0]["sha256"], "decision": "accepted", "polygons": None},
+        **{"class": None, "comment": "", "at": "2026-01-31T07:12:00Z"},
+    }
+    run = json.loads((out / "run.json").read_text())["id"]
+    head = {"format": "busicli-reviews", "version": 1, "run": run, "reviewer": "AB"}
+    return {**head, "reviews": [review]}
 
 
 @pytest.mark.parametrize(
@@ -58,23 +72,26 @@ def test_a_mistyped_model_is_named_before_keras_is_missed(call, monkeypatch):
     assert "there is no model unit" in call("models", "check", "unit").err
 
 
-def test_without_keras_scans_are_segmented_merged_shown_and_scored(study, scans, tmp_path):
-    commands = (
-        f"segment-dir {scans} out --part 1/1 --quiet",
-        "merge out",
+def test_without_keras_scans_are_segmented_merged_shown_reviewed_and_scored(scans, tmp_path):
+    def run(*commands: str) -> None:
+        ended = subprocess.run(
+            [sys.executable, "-c", WITHOUT_KERAS],
+            input="\n".join(commands),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+        assert ended.returncode == 0, ended.stderr
+
+    run(f"segment-dir {scans}/benign out --part 1/1 --quiet", "merge out")
+    (tmp_path / "reviews.json").write_text(json.dumps(accepted(tmp_path / "out")))
+    run(
+        "review out reviews.json",
         "report out",
         f"show {scans}/benign/phantom-03.png --out contour.png",
-        f"eval --predictions out/masks --reference {scans} --out scores",
+        f"eval --predictions out/masks --reference {scans}/benign --out scores",
         "models list",
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", WITHOUT_KERAS],
-        input="\n".join(commands),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert ended.returncode == 0, ended.stderr
     assert (tmp_path / "out" / "report.html").is_file()
     assert (tmp_path / "scores" / "report.html").is_file()
 

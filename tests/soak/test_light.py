@@ -1,5 +1,6 @@
 """A light installation: without Keras and TensorFlow, and without a network."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.models.test_keras_backend import accepted
 from tests.soak.test_firewall import CUT_OFF, ROOT, needs_root
 
 MOST_BYTES = 700_000_000
@@ -38,11 +40,14 @@ def test_it_segments_merges_shows_and_scores_with_the_same_masks(light, scans, t
         ("segment-dir", scans, "out"),
         ("segment-dir", scans, "parts", "--part", "1/1"),
         ("merge", "parts"),
+        ("review", "parts", "reviews.json"),
         ("report", "out"),
         ("show", scans / "benign" / "phantom-03.png", "--out", "contour.png"),
         ("eval", "--predictions", "out/masks", "--reference", scans, "--out", "scores"),
         ("models", "list"),
     ):
+        if command[0] == "review":
+            (folder / "reviews.json").write_text(json.dumps(accepted(folder / "parts")))
         ended = busicli(*command)
         assert ended.returncode == 0, ended.stderr
     whole = (sys.executable, "-m", "busicli", "segment-dir", scans, "whole")
