@@ -8,8 +8,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
+from os import PathLike
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,8 +68,11 @@ def load_weights(
     is how many will call `segment` at once. Raises InputError where the weights are missing, are
     refused or need a package that is not installed.
     """
+    _check_type("name_or_folder", name_or_folder, (str, PathLike), "a name or a Path is needed")
+    _check_type("threads", threads, Integral, "a whole number of at least 1 is needed")
     if threads < 1:
         raise InputError(f"threads is {threads}; it must be at least 1.")
+    files = _listed("plugins", plugins, (str, PathLike), "give a list of paths")
     for name, value, known in (
         ("engine", engine, get_args(EngineName)),
         ("precision", precision, get_args(PrecisionName)),
@@ -76,7 +81,7 @@ def load_weights(
     folder, pinned = resolve_weights(name_or_folder)
     card = read_card(folder, pinned_sha256=sha256 or pinned)
     wanted = EngineRequest(name=engine, precision=precision, streams=threads)
-    found, note = choose_engine(wanted, folder, card, plugins)
+    found, note = choose_engine(wanted, folder, card, [Path(file) for file in files])
     return Weights(card=card, engine=found, note=note)
 
 
@@ -88,6 +93,9 @@ def read_file(
     `spacing` is for images; DICOM files hold their own. Raises InputError where the file holds no
     scan, is damaged or too large, or cannot be read; the message quotes no text of the file.
     """
+    _check_type("path", path, (str, PathLike), "a path is needed")
+    _check_type("spacing", spacing, (Spacing, type(None)), _SPACING)
+    _check_type("max_pixels", max_pixels, Integral, "a whole number is needed")
     try:
         data = read_scan(Path(path), max_pixels=max_pixels)
         return decode_file(data, spacing=spacing, max_pixels=max_pixels)
@@ -111,9 +119,11 @@ def segment(
     or a file's scale (`read_file(...).scale`), `tissue` the regions that a DICOM header describes
     (`read_file(...).tissue`). `views` is what the network sees: "header" those regions, "auto"
     those or the field found in the image, "whole" the whole frame; None is what the weights were
-    trained on. The scan is not changed. Raises InputError for arrays of other shapes or types, for
-    an empty one and for unknown views.
+    trained on. The scan is not changed. Raises InputError for anything but such an array, for an
+    empty one, for boxes of tissue that do not lie within it, and for unknown views.
     """
+    _check_type("weights", weights, Weights, "load them with load_weights")
+    _check_type("spacing", spacing, (Spacing, Scale, type(None)), _SPACING)
     image = _checked(scan)
     rows, columns = image.shape[:2]
     if isinstance(spacing, Spacing):
@@ -121,7 +131,7 @@ def segment(
     if views is not None:
         _check_choice("views", views, get_args(ViewMode))
     scale = spacing or Scale(origin="none: it was not given")
-    frame = Frame(image=image, scale=scale, tissue=tuple(tissue))
+    frame = Frame(image=image, scale=scale, tissue=_boxes(tissue, (rows, columns)))
     return weights.segmenter(views).segment(frame)
 
 
@@ -129,10 +139,57 @@ def evaluate(predicted: Mask, reference: Mask, *, case: str = "", label: str = "
     """Scores of a (rows, columns) bool mask against its reference of the same shape.
 
     Dice, IoU, HD95 in pixels, missed lesions and areas. What is undefined is NaN: Dice of two empty
-    masks, HD95 unless both hold a lesion. Raises InputError where the shapes differ or a mask is
-    not boolean.
+    masks, HD95 unless both hold a lesion. Raises InputError where the shapes differ or a mask is no
+    such array.
     """
+    for name, mask in (("predicted", predicted), ("reference", reference)):
+        _check_type(name, mask, np.ndarray, "a (rows, columns) array of bool is needed")
+        if mask.ndim != 2 or mask.dtype != np.bool_:
+            raise InputError(
+                f"{name} is of shape {mask.shape} and type {mask.dtype}; (rows, columns) of bool "
+                "are needed, such as mask > 0."
+            )
     return image_score(predicted, reference, case=case, dataset="", label=label, group=0)
+
+
+_SPACING = "give Spacing(row_mm=..., column_mm=...)"
+
+
+def _check_type(name: str, value: object, kinds: type | tuple[type, ...], needed: str) -> None:
+    """Raise InputError where an argument is of another type, which hints alone do not prevent."""
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        kind = type(value)
+        module = "" if kind.__module__ == "builtins" else f"{kind.__module__.partition('.')[0]} "
+        raise InputError(f"{name} is of type {module}{kind.__name__}; {needed}.")
+
+
+def _listed(
+    name: str, values: object, kinds: type | tuple[type, ...], needed: str
+) -> tuple[Any, ...]:
+    """The values of an argument that holds several, each of these types."""
+    _check_type(name, values, (list, tuple), needed)
+    found = tuple(values) if isinstance(values, (list, tuple)) else ()
+    for value in found:
+        _check_type(f"one of {name}", value, kinds, needed)
+    return found
+
+
+def _boxes(tissue: Sequence[View], shape: tuple[int, int]) -> tuple[View, ...]:
+    """The boxes, if each lies within the frame."""
+    boxes = _listed("tissue", tissue, (list, tuple), "give boxes (top, left, bottom, right)")
+    for box in boxes:
+        whole = all(isinstance(edge, Integral) for edge in box)
+        if not whole or len(box) != 4 or not _within(box, shape):
+            raise InputError(
+                f"tissue holds the box {tuple(box)}; give (top, left, bottom, right) within "
+                f"{shape[0]} x {shape[1]} pixels, ends exclusive."
+            )
+    return boxes
+
+
+def _within(box: View, shape: tuple[int, int]) -> bool:
+    top, left, bottom, right = box
+    return 0 <= top < bottom <= shape[0] and 0 <= left < right <= shape[1]
 
 
 def _check_choice(name: str, value: str, known: Sequence[str]) -> None:
@@ -141,6 +198,8 @@ def _check_choice(name: str, value: str, known: Sequence[str]) -> None:
 
 
 def _checked(scan: NDArray[np.uint8]) -> Image:
+    needed = "an array of uint8 is needed, such as np.asarray(image.convert('RGB')) of a PIL image"
+    _check_type("the scan", scan, np.ndarray, needed)
     if scan.dtype != np.uint8 or scan.ndim not in (2, 3) or not scan.size:
         raise InputError(
             f"the scan is of shape {scan.shape} and type {scan.dtype}; (rows, columns) or "

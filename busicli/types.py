@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
 from typing import Literal
 
@@ -106,6 +107,10 @@ class Failed:
     """What else failed with it: the other broken files of one scan."""
 
 
+Found = tuple[list[SourceCase], list[Failed]]
+"""What a data set holds: its scans, and what is wrong with its files."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LesionMm:
     """One lesion in millimetres."""
@@ -160,8 +165,8 @@ class Spacing:
 
     def __post_init__(self) -> None:
         for value in (self.row_mm, self.column_mm):
-            if not 0 < value < math.inf:
-                raise InputError(f"the spacing is {value} mm; it must be above 0.")
+            if not isinstance(value, Real) or not 0 < value < math.inf:
+                raise InputError(f"the spacing is {value!r} mm; it must be a number above 0.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,3 +307,5 @@ class Summary:
     """Scans by the curators' objection; scans without one are not counted."""
     cut: int = 0
     """Scans that were cut to their ultrasound field."""
+    mostly_lesion: tuple[str, ...] = ()
+    """Scans of which more than half is lesion; their masks may be inverted."""

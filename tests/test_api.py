@@ -76,6 +76,61 @@ def test_a_region_of_tissue_is_segmented_as_the_bare_scan(weights, phantom):
     assert [(view.box, view.source) for view in found.views] == [(tissue[0], "header")]
 
 
+@pytest.mark.parametrize(
+    ("scan", "said"),
+    [
+        ([[0, 1], [2, 3]], "the scan is of type list; an array of uint8 is needed"),
+        (Image.new("L", (4, 3)), r"type PIL Image; .* np.asarray\(image.convert\('RGB'\)\)"),
+        (None, "type NoneType"),
+        ("scan.png", "type str"),
+    ],
+)
+def test_a_scan_that_is_no_array_is_refused(weights, scan, said):
+    with pytest.raises(InputError, match=said):
+        segment(scan, weights)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"spacing": 0.1}, r"spacing is of type float; give Spacing\(row_mm"),
+        ({"tissue": ((0, 0, 4),)}, r"the box \(0, 0, 4\)"),
+        ({"tissue": ((0, 0, 9, 4),)}, r"within 8 x 6 pixels"),
+        ({"tissue": ((0, 0, 4.5, 4),)}, r"the box \(0, 0, 4.5, 4\)"),
+        ({"tissue": (0, 0, 4, 4)}, "one of tissue is of type int"),
+        ({"views": ["auto"]}, "views is"),
+        ({"weights": "improved-unet"}, "weights is of type str; load them with load_weights"),
+    ],
+)
+def test_other_arguments_than_promised_are_refused(weights, options, said):
+    with pytest.raises(InputError, match=said):
+        segment(np.zeros((8, 6), np.uint8), **{"weights": weights, **options})
+
+
+@pytest.mark.parametrize("mask", [[[True]], np.zeros((2, 2), np.uint8), np.zeros((1, 2, 2), bool)])
+def test_masks_that_are_no_boolean_arrays_are_refused(mask):
+    with pytest.raises(InputError, match="predicted is of"):
+        evaluate(mask, np.zeros((2, 2), bool))
+    with pytest.raises(InputError, match="reference is of"):
+        evaluate(np.zeros((2, 2), bool), mask)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: read_file(None), "path is of type NoneType"),
+        (lambda: read_file("a.png", spacing=(0.1, 0.1)), "spacing is of type tuple"),
+        (lambda: load_weights(3), "name_or_folder is of type int"),
+        (lambda: load_weights(threads="2"), "threads is of type str"),
+        (lambda: load_weights(plugins="mine.py"), "plugins is of type str; give a list"),
+        (lambda: Spacing(row_mm="1", column_mm=1), "the spacing is '1' mm"),
+    ],
+)
+def test_wrong_types_are_one_sentence_everywhere(call, said):
+    with pytest.raises(InputError, match=said):
+        call()
+
+
 def test_unknown_views_are_refused(weights, phantom):
     with pytest.raises(InputError, match="views is some; it must be header or auto or whole"):
         segment(read_file(phantom).frames[0], weights, views="some")
@@ -114,7 +169,7 @@ def test_weights_are_loaded_as_asked_or_not_at_all(given, said):
 
 @pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf])
 def test_a_spacing_that_none_can_have_is_refused(value):
-    with pytest.raises(InputError, match=r"the spacing is .* mm; it must be above 0"):
+    with pytest.raises(InputError, match=r"the spacing is .* mm; it must be a number above 0"):
         Spacing(row_mm=value, column_mm=0.1)
 
 

@@ -66,7 +66,7 @@ def results_on_cluster(
         Sent(
             request=common,
             versions=worker.settings.versions,
-            entries=[replace(entry, path=Path.cwd() / entry.path) for entry in entries],
+            entries=[entry.absolute() for entry in entries],
             earlier=earlier,
         )
         for entries, earlier in tasks

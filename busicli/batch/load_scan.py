@@ -3,13 +3,15 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from busicli.batch.dicom_outputs import DicomSource, dicom_source, displayed_frames
-from busicli.batch.inputs import InputFile
+from busicli.batch.inputs import MASK, InputFile
+from busicli.batch.mask_content import is_mask
 from busicli.batch.outputs import Output, has_masks, lost_outputs, masks_stand
 from busicli.batch.review_store import CHANGED_AFTER_REVIEW
 from busicli.errors import InputError
@@ -170,6 +172,14 @@ def _load(
     try:
         data = read_scan(entry.path, max_pixels=settings.max_pixels)
         sha256 = sha256_bytes(data)
+        decode = partial(
+            decode_file,
+            spacing=settings.spacing,
+            max_pixels=settings.max_pixels,
+            elsewhere=ProcessDecoder(decoding, settings.max_pixels),
+        )
+        if is_mask(entry, data, decode):
+            return not_segmented(entry, "skipped", MASK)
         kept = _kept(earlier, entry, sha256, settings)
         lost = _lost(kept, entry, settings)
         if kept and not lost:
@@ -179,12 +189,7 @@ def _load(
             if unchanged and earlier.reviewed and has_masks(settings.out, earlier, entry.relative):
                 return not_segmented(entry, "failed", CHANGED_AFTER_REVIEW)
             on_change(entry)
-        scan = decode_file(
-            data,
-            spacing=settings.spacing,
-            max_pixels=settings.max_pixels,
-            elsewhere=ProcessDecoder(decoding, settings.max_pixels),
-        )
+        scan = decode(data)
         if kept and all(output.draw_frame for output in lost):
             shown = _displayed(scan, settings)
             return KeptScan(entry=entry, result=kept, displayed=shown, lost=lost)

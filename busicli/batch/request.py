@@ -23,6 +23,8 @@ class SegmentRequest:
     scans: Path | tuple[Path, ...]
     """A folder, or the files themselves."""
     out: Path
+    root: Path | None = None
+    """Folder that names of listed scans are relative to; None: the current one."""
     weights: str = DEFAULT_WEIGHTS
     weights_sha256: str | None = None
     plugins: tuple[Path, ...] = ()

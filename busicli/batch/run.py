@@ -16,6 +16,7 @@ from busicli.batch.request import Callbacks, SegmentOutcome, SegmentRequest
 from busicli.batch.review_store import read_store
 from busicli.batch.run_scans import ScanLoop
 from busicli.batch.shards import ShardRecord, ShardRow, shard_folder, write_shard
+from busicli.batch.shifted_names import shifted_names
 from busicli.batch.tables import keep_card, write_run_outputs
 from busicli.batch.tally import NO_SCAN, now
 from busicli.batch.worker import ScanWorker, scan_worker
@@ -62,7 +63,7 @@ def list_inputs(request: SegmentRequest) -> list[InputFile]:
     if isinstance(request.scans, Path):
         entries = from_folder(request.scans, request.out)
     else:
-        entries = from_list(request.scans)
+        entries = from_list(request.scans, request.root)
     if all(entry.skip for entry in entries):
         raise no_scan(request)
     if request.names == "keep":
@@ -121,6 +122,7 @@ def _run(
     folder = journal_folder(request)
     with open_journal(folder / JOURNAL, journal_key(worker.settings)) as journal:
         loop = ScanLoop(request, worker, journal, callbacks, read_store(request.out))
+        _note_shifted_names(loop, entries)
         finished = loop.run(inputs.own)
         stopped = callbacks.stop_status() if len(finished) < len(inputs.mine) else 0
         _find_orphans(loop, entries, stopped=len(finished) < len(inputs.mine))
@@ -131,6 +133,21 @@ def _run(
         else:
             _write_part(loop, inputs, len(finished), results)
     return loop.tally.outcome(len(inputs.mine), status, worker.settings.weights.name)
+
+
+def _note_shifted_names(loop: ScanLoop, entries: Sequence[InputFile]) -> None:
+    """Report scans that OUT holds under other names: they are about to be segmented again."""
+    request = loop.request
+    names = (percent_escape(entry.relative) for entry in entries if not entry.not_done)
+    shifted = shifted_names(loop.journal.scans(), names) if request.shard is None else {}
+    if not shifted:
+        return
+    new, old = next(iter(shifted.items()))
+    by = "the same SCANS" if isinstance(request.scans, Path) else "--root"
+    loop.callbacks.on_note(
+        f"Warning: {request.out} holds results of {len(shifted)} of these scans under other names, "
+        f"such as {old} for {new}; give {by} to keep the names, or --prune to remove the others."
+    )
 
 
 def _find_orphans(loop: ScanLoop, entries: Sequence[InputFile], *, stopped: bool) -> None:

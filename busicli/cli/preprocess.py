@@ -91,6 +91,8 @@ def _show(summary: "Summary", out: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from busicli.io.escaping import first_few
+
     for split, shape in summary.shapes.items():
         print(f"{TITLES[split]} data: {shape} {shape[:3]}")
     labels = sorted({label for counts in summary.labels.values() for label in counts})
@@ -115,4 +117,9 @@ def _show(summary: "Summary", out: Path) -> None:
         )
     if summary.cut:
         print(f"Scans cropped to their ultrasound field: {summary.cut}.")
+    if found := summary.mostly_lesion:
+        print(
+            f"Masks that cover more than half of their scan: {len(found)} ({first_few(found)}); "
+            "check that they are not inverted."
+        )
     print(f"Example images in {out / 'figures'}. Continue with: busicli train --data {out}")

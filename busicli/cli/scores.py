@@ -46,6 +46,7 @@ def show(outcome: "EvaluateOutcome", *, as_json: bool) -> None:
         _print_pairing(summary.pairing)
     if summary.all.confidence:
         _print_confidence(summary.all.confidence)
+    if summary.seen:
         _print_seen(summary)
     written = ("metrics.json", "per_image.csv", "examples.png", "plots", "report.html")
     here = [name for name in written if (outcome.out / name).exists()]
@@ -189,7 +190,8 @@ def _print_pairing(pairing: "Pairing") -> None:
         (pairing.missing, "missing, counted as empty masks"),
         (pairing.another_size, "of another size, counted as empty masks"),
         (pairing.unreadable, "unreadable, counted as empty masks"),
-        (pairing.greys_cut, "of many greys, as maps are, cut at half of the highest"),
+        (pairing.greys_cut, "of many greys, as maps are, cut at half of their range"),
+        (pairing.mostly_lesion, "over more than half of the scan; they may be inverted"),
         (pairing.without_reference, "without a reference, not scored"),
     ):
         names = (
@@ -199,12 +201,22 @@ def _print_pairing(pairing: "Pairing") -> None:
         )
         if names:
             print(f"Predictions {words}: {len(names)} ({first_few(names)}).")
+    if large := pairing.mostly_lesion_references:
+        print(f"References over more than half of the scan: {len(large)} ({first_few(large)}).")
     if pairing.missing and pairing.other_files:
         others = pairing.other_files
         print(f"Files of other kinds, ignored: {len(others)} ({first_few(others)}).")
 
 
 def _print_seen(summary: "EvaluationSummary") -> None:
+    unknown = summary.hashes_unknown or 0
+    if summary.predicted_by:
+        print(f"Masks made by busicli with the weights {summary.predicted_by}.")
+    if unknown:
+        print(
+            f"Whether these weights trained on {unknown} of the scans is unknown: they are not at "
+            "hand; name their folder with --scans."
+        )
     if summary.all.by_fold:
         print("Every scan was scored by a network that had not seen it, nor a scan of its group.")
         if summary.initial_weights:
@@ -215,7 +227,7 @@ def _print_seen(summary: "EvaluationSummary") -> None:
     elif summary.seen and (summary.seen.same or summary.seen.near_copy):
         same, near = summary.seen.same, summary.seen.near_copy
         print(f"Seen in training: {same} of these scans, and near copies of {near} more.")
-    else:
+    elif unknown < summary.all.per_image.scans:
         print("The weights have seen none of these scans in training, nor a near copy of one.")
 
 

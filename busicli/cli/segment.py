@@ -109,6 +109,14 @@ def segment_dir(
             rich_help_panel=SCANS,
         ),
     ] = False,
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Name listed scans by their path below this folder. Default: the current one.",
+            rich_help_panel=SCANS,
+        ),
+    ] = None,
     names: Annotated[
         Literal["keep", "hash"],
         typer.Option(
@@ -211,6 +219,8 @@ def segment_dir(
     )
     if nul and scans != "-":
         raise UsageError("-0 is for paths on stdin; give - as SCANS, or leave -0 out.")
+    if root is not None and scans != "-":
+        raise UsageError("--root is for paths on stdin; give - as SCANS, or leave --root out.")
     refuse_url(scans)
     refuse_url(str(out))
     listed = listed_paths(nul=nul) if scans == "-" else ()
@@ -238,6 +248,7 @@ def segment_dir(
     request = SegmentRequest(
         scans=listed if scans == "-" else Path(scans),
         out=out,
+        root=root,
         weights=weights,
         weights_sha256=weights_sha256,
         plugins=tuple(plugin or ()),

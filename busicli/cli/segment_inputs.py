@@ -1,5 +1,6 @@
 """What `busicli segment-dir` reads from its command line and from stdin."""
 
+import codecs
 import os
 import re
 import sys
@@ -36,11 +37,34 @@ def dicom_kinds(text: str | None) -> "tuple[Kind, ...]":
 
 
 def listed_paths(*, nul: bool) -> tuple[Path, ...]:
-    """Paths from stdin, as raw bytes; empty lines are ignored. InputError where it is closed."""
+    """Paths from stdin as raw bytes, in UTF-16 where its byte-order mark is there; not empty ones.
+
+    Raises UsageError where lines hold a NUL, InputError where stdin is closed.
+    """
     if sys.stdin is None:
         raise InputError("stdin is closed; give a list of paths on it, or name a folder of scans.")
-    parts = sys.stdin.buffer.read().split(b"\0" if nul else b"\n")
-    return tuple(Path(os.fsdecode(part)) for part in parts if part)
+    data = sys.stdin.buffer.read()
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # as PowerShell writes
+        data = os.fsencode(data.decode("utf-16", "replace"))
+    if nul:
+        return tuple(Path(os.fsdecode(part)) for part in data.split(b"\0") if part)
+    if b"\0" in data:
+        raise UsageError(
+            "the list on stdin holds NUL bytes; give -0 if they separate the paths, or write the "
+            "list in UTF-8."
+        )
+    lines = data.removeprefix(codecs.BOM_UTF8).split(b"\n")
+    if data.startswith(codecs.BOM_UTF8) and os.path.lexists(codecs.BOM_UTF8 + lines[0]):
+        lines[0] = codecs.BOM_UTF8 + lines[0]  # its own name, however unlikely
+    return tuple(Path(os.fsdecode(name)) for name in map(_name, lines) if name)
+
+
+def _name(line: bytes) -> bytes:
+    """The name in a line; without what Windows adds to it, unless there is a file with that."""
+    bare = line.rstrip(b"\r")
+    forms = (line, bare, bare.strip(), bare.strip().strip(b'"'))
+    slashes = forms[-1].replace(b"\\", b"/")
+    return next((name for name in (*forms, slashes) if name and os.path.lexists(name)), bare)
 
 
 def nothing_to_do(*, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""Readers of the layouts in which BUSI, BUS-BRA and BrEaST are published.
+"""Readers of the layouts in which BUS-BRA and BrEaST are published.
 
 Each reader looks only at names and opens no image. It returns cases and errors, so that all errors
 of all data sets can be reported at once.
@@ -8,44 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from busicli.data.csv_table import read_csv
-from busicli.data.objections import objection_by_name
 from busicli.errors import InputError
-from busicli.io.images import SUFFIXES
-from busicli.io.masks import scan_stem_of_mask
-from busicli.types import CLASSES, LESION_CLASSES, Failed, SourceCase
-
-Found = tuple[list[SourceCase], list[Failed]]
-
-
-def read_busi(folder: Path, name: str) -> Found:
-    """The folders `benign`, `malignant` and `normal`; `x_mask.png`, `x_mask_1.png` mask `x.png`."""
-    cases: list[SourceCase] = []
-    errors: list[Failed] = []
-    for label in CLASSES:
-        images = _images(folder / label)
-        masks: dict[str, list[Path]] = {}
-        scans = [path for path in images if scan_stem_of_mask(path) is None]
-        for path in images:
-            if (stem := scan_stem_of_mask(path)) is not None:
-                masks.setdefault(stem, []).append(path)
-        for scan in scans:
-            own = tuple(masks.pop(scan.stem, ()))
-            if not own and label in LESION_CLASSES:
-                errors.append(Failed(f"{label}/{scan.name}", f"has no mask {scan.stem}_mask.png"))
-            else:
-                cases.append(
-                    SourceCase(
-                        dataset=name,
-                        case=scan.stem,
-                        label=label,
-                        scan=scan,
-                        masks=own,
-                        objection=objection_by_name(scan.stem),
-                    )
-                )
-        for stray in (path for paths in masks.values() for path in paths):
-            errors.append(Failed(f"{label}/{stray.name}", "is a mask without its scan"))
-    return cases, errors
+from busicli.types import CLASSES, LESION_CLASSES, Failed, Found, SourceCase
 
 
 def read_busbra(folder: Path, name: str) -> Found:
@@ -171,9 +135,3 @@ def _missing(files: Sequence[Path]) -> list[Failed] | None:
     if len(gone) == len(files):
         return None
     return [Failed(f"{path.parent.name}/{path.name}", "is missing") for path in gone]
-
-
-def _images(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)

@@ -1,21 +1,22 @@
 """Finds the scan of each mask file in a folder by its name; no image is opened."""
 
-import os
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from busicli.errors import InputError
 from busicli.io.escaping import escape_csv_formula, first_few, percent_escape
 from busicli.io.images import SUFFIXES
-from busicli.io.masks import scan_stem_of_mask
-
-MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg", ".npy")
-_CELLPOSE = "_cp_masks"
-"""What Cellpose appends to a scan's stem."""
-_NNUNET = "_0000"
-"""What nnU-Net appends to a scan's stem: the number of its only channel."""
+from busicli.io.litter import files_below
+from busicli.io.mask_names import (
+    MASK_SUFFIXES,
+    bare_name,
+    is_marked,
+    masks_by_name,
+    scan_stem,
+    stem_of,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,36 +31,40 @@ class MaskFiles:
     scans: Mapping[str, Path]
     """Scans beside their masks, as in BUSI's layout, including scans without a mask."""
     others: tuple[Path, ...]
-    """Files with a suffix that no mask has."""
+    """Files with a suffix that no mask has, and masks of structures that are no lesion."""
 
 
 def mask_files(folder: Path, *, besides: Path) -> MaskFiles:
     """The files below a folder, without hidden files and the folder `besides` for results.
 
-    `x_mask.png`, `x_mask_1.png` and `x_cp_masks.png` are masks of the scan x. `x.png` is a mask of
-    x too, unless some file of the folder is the scan of such a mask: then it is the scan. Raises
-    InputError if there is no folder, if a part cannot be read, or if two files would each be a
-    scan's only mask.
+    Names and folders tell the masks of a scan: see `busicli.io.mask_names`. Where no file is the
+    mask of another, all are masks: `x.png` as well as `x_mask.png` is one of x. Raises InputError
+    if there is no folder, if a part cannot be read, or if two files would each be a scan's only
+    mask.
     """
     _check_folder(folder, besides)
-    marked: dict[str, list[Path]] = {}
+    files = {PurePosixPath(f.relative_to(folder)): f for f in files_below(folder, besides=besides)}
+    of_scan = masks_by_name(files)
+    masks: dict[str, list[Path]] = {}
     plain: dict[str, list[Path]] = {}
     others = []
-    for path in _files(folder, besides):
-        if path.suffix.lower() not in MASK_SUFFIXES:
+    for relative, path in files.items():
+        stem = scan_stem(stem_of(relative.name))
+        if relative in of_scan and of_scan[relative].lesion:
+            masks.setdefault(_name(of_scan[relative].scan), []).append(path)
+        elif relative in of_scan or not (_is_image(path) or path.suffix.lower() in MASK_SUFFIXES):
             others.append(path)
-            continue
-        relative = PurePosixPath(path.relative_to(folder))
-        stem = _stem_of_marked(relative)
-        name = _written(relative.with_name(stem or relative.stem))
-        (plain if stem is None else marked).setdefault(name, []).append(path)
-    beside = bool(marked.keys() & _scans(plain).keys())
-    if not beside:
+        elif stem is not None:
+            masks.setdefault(_written(relative.with_name(stem)), []).append(path)
+        else:
+            plain.setdefault(_name(relative), []).append(path)
+    for own in masks.values():
+        others += _records(own)
+    if not of_scan:
         _check_single(plain, folder)
-    masks = marked if beside else plain | marked
     return MaskFiles(
-        masks={name: tuple(files) for name, files in masks.items()},
-        scans=_scans(plain) if beside else {},
+        masks={n: tuple(own) for n, own in (masks if of_scan else plain | masks).items()},
+        scans=_scans(plain) if of_scan else {},
         others=tuple(others),
     )
 
@@ -67,15 +72,15 @@ def mask_files(folder: Path, *, besides: Path) -> MaskFiles:
 def scan_files(folder: Path, *, besides: Path) -> dict[str, Path]:
     """Every image below a folder that is not a mask by its name, by name as in `mask_files`.
 
-    nnU-Net's `x_0000.png` is the scan x. Raises InputError if there is no folder to read.
+    Raises InputError if there is no folder to read.
     """
     _check_folder(folder, besides)
+    files = {PurePosixPath(f.relative_to(folder)): f for f in files_below(folder, besides=besides)}
+    of_scan = masks_by_name(files)
     found: dict[str, Path] = {}
-    for path in _files(folder, besides):
-        relative = PurePosixPath(path.relative_to(folder))
-        if _is_image(path) and _stem_of_marked(relative) is None:
-            stem = relative.stem.removesuffix(_NNUNET) or relative.stem
-            found.setdefault(_written(relative.with_name(stem)), path)
+    for relative, path in files.items():
+        if _is_image(path) and relative not in of_scan and not is_marked(relative):
+            found.setdefault(_name(relative), path)
     return found
 
 
@@ -92,21 +97,19 @@ def short_name(name: str) -> str:
 
 
 def known_as(names: Collection[str]) -> dict[str, str]:
-    """Each name by itself, and by its short name if that is unique."""
-    count = Counter(short_name(name) for name in names)
-    found = {short_name(name): name for name in names if count[short_name(name)] == 1}
+    """Each name by itself, and by its short name and its bare name if those are unique."""
+    own = {name: {short_name(name), bare_name(short_name(name))} for name in names}
+    count = Counter(alias for aliases in own.values() for alias in aliases)
+    found = {alias: name for name, aliases in own.items() for alias in aliases if count[alias] == 1}
     return found | {name: name for name in names}
+
+
+def _name(relative: PurePosixPath) -> str:
+    return _written(relative.with_name(stem_of(relative.name) or relative.name))
 
 
 def _written(path: PurePosixPath) -> str:
     return escape_csv_formula(percent_escape(path))
-
-
-def _stem_of_marked(path: PurePosixPath) -> str | None:
-    """The stem of the scan that a mask's name contains; None if it contains none."""
-    if path.stem.endswith(_CELLPOSE) and path.stem != _CELLPOSE:
-        return path.stem.removesuffix(_CELLPOSE)
-    return scan_stem_of_mask(Path(path))
 
 
 def _check_folder(folder: Path, besides: Path) -> None:
@@ -118,21 +121,11 @@ def _check_folder(folder: Path, besides: Path) -> None:
         raise InputError(f"{folder} is a run of segment-dir; give its masks: {folder / 'masks'}.")
 
 
-def _files(folder: Path, besides: Path) -> Iterator[Path]:
-    """Every file by name; links to folders are not entered."""
-    closed: list[OSError] = []
-    besides = besides.resolve()
-    for here, folders, names in os.walk(folder, onerror=closed.append):
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith(".") and Path(here, name).resolve() != besides
-        )
-        yield from (Path(here, name) for name in sorted(names) if not name.startswith("."))
-    if closed:
-        raise InputError(
-            f"{closed[0].filename} cannot be read: {closed[0].strerror}; change its permissions."
-        )
+def _records(files: list[Path]) -> list[Path]:
+    """What Cellpose keeps beside its masks (`x_seg.npy`), taken out of a scan's files."""
+    found = [file for file in files if len(files) > 1 and file.name.endswith("_seg.npy")]
+    files[:] = [file for file in files if file not in found]
+    return found
 
 
 def _scans(plain: Mapping[str, Sequence[Path]]) -> dict[str, Path]:

@@ -13,8 +13,9 @@ from busicli.imaging.arrays import Box
 from busicli.imaging.preprocess import network_image, network_mask, view_box
 from busicli.imaging.similarity import grayscale, perceptual_hash, thumbnail
 from busicli.io.files import sha256_bytes
-from busicli.io.images import MAX_PIXELS, decode_scan, encode_bitmap, read_scan
-from busicli.io.masks import decode_mask
+from busicli.io.images import MAX_PIXELS, encode_bitmap, read_scan
+from busicli.io.masks import MOST, certain, find_mask, has_two_values
+from busicli.io.scans import ScanFile, decode_one
 from busicli.settings import PreprocessSettings
 from busicli.types import Failed, Fingerprint, Image, Mask, SourceCase, View
 
@@ -36,6 +37,8 @@ class PreparedCase:
     """The part of the scan that image and mask show; None for the whole."""
     fingerprint: Fingerprint
     mask_sha256: str
+    mostly_lesion: bool
+    """Whether more than half of the scan is."""
     thumbnail: NDArray[np.float32]
 
 
@@ -49,19 +52,20 @@ class CasePreparation:
     def __call__(self, source: SourceCase) -> PreparedCase | Failed:
         """The prepared case, or why it failed: unreadable files, masks of another size."""
         errors: list[Failed] = []
-        data, scan, masks = b"", None, []
+        data, file, masks = b"", None, []
         with _noted(source.scan, errors):
             data = read_scan(source.scan, max_pixels=self.max_pixels)
-            scan = decode_scan(data, max_pixels=self.max_pixels)
+            file = _scan_of(data, self.max_pixels)
         for path in source.masks:
             with _noted(path, errors):
-                masks.append(_mask_like(scan, path, self.max_pixels))
-        if scan is None or errors:
+                masks.append(_mask_of(file, path, self.max_pixels))
+        if file is None or errors:
             return replace(errors[0], others=tuple(errors[1:]))
+        scan = file.frames[0]
         mask = np.zeros(scan.shape[:2], bool)
         for part in masks:
             mask |= part
-        box = view_box(scan, self.settings)
+        box = view_box(scan, self.settings, file.tissue)
         grey = grayscale(scan)  # of the whole scan: near copies are told by all that is in it
         return PreparedCase(
             source=source,
@@ -72,6 +76,7 @@ class CasePreparation:
             view=_view(box, scan.shape),
             fingerprint=scan_fingerprint(data, scan, grey),
             mask_sha256=sha256_bytes(f"{mask.shape}".encode(), np.packbits(mask).data),
+            mostly_lesion=bool(mask.mean() > MOST),
             thumbnail=thumbnail(grey),
         )
 
@@ -102,14 +107,20 @@ def _noted(path: Path, errors: list[Failed]) -> Iterator[None]:
         errors.append(Failed(_short(path), f"cannot be read: {error.strerror}"))
 
 
-def _mask_like(scan: Image | None, path: Path, max_pixels: int) -> Mask:
-    mask = decode_mask(read_scan(path, max_pixels=max_pixels), max_pixels=max_pixels)
-    if scan is not None and mask.shape != scan.shape[:2]:
-        raise InputError(
-            f"is {mask.shape[0]} x {mask.shape[1]} px but its scan is "
-            f"{scan.shape[0]} x {scan.shape[1]}"
-        )
-    return mask
+def _scan_of(data: bytes, max_pixels: int) -> ScanFile:
+    file = decode_one(data, max_pixels=max_pixels)
+    if has_two_values(file.frames[0]):
+        raise InputError("has at most two greys, as masks have; give the scan.")
+    return file
+
+
+def _mask_of(file: ScanFile | None, path: Path, max_pixels: int) -> Mask:
+    found = find_mask(read_scan(path, max_pixels=max_pixels), max_pixels=max_pixels)
+    own = found.mask.shape
+    if file is not None and own != file.frames[0].shape[:2]:
+        rows, columns = file.frames[0].shape[:2]
+        raise InputError(f"is {own[0]} x {own[1]} px but its scan is {rows} x {columns}")
+    return certain(found)
 
 
 def _short(path: Path) -> str:

@@ -86,7 +86,7 @@ def prepare(request: PrepareRequest, track: Track) -> Summary:
         for file in scratch.iterdir():
             file.unlink()
         scratch.rmdir()
-    return _summary(cases, size)
+    return replace(_summary(cases, size), mostly_lesion=_mostly_lesion(read))
 
 
 def _prepared(
@@ -248,6 +248,12 @@ def _labels(cases: Sequence[Case]) -> dict[str, dict[str, int]]:
 
 def _objections(cases: Sequence[Case]) -> dict[str, int]:
     return dict(sorted(Counter(case.objection for case in cases if case.objection).items()))
+
+
+def _mostly_lesion(read: LoadedCases) -> tuple[str, ...]:
+    return tuple(
+        f"{case.source.dataset}/{case.source.case}" for case in read.cases if case.mostly_lesion
+    )
 
 
 def _summary(cases: Sequence[Case], size: int) -> Summary:

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from busicli.data.class_folders import class_of
 from busicli.data.mask_files import MaskFiles, short_name
 from busicli.data.store import MARKER, PreparedScans, native_path
 from busicli.errors import InputError
 from busicli.io.escaping import first_few
-from busicli.types import CLASSES, Case
+from busicli.io.mask_names import bare_name
+from busicli.types import Case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,16 +43,17 @@ def holds_prepared_data(folder: Path) -> bool:
 def references_in(folder: Path, files: MaskFiles) -> list[Reference]:
     """The scans of a folder of masks, by name; each is a group of its own, as patients are unknown.
 
-    If a mask's own folder is named like a class, that is the class; predictions may leave it out.
+    The folder nearest to a mask that is named like a class is its class; predictions may leave out
+    its own folder if it is that one.
     Raises InputError if there is no mask, or if a scan beside other scans' masks has none and is
     not in `normal`.
     """
     if not files.masks:
         raise InputError(f"{folder} holds no mask; give the folder of the reference masks.")
-    bare = [name for name in files.scans if name not in files.masks and _label(name) != "normal"]
-    if bare:
+    alone = [name for name in files.scans if name not in files.masks and _label(name) != "normal"]
+    if alone:
         raise InputError(
-            f"scans in {folder} without a mask: {len(bare)} ({first_few(bare)}); "
+            f"scans in {folder} without a mask: {len(alone)} ({first_few(alone)}); "
             "add an empty mask for scans without a lesion."
         )
     names = sorted(files.masks.keys() | files.scans.keys())
@@ -61,11 +64,11 @@ def references_in(folder: Path, files: MaskFiles) -> list[Reference]:
             dataset=folder.resolve().name,
             label=_label(name),
             group=number,
-            names=own,
+            names=(*own, *bare),
             masks=files.masks.get(name, ()),
             scan=files.scans.get(name),
         )
-        for number, (name, own) in enumerate(zip(names, known, strict=True))
+        for number, (name, own, bare) in enumerate(zip(names, known, _bare(known), strict=True))
     ]
 
 
@@ -82,12 +85,12 @@ def references_of(scans: PreparedScans) -> list[Reference]:
             dataset=case.dataset,
             label=case.label,
             group=case.group,
-            names=names,
+            names=(*names, *bare),
             masks=(native_path(scans.folder / case.split, case.index),),
             device=case.device,
             objection=case.objection,
         )
-        for case, names in zip(scans.cases, known, strict=True)
+        for case, names, bare in zip(scans.cases, known, _bare(known), strict=True)
     ]
 
 
@@ -97,13 +100,13 @@ def _names_of(case: Case) -> tuple[str, ...]:
 
 
 def _label(name: str) -> str:
-    parent = PurePosixPath(name).parent.name
-    return parent if parent in CLASSES else ""
+    return class_of(PurePosixPath(name).parent)
 
 
 def _without_class(name: str) -> str:
     path = PurePosixPath(name)
-    return str(path.parent.parent / path.name) if _label(name) else name
+    own = class_of(PurePosixPath(path.parent.name))
+    return str(path.parent.parent / path.name) if own else name
 
 
 def _distinct(names: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
@@ -111,6 +114,13 @@ def _distinct(names: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
     asked = [tuple(dict.fromkeys(_with_short(own))) for own in names]
     count = Counter(name for own in asked for name in own)
     return [(own[0], *(name for name in own[1:] if count[name] == 1)) for own in asked]
+
+
+def _bare(known: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """For each scan its names without words for images and masks, where those are unique."""
+    own = [{bare_name(short_name(name)) for name in names} - set(names) for names in known]
+    count = Counter(name for names in own for name in names)
+    return [tuple(sorted(name for name in names if count[name] == 1)) for names in own]
 
 
 def _with_short(names: Iterable[str]) -> Iterable[str]:

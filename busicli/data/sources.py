@@ -1,12 +1,14 @@
 """The scans of a data set: a folder in a published layout, or a table."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
-from busicli.data.csv_table import read_csv
-from busicli.data.layouts import Found, breast_tables, read_breast, read_busbra, read_busi
+from busicli.data.class_folders import class_files, read_classes
+from busicli.data.csv_table import CsvRow, read_rows
+from busicli.data.layouts import breast_tables, read_breast, read_busbra
 from busicli.errors import InputError
-from busicli.types import CLASSES, SPLITS, Failed, SourceCase
+from busicli.io.mask_names import stem_of
+from busicli.types import CLASSES, SPLITS, Failed, Found, SourceCase
 
 _COLUMNS = ("scan", "masks", "class", "group", "split")
 
@@ -22,8 +24,8 @@ def read_folder(folder: Path, name: str) -> Found:
         return read_busbra(folder, name)
     if breast_tables(folder):
         return read_breast(folder, name)
-    if any((folder / label).is_dir() for label in CLASSES):
-        return read_busi(folder, name)
+    if files := class_files(folder):
+        return read_classes(files, name)
     raise InputError(
         f"{folder} has neither the folders {', '.join(CLASSES)} (BUSI's layout) nor bus_data.csv "
         "(BUS-BRA's) nor the clinical table of BrEaST; give such a folder, or describe your own "
@@ -32,55 +34,69 @@ def read_folder(folder: Path, name: str) -> Found:
 
 
 def read_table(table: Path, name: str) -> Found:
-    """The cases of a CSV table with the columns scan, masks, class, group, split.
+    """The cases of a CSV table with the columns scan, masks, class, group, split, in any case.
 
-    Paths are relative to the table; several masks are separated by `;`. All but scan may be empty,
-    except that split must be given for every row or for none.
+    Paths are relative to the table, with either slash; several masks are separated by `;`. All but
+    scan may be empty, except that split must be given for every row or for none.
     """
     if not table.is_file():
         raise InputError(f"there is no table {table}; give a CSV file to --table.")
     rows = _table_rows(table)
-    with_split = sum(bool(row["split"]) for row in rows)
+    with_split = sum(bool(row.cells["split"]) for row in rows)
     if with_split not in (0, len(rows)):
         raise InputError(
             f"{table} has a split in {with_split} of {len(rows)} rows; give one in all or in none."
         )
     cases: list[SourceCase] = []
     errors: list[Failed] = []
-    for number, row in enumerate(rows, start=2):
-        case = _table_case(table.parent, name, row)
-        reasons = _row_errors(case, row)
-        errors += [Failed(f"{table.name}, line {number}", reason) for reason in reasons]
+    for row in rows:
+        case = _table_case(table.parent, name, row.cells)
+        reasons = _row_errors(case, row.cells)
+        errors += [Failed(f"{table.name}, line {row.line}", reason) for reason in reasons]
         cases += [] if reasons else [case]
     return cases, errors
 
 
-def _table_rows(table: Path) -> list[dict[str, str]]:
-    columns, rows = read_csv(table)
+def _table_rows(table: Path) -> list[CsvRow]:
+    named, rows = read_rows(table)
+    columns = {name.casefold(): name for name in named}
     if "scan" not in columns:
         raise InputError(
-            f"{table} has no column scan, but {', '.join(columns) or 'none'}; "
+            f"{table} has no column scan, but {', '.join(named) or 'none'}; "
             f"the columns may be {', '.join(_COLUMNS)}."
         )
-    if unknown := [column for column in columns if column not in _COLUMNS]:
+    if unknown := [own for name, own in columns.items() if name not in _COLUMNS]:
         raise InputError(
             f"{table} has an unknown column {unknown[0]}; "
             f"rename or remove it: known are {', '.join(_COLUMNS)}."
         )
-    return [{column: (row.get(column) or "").strip() for column in _COLUMNS} for row in rows]
+    if len(columns) < len(named):
+        raise InputError(f"{table} has two columns of one name ({', '.join(named)}); rename one.")
+    return [
+        CsvRow(row.line, {name: row.cells.get(columns.get(name, ""), "") for name in _COLUMNS})
+        for row in rows
+    ]
 
 
 def _table_case(base: Path, name: str, row: dict[str, str]) -> SourceCase:
-    scan = Path(row["scan"])
-    masks = tuple(base / part.strip() for part in row["masks"].split(";") if part.strip())
+    scan = _path(base, row["scan"])
+    parts = (part.strip() for part in row["masks"].split(";"))
     return SourceCase(
         dataset=name,
-        case=str(scan.with_suffix("")) if scan.name else "",
-        label=row["class"],
+        case=str(scan.with_name(stem_of(scan.name))) if scan.name else "",
+        label=row["class"].casefold(),
         scan=base / scan,
-        masks=masks,
+        masks=tuple(base / _path(base, part) for part in parts if part),
         group=row["group"],
-        split=row["split"],
+        split=row["split"].casefold(),
+    )
+
+
+def _path(base: Path, text: str) -> Path:
+    """A path of a table; backslashes are slashes, unless a file has them in its name."""
+    path = Path(text)
+    return (
+        path if "\\" not in text or (base / path).exists() else Path(*PureWindowsPath(text).parts)
     )
 
 

@@ -22,11 +22,11 @@ from busicli.evaluation.output import (
     write_results,
 )
 from busicli.evaluation.plots import area_summary, calibration_error, write_plots
-from busicli.evaluation.records import DataSource, EvaluationSummary, Seen, WeightsSource
-from busicli.evaluation.summary import map_block, per_image_csv, unobjected
+from busicli.evaluation.records import DataSource, EvaluationSummary, WeightsSource
+from busicli.evaluation.seen import hashes_of, seen_by
+from busicli.evaluation.summary import map_block, per_image_csv, seen_summary, unobjected
 from busicli.imaging.agreement import PrecisionRecall, precision_recall
 from busicli.imaging.metrics import image_score, pixel_counts, pooled_scores
-from busicli.imaging.similarity import hash_distances
 from busicli.inference.choose import keras_engine
 from busicli.inference.engines import Predictions, with_flip_tta
 from busicli.inference.segmenter import SegmentSettings, interpret
@@ -41,11 +41,8 @@ from busicli.models.weights import (
 )
 from busicli.settings import ConfidenceSettings, TunedSettings
 from busicli.training.run_folder import newest_run
-from busicli.types import Case, ImageScore, Scale, Split
+from busicli.types import ImageScore, Scale, Split
 
-NEAR_COPY_BITS = 10
-"""Differing bits of 64 up to which two perceptual hashes count as near copies: on BUSI it finds
-86 % of the pairs that grouping finds from the pixels, and 2 % of scans have one too many."""
 PROTOCOL = {
     "pooled": "all pixels of the split at the network's size, threshold 0.5, not post-processed",
     "per_image": "each scan at its own size, threshold and post-processing of the card; "
@@ -86,7 +83,8 @@ def evaluate(request: EvaluateRequest, track: Track[Scored]) -> EvaluateOutcome:
     results = (score_scan(scans, i, predicted, card.tuned) for i in range(len(scans.cases)))
     scored = list(track(results, len(scans.cases)))
     scores = [
-        replace(s.score, seen=own) for s, own in zip(scored, _seen(scans.cases, card), strict=True)
+        replace(s.score, seen=own)
+        for s, own in zip(scored, seen_by(card, hashes_of(scans.cases)), strict=True)
     ]
     pixels = pixel_curve(predicted.maps, scans)
     summary = replace(
@@ -128,23 +126,6 @@ def _check_fit(card: Card, data: PreparedData) -> None:
             f"{found.views}); run preprocess with --size {wanted.size_px} --aspect "
             f"{wanted.aspect} --views {wanted.views}."
         )
-
-
-def _seen(cases: Sequence[Case], card: Card) -> list[str]:
-    """For each case `same`, `near copy` or nothing, by the card's list of training scans."""
-    if not card.training_scans:
-        return [""] * len(cases)
-    trained = {pixels for pixels, _ in card.training_scans}
-    hashes = [phash for _, phash in card.training_scans]
-    nearest = hash_distances([case.fingerprint.phash for case in cases], hashes).min(axis=1)
-    return [
-        "same"
-        if case.fingerprint.pixels_sha256 in trained
-        else "near copy"
-        if bits <= NEAR_COPY_BITS
-        else ""
-        for case, bits in zip(cases, nearest, strict=True)
-    ]
 
 
 def score_scan(
@@ -207,10 +188,7 @@ def map_summary(
         calibration_error=calibration_error(scores),
         average_precision=pixels.average_precision,
         froc=froc_curve(list(maps), list(references)),
-        seen=Seen(
-            same=sum(score.seen == "same" for score in scores),
-            near_copy=sum(score.seen == "near copy" for score in scores),
-        ),
+        seen=seen_summary(scores),
         without_objections=map_block(
             unobjected(scores), folds=None if folds is None else folds[clean]
         ),

@@ -1,7 +1,7 @@
 """Scoring masks that any tool made: paired with their reference by name, none dropped."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -28,7 +28,14 @@ from busicli.evaluation.score_mask import (
     read_reference_mask,
     score_mask,
 )
-from busicli.evaluation.summary import per_image_csv, score_block, unobjected
+from busicli.evaluation.seen import card_of_masks, hashes_of, seen_by
+from busicli.evaluation.summary import (
+    per_image_csv,
+    score_block,
+    seen_summary,
+    unobjected,
+    with_unseen,
+)
 from busicli.imaging.metrics import pooled_scores, total_counts
 from busicli.io.escaping import percent_escape
 from busicli.plots.drawing import Plot
@@ -81,7 +88,11 @@ def evaluate_masks(
         check_folder(request.out)
     pairs = paired(reference_set, found, backgrounds(reference_set, request.scans, besides=out))
     done = _all_scored(track(map(score_mask, pairs), len(pairs)), request.reference)
-    scores = [each.scored.score for each in done]
+    card = card_of_masks(request.predictions)
+    data = reference_set.data
+    hashes = [each.hashes for each in done] if data is None else hashes_of(data.cases)
+    seen = [""] * len(done) if card is None else seen_by(card, hashes)
+    scores = [replace(each.scored.score, seen=own) for each, own in zip(done, seen, strict=True)]
     summary = EvaluationSummary(
         predictions=percent_escape(request.predictions),
         reference=percent_escape(request.reference),
@@ -93,7 +104,10 @@ def evaluate_masks(
         },
         pairing=pairing(pairs, found, done),
         pooled=pooled_scores(total_counts([each.counts for each in done])),
-        all=score_block(scores),
+        all=score_block(scores) if card is None else with_unseen(scores),
+        seen=None if card is None else seen_summary(scores),
+        predicted_by=None if card is None else card.name,
+        hashes_unknown=None if card is None else sum(own is None for own in hashes),
         without_objections=score_block(unobjected(scores)) if reference_set.data else None,
         areas=area_summary(scores),
     )

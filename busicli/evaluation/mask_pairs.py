@@ -87,6 +87,8 @@ def pairing(pairs: Sequence[MaskPair], found: MaskFiles, done: Sequence[MaskScor
         another_size={n: each.reason for n, each in named if each.error == "another size"},
         unreadable={n: each.reason for n, each in named if each.error == "unreadable"},
         greys_cut=tuple(name for name, each in named if each.cut),
+        mostly_lesion=tuple(n for n, each in named if each.mostly_lesion == (True, False)),
+        mostly_lesion_references=tuple(n for n, each in named if each.mostly_lesion[1]),
         without_reference=tuple(n for n, files in found.masks.items() if used.isdisjoint(files)),
         other_files=tuple(percent_escape(path.name) for path in found.others),
         without_scan=tuple(name for name, each in named if not each.shown),

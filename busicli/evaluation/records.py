@@ -207,6 +207,9 @@ class Pairing:
     another_size: dict[str, str]
     unreadable: dict[str, str]
     greys_cut: tuple[str, ...]
+    mostly_lesion: tuple[str, ...]
+    """Predictions that cover more than half of their scan, where the reference does not."""
+    mostly_lesion_references: tuple[str, ...]
     without_reference: tuple[str, ...]
     other_files: tuple[str, ...]
     without_scan: tuple[str, ...]
@@ -223,6 +226,10 @@ class EvaluationSummary:
     areas: AreaSummary
     weights: WeightsSource | None = None
     predictions: str | None = None
+    predicted_by: str | None = None
+    """Name of the weights that made the masks, where busicli did."""
+    hashes_unknown: int | None = None
+    """Scans that are not at hand, so that nobody can say whether these weights have seen them."""
     reference: str | None = None
     data: DataSource | None = None
     split: str | None = None

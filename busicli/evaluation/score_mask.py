@@ -10,10 +10,12 @@ import numpy as np
 from busicli.data.references import Reference
 from busicli.errors import InputError
 from busicli.evaluation.output import Scored
+from busicli.evaluation.seen import ScanHashes, scan_hashes
 from busicli.imaging.metrics import image_score, pixel_counts
 from busicli.io.escaping import percent_escape
-from busicli.io.images import decode_scan, read_scan
-from busicli.io.masks import find_mask
+from busicli.io.images import read_scan
+from busicli.io.masks import MOST, decode_reference, find_mask
+from busicli.io.scans import decode_one
 from busicli.report.thumbnail import encode_comparison
 from busicli.types import Failed, Image, Mask, PixelCounts
 
@@ -42,7 +44,7 @@ class Prediction:
     reason: str = ""
     """More of the error in a few words; empty for none, and where there is nothing to add."""
     cut: bool = False
-    """Whether it held many greys, as a map does, and was cut at half of the highest."""
+    """Whether it held many greys, as a map does, and was cut at half of their range."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +56,12 @@ class MaskScore:
     error: ErrorKind
     reason: str
     cut: bool
+    mostly_lesion: tuple[bool, bool]
+    """Whether more than half of the scan is lesion, by the prediction and by the reference."""
     shown: bool
     """Whether the scan was at hand for its image."""
+    hashes: ScanHashes | None
+    """Of the scan, from its file; None where it is not at hand."""
 
 
 def score_mask(pair: MaskPair) -> MaskScore | Failed:
@@ -86,7 +92,9 @@ def score_mask(pair: MaskPair) -> MaskScore | Failed:
         error=prediction.error,
         reason=prediction.reason,
         cut=prediction.cut,
+        mostly_lesion=(bool(predicted.mean() > MOST), bool(expected.mean() > MOST)),
         shown=shown,
+        hashes=scan_hashes(image) if shown else None,
     )
 
 
@@ -96,8 +104,8 @@ def read_reference_mask(reference: Reference) -> Mask:
     Raises InputError, naming the file, where one cannot be read or is of another size.
     """
     if not reference.masks and reference.scan is not None:
-        return np.zeros(_read(reference.scan, decode_scan).shape[:2], bool)
-    parts = [_read(path, find_mask).mask for path in reference.masks]
+        return np.zeros(_read(reference.scan, _scan).shape[:2], bool)
+    parts = [_read(path, decode_reference) for path in reference.masks]
     for path, part in zip(reference.masks, parts, strict=True):
         if part.shape != parts[0].shape:
             raise InputError(
@@ -136,7 +144,7 @@ def scan_in(file: Path | None) -> Background:
 
     def read(shape: tuple[int, int]) -> Image | None:
         try:
-            scan = None if file is None else _read(file, decode_scan)
+            scan = None if file is None else _read(file, _scan)
         except InputError:
             return None
         return scan if scan is not None and scan.shape[:2] == shape else None
@@ -153,6 +161,10 @@ def _read(path: Path, decode: Callable[[bytes], T]) -> T:
         ) from error
     except InputError as error:
         raise InputError(f"{percent_escape(path.name)} {error}") from error
+
+
+def _scan(data: bytes) -> Image:
+    return decode_one(data).frames[0]
 
 
 def _union(parts: Sequence[Mask]) -> Mask:

@@ -20,6 +20,7 @@ from busicli.evaluation.records import (
     FailureSummary,
     ScanSummary,
     ScoreBlock,
+    Seen,
     SizeSummary,
 )
 from busicli.imaging.bootstrap import mean_interval, ratio_interval
@@ -87,6 +88,20 @@ def score_block(
     )
 
 
+def seen_summary(scores: Sequence[ImageScore]) -> Seen:
+    """How many of the scans the weights have trained on."""
+    return Seen(
+        same=sum(score.seen == "same" for score in scores),
+        near_copy=sum(score.seen == "near copy" for score in scores),
+    )
+
+
+def with_unseen(scores: Sequence[ImageScore]) -> ScoreBlock:
+    """As `score_block`, and beside it the scans that the weights have not seen."""
+    unseen = summarise([score for score in scores if not score.seen])
+    return replace(score_block(scores), unseen=unseen)
+
+
 def map_block(
     scores: Sequence[ImageScore], *, folds: NDArray[np.int64] | None = None
 ) -> ScoreBlock:
@@ -94,11 +109,11 @@ def map_block(
     values = scan_scores(scores)
     return replace(
         score_block(scores, folds=folds),
+        unseen=summarise([score for score in scores if not score.seen]),
         confidence=trust(scores),
         presence=presence_by_dataset(scores),
         malignancy=malignancy_by_dataset(scores),
         trade_off=trade_off(*values),
-        unseen=summarise([score for score in scores if not score.seen]),
     )
 
 

@@ -1,5 +1,6 @@
 """Scan to network input, and the network's map back to the scan's own size. Arrays only."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -9,16 +10,21 @@ from PIL import Image as Pillow
 from busicli.imaging.arrays import Box, resized
 from busicli.imaging.field import field_box
 from busicli.settings import PreprocessSettings
-from busicli.types import Image, Mask, Probability
+from busicli.types import Image, Mask, Probability, View
 
 _Pixel = TypeVar("_Pixel", np.uint8, np.float32)
 
 
-def view_box(scan: Image, settings: PreprocessSettings) -> Box:
+def view_box(scan: Image, settings: PreprocessSettings, tissue: Sequence[View] = ()) -> Box:
     """Rows and columns of a (rows, columns, 3) scan that reach the network.
 
-    All of them, or with `views` "auto" the ultrasound field, where the search is certain.
+    All of them, or with `views` "auto" the ultrasound field: the one region of tissue that a DICOM
+    header describes, else what a search finds, where it is certain.
     """
+    whole = (0, 0, *scan.shape[:2])
+    if settings.views == "auto" and len(tissue) == 1 and tissue[0] != whole:
+        top, left, bottom, right = tissue[0]
+        return slice(top, bottom), slice(left, right)
     if settings.views == "auto":
         return field_box(scan)
     return slice(0, scan.shape[0]), slice(0, scan.shape[1])

@@ -21,6 +21,8 @@ from busicli.types import Image, Mask, Probability
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
 """Formats that are read. The content decides, not the file's name."""
+IMAGE_STARTS = (b"\x89PNG", b"\xff\xd8", b"BM", b"II*\0", b"MM\0*")
+"""First bytes of these."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".dicom")
 """A file named so that cannot be read counts as failed, any other as skipped."""
 MAX_PIXELS = 100_000_000

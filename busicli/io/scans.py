@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from busicli.errors import InputError
 from busicli.imaging.greys import Shown
 from busicli.io.bounded import is_bounded_image
 from busicli.io.dicom.read import DicomScan, is_dicom, open_dicom
@@ -76,6 +77,16 @@ def _images(frames: Iterable[Shown]) -> tuple[tuple[Image, ...], bool]:
     """The frames' images, and whether all of them are certain."""
     every = tuple(frames)
     return tuple(frame.image for frame in every), all(frame.certain for frame in every)
+
+
+def decode_one(data: bytes, *, max_pixels: int = MAX_PIXELS) -> ScanFile:
+    """As `decode_file`, for a file of one frame; InputError where it has several."""
+    scan = decode_file(data, max_pixels=max_pixels)
+    if len(scan.frames) > 1:
+        raise InputError(
+            f"has {len(scan.frames)} frames; one is needed: store each frame in a file of its own."
+        )
+    return scan
 
 
 def scale_of_all(shape: tuple[int, int], spacing: Spacing, origin: str) -> Scale:

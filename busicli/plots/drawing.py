@@ -27,6 +27,8 @@ OTHER_STYLE = ("s", INK)
 PRINT_DPI = 300
 WIDTH_IN = 7.2
 """Of a page's two columns."""
+COLUMN_IN = 3.5
+"""Of one of them."""
 _LONGEST_NAME = 24
 _MOST_TICKS = 6
 

@@ -4,6 +4,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from PIL import Image as Pillow
 
 from busicli.batch.inputs import InputFile, from_folder, from_list
 from busicli.errors import InputError
@@ -17,6 +18,14 @@ def empty_files(folder: Path, *names: str | bytes) -> Path:
         path = folder / os.fsdecode(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
+    return folder
+
+
+def images(folder: Path, *names: str) -> Path:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Pillow.new("L", (3, 2)).save(path, "PNG")  # the content decides
     return folder
 
 
@@ -100,13 +109,18 @@ def test_a_folder_that_cannot_be_read_is_one_error(tmp_path, monkeypatch):
 
 
 def test_two_scans_of_one_mask_are_an_error_of_the_second(tmp_path):
-    empty_files(tmp_path, "a.jpg", "a.jpg.png", "b.jpg", "b.tif", "c.png")
+    images(tmp_path, "a.jpg", "a.jpg.png", "b.jpg", "b.tif", "c.png")
     entries = from_folder(tmp_path, tmp_path / "out")
     assert errors(entries) == {"a.jpg.png": "its mask would overwrite that of a.jpg"}
 
 
+def test_a_file_that_holds_no_scan_takes_no_scans_place(tmp_path):
+    images(empty_files(tmp_path, "a.jpg"), "a.jpg.png")
+    assert errors(from_folder(tmp_path, tmp_path / "out")) == {}
+
+
 def test_masks_that_differ_in_case_alone_clash_on_some_disks(tmp_path):
-    empty_files(tmp_path, "a/X.png", "a/x.png", "b/X.PNG", "b/x.png")
+    images(tmp_path, "a/X.png", "a/x.png", "b/X.PNG", "b/x.png")
     entries = from_folder(tmp_path, tmp_path / "out")
     # b/X.PNG becomes X.PNG.png, which is no x.png
     assert errors(entries) == {"a/x.png": "its mask would overwrite that of a/X.png"}
@@ -115,7 +129,7 @@ def test_masks_that_differ_in_case_alone_clash_on_some_disks(tmp_path):
 def test_a_mask_that_is_skipped_clashes_with_nothing(tmp_path):
     empty_files(tmp_path, "a.png", "A_mask.png", "a_mask.png")
     entries = from_folder(tmp_path, tmp_path / "out")
-    assert (skipped(entries), errors(entries)) == (["a_mask.png"], {})
+    assert (skipped(entries), errors(entries)) == (["A_mask.png", "a_mask.png"], {})
 
 
 def test_names_that_are_no_utf8_are_found(tmp_path):
@@ -140,6 +154,17 @@ def test_listed_paths_keep_their_position_below_the_current_folder(tmp_path, mon
     assert names(entries) == ["x/a.png", "y/b.png", outside]
 
 
+def test_listed_paths_keep_their_position_below_a_root(tmp_path, monkeypatch):
+    empty_files(tmp_path, "scans/x/a.png", "elsewhere/c.png")
+    for folder, path, root in ((".", "scans/x/a.png", "scans"), ("scans/x", "a.png", "..")):
+        monkeypatch.chdir(tmp_path / folder)
+        assert names(from_list([Path(path)], Path(root))) == ["x/a.png"]
+    outside = tmp_path / "elsewhere" / "c.png"
+    assert names(from_list([outside], Path(".."))) == [str(outside).lstrip("/")]
+    with pytest.raises(InputError, match="there is no folder gone"):
+        from_list([outside], Path("gone"))
+
+
 def test_no_listed_path_leaves_the_output_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     hostile = [
@@ -161,9 +186,11 @@ def test_two_slashes_at_the_start_are_one(tmp_path, monkeypatch):
 
 
 def test_two_listed_files_of_one_name_are_an_error_of_the_second(tmp_path, monkeypatch):
-    # Below the current folder, and below the root: both would be data/x.png.
-    monkeypatch.chdir(tmp_path)
-    entries = from_list([Path("/data/x.png"), Path("data/x.png")])
+    # Outside the current folder, named by its whole path, and at such a path within it.
+    outside = str(tmp_path / "x.png").lstrip("/")
+    monkeypatch.chdir(images(tmp_path / "in", outside))
+    images(tmp_path, "x.png")
+    entries = from_list([tmp_path / "x.png", Path(outside)])
     assert [bool(entry.clash) for entry in entries] == [False, True]
     assert "overwrite" in entries[1].clash
 
@@ -178,7 +205,7 @@ def test_listed_results_of_a_run_are_skipped(tmp_path, monkeypatch):
     # `find . -name '*.png' | busicli segment-dir - out` finds last night's masks too.
     monkeypatch.chdir(tmp_path)
     results = ("masks/a.png", "overlays/ward/a.png", "thumbnails/a.png.jpg")
-    for name in ("a.png", "out/of-mine.png", "masks/a.png", *(f"out/{name}" for name in results)):
+    for name in ("a.png", "out/of-mine.png", "masks/b.png", *(f"out/{name}" for name in results)):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "out" / ".busicli").mkdir()
@@ -224,3 +251,43 @@ def test_a_folder_of_scans_is_no_place_for_their_results(tmp_path):
         "a.png",
         "ward/b.png",
     ]
+
+
+@pytest.mark.parametrize(
+    ("scan", "mask"),
+    [("a.png", "a_Mask.png"), ("images/a.png", "masks/a.png"), ("us/bus_1.jpg", "gt/mask_1.png")],
+)
+def test_masks_of_all_layouts_are_skipped_by_name(tmp_path, monkeypatch, scan, mask):
+    empty_files(tmp_path, scan, mask)
+    monkeypatch.chdir(tmp_path)
+    assert skipped(from_folder(Path(), Path("out"))) == [mask]
+    assert skipped(from_list([Path(scan), tmp_path / mask])) == [mask]
+
+
+def test_names_that_scans_may_have_leave_the_content_to_decide(tmp_path):
+    empty_files(tmp_path, "a.png", "a_label.png", "A/1.png", "B/1.png", "B/2.png")
+    entries = {str(e.relative): e for e in from_folder(tmp_path, tmp_path / "out")}
+    assert skipped(entries.values()) == []
+    scans = {name: [p.relative_to(tmp_path) for p in e.mask_of] for name, e in entries.items()}
+    assert scans == {
+        "a.png": [],
+        "a_label.png": [Path("a.png")],
+        "A/1.png": [Path("B/1.png")],
+        "B/1.png": [Path("A/1.png")],
+        "B/2.png": [],
+    }
+    assert [name for name, e in entries.items() if e.named_as_mask] == ["a_label.png"]
+
+
+def test_what_operating_systems_leave_is_no_scan(tmp_path):
+    litter = ("._a.png", "x/.DS_Store", "x/Thumbs.db", "x/desktop.ini", "x/@eaDir/a.png/thumb.jpg")
+    empty_files(tmp_path, "a.png", *litter)
+    entries = {str(e.relative): e.skip for e in from_folder(tmp_path, tmp_path / "out")}
+    assert entries == {
+        "a.png": "",
+        "._a.png": "a file of macOS",
+        "x/.DS_Store": "a file of macOS",
+        "x/Thumbs.db": "a file of Windows",
+        "x/desktop.ini": "a file of Windows",
+        "x/@eaDir": "a folder of Synology, which is not searched",
+    }

@@ -425,6 +425,20 @@ def test_paths_come_from_stdin_by_lines_or_by_nul(segment, scans, tmp_path, tree
     ]
 
 
+def test_the_same_scans_under_other_names_are_reported(segment, scans, tmp_path):
+    copied(scans, tmp_path / "few", 2)
+    name = "few/phantom-03.png"
+    assert "other names" not in segment("-", "out", stdin=name.encode()).err
+    ended = segment("few", "out")
+    assert "out holds results of 1 of these scans under other names" in ended.err
+    assert f"such as {name} for phantom-03.png; give the same SCANS" in ended.err
+    ended = segment("-", "out", "--root", "few", stdin=name.encode())
+    assert [row["scan"] for row in manifest(tmp_path / "out")] == ["phantom-03.png"]
+    assert "other names" not in ended.err
+    wrong = segment("few", "out", "--root", "few")
+    assert (wrong.status, "--root is for paths on stdin" in wrong.err) == (2, True)
+
+
 def test_an_empty_list_is_nothing_to_do_and_an_empty_or_missing_folder_is_an_error(
     segment, tmp_path
 ):

@@ -85,7 +85,7 @@ def test_a_mask_without_its_scan_is_reported(tmp_path):
 
 
 def test_files_that_are_no_images_are_passed_over(tmp_path):
-    empty_files(tmp_path, "normal/a.JPG", "normal/Thumbs.db", "normal/readme.txt", "notes.png")
+    empty_files(tmp_path, "normal/a.JPG", "normal/Thumbs.db", "normal/readme.txt", "notes.txt")
     cases, errors = read_folder(tmp_path, "d")
     assert ([case.case for case in cases], errors) == (["a"], [])
 
@@ -100,6 +100,47 @@ def test_a_folder_of_neither_layout_is_refused(tmp_path, content):
 def test_a_folder_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(InputError, match="there is no folder"):
         read_folder(tmp_path / "gone", "d")
+
+
+@pytest.mark.parametrize("folder", ["Malignant", "malignant/images", "train/MALIGNANT", "images"])
+def test_class_folders_of_any_case_may_hold_others_or_lie_in_them(tmp_path, folder):
+    folder = "images/malignant" if folder == "images" else folder
+    empty_files(tmp_path, f"{folder}/a.png", f"{folder.replace('images', 'masks')}/a_mask.png")
+    cases, errors = read_folder(tmp_path, "d")
+    assert errors == []
+    (case,) = cases
+    assert (case.case, case.label) == ("a", "malignant")
+    assert case.scan == tmp_path / folder / "a.png"
+    assert len(case.masks) == 1
+
+
+def test_scans_in_no_folder_of_a_class_are_reported_a_folder_at_a_time(tmp_path):
+    empty_files(tmp_path, "normal/n.png", "cysts/a.png", "cysts/a_mask.png", "cysts/b.png")
+    _, errors = read_folder(tmp_path, "d")
+    assert reported(errors) == {
+        (
+            "cysts",
+            "holds 2 images, but neither it nor a folder around it is named benign, malignant or "
+            "normal",
+        )
+    }
+
+
+def test_scans_of_one_name_are_told_by_their_folders(tmp_path):
+    folders = ("benign/p1", "benign/p2", "malignant")
+    names = [f"{folder}/1{mark}.png" for folder in folders for mark in ("", "_mask")]
+    cases, errors = read_folder(
+        empty_files(tmp_path, *names, "benign/2.png", "benign/2_gt.png"), "d"
+    )
+    assert errors == []
+    assert [case.case for case in cases] == ["2", "benign/p1/1", "benign/p2/1", "malignant/1"]
+
+
+def test_masks_of_other_structures_are_no_lesion(tmp_path):
+    files = ("benign/a.png", "benign/a_tumor.png", "benign/a_other1.png", "benign/._a.png")
+    (case,), errors = read_folder(empty_files(tmp_path, *files), "d")
+    assert errors == []
+    assert case.masks == (tmp_path / "benign" / "a_tumor.png",)
 
 
 # --- BUS-BRA's layout
@@ -339,7 +380,7 @@ def test_a_table_that_cannot_be_read_is_refused_in_one_sentence(tmp_path, data, 
         read_table(tmp_path / name, "d") if layout == "table" else read_folder(tmp_path, "d")
 
 
-@pytest.mark.parametrize("lines", [("",), ("image,mask", "x.png,"), ("scan;masks", "x.png;")])
+@pytest.mark.parametrize("lines", [("",), ("image,mask", "x.png,"), ("image;mask", "x.png;")])
 def test_a_table_without_scans_says_which_columns_there_are(tmp_path, lines):
     with pytest.raises(
         InputError,
@@ -440,10 +481,10 @@ def test_one_image_stored_twice_has_one_fingerprint_of_its_pixels(scans, tmp_pat
 
 
 def test_a_transposed_image_has_another_fingerprint(scans, tmp_path):
-    # A constant image of 4 x 6 and one of 6 x 4 hold the same bytes.
+    # The same bytes as 4 x 6 and as 6 x 4 pixels.
     prints = []
     for shape in ((4, 6), (6, 4)):
-        (tmp_path / "x.png").write_bytes(encode_mask(np.ones(shape, bool)))
+        Pillow.fromarray(np.arange(24, dtype=np.uint8).reshape(shape)).save(tmp_path / "x.png")
         source = replace(phantom(scans), scan=tmp_path / "x.png", masks=())
         prints.append(prepared_case(source).fingerprint.pixels_sha256)
     assert prints[0] != prints[1]

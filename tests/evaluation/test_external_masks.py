@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -260,12 +261,13 @@ def test_masks_of_any_kind_are_read(score, tmp_path, value):
 
 
 def test_a_label_map_is_lesion_wherever_a_label_is(score, tmp_path):
-    labels = np.arange(24, dtype=np.uint8).reshape(4, 6)  # 23 lesions, more than a smoothed edge
+    # 23 lesions, more values than a smoothed edge has, of 2 x 3 px each
+    labels = np.pad(np.kron(np.arange(24).reshape(4, 6), np.ones((2, 3))), 1).astype(np.uint8)
     put(tmp_path / "ref/a.png", labels > 0)
     (tmp_path / "pred").mkdir()
     Image.fromarray(labels).save(tmp_path / "pred/a.png")
     _, metrics, found = score()
-    assert found["a"]["predicted_area_px"] == "23"
+    assert found["a"]["predicted_area_px"] == str(23 * 6)
     assert metrics["pairing"]["greys_cut"] == []
 
 
@@ -277,7 +279,7 @@ def test_a_map_in_position_of_a_mask_is_cut_at_half_and_named(score, tmp_path):
     ended, metrics, found = score()
     assert found["a"]["dice"] == "1"
     assert metrics["pairing"]["greys_cut"] == ["a"]
-    assert "of many greys, as maps are, cut at half of the highest: 1 (a)." in ended.out
+    assert "of many greys, as maps are, cut at half of their range: 1 (a)." in ended.out
 
 
 @pytest.mark.parametrize(
@@ -289,6 +291,41 @@ def test_an_array_that_is_no_mask_is_unreadable(score, tmp_path, array):
     np.save(tmp_path / "pred/a.npy", array, allow_pickle=True)
     _, _, found = score()
     assert found["a"]["prediction"] == "unreadable"
+
+
+def test_masks_that_may_be_inverted_are_reported(score, tmp_path):
+    large = np.pad(np.ones((8, 8), bool), 1)  # 64 of 100 px, and not the border
+    put(tmp_path / "ref/a.png", TRUE)
+    put(tmp_path / "pred/a.png", ~TRUE)  # 16 of 24 px
+    for folder in ("ref", "pred"):
+        put(tmp_path / folder / "b.png", large)
+    ended, metrics, _ = score()
+    assert metrics["pairing"]["mostly_lesion"] == ["a"]
+    assert metrics["pairing"]["mostly_lesion_references"] == ["b"]
+    assert "Predictions over more than half of the scan; they may be inverted: 1 (a)." in ended.out
+    assert "References over more than half of the scan: 1 (b)." in ended.out
+    put(tmp_path / "ref/a.png", ~TRUE)
+    ended, _, _ = score()
+    assert ended.status == 1
+    assert "a: a.png marks 100% of the image's border as lesion" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("scan", "mask", "prediction"),
+    [
+        ("images/a.png", "masks/a.png", "a.png"),
+        ("Images/bus_1.png", "Masks/mask_1.png", "bus_1.png"),
+        ("a.png", "a_GT.png", "a_pred.png"),
+        ("p1/image.png", "p1/mask.png", "p1/image.png"),
+    ],
+)
+def test_layouts_of_masks_pair_with_what_tools_write(score, tmp_path, scan, mask, prediction):
+    put(tmp_path / "ref" / scan, LEFT)
+    put(tmp_path / "ref" / mask, TRUE)
+    put(tmp_path / "pred" / prediction, TRUE)
+    _, metrics, found = score()
+    assert (metrics["pairing"]["references"], len(found)) == (1, 1)
+    assert [row["dice"] for row in found.values()] == ["1"]
 
 
 def test_names_that_are_not_utf8_pair_and_are_written_escaped(score, tmp_path):
@@ -464,6 +501,31 @@ def test_prepared_data_as_reference_give_groups_and_the_same_metrics(
     assert [[row[n] for n in names] for row in found.values()] == [
         [row[n] for n in names] for row in evaluated[0].values()
     ]
+
+
+def test_masks_of_busicli_tell_which_scans_their_weights_have_seen(study, call, tmp_path):
+    options = ("--reference", study.data, "--split", "all", "--out")
+    ended = call("eval", "--predictions", study.out / "masks", *options, "o")
+    trained = len(json.loads((study.weights / "card.json").read_text())["training_scans"])
+    metrics = json.loads((tmp_path / "o" / "metrics.json").read_text())
+    assert (metrics["predicted_by"], metrics["hashes_unknown"]) == ("tiny", 0)
+    assert metrics["seen"]["same"] == trained == 21
+    assert metrics["unseen"]["scans"] == 24 - trained - metrics["seen"]["near copy"]
+    assert "Seen in training: 21 of these scans" in ended.out
+    # masks of another tool on the same scans: nobody knows what it was trained on
+    shutil.copytree(study.out / "masks", tmp_path / "other")
+    call("eval", "--predictions", "other", *options, "p")
+    compared = call("eval", "--compare", "o", "p", "--json")
+    assert json.loads(compared.out)["seen_in_training"]["a"] >= trained
+    assert "seen" not in json.loads((tmp_path / "p" / "metrics.json").read_text())
+
+
+def test_of_scans_that_are_not_at_hand_nobody_knows_whether_they_were_seen(study, scans, call):
+    masks = ("--predictions", study.out / "masks", "--reference", study.out / "masks")
+    shown = call("eval", *masks)
+    assert "trained on 24 of the scans is unknown: they are not at hand" in shown.out
+    shown = call("eval", *masks, "--scans", scans)
+    assert "Seen in training: 21 of these scans" in shown.out
 
 
 def test_prepared_data_as_reference_take_the_test_split_and_flat_names(study, call, tmp_path):

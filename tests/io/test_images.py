@@ -19,7 +19,7 @@ from busicli.io.images import (
     encode_overlay,
     read_scan,
 )
-from busicli.io.masks import decode_mask, find_mask, scan_stem_of_mask
+from busicli.io.masks import decode_mask
 from busicli.types import Image
 
 ORIENTATION = 0x0112
@@ -321,85 +321,6 @@ def test_a_pipe_is_not_waited_for(tmp_path):
         read_scan(tmp_path / "pipe.png")
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32])
-def test_few_values_are_labels_of_lesions_at_any_depth(dtype):
-    labels = np.array([[0, 1, 2], [0, 0, 3]], dtype)
-    mask = decode_mask(stored(Pillow.fromarray(labels), "TIFF"))
-    assert mask.dtype == np.bool_
-    assert mask.tolist() == [[False, True, True], [False, False, True]]
-
-
-def test_many_values_are_lesion_above_half_of_the_highest():
-    ramp = np.arange(0, 256, 5, dtype=np.uint8)[None]  # 0, 5 .. 255: half is 127.5
-    mask = decode_mask(stored(Pillow.fromarray(ramp)))
-    assert mask.tolist() == (ramp >= 130).tolist()
-
-
-def test_labels_without_a_gap_are_labels_however_many():
-    labels = np.arange(40, dtype=np.uint8).reshape(5, 8)
-    for stored_labels in (labels, labels.astype(np.uint16)):
-        found = find_mask(stored(Pillow.fromarray(stored_labels)))
-        assert found.mask.tolist() == (labels > 0).tolist()
-        assert not found.cut
-
-
-def test_every_grey_of_eight_bits_is_no_label():
-    ramp = np.arange(256, dtype=np.uint8).reshape(8, 32)
-    found = find_mask(stored(Pillow.fromarray(ramp)))
-    assert found.mask.tolist() == (ramp >= 128).tolist()
-    assert found.cut
-
-
-def npy(array):
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=True)
-    return buffer.getvalue()
-
-
-@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float32])
-def test_an_array_of_a_mask_is_read(dtype):
-    reference = np.array([[0, 1, 0], [0, 1, 1]], bool)
-    assert find_mask(npy(reference.astype(dtype))).mask.tolist() == reference.tolist()
-
-
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        (npy(np.zeros((2, 3, 1))), r"shape \(2, 3, 1\)"),
-        (npy(np.zeros((0, 3))), "shape"),
-        (npy(np.array([["a"]])), "type <U1"),
-        (npy(np.array([[{}]], object)), "NumPy file of Python objects"),
-        (npy(np.zeros((9, 9)))[:-1], "not an array of numbers"),
-        (npy(np.array([[np.nan, 1]])), "NaN or infinite"),
-    ],
-)
-def test_an_array_that_is_no_mask_says_why(data, words):
-    with pytest.raises(InputError, match=words):
-        find_mask(data)
-
-
-def test_a_large_array_is_refused():
-    with pytest.raises(InputError, match="12 pixels"):
-        find_mask(npy(np.zeros((3, 4), bool)), max_pixels=11)
-
-
-def test_a_jpeg_mask_keeps_its_lesion():
-    reference = np.zeros((64, 48), bool)
-    reference[16:40, 8:32] = True
-    data = stored(Pillow.fromarray(reference.astype(np.uint8) * np.uint8(255)), "JPEG", quality=60)
-    assert decode_mask(data).tolist() == reference.tolist()
-
-
-def test_a_coloured_mask_is_lesion_where_any_channel_is():
-    assert decode_mask(stored(Pillow.fromarray(RED_BLUE))).all()
-
-
-def test_an_empty_mask_stays_empty():
-    mask = decode_mask(stored(Pillow.new("L", (5, 3))))
-    assert mask.shape == (3, 5)
-    assert not mask.any()
-
-
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5), (40, 7)])
 def test_a_mask_comes_back_as_it_was_stored(shape):
     mask = np.random.default_rng(0).random(shape) < 0.5
@@ -426,18 +347,3 @@ def test_an_overlay_of_a_coloured_scan_keeps_its_colours():
     shown = decode_scan(encode_overlay(RED_BLUE, contour, outline))
     assert shown.tolist() == [[[255, 213, 0], [0, 158, 115]]]
     assert (before == RED_BLUE).all()
-
-
-@pytest.mark.parametrize(
-    ("name", "stem"),
-    [
-        ("benign (1)_mask.png", "benign (1)"),
-        ("benign (1)_mask_2.png", "benign (1)"),
-        ("a_mask_b.png", None),
-        ("a_masked.png", None),
-        ("_mask.png", None),
-        ("a\nb_mask.png", "a\nb"),
-    ],
-)
-def test_a_masks_name_tells_its_scan(tmp_path, name, stem):
-    assert scan_stem_of_mask(tmp_path / name) == stem

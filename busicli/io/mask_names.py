@@ -1,0 +1,247 @@
+"""Which files of a folder are masks, and of which scans: by names and layout, no file is opened.
+
+Tools and data sets mark masks in the name (`x_mask.png`, `x-GT.png`, `mask_x.png`,
+`x_tumor.png`), or put them into a folder of their own (`images/x.png` with `masks/x.png`,
+`train-image/x.png` with `train-mask/x.png`, BUS-BRA's `Images/bus_1.png` with
+`Masks/mask_1.png`). A name alone proves nothing: a mask is one whose scan is there too.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import PurePosixPath
+
+from busicli.io.images import SUFFIXES
+
+MASK_SUFFIXES = (*(s for s in SUFFIXES if not s.startswith(".d")), ".npy")
+"""Kinds of files that a mask is read from."""
+MAX_TWINS = 4
+"""Files of one name in other folders that are looked at to tell a mask from a scan."""
+
+_CERTAIN = ("mask", "masks")
+"""Words that no scan has in its name; after the others, the content decides."""
+_IN_FOLDERS = (
+    *_CERTAIN,
+    *("gt", "gts", "groundtruth", "seg", "segs", "segmentation", "segmentations"),
+    *("label", "labels", "annotation", "annotations"),
+)
+_IN_NAMES = (
+    *_IN_FOLDERS,
+    *("cp_masks", "ground_truth", "segm", "lesion", "tumor", "tumour", "annot", "annotated"),
+    *("pred", "prediction", "other"),
+)
+_OTHER = "other"
+"""BrEaST's word for structures that are no lesion."""
+_SCAN_WORDS = (
+    *("image", "images", "img", "imgs", "scan", "scans", "us", "bus", "original", "originals"),
+    *("raw", "input", "inputs", "frames", "jpeg", "jpg", "png"),
+)
+_WITH_MASKS = ("class", "object", "binary")
+"""Words that say how masks are made, as in VOC's SegmentationClass."""
+_NUMBER = r"(?:[ _.-]*\d+|[ _.-]*\(\d+\))?"
+_WORDS = "|".join(sorted(_IN_NAMES, key=len, reverse=True))
+_MARKED_AT_END = re.compile(
+    rf"(?P<scan>.+)[ _.-](?P<word>{_WORDS}){_NUMBER}", re.IGNORECASE | re.DOTALL
+)
+_MARKED_AT_START = re.compile(rf"(?P<word>{_WORDS})[ _.-]+(?P<scan>.+)", re.IGNORECASE | re.DOTALL)
+_ONLY_A_MARK = re.compile(rf"(?P<word>{_WORDS}){_NUMBER}(?P<scan>)", re.IGNORECASE)
+_SCAN_AT_START = re.compile(rf"(?:{'|'.join(_SCAN_WORDS)})(?:[ _.-]+|$)", re.IGNORECASE)
+_SCAN_AT_END = re.compile(rf"(?<=.)[ _.-](?:{'|'.join(_SCAN_WORDS)}|0000)$", re.IGNORECASE)
+"""`_0000` is nnU-Net's number of a scan's only channel."""
+_PARTS_OF_A_NAME = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskOf:
+    """What a file's name says of it: a mask, and of which scan."""
+
+    scan: PurePosixPath
+    certain: bool
+    """False where a scan could have such a name too, so that the content decides."""
+    lesion: bool
+    """False for a structure that is no lesion (BrEaST's `_other1`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """A word in a file's name that masks have, and the name without it."""
+
+    scan: str
+    word: str
+
+
+def stem_of(name: str) -> str:
+    """A file's name without the suffix of an image; other dots belong to the name.
+
+    >>> stem_of("a.PNG"), stem_of("1.2.840"), stem_of("a.1.png")
+    ('a', '1.2.840', 'a.1')
+    """
+    path = PurePosixPath(name)
+    known = path.suffix.lower() in (*SUFFIXES, *MASK_SUFFIXES)
+    return path.stem if known else path.name
+
+
+def scan_stem(stem: str) -> str | None:
+    """The stem of the scan that a mask's stem contains; None where it contains none.
+
+    >>> scan_stem("a_mask"), scan_stem("a_GT"), scan_stem("a-mask (2)"), scan_stem("mask_a")
+    ('a', 'a', 'a', 'a')
+    >>> scan_stem("a"), scan_stem("unmasked"), scan_stem("mask")
+    (None, None, None)
+    """
+    mark = next(_marks(stem), None)
+    return mark.scan or None if mark else None
+
+
+def shows_other(stem: str) -> bool:
+    """Whether a mask's stem says that it shows no lesion but another structure."""
+    mark = next(_marks(stem), None)
+    return mark is not None and mark.word == _OTHER
+
+
+def is_marked(path: PurePosixPath) -> bool:
+    """Whether a file's name or folder says "mask", so that it is no scan.
+
+    >>> is_marked(PurePosixPath("a_mask.png")), is_marked(PurePosixPath("a_tumor.png"))
+    (True, False)
+    """
+    mark = next(_marks(stem_of(path.name)), None)
+    words = {mark.word} if mark else {w for part in path.parent.parts for w in _folder(part).masks}
+    return any(word.removeprefix("cp_") in _CERTAIN for word in words)
+
+
+def bare_name(name: str) -> str:
+    """A path without suffix in the form that a scan and its masks share.
+
+    >>> bare_name("images/bus_0001-l"), bare_name("Masks/mask_0001-l"), bare_name("ward/us/7")
+    ('0001-l', '0001-l', 'ward/7')
+    """
+    return "/".join(_keys(PurePosixPath(name))[0])
+
+
+def folder_words(name: str) -> tuple[str, ...]:
+    """What a folder's name says beside "images" or "masks", in lower case.
+
+    >>> folder_words("Malignant"), folder_words("benign_masks"), folder_words("imagesTr")
+    (('malignant',), ('benign',), ('tr',))
+    """
+    return _folder(name).rest
+
+
+def masks_by_name(files: Iterable[PurePosixPath]) -> dict[PurePosixPath, MaskOf]:
+    """The files that are masks of others among them, by name and layout; paths of one root.
+
+    A mask is beside its scan, or in a folder of masks whose other parts are those of its scan.
+    """
+    index = _Index()
+    candidates: list[PurePosixPath] = []
+    for path in files:
+        marked = any(True for _ in _marks(stem_of(path.name)))
+        in_masks = any(_folder(part).masks for part in path.parent.parts)
+        if (marked or in_masks) and path.suffix.lower() in (*MASK_SUFFIXES, ".dcm"):
+            candidates.append(path)
+        if not marked and _may_be_scan(path):
+            index.add(path, in_masks=in_masks)
+    found = ((path, index.mask(path)) for path in candidates)
+    return {path: mask for path, mask in found if mask is not None}
+
+
+def twins(files: Iterable[PurePosixPath]) -> dict[PurePosixPath, tuple[PurePosixPath, ...]]:
+    """For each image those of its name in folders beside its own: one of them may be its scan.
+
+    The paths differ in one folder alone; at most MAX_TWINS are named.
+    """
+    groups: dict[Key, list[PurePosixPath]] = defaultdict(list)
+    for path in files:
+        if _may_be_scan(path):
+            for left_out in range(len(path.parts) - 1):
+                folders = (*path.parts[:left_out], "*", *path.parts[left_out + 1 : -1])
+                groups[(*folders, stem_of(path.name))].append(path)
+    found: dict[PurePosixPath, tuple[PurePosixPath, ...]] = {}
+    for group in groups.values():
+        for path in group if len(group) > 1 else ():
+            others = (*found.get(path, ()), *(p for p in group[: MAX_TWINS + 1] if p != path))
+            found[path] = others[:MAX_TWINS]
+    return found
+
+
+@dataclass(slots=True)
+class _Index:
+    """Scans by the names that their masks may have."""
+
+    beside: dict[tuple[PurePosixPath, str], PurePosixPath] = field(default_factory=dict)
+    elsewhere: dict[Key, PurePosixPath] = field(default_factory=dict)
+
+    def add(self, path: PurePosixPath, *, in_masks: bool) -> None:
+        """Add a file whose own name is no mask's."""
+        self.beside.setdefault((path.parent, stem_of(path.name)), path)
+        if not in_masks:
+            self.elsewhere.setdefault(_keys(path)[0], path)
+
+    def mask(self, path: PurePosixPath) -> MaskOf | None:
+        """What a file is that may be a mask by its name or folder; None without its scan."""
+        mark = next(_marks(stem_of(path.name)), None)
+        scan = self.beside.get((path.parent, mark.scan)) if mark else None
+        scan = scan or next((self.elsewhere[k] for k in _keys(path) if k in self.elsewhere), None)
+        if scan is None or scan == path:
+            return None
+        return MaskOf(
+            scan=scan,
+            certain=is_marked(path),
+            lesion=mark is None or mark.word != _OTHER,
+        )
+
+
+def _may_be_scan(path: PurePosixPath) -> bool:
+    """Whether the suffix is an image's, or none: scanners write DICOM files by number alone."""
+    return path.suffix.lower() in SUFFIXES or not re.search(r"\.[A-Za-z]\w*$", path.name)
+
+
+def _marks(stem: str) -> Iterator[_Mark]:
+    """The ways in which a stem may be a mask's, the likeliest first; none for a scan's."""
+    for pattern in (_MARKED_AT_END, _MARKED_AT_START, _ONLY_A_MARK):
+        if match := pattern.fullmatch(stem):
+            scan, word = match["scan"], match["word"].lower()
+            if word == "masks":  # Cellpose's x_cp_masks
+                scan = scan.removesuffix("_cp") or scan
+            yield _Mark(stem_of(scan), word)
+
+
+def _keys(path: PurePosixPath) -> list[Key]:
+    """The parts of a path without words for images and masks: equal for a scan and its mask."""
+    folders = tuple(" ".join(_folder(part).rest) for part in path.parent.parts)
+    folders = tuple(folder for folder in folders if folder)
+    stem = stem_of(path.name)
+    return [(*folders, _bare_stem(own)) for own in [*(m.scan for m in _marks(stem)), stem]]
+
+
+def _bare_stem(stem: str) -> str:
+    return _SCAN_AT_END.sub("", _SCAN_AT_START.sub("", stem)).casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder's name by its words, in lower case."""
+
+    masks: tuple[str, ...]
+    """Words for masks; none where it holds images too."""
+    rest: tuple[str, ...]
+    """Neither for masks nor for images."""
+
+
+@cache
+def _folder(name: str) -> _Folder:
+    words = [word.lower() for word in _PARTS_OF_A_NAME.findall(name)]
+    text = " ".join(words).replace("ground truth", "groundtruth")
+    words = text.split()
+    both = bool({"and", "with"} & set(words))  # as in images_and_masks
+    if both or (not words and name):
+        return _Folder((), (name.lower(),))
+    masks = tuple(word for word in words if word in _IN_FOLDERS)
+    said = (*_IN_FOLDERS, *_SCAN_WORDS, *(_WITH_MASKS if masks else ()))
+    rest = tuple(word for word in words if word not in said)
+    return _Folder(masks, rest)
