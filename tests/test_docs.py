@@ -138,3 +138,8 @@ def test_the_python_page_runs(scans, tmp_path, monkeypatch):
     text = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
     for block in re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         exec(block, {})
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/reference/results.md"])
+def test_the_pages_say_in_which_frame_masks_of_turned_images_are(page):
+    assert "EXIF" in (ROOT / page).read_text(encoding="utf-8")

@@ -26,6 +26,7 @@ from busicli.io.images import SUFFIXES, NotAnImageError, TooManyPixelsError, rea
 from busicli.io.scan_results import ScanResult, Status
 from busicli.io.scans import ScanFile, decode_file
 from busicli.parallel.killable import KillableCall, ProcessPool
+from busicli.parallel.limits import limit_reached
 from busicli.parallel.threads import with_timeout
 from busicli.types import Image, Scale, Spacing
 
@@ -203,6 +204,8 @@ def _load(
     except InputError as error:
         return not_segmented(entry, "failed", str(error))
     except OSError as error:
+        if reached := limit_reached(error):  # it is not this scan's
+            raise reached from error
         return not_segmented(entry, "failed", f"cannot be read: {error.strerror}")
 
 
@@ -219,6 +222,7 @@ def _prepared(
                 scale=scan.scale,
                 tissue=scan.tissue,
                 certain_greys=scan.certain_greys,
+                cut_short=scan.cut_short,
             )
         )
         for image in scan.frames

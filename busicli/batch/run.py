@@ -27,6 +27,7 @@ from busicli.io.output_paths import own_folder
 from busicli.io.run_record import RunRecord, RunSettings
 from busicli.io.scan_results import ScanResult
 from busicli.models.weights import resolve_weights
+from busicli.parallel.limits import limit_reached
 
 JOURNAL = "journal.jsonl"
 FORMAT = 3
@@ -49,6 +50,8 @@ def segment_batch(request: SegmentRequest, callbacks: Callbacks) -> SegmentOutco
     except BrokenPipeError:  # whoever read the rows went away, OUT is not to blame
         raise
     except OSError as error:
+        if reached := limit_reached(error):
+            raise reached from error
         raise BusicliError(
             f"{request.out} cannot be written: {error.strerror}; "
             "make room or allow writing, and run again to resume."

@@ -25,6 +25,7 @@ from busicli.cli.streams import Streams, standard_streams
 from busicli.cli.switches import Debug, Quiet, Verbose, with_switches
 from busicli.errors import BusicliError
 from busicli.io.escaping import percent_escape
+from busicli.parallel.limits import limit_reached
 
 SEGMENT, TRAIN = "Segment scans", "Train and evaluate models"
 SUMMARY = "Segment lesions in breast-ultrasound scans, in batches. Not a medical device."
@@ -175,6 +176,8 @@ def _status_of(error: BaseException) -> tuple[int, str]:
     """The exit status and the sentence for an error."""
     if isinstance(error, BusicliError):
         return error.exit_status, str(error)
+    if reached := limit_reached(error):
+        return reached.exit_status, str(reached)
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         reason = error.strerror or error

@@ -14,6 +14,7 @@ from busicli.cli.settings import FILE, SWITCHES, check_location, option_values
 from busicli.cli.streams import results_on_stdout
 from busicli.errors import UsageError
 from busicli.io.library_messages import silence_libraries
+from busicli.parallel.limits import check_limits
 
 PANEL = "Every command"
 _READ = "busicli.settings"
@@ -97,6 +98,7 @@ def with_switches(
         if "context" in signature.parameters:
             given["context"] = context
         quiet = _switched(context, values)
+        check_limits()
         as_json = values.get("as_json", False)
         if as_json or prints_file:
             results_on_stdout()

@@ -7,6 +7,7 @@ from busicli.settings import ConfidenceSettings
 from busicli.types import ClassProbabilities
 
 Reason = Literal[
+    "rest of the image missing",
     "low confidence",
     "uncertain greys",
     "no certain ultrasound field",
@@ -45,6 +46,8 @@ class Evidence:
     """Whether a lesion reaches the border of its view."""
     classes: ClassProbabilities | None = None
     """None where the network gives none."""
+    cut_short: bool = False
+    """Whether the file's last rows seem to be missing."""
     unlike: bool = False
     """Whether a view is unlike the training scans."""
 
@@ -55,6 +58,7 @@ def why_review(
     """The reasons why a person should look first; empty where there is none."""
     confidence, classes = evidence.confidence, evidence.classes
     holds: dict[Reason, bool] = {
+        "rest of the image missing": evidence.cut_short,
         "low confidence": trust is not None
         and confidence is not None
         and confidence < trust.review_below,

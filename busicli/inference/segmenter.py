@@ -48,6 +48,8 @@ class Frame:
     """The DICOM header's regions of tissue."""
     certain_greys: bool = True
     """False where its greys or colours had to be guessed."""
+    cut_short: bool = False
+    """Whether its last rows seem to be missing from the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +115,7 @@ class Segmenter:
     def layout(self, frame: Frame) -> FrameLayout:
         """What the network looks at."""
         layout = find_layout(frame.image, frame.tissue, self.settings.views)
-        return replace(layout, certain_greys=frame.certain_greys)
+        return replace(layout, certain_greys=frame.certain_greys, cut_short=frame.cut_short)
 
     def network_images(self, image: Image, layout: FrameLayout) -> NDArray[np.uint8]:
         """An input of the network for each view: (views, size, size, 3) uint8."""
@@ -147,7 +149,10 @@ def interpret(
         for lesion in lesions(mask, probability)
     )
     evidence = replace(
-        _evidence(views, layout), classes=_classes(predicted, settings.tuned), unlike=unlike
+        _evidence(views, layout),
+        classes=_classes(predicted, settings.tuned),
+        unlike=unlike,
+        cut_short=layout.cut_short,
     )
     return Segmentation(
         mask=mask,

@@ -29,6 +29,8 @@ class FrameLayout:
     certain: bool = True
     """False where there is more in the image than the field, but the field's borders are not
     certain: a person should look."""
+    cut_short: bool = False
+    """Whether the image's last rows seem to be missing."""
 
     @property
     def boxes(self) -> tuple[Box, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from busicli.errors import InputError
+from busicli.imaging.cut_short import ends_in_grey, ends_within_a_row
 from busicli.imaging.greys import Shown
 from busicli.io.bounded import is_bounded_image
 from busicli.io.dicom.read import DicomScan, is_dicom, open_dicom
@@ -30,6 +31,8 @@ class ScanFile:
     """Regions of tissue that a DICOM header describes."""
     dicom: DicomScan | None = field(default=None, repr=False)
     """None for an image that is not DICOM."""
+    cut_short: bool = False
+    """Whether the last rows of a frame seem to be missing; never of a DICOM object."""
 
 
 def decode_file(
@@ -70,7 +73,18 @@ def decode_file(
     if spacing is not None:
         rows, columns = map(int, np.max([image.shape[:2] for image in images], axis=0))
         scale = scale_of_all((rows, columns), spacing, "--pixel-spacing")
-    return ScanFile(frames=images, certain_greys=certain, scale=scale)
+    cut_short = any(_is_cut_short(data, image) for image in images)
+    return ScanFile(frames=images, certain_greys=certain, scale=scale, cut_short=cut_short)
+
+
+def _is_cut_short(data: bytes, frame: Image) -> bool:
+    """Of formats without checksums, whose decoders fill what is missing without a word."""
+    if data.startswith(b"\xff\xd8"):
+        return ends_in_grey(frame)
+    if data.startswith(b"BM"):
+        upward = int.from_bytes(data[22:26], "little", signed=True) > 0
+        return ends_within_a_row(frame[::-1] if upward else frame)
+    return data.startswith((b"II", b"MM")) and ends_within_a_row(frame)
 
 
 def _images(frames: Iterable[Shown]) -> tuple[tuple[Image, ...], bool]:

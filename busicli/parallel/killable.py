@@ -17,6 +17,7 @@ from pathlib import Path
 from threading import Lock
 
 from busicli.errors import BusicliError
+from busicli.parallel.limits import limit_reached
 
 Parts = Sequence[bytes | memoryview]
 Function = Callable[[Sequence[bytes]], Parts]
@@ -123,9 +124,9 @@ class _Process:
                 stderr=subprocess.DEVNULL,
             )
         except OSError as error:
-            raise BusicliError(
-                f"no process can be started to decode a scan in: {error.strerror}; raise the "
-                "limits on processes, memory and open files (ulimit -u, -v, -n) and run again."
+            raise limit_reached(error) or BusicliError(
+                f"no process can be started to decode a scan in: {error.strerror}; raise the limit "
+                "on processes (ulimit -u) and run again."
             ) from error
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
