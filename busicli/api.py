@@ -26,7 +26,8 @@ from busicli.inference.segmenter import Frame, Segmentation, Segmenter, SegmentS
 from busicli.inference.views import ViewMode
 from busicli.io.images import MAX_PIXELS, draw_contour, read_scan
 from busicli.io.scans import ScanFile, decode_file, scale_of_all
-from busicli.models.weights import DEFAULT_WEIGHTS, Card, read_card, resolve_weights
+from busicli.models.card import Card
+from busicli.models.weights import DEFAULT_WEIGHTS, read_card, resolve_weights
 from busicli.report.formatting import counted
 from busicli.types import Image, ImageScore, Mask, Scale, Spacing, View
 

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -170,6 +170,17 @@ def study(prepared, scans, run) -> Study:
 def training() -> tuple[str, ...]:
     """The options that the study was trained with, but for the run's name."""
     return TRAINING
+
+
+@pytest.fixture
+def deep_folder(tmp_path) -> Iterator[Path]:
+    """A folder 1,200 folders deep, more than the stack holds; `deep` in `tmp_path` is the first."""
+    folder = tmp_path / "deep"
+    for _ in range(1_200):
+        folder.mkdir()
+        folder = folder / "d"
+    yield folder.parent
+    subprocess.run(["rm", "-rf", tmp_path / "deep"], check=True)  # shutil.rmtree would not do
 
 
 @pytest.fixture(scope="session")

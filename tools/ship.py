@@ -11,12 +11,13 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from busicli.io.files import atomic_write, sha256_bytes
-from busicli.models.weights import CARD, PINS, Card, read_card, read_checked
+from busicli.models.card import Card, card_text
+from busicli.models.weights import CARD, PINS, read_card, read_checked
 from busicli.training.tuned_settings import read_tuned_settings
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
@@ -57,7 +58,7 @@ def ship(run: Path, name: str, crossvalidation: Path | None, others: Mapping[str
             for title, found in scores.items()
         },
     )
-    text = (json.dumps(asdict(complete), indent=1, ensure_ascii=False) + "\n").encode()
+    text = card_text(complete)
     for file in card.files:
         atomic_write(target / file, read_checked(source, card, file))
     atomic_write(target / CARD, text)

@@ -11,6 +11,7 @@ from busicli.errors import InputError
 from busicli.io.bounded import is_bounded_image
 from busicli.io.dicom.read import is_dicom
 from busicli.io.escaping import percent_escape
+from busicli.io.files import MAX_DEPTH, TOO_DEEP, walk
 from busicli.io.images import IMAGE_STARTS, SUFFIXES, decode_frames, read_scan
 from busicli.io.litter import litter_file, litter_folder
 from busicli.io.mask_names import masks_by_name, scan_stem, stem_of, twins
@@ -61,10 +62,10 @@ def from_folder(scans: Path, out: Path) -> list[InputFile]:
     _check_folders(scans, out)
     closed: list[OSError] = []
     found: list[InputFile] = []
-    for folder, folders, names in os.walk(scans, onerror=closed.append):
-        found += _not_entered(Path(folder), folders, scans, out.resolve())
+    for folder, folders, names in walk(scans, closed.append):
+        found += _not_entered(folder, folders, scans, out.resolve())
         for name in names:
-            path = Path(folder, name)
+            path = folder / name
             relative = PurePosixPath(path.relative_to(scans))
             found.append(InputFile(path=path, relative=relative, skip=_litter(name)))
     found += [_closed_folder(error, scans) for error in closed]
@@ -126,7 +127,8 @@ def from_list(paths: Iterable[Path], root: Path | None = None) -> list[InputFile
         whole = Path("/", os.path.normpath(here / path).lstrip("/"))  # two slashes stay two
         below = whole.relative_to(top if top in whole.parents else "/")
         skip = _litter(path.name) or (RESULT if is_within_results(whole) else "")
-        entry = InputFile(path=path, relative=PurePosixPath(below), skip=skip)
+        error = TOO_DEEP if len(below.parts) > MAX_DEPTH + 1 else ""
+        entry = InputFile(path=path, relative=PurePosixPath(below), skip=skip, error=error)
         found.setdefault(whole, entry)
     scans = {entry.relative for entry in found.values()}
     beside = {below: path for entry in found.values() for below, path in _scan_beside(entry, scans)}

@@ -1,5 +1,7 @@
 """The journal of a run: one JSON line for each finished scan, appended while running.
 
+Each line begins with its checksum (`busicli.io.checksums`). What a damaged line said is lost: its
+scan is segmented again.
 Its first line is the run's key: weights and settings by hash. A later run with the same key takes
 the results over. A run with another key starts a new journal and notes which scans have files of
 the old one. Results stay in the file and are read back when needed: memory holds an offset a scan,
@@ -18,6 +20,7 @@ from threading import Lock
 from typing import IO, Any
 
 from busicli.errors import BusicliError
+from busicli.io.checksums import checksum_line, verify_line
 from busicli.io.files import atomic_write
 from busicli.io.scan_results import ScanResult, journal_line, parse_journal_line
 
@@ -36,7 +39,7 @@ class RowOffset:
     length: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Earlier:
     """What earlier runs left."""
 
@@ -46,6 +49,8 @@ class _Earlier:
     """How often a scan was started since, without a result."""
     made: set[str] = field(default_factory=set)
     """Scans that may have files: of a run with another key, or under way when one ended."""
+    lost: bool = False
+    """Whether lines are damaged, so that any scan may have files."""
 
 
 class Journal:
@@ -67,7 +72,7 @@ class Journal:
         """Whether an earlier run, of this key or another, may have written files of a scan."""
         offset = self.earlier(scan)
         started = scan in self._earlier.made or scan in self._earlier.crash_count
-        return started or bool(offset and self.read(offset).status == "ok")
+        return self._earlier.lost or started or bool(offset and self.read(offset).status == "ok")
 
     def scans(self) -> set[str]:
         """Every scan of which an earlier run, of this key or another, may have written files."""
@@ -108,7 +113,7 @@ class Journal:
     def read(self, offset: RowOffset) -> ScanResult:
         """The result that stands there, as one of an earlier run: not new."""
         line = os.pread(self._file.fileno(), offset.length, offset.start)
-        return replace(parse_journal_line(line), new=False)
+        return replace(parse_journal_line(verify_line(line) or b""), new=False)
 
     def append(self, result: ScanResult) -> RowOffset:
         """Hand a result to the system: from here on it survives the process.
@@ -133,8 +138,8 @@ class Journal:
     def _write(self, note: dict[str, str]) -> RowOffset:
         return self._write_line(json.dumps(note, ensure_ascii=False))
 
-    def _write_line(self, line: str) -> RowOffset:
-        data = line.encode() + b"\n"
+    def _write_line(self, text: str) -> RowOffset:
+        data = checksum_line(text)
         self._file.write(data)
         self._file.flush()
         offset = RowOffset(self._end, len(data))
@@ -151,9 +156,11 @@ def open_journal(path: Path, key: str) -> Iterator[Journal]:
     """
     earlier = _earlier(path, key)
     if earlier is None:
-        earlier = _Earlier(made=_made(path))
-        notes = [{"key": key}, *({"made": scan} for scan in sorted(earlier.made))]
-        lines = (json.dumps(note, ensure_ascii=False).encode() + b"\n" for note in notes)
+        earlier = _of_other_key(path)
+        notes: list[dict[str, object]] = [{"key": key}]
+        notes += [{"lost": True}] if earlier.lost else []
+        notes += ({"made": scan} for scan in sorted(earlier.made))
+        lines = (checksum_line(json.dumps(note, ensure_ascii=False)) for note in notes)
         atomic_write(path, b"".join(lines))
     with path.open("a+b") as file:
         if not _ends_a_line(file):
@@ -213,17 +220,21 @@ def _take(found: _Earlier, row: dict[str, Any], offset: RowOffset) -> None:
         found.made.add(row["left"])
     elif "made" in row:
         found.made.add(row["made"])
+    else:
+        found.lost = True
 
 
-def _made(path: Path) -> set[str]:
-    """The scans that may have files, by a journal of another key."""
-    found = set()
+def _of_other_key(path: Path) -> _Earlier:
+    """Which scans may have files, by a journal of another key."""
+    found = _Earlier()
     with (path if path.is_file() else Path(os.devnull)).open("rb") as file:
         for row in map(_parsed, file):  # one by one: rows may be long and many
             if "made" in row or "started" in row:
-                found.add(row.get("made") or row["started"])
+                found.made.add(row.get("made") or row["started"])
             elif row.get("status") == "ok" and "scan" in row:
-                found.add(row["scan"])
+                found.made.add(row["scan"])
+            elif not row or "lost" in row:
+                found.lost = True
     return found
 
 
@@ -233,9 +244,7 @@ def _ends_a_line(file: IO[bytes]) -> bool:
 
 
 def _parsed(line: bytes) -> dict[str, Any]:
-    """The JSON object of a line; empty where it holds none."""
-    try:
-        row = json.loads(line)
-    except ValueError:
-        return {}
+    """The JSON object of a line; empty where the line is damaged."""
+    text = verify_line(line)
+    row = json.loads(text) if text else {}
     return row if isinstance(row, dict) else {}

@@ -1,20 +1,29 @@
 """Joins the parts of a run: manifest, tables, page and record."""
 
 import heapq
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from pathlib import Path
 
 from busicli.batch.review_store import read_store, reviewed_results
-from busicli.batch.shards import ShardRecord, count_shards, read_shard, shard_folder, shard_rows
+from busicli.batch.shards import (
+    ShardRecord,
+    ShardRow,
+    count_shards,
+    read_shard,
+    shard_folder,
+    shard_rows,
+)
 from busicli.batch.tables import write_run_outputs
 from busicli.batch.tally import NO_SCAN, SOME_FAILED
 from busicli.errors import BusicliError, InputError
-from busicli.io.files import folder_lock, remove_leftovers
+from busicli.io.files import remove_leftovers
+from busicli.io.locks import folder_lock
 from busicli.io.output_paths import own_folder
 from busicli.io.run_record import RunCounts, RunRecord
-from busicli.io.scan_results import ScanResult
+from busicli.io.scan_results import STATUSES, ScanResult
 
 NAMED = 5
 """How many missing parts are named."""
@@ -42,9 +51,10 @@ def merge(out: Path) -> MergeOutcome:
         raise InputError(f"{out} holds no parts; name a folder that segment-dir --part wrote to.")
     with folder_lock(own):
         folders = [shard_folder(own, number) for number in range(1, of + 1)]
-        record = _joined(_complete(out, [read_shard(folder) for folder in folders]))
+        records = _complete(out, [read_shard(folder) for folder in folders])
+        record = _joined(records)
         remove_leftovers(out)
-        results = reviewed_results(read_store(out), _results(folders))
+        results = reviewed_results(read_store(out), _results(out, folders, records))
         write_run_outputs(out, results, record)
     if record.exit_status == NO_SCAN:
         raise InputError(f"none of the {of} parts of {out} held a scan; look at the list of scans.")
@@ -71,8 +81,8 @@ def _complete(out: Path, found: Sequence[ShardRecord | None]) -> list[ShardRecor
     if missing:
         named = ", ".join(map(str, missing[:NAMED])) + (", ..." if missing[NAMED:] else "")
         raise BusicliError(
-            f"{out} lacks {len(missing)} of {len(found)} parts ({named}), which have not ended; "
-            f"run them, as --part {missing[0]}/{len(found)}."
+            f"{out} lacks {len(missing)} of {len(found)} parts ({named}), which have not ended "
+            f"or are damaged; run them, as --part {missing[0]}/{len(found)}."
         )
     records = [record for record in found if record is not None]
     for number, record in enumerate(records, start=1):
@@ -94,7 +104,37 @@ def _complete(out: Path, found: Sequence[ShardRecord | None]) -> list[ShardRecor
     return records
 
 
-def _results(folders: Sequence[Path]) -> Iterator[ScanResult]:
-    """All parts' results in the scans' order, one at a time."""
-    rows = heapq.merge(*map(shard_rows, folders), key=attrgetter("at"))
-    return (row.result for row in rows)
+def _results(
+    out: Path, folders: Sequence[Path], records: Sequence[ShardRecord]
+) -> Iterator[ScanResult]:
+    """All parts' results in the scans' order, one at a time.
+
+    Raises BusicliError where a row is damaged, is missing, or is there twice; nothing is written
+    then, for tables appear whole.
+    """
+    parts = [
+        _part_rows(folder, record.counts, f"part {number}/{len(folders)} of {out}")
+        for number, (folder, record) in enumerate(zip(folders, records, strict=True), start=1)
+    ]
+    for position, row in enumerate(heapq.merge(*parts, key=attrgetter("at"))):
+        if row.at != position:
+            raise BusicliError(
+                f"the parts of {out} do not make up one run: row {position} is missing or there "
+                "twice; run every part again."
+            )
+        yield row.result
+
+
+def _part_rows(folder: Path, counts: RunCounts, part: str) -> Iterator[ShardRow]:
+    """The rows of a part; BusicliError where they are not those that its record counts."""
+    seen: Counter[str] = Counter()
+    try:
+        for row in shard_rows(folder):
+            seen[row.result.status] += 1
+            yield row
+    except (InputError, OSError) as error:
+        raise BusicliError(f"{part} is damaged; run it again with --part.") from error
+    if any(seen[status] != getattr(counts, status) for status in STATUSES):
+        raise BusicliError(
+            f"{part} has other rows than its record counts; run it again with --part."
+        )

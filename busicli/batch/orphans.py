@@ -10,6 +10,7 @@ from urllib.parse import unquote_to_bytes
 from busicli.batch.inputs import InputFile
 from busicli.batch.outputs import FOLDERS, MODEL_MASKS, OUTPUTS
 from busicli.io.escaping import percent_escape
+from busicli.io.files import walk
 
 _KINDS = (*OUTPUTS, replace(OUTPUTS[0], folder=MODEL_MASKS))
 """All that a scan may have, the network's own masks of corrected scans among them."""
@@ -49,9 +50,9 @@ def remove_files(files: Collection[Path]) -> None:
 def remove_empty_folders(out: Path, names: Collection[str] = FOLDERS) -> None:
     """Remove the folders of results, with those below them, in which nothing is left."""
     for name in names:
-        for folder, _, _ in os.walk(out / name, topdown=False):
+        for folder in reversed([here for here, _, _ in walk(out / name)]):
             with suppress(OSError):  # it holds something
-                Path(folder).rmdir()
+                folder.rmdir()
 
 
 def _names_on_disk(name: str) -> Iterator[PurePosixPath]:

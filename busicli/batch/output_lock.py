@@ -1,16 +1,19 @@
 """The lock on OUT: whether a run may write there, and that no other run does."""
 
-import json
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from busicli.batch.outputs import foreign_result
 from busicli.batch.request import SegmentRequest
 from busicli.batch.shards import check_shards, count_shards, join_shards, remove_shard, shard_folder
-from busicli.errors import BusicliError
-from busicli.io.files import folder_lock, write_json
+from busicli.errors import BusicliError, InputError
+from busicli.io.checksums import add_checksum, verified_json
+from busicli.io.files import write_json
+from busicli.io.locks import folder_lock
 from busicli.io.output_paths import own_folder
 
 RECORD = "run.json"
@@ -32,7 +35,7 @@ def acquire_output(request: SegmentRequest) -> Iterator[None]:
     with folder_lock(folder):
         if request.shard is not None:
             remove_shard(folder)  # its earlier results no longer hold
-        write_json(own / _STARTED, _started(request))
+        write_json(own / _STARTED, add_checksum(_started(request)))
         try:
             yield
         finally:
@@ -44,13 +47,23 @@ def _started(request: SegmentRequest) -> dict[str, object]:
     """What is known of a run before it ends; names are in it only where results hold them too."""
     folder = isinstance(request.scans, Path) and request.names == "keep"
     scans = os.fspath(Path(request.scans).resolve()) if folder else None  # type: ignore[arg-type]
-    return {"names": request.names, "deidentify": request.deidentify, "scans": scans}
+    return {
+        "id": run_id(request.out),
+        "names": request.names,
+        "deidentify": request.deidentify,
+        "scans": scans,
+    }
+
+
+def run_id(out: Path) -> str:
+    """The identifier of the results that stand in OUT, else a new one: reviews of them name it."""
+    records = map(_record, (out / RECORD, own_folder(out) / _STARTED))
+    return next((str(r["id"]) for r in records if r and r.get("id")), secrets.token_hex(8))
 
 
 def known_scans(out: Path) -> Path | None:
     """The folder that the newest run into OUT read; None where that is not known."""
-    path = own_folder(out) / _STARTED
-    scans = json.loads(path.read_bytes()).get("scans") if path.is_file() else None
+    scans = (_record(own_folder(out) / _STARTED) or {}).get("scans")
     return Path(scans) if scans else None
 
 
@@ -70,19 +83,34 @@ def check_output(request: SegmentRequest) -> None:
         check_shards(own_folder(out), request.shard)
     elif count_shards(own_folder(out)) is not None:
         raise BusicliError(f"{out} holds a run in parts; take --part or another folder.")
-    for record in (out / RECORD, own_folder(out) / _STARTED):
-        if record.is_file():
-            _check_names(request, record)
+    if request.names == "hash" or request.deidentify:
+        _check_names(request)
 
 
-def _check_names(request: SegmentRequest, record: Path) -> None:
-    before = json.loads(record.read_bytes())
+def _check_names(request: SegmentRequest) -> None:
+    """Raise BusicliError where OUT holds names or patients, or where nobody can tell."""
+    out = request.out
+    paths = [path for path in (out / RECORD, own_folder(out) / _STARTED) if path.is_file()]
+    records = [*filter(None, map(_record, paths))]
     option = ""
-    if request.names == "hash" and before.get("names") == "keep":
+    if request.names == "hash" and any(record.get("names") == "keep" for record in records):
         option = "--names hash"
-    elif request.deidentify and not before.get("deidentify"):
+    elif request.deidentify and not all(record.get("deidentify") for record in records):
         option = "--deidentify"
     if option:
         raise BusicliError(
-            f"{request.out} holds results that were made without {option}; name another folder."
+            f"{out} holds results that were made without {option}; name another folder."
         )
+    if paths and not records:
+        raise BusicliError(
+            f"{RECORD} in {out} is damaged, so that nobody can tell whether its results were made "
+            "without names and patients; name another folder."
+        )
+
+
+def _record(path: Path) -> dict[str, Any] | None:
+    """The values of a record; None where there is none, or it is damaged."""
+    try:
+        return verified_json(path.read_bytes())
+    except (FileNotFoundError, InputError):
+        return None

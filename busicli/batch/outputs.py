@@ -18,6 +18,7 @@ from busicli.batch.dicom_outputs import (
     no_segmentation,
 )
 from busicli.imaging.contour import contour_mask, view_outline
+from busicli.io.escaping import percent_escape
 from busicli.io.files import sha256_file
 from busicli.io.images import encode_bare, encode_mask, encode_overlay, encode_probability
 from busicli.io.output_paths import KINDS, own_folder
@@ -196,11 +197,15 @@ def has_masks(out: Path, result: ScanResult, relative: PurePosixPath) -> bool:
 def lost_outputs(
     out: Path, result: ScanResult, relative: PurePosixPath, outputs: Iterable[Output]
 ) -> tuple[Output, ...]:
-    """The outputs of which a result lacks some file."""
+    """The outputs, but for masks, of which a result lacks some file, or has it with other bytes."""
     return tuple(
         output
         for output in outputs
-        if not all((out / path).is_file() for path in files_of(result, relative, (output,)))
+        if output.name != "masks"
+        and not all(
+            _has_sha256(out / path, result.files.get(percent_escape(path), ""))
+            for path in files_of(result, relative, (output,))
+        )
     )
 
 
@@ -234,4 +239,7 @@ def foreign_result(out: Path) -> str:
 
 
 def _has_sha256(path: Path, expected: str) -> bool:
-    return path.is_file() and sha256_file(path) == expected
+    try:
+        return sha256_file(path) == expected
+    except OSError:  # missing, a folder, or not to be read
+        return False

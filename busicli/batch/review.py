@@ -17,8 +17,10 @@ from busicli.batch.review_store import (
 )
 from busicli.batch.tables import write_run_outputs
 from busicli.errors import BusicliError, InputError
+from busicli.io.checksums import checksum_line, verify_line
 from busicli.io.escaping import percent_escape
-from busicli.io.files import atomic_text, folder_lock, remove_leftovers
+from busicli.io.files import atomic_text, remove_leftovers
+from busicli.io.locks import folder_lock
 from busicli.io.output_paths import WrittenPaths, own_folder
 from busicli.io.reviews import Review, ReviewFile, read_reviews
 from busicli.io.run_record import RunRecord
@@ -142,10 +144,10 @@ class _Reviewing:
         if not self.rows.is_file():
             yield from run_results(self.out)
             return
-        with self.rows.open(encoding="utf-8") as file:
+        with self.rows.open("rb") as file:
             for line in file:
-                new, _, row = line.partition("\t")
-                yield replace(parse_journal_line(row), new=new == "1")
+                new, _, row = (verify_line(line) or b"").partition(b"\t")
+                yield replace(parse_journal_line(row), new=new == b"1")
 
     def _take(self, reviews: Sequence[Review]) -> int:
         """Take what fits OUT into the store, and forget scans that changed; how many are new."""
@@ -223,7 +225,7 @@ class _Reviewing:
 
 
 def _row(result: ScanResult) -> str:
-    return f"{int(result.new)}\t{journal_line(result)}\n"
+    return checksum_line(f"{int(result.new)}\t{journal_line(result)}").decode()
 
 
 def _sentence(scan: str, why: str) -> str:

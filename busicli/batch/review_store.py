@@ -1,8 +1,9 @@
 """What people have decided on the scans of OUT: `.busicli/reviews.jsonl`, a line a scan.
 
 Reviews are kept apart from the journal of a run, so that they hold for runs with other weights and
-settings too. A line has the network's own result, every review, and the result as reviewed. The
-file holds the reviews before anything is changed, so that a review that was killed is resumed.
+settings too. A line has its checksum, the network's own result, every review, and the result as
+reviewed. The file holds the reviews before anything is changed, so that a review that was killed is
+resumed.
 """
 
 import json
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from busicli.errors import InputError
+from busicli.io.checksums import checksum_line, verify_line
 from busicli.io.files import atomic_text
 from busicli.io.output_paths import own_folder
 from busicli.io.reviews import Review
@@ -82,7 +84,7 @@ def read_store(out: Path) -> ReviewStore:
     if not path.is_file():
         return {}
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open("rb") as file:
             scans = map(_scan_of_line, file)
             return {scan.model.scan: scan for scan in scans}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -96,7 +98,7 @@ def write_store(out: Path, store: ReviewStore) -> None:
     """As it is read; in order of the scans' names, so that the same reviews give the same bytes."""
     with atomic_text(own_folder(out) / STORE) as file:
         for _, scan in sorted(store.items()):
-            file.write(json.dumps(_to_json(scan), ensure_ascii=False) + "\n")
+            file.write(checksum_line(json.dumps(_to_json(scan), ensure_ascii=False)).decode())
 
 
 def reviewed_results(
@@ -123,8 +125,8 @@ def _to_json(scan: ReviewedScan) -> dict[str, Any]:
     }
 
 
-def _scan_of_line(line: str) -> ReviewedScan:
-    row = json.loads(line)
+def _scan_of_line(line: bytes) -> ReviewedScan:
+    row = json.loads(verify_line(line) or b"")
     result = row["result"]
     return ReviewedScan(
         model=_result_of(row["model"]),

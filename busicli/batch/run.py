@@ -26,7 +26,6 @@ from busicli.io.files import remove_leftovers, sha256_bytes
 from busicli.io.output_paths import own_folder
 from busicli.io.run_record import RunRecord, RunSettings
 from busicli.io.scan_results import ScanResult
-from busicli.models.weights import resolve_weights
 from busicli.parallel.limits import limit_reached
 
 JOURNAL = "journal.jsonl"
@@ -43,9 +42,17 @@ def segment_batch(request: SegmentRequest, callbacks: Callbacks) -> SegmentOutco
     worker = scan_worker(request)
     for note in worker.notes:
         callbacks.on_note(note)
+    with closing(worker):
+        return segment_inputs(request, worker, entries, callbacks)
+
+
+def segment_inputs(
+    request: SegmentRequest, worker: ScanWorker, entries: Sequence[InputFile], callbacks: Callbacks
+) -> SegmentOutcome:
+    """As `segment_batch`, of inputs that are listed and with weights that are loaded."""
     try:
-        with closing(worker), acquire_output(request):
-            keep_card(request.out, resolve_weights(request.weights)[0])
+        with acquire_output(request):
+            keep_card(request.out, worker.card_text)
             outcome = _run(request, worker, entries, callbacks)
     except BrokenPipeError:  # whoever read the rows went away, OUT is not to blame
         raise

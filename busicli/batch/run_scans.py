@@ -121,13 +121,15 @@ class ScanLoop:
     def _finish(self, result: ScanResult) -> FinishedScan:
         """Count a result, report it, and keep it in the journal unless it stands there."""
         journal, offset = self.journal, self.journal.earlier(result.scan)
-        kept = offset is not None and journal.read(offset) == replace(result, new=False)
-        earlier = kept or result.reviewed is not None
-        result = replace(result, new=not (earlier and result.status == "ok"))
+        before = journal.read(offset) if offset else None
+        # images may have been drawn again from the mask of a kept result
+        same = before and replace(before, files=result.files) == replace(result, new=False)
+        kept = same or result.reviewed is not None
+        result = replace(result, new=not (kept and result.status == "ok"))
         marked = self.known.marked(result)
         self.tally.add(marked)
         unfinished = journal.has_started(result.scan) or journal.crash_count(result.scan)
-        if not kept or offset is None or unfinished:
+        if before != replace(result, new=False) or offset is None or unfinished:
             offset = journal.append(result)
         self.callbacks.on_result(marked)
         return FinishedScan(offset, result.new)
@@ -136,10 +138,11 @@ class ScanLoop:
 def earlier_result(entry: InputFile, journal: Journal, reviewed: ReviewStore) -> ScanResult | None:
     """A scan's result as a person reviewed it, else as an earlier run left it; None for none."""
     name = percent_escape(entry.relative)
-    if (found := reviewed.get(name)) and found.result:
-        return found.result
     offset = journal.earlier(name)
-    return journal.read(offset) if offset else None
+    before = journal.read(offset) if offset else None
+    if (found := reviewed.get(name)) and found.result:
+        return replace(found.result, files=before.files if before else {})
+    return before
 
 
 def _given_up(entry: InputFile) -> ScanResult:

@@ -14,10 +14,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
-from filelock import FileLock
-
-from busicli.errors import BusicliError, UsageError
-from busicli.io.files import atomic_text, atomic_write, write_json
+from busicli.errors import BusicliError, InputError, UsageError
+from busicli.io.checksums import (
+    add_checksum,
+    checksum_line,
+    verified_json,
+    verify_checksum,
+    verify_line,
+)
+from busicli.io.files import atomic_text, write_json
+from busicli.io.locks import file_lock
 from busicli.io.run_record import RunCounts, RunSettings
 from busicli.io.scan_results import ScanResult, journal_line, parse_journal_line
 
@@ -105,12 +111,13 @@ class ShardRecord:
     end: str
 
     def to_json(self) -> dict[str, Any]:
-        """The document of `part.json`."""
-        return {**asdict(self), "settings": self.settings.to_json()}
+        """The document of `part.json`, with its checksum."""
+        return add_checksum({**asdict(self), "settings": self.settings.to_json()})
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
-        """The record of a document that `to_json` made."""
+        """The record of a document that `to_json` made; InputError where it is damaged."""
+        document = verify_checksum(document)
         settings = RunSettings.from_json(document["settings"])
         counts = RunCounts(**document["counts"])
         return cls(**{**document, "settings": settings, "counts": counts})
@@ -135,7 +142,7 @@ def check_shards(own: Path, shard: Shard) -> None:
         raise BusicliError(
             f"{own.parent} holds a run that was not in parts; name another folder for --part."
         )
-    found = count_shards(own)
+    found = _count_or_none(own)
     if found not in (None, shard.of):
         raise BusicliError(
             f"{own.parent} is written in {found} parts, not {shard.of}; "
@@ -149,17 +156,31 @@ def join_shards(own: Path, shard: Shard) -> None:
     Raises BusicliError as `check_shards` does.
     """
     own.mkdir(parents=True, exist_ok=True)
-    with FileLock(own / "parts.lock", timeout=_SECONDS):
+    with file_lock(own / "parts.lock", timeout_s=_SECONDS):
         check_shards(own, shard)
-        if count_shards(own) is None:
-            atomic_write(own / "parts.json", json.dumps({"of": shard.of}).encode() + b"\n")
+        if _count_or_none(own) is None:
+            write_json(own / "parts.json", add_checksum({"of": shard.of}))
 
 
 def count_shards(own: Path) -> int | None:
-    """How many parts OUT is written in; None where it is not in parts."""
+    """How many parts OUT is written in; None where it is not in parts.
+
+    Raises InputError where the file that says so is damaged. The next part writes it again.
+    """
     try:
-        return int(json.loads((own / "parts.json").read_bytes())["of"])
+        return int(verified_json((own / "parts.json").read_bytes())["of"])
     except FileNotFoundError:
+        return None
+    except InputError as error:
+        raise InputError(
+            f"parts.json of {own.parent} is damaged; run one of its parts again with --part."
+        ) from error
+
+
+def _count_or_none(own: Path) -> int | None:
+    try:
+        return count_shards(own)
+    except InputError:
         return None
 
 
@@ -167,7 +188,8 @@ def write_shard(folder: Path, record: ShardRecord, rows: Iterable[ShardRow]) -> 
     """Leave a part's results, in the scans' order, then its record."""
     with atomic_text(folder / "rows.jsonl") as file:
         for row in rows:
-            file.write(f"{row.at}\t{int(row.result.new)}\t{journal_line(row.result)}\n")
+            text = f"{row.at}\t{int(row.result.new)}\t{journal_line(row.result)}"
+            file.write(checksum_line(text).decode())
     write_json(folder / "part.json", record.to_json())
 
 
@@ -177,10 +199,10 @@ def remove_shard(folder: Path) -> None:
 
 
 def read_shard(folder: Path) -> ShardRecord | None:
-    """How a part ended; None where it has not."""
+    """How a part ended; None where it has not, or where its record is damaged."""
     try:
         return ShardRecord.from_json(json.loads((folder / "part.json").read_bytes()))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError, InputError):
         return None
 
 
@@ -188,7 +210,7 @@ def shard_rows(folder: Path) -> Iterator[ShardRow]:
     """A part's results in order, a few in memory.
 
     The file is closed after each few: more parts may be read side by side than a process may have
-    files open.
+    files open. Raises InputError at a damaged row.
     """
     start = 0
     while True:
@@ -202,5 +224,8 @@ def shard_rows(folder: Path) -> Iterator[ShardRow]:
 
 
 def _shard_row(line: bytes) -> ShardRow:
-    at, new, row = line.split(b"\t", maxsplit=2)
+    text = verify_line(line)
+    if text is None:
+        raise InputError("a row is damaged.")
+    at, new, row = text.split(b"\t", maxsplit=2)
     return ShardRow(int(at), replace(parse_journal_line(row), new=new == b"1"))

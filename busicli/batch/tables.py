@@ -1,11 +1,11 @@
 """What a run leaves beside its masks: manifest, table of lesions, record and page."""
 
 import csv
-import secrets
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from busicli.batch.output_lock import run_id
 from busicli.batch.same_object import mark_same_objects
 from busicli.io.files import atomic_text, atomic_write, write_json
 from busicli.io.lesion_table import CLASS_COLUMNS, LESION_COLUMNS, class_cells, lesion_cells
@@ -13,7 +13,6 @@ from busicli.io.output_paths import own_folder
 from busicli.io.run_record import RunRecord
 from busicli.io.scan_results import ScanResult, manifest_line
 from busicli.models.weights import CARD
-from busicli.report.reading import document
 from busicli.report.write import REPORT, write_report
 
 
@@ -38,19 +37,13 @@ def write_tables(out: Path, results: Iterable[ScanResult]) -> None:
 def write_run_outputs(out: Path, results: Iterable[ScanResult], record: RunRecord) -> None:
     """The end of a run: its tables, `run.json` and, if the record says so, its page."""
     write_tables(out, mark_same_objects(results))
-    write_json(out / "run.json", replace(record, id=_run_id(out)).to_json())
+    write_json(out / "run.json", replace(record, id=run_id(out)).to_json())
     if record.settings.report:
         write_report(out)
     else:
         (out / REPORT).unlink(missing_ok=True)  # of an earlier run
 
 
-def _run_id(out: Path) -> str:
-    """That of the results that stand in OUT, else a new one: reviews of them name it."""
-    known = str(document(out / "run.json").get("id") or "")
-    return known or secrets.token_hex(8)
-
-
-def keep_card(out: Path, weights: Path) -> None:
+def keep_card(out: Path, card_text: bytes) -> None:
     """Keep a copy of the weights' card below `out`, so that the page can show it later too."""
-    atomic_write(own_folder(out) / CARD, (weights / CARD).read_bytes())
+    atomic_write(own_folder(out) / CARD, card_text)

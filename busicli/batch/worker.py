@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -23,16 +23,18 @@ from busicli.batch.outputs import wanted_outputs
 from busicli.batch.request import SegmentRequest
 from busicli.batch.write_outputs import draw_outputs, write_outputs
 from busicli.imaging.operating_point import limit_false_masks, operating_point
-from busicli.inference.choose import EngineRequest, choose_engine
+from busicli.inference.choose import EngineRequest, choose_engine, engine_version, is_keras
 from busicli.inference.engines import Engine
 from busicli.inference.segmenter import Segmenter, SegmentSettings
 from busicli.inference.views import default_mode
 from busicli.io.decode_process import ANSWER, decoding_limits
-from busicli.io.files import sha256_file
+from busicli.io.files import sha256_bytes
 from busicli.io.images import NO_MEMORY
 from busicli.io.run_record import EngineUsed, RunSettings, WeightsUsed
 from busicli.io.scan_results import ScanResult
-from busicli.models.weights import CARD, Card, read_card, resolve_weights
+from busicli.models.card import Card
+from busicli.models.registry import plugin_hashes
+from busicli.models.weights import open_card, resolve_weights
 from busicli.parallel.killable import ProcessPool
 from busicli.parallel.memory import MemoryBudget, free_bytes
 from busicli.versions import versions
@@ -47,6 +49,8 @@ class ScanWorker:
     scan_settings: ScanSettings
     settings: RunSettings
     """As `run.json` holds them."""
+    card_text: bytes = field(repr=False)
+    """The weights' card, as it was read."""
     memory: MemoryBudget
     """For large scans."""
     notes: tuple[str, ...] = ()
@@ -118,7 +122,7 @@ class ScanWorker:
 def scan_worker(request: SegmentRequest) -> ScanWorker:
     """Load what the request names; BusicliError where weights or engine are refused."""
     folder, pinned = resolve_weights(request.weights)
-    card = read_card(folder, pinned_sha256=request.weights_sha256 or pinned)
+    card, text = open_card(folder, pinned_sha256=request.weights_sha256 or pinned)
     limit = request.max_false_masks
     if limit is not None:
         card = card.with_tuned(limit_false_masks(card.tuned, limit))
@@ -129,7 +133,7 @@ def scan_worker(request: SegmentRequest) -> ScanWorker:
         tta=request.tta,
     )
     engine, note = choose_engine(wanted, folder, card, request.plugins)
-    settings = _run_settings(request, card, sha256_file(folder / CARD), engine)
+    settings = _run_settings(request, card, sha256_bytes(text), engine)
     segmenter = Segmenter(engine, SegmentSettings.of_card(card, request.views))
     _log.info("Weights %s, engine %s in %s.", card.name, engine.name, engine.precision)
     cost = "" if limit is None else _cost_of_limit(card, limit)
@@ -137,6 +141,7 @@ def scan_worker(request: SegmentRequest) -> ScanWorker:
         scan_settings=_scan_settings(request, segmenter, settings),
         settings=settings,
         memory=MemoryBudget(free_bytes()),
+        card_text=text,
         notes=tuple(filter(None, (note, cost))),
     )
 
@@ -175,7 +180,10 @@ def _run_settings(
         weights=WeightsUsed(name=card.name, card_sha256=card_sha256, files=card.files),
         preprocess=card.preprocess,
         tuned=replace(card.tuned, tta=card.requested_tta(request.tta)),
-        engine=EngineUsed(name=engine.name, precision=engine.precision),
+        engine=EngineUsed(
+            name=engine.name, precision=engine.precision, version=engine_version(engine)
+        ),
+        plugins=plugin_hashes(card.architecture if is_keras(engine) else None, request.plugins),
         views=request.views or default_mode(card.preprocess),
         max_false_masks=request.max_false_masks,
         outputs=tuple(output.name for output in wanted_outputs(request.outputs)),

@@ -2,7 +2,7 @@
 
 import errno
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -104,7 +104,7 @@ def draw_outputs(kept: KeptScan, settings: ScanSettings) -> ScanResult:
         _write(drawn, settings.out)
     except InputError as error:
         return not_segmented(kept.entry, "failed", str(error))
-    return kept.result
+    return replace(kept.result, files={**kept.result.files, **_hashes(drawn.files)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,9 +222,15 @@ def _result(
             )
             for made in masks
         ),
+        files=_hashes(made for made in files if made.output.name != "masks"),
         millimetres=_millimetres(loaded.scale, segmentations),
         regions=loaded.scale.regions,
     )
+
+
+def _hashes(files: Iterable[_Made]) -> dict[str, str]:
+    """SHA-256 of files by their paths below OUT, as results name them."""
+    return {percent_escape(made.path): sha256_bytes(made.data) for made in files}
 
 
 def _rounded(value: float | None) -> float | None:

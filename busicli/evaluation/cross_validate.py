@@ -24,7 +24,8 @@ from busicli.evaluation.records import DataSource, WeightsSource
 from busicli.evaluation.summary import per_image_csv
 from busicli.inference.choose import keras_engine
 from busicli.inference.engines import Predictions, with_flip_tta
-from busicli.models.weights import CARD, Card, read_card
+from busicli.models.card import Card
+from busicli.models.weights import CARD, read_card
 from busicli.settings import PresenceScores, TunedSettings
 from busicli.training.initial_weights import seen_in_fold
 from busicli.training.run_folder import all_but_fold, newest_run

@@ -31,14 +31,9 @@ from busicli.inference.choose import keras_engine
 from busicli.inference.engines import Predictions, with_flip_tta
 from busicli.inference.segmenter import SegmentSettings, interpret
 from busicli.inference.views import one_view
-from busicli.io.files import sha256_file
-from busicli.models.weights import (
-    CARD,
-    DEFAULT_WEIGHTS,
-    Card,
-    read_card,
-    resolve_weights,
-)
+from busicli.io.files import sha256_bytes
+from busicli.models.card import Card
+from busicli.models.weights import CARD, DEFAULT_WEIGHTS, open_card, resolve_weights
 from busicli.settings import ConfidenceSettings, TunedSettings
 from busicli.training.run_folder import newest_run
 from busicli.types import ImageScore, Scale, Split
@@ -74,7 +69,7 @@ def evaluate(request: EvaluateRequest, track: Track[Scored]) -> EvaluateOutcome:
     data = open_data(request.data)
     name, why = _chosen_weights(request, data)
     folder, pinned = resolve_weights(name)
-    card = read_card(folder, pinned_sha256=request.weights_sha256 or pinned)
+    card, text = open_card(folder, pinned_sha256=request.weights_sha256 or pinned)
     _check_fit(card, data)
     scans = data.select(request.split).shrunk(card.preprocess.size_px)
     engine = keras_engine(folder, card, request.plugins)
@@ -89,7 +84,7 @@ def evaluate(request: EvaluateRequest, track: Track[Scored]) -> EvaluateOutcome:
     pixels = pixel_curve(predicted.maps, scans)
     summary = replace(
         map_summary(scores, predicted.maps, scans, pixels),
-        weights=WeightsSource(name=name, reason=why, card_sha256=sha256_file(folder / CARD)),
+        weights=WeightsSource(name=name, reason=why, card_sha256=sha256_bytes(text)),
         data=DataSource(fingerprint=data.fingerprint, datasets=data.info["datasets"]),
         split=request.split,
         protocol=PROTOCOL,

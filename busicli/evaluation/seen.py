@@ -10,7 +10,7 @@ from busicli.errors import InputError
 from busicli.imaging.similarity import grayscale, hash_distances, perceptual_hash
 from busicli.io.files import sha256_bytes
 from busicli.io.output_paths import own_folder
-from busicli.models.weights import CARD, Card
+from busicli.models.card import Card
 from busicli.types import Case, Image
 
 NEAR_COPY_BITS = 10

@@ -16,9 +16,12 @@ from busicli.inference.openvino import (
     have_openvino,
     masks_agree,
     open_graph,
+    openvino_version,
 )
+from busicli.models.card import Card
+from busicli.models.keras_backend import keras_version
 from busicli.models.registry import of_file
-from busicli.models.weights import Card, load_model, read_checked, read_familiar
+from busicli.models.weights import load_model, read_checked, read_familiar
 from busicli.settings import Precision
 
 EngineName = Literal["auto", "openvino", "keras"]
@@ -83,6 +86,16 @@ def keras_engine(folder: Path, card: Card, plugins: Sequence[Path] = ()) -> Kera
     """The reference engine of a weights folder."""
     model = load_model(folder, card, plugins=plugins)
     return KerasEngine(model, familiar=read_familiar(folder, card))
+
+
+def is_keras(engine: Engine) -> bool:
+    """Whether Keras runs the network, which a plugin then built."""
+    return engine.name.startswith("keras")
+
+
+def engine_version(engine: Engine) -> str:
+    """The version of the engine's library; of Keras with its backend, whose masks may differ."""
+    return keras_version() if is_keras(engine) else openvino_version()
 
 
 def _lacking(card: Card) -> str:

@@ -29,6 +29,11 @@ def have_openvino() -> bool:
     return importlib.util.find_spec("openvino") is not None
 
 
+def openvino_version() -> str:
+    """The version of OpenVINO, with the build that it was made by."""
+    return str(_openvino().get_version())
+
+
 def export_graph(model: "keras.Model") -> dict[str, bytes]:
     """The graph's two files by name.
 

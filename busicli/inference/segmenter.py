@@ -18,7 +18,7 @@ from busicli.imaging.preprocess import native_probability, network_image
 from busicli.inference.engines import Engine, Predictions
 from busicli.inference.review import Evidence, Reason, ReviewSettings, why_review
 from busicli.inference.views import FrameLayout, ViewMode, default_mode, find_layout
-from busicli.models.weights import Card
+from busicli.models.card import Card
 from busicli.settings import PreprocessSettings, TunedSettings
 from busicli.types import (
     NETWORK_CLASSES,

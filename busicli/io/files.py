@@ -1,21 +1,23 @@
-"""Hashes, atomic writes of files and folders, and the lock on an output folder."""
+"""Hashes, walks through folders, atomic writes of files and folders."""
 
+import errno
 import hashlib
 import io
 import json
 import os
 import secrets
 import shutil
-import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from filelock import FileLock, Timeout
-
 from busicli.errors import BusicliError
+from busicli.io.output_paths import own_folder
+
+MAX_DEPTH = 100
+TOO_DEEP = f"it lies more than {MAX_DEPTH} folders deep"
 
 
 def sha256_bytes(*parts: bytes | memoryview) -> str:
@@ -80,10 +82,33 @@ def _opened_below(path: Path) -> IO[bytes]:
     return path.open("xb")
 
 
+def walk(
+    folder: Path, on_error: Callable[[OSError], object] = lambda _: None
+) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """As `os.walk` from the top, but at most MAX_DEPTH folders deep.
+
+    A deeper tree would exhaust the stack here or where results are written; `on_error` is called
+    for each folder that is too deep, as for one that cannot be read.
+    """
+    for here, folders, names in os.walk(folder, onerror=on_error):
+        path = Path(here)
+        yield path, folders, names  # the caller may take folders away
+        if len(path.relative_to(folder).parts) >= MAX_DEPTH:
+            for name in folders:
+                on_error(OSError(errno.ENAMETOOLONG, TOO_DEEP, str(path / name)))
+            folders.clear()
+
+
 def remove_leftovers(folder: Path) -> None:
-    """Remove temporary files that a killed `atomic_write` left below a folder."""
-    for path in folder.rglob(".busicli-*.tmp"):
-        path.unlink(missing_ok=True)
+    """Remove temporary files that a killed `atomic_write` left below a folder of results.
+
+    Those of another run further below are not touched: it may be writing them.
+    """
+    for here, folders, names in walk(folder):
+        folders[:] = [name for name in folders if not own_folder(here / name).is_dir()]
+        for name in names:
+            if name.startswith(".busicli-") and name.endswith(".tmp"):
+                (here / name).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -109,28 +134,6 @@ def atomic_directory(target: Path, *, marker: str) -> Iterator[Path]:
         _swap_in(scratch, target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-@contextmanager
-def folder_lock(folder: Path) -> Iterator[None]:
-    """Lock `folder` for this process; the kernel releases the lock when the process ends.
-
-    Raises BusicliError at once, naming the other process, if the folder is locked.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    holder = folder / "holder"
-    try:
-        with FileLock(folder / "lock", timeout=0):
-            atomic_write(holder, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
-            try:
-                yield
-            finally:
-                holder.unlink(missing_ok=True)
-    except Timeout:
-        name = holder.read_text().strip() if holder.is_file() else "another process"
-        raise BusicliError(
-            f"{name} is writing into this folder; wait for it to end or name another folder."
-        ) from None
 
 
 def _holds_anything(path: Path) -> bool:

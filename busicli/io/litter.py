@@ -1,11 +1,11 @@
 """Files and folders that operating systems and network drives leave among a user's own."""
 
 import fnmatch
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from busicli.errors import InputError
+from busicli.io.files import walk
 
 _FILES = {
     "._*": "macOS",
@@ -79,19 +79,19 @@ def files_below(folder: Path, *, besides: Path | None = None) -> Iterator[Path]:
     """
     closed: list[OSError] = []
     besides = besides.resolve() if besides else None
-    for here, folders, names in os.walk(folder, onerror=closed.append):
+    for here, folders, names in walk(folder, closed.append):
         folders[:] = sorted(
             name
             for name in folders
             if not (name.startswith(".") or litter_folder(name))
-            and Path(here, name).resolve() != besides
+            and (here / name).resolve() != besides
         )
         for name in sorted(names):
             if not (name.startswith(".") or litter_file(name)):
-                yield Path(here, name)
+                yield here / name
     if closed:
         raise InputError(
-            f"{closed[0].filename} cannot be read: {closed[0].strerror}; change its permissions."
+            f"{closed[0].filename} cannot be read: {closed[0].strerror}; allow that, or move it."
         )
 
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self
 
 from busicli.errors import InputError
+from busicli.io.checksums import add_checksum, verify_checksum
 from busicli.settings import ConfidenceSettings, Precision, PreprocessSettings, TunedSettings
 from busicli.types import Spacing
 
@@ -30,6 +31,8 @@ class EngineUsed:
 
     name: str
     precision: Precision
+    version: str
+    """Of the library, with the backend of Keras."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,8 @@ class RunSettings:
     preprocess: PreprocessSettings
     tuned: TunedSettings
     engine: EngineUsed
+    plugins: Mapping[str, str]
+    """SHA-256 of each plugin file that was given, and of the one that Keras built from."""
     views: str
     """As `--views`."""
     max_false_masks: float | None
@@ -114,21 +119,27 @@ class RunRecord:
     """How many parts were merged; None for a run in one."""
 
     def to_json(self) -> dict[str, Any]:
-        """The document of `run.json`."""
+        """The document of `run.json`, with its checksum."""
         parts = {} if self.parts is None else {"parts": self.parts}
-        return {
-            "id": self.id,
-            **self.settings.to_json(),
-            **parts,
-            "counts": asdict(self.counts),
-            "start": self.start,
-            "end": self.end,
-            "exit_status": self.exit_status,
-        }
+        return add_checksum(
+            {
+                "id": self.id,
+                **self.settings.to_json(),
+                **parts,
+                "counts": asdict(self.counts),
+                "start": self.start,
+                "end": self.end,
+                "exit_status": self.exit_status,
+            }
+        )
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """The record of a document; InputError where it is damaged or of another version."""
+        try:
+            document = verify_checksum(document)
+        except InputError as error:
+            raise _another_version() from error
         settings = RunSettings.from_json(document)
         try:
             return cls(

@@ -5,7 +5,7 @@ A run makes these records. Everything that is written or shown of a scan comes f
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 from busicli.errors import InputError
@@ -107,6 +107,8 @@ class ScanResult:
     """Of the scan's file."""
     masks: tuple[FrameMask, ...] = ()
     """Of each frame, in order."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of its other files, by path below OUT. The journal alone holds them."""
     millimetres: str = ""
     """Where they come from, or why there are none."""
     regions: tuple[Region, ...] = ()
@@ -164,6 +166,8 @@ def journal_line(result: ScanResult) -> str:
     row = _row(result)
     del row["new"]
     row.pop("same_object_as", None)
+    if result.files:
+        row["files"] = dict(result.files)
     return json.dumps(row, ensure_ascii=False)
 
 

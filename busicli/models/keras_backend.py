@@ -50,6 +50,12 @@ def load_keras() -> ModuleType:
         raise InputError(f"Keras cannot be loaded: {str(error).partition(chr(10))[0]}") from error
 
 
+def keras_version() -> str:
+    """The version of Keras, and its backend, such as `3.15.1 on tensorflow`."""
+    keras = load_keras()
+    return f"{keras.__version__} on {keras.backend.backend()}"
+
+
 def share_among_devices(batch_size: int) -> None:
     """From here on, Keras divides each batch among all accelerators, each with its own model.
 

@@ -13,6 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from busicli.errors import InputError
+from busicli.io.files import sha256_file
 from busicli.models.architecture import Architecture
 
 GROUP = "busicli.models"
@@ -98,6 +99,19 @@ def of_file(file: Path) -> Architecture:
     Raises InputError where the file does not exist or is broken.
     """
     return Plugin(name=file.name, origin=str(file), file=file).load()
+
+
+def plugin_hashes(name: str | None, files: Sequence[Path]) -> dict[str, str]:
+    """SHA-256 of the given files and, if an architecture is named, of the one that declares it.
+
+    By file name. A plugin's code decides what its network computes.
+    """
+    used = list(files)
+    point = next((each.entry_point for each in installed() if each.name == name), None)
+    spec = importlib.util.find_spec(point.module) if point else None
+    if spec and spec.origin:
+        used.append(Path(spec.origin))
+    return {path.name: sha256_file(path) for path in used}
 
 
 def find(name: str, files: Sequence[Path] = ()) -> Architecture:

@@ -4,10 +4,10 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import replace
 from importlib.resources import files as package_files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,18 +19,11 @@ from busicli.errors import InputError
 from busicli.imaging.novelty import Familiar
 from busicli.io.files import atomic_write, sha256_bytes
 from busicli.models.architecture import Architecture
+from busicli.models.card import Card, card_text, parse_card
 from busicli.models.features import with_features
 from busicli.models.keras_backend import load_keras
 from busicli.models.registry import find
-from busicli.settings import (
-    ConfidenceSettings,
-    PostprocessSettings,
-    Precision,
-    PreprocessSettings,
-    PresenceBy,
-    PresenceScores,
-    TunedSettings,
-)
+from busicli.settings import Precision
 
 if TYPE_CHECKING:
     import keras
@@ -46,69 +39,9 @@ RUN_WEIGHTS = "weights"
 """The folder of finished weights in that of their training run."""
 DEFAULT_WEIGHTS = "improved-unet"
 """Those that ship and are taken where none are named."""
-_OLD_NAME = "mirror"
-"""Of a setting of busicli 0.1, in every card that it wrote."""
+MAX_CARD_BYTES = 100_000_000
 SHIPPED = "busicli.shipped"
 """The package that the top-level folder `weights/` becomes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
-    """What weights are and how they must be used."""
-
-    name: str
-    architecture: str
-    options: dict[str, Any]
-    preprocess: PreprocessSettings
-    postprocess: PostprocessSettings
-    training: dict[str, Any]
-    """Data with citation and fingerprint, settings, epochs, versions, time."""
-    scores: dict[str, Any]
-    """Figures by split, each with its protocol."""
-    training_scans: list[list[str]]
-    """pixels_sha256 and perceptual hash of every scan trained on."""
-    files: dict[str, str] = field(default_factory=dict)
-    """SHA-256 of each file beside the card."""
-    confidence: ConfidenceSettings | None = None
-    """How masks are trusted; None where nothing was there to learn it from."""
-    graph: dict[str, dict[str, float]] = field(default_factory=dict)
-    """How alike the exported graph's masks are to the network's, by precision; empty without."""
-    tta: bool = False
-    """Whether each scan's map is the mean of its own and its mirror image's."""
-    class_temperature: float = 1.0
-    """What calibrates the class probabilities; 1 where nothing was there to learn it from."""
-    malignant_from: float = 0.5
-    """Share of malignancy at or above which a lesion is called malignant."""
-    presence_by: PresenceBy = "map"
-    """What better tells scans with a lesion: the map's presence or 1 - P(normal)."""
-    novel_from: float | None = None
-    """Novelty at or above which a scan is unlike the training scans; None where none is known."""
-    presence_scores: PresenceScores = field(default_factory=PresenceScores)
-    """Out-of-fold presence, from which an operating point is chosen; empty without folds."""
-
-    @property
-    def tuned(self) -> TunedSettings:
-        """All that was chosen on scans that the network had not trained on."""
-        return TunedSettings(**{f.name: getattr(self, f.name) for f in fields(TunedSettings)})
-
-    def requested_tta(self, asked: bool | None) -> bool:
-        """Whether to average with the mirrored image's map: as asked for, else as was chosen."""
-        return self.tta if asked is None else asked
-
-    def with_tuned(self, tuned: TunedSettings) -> Self:
-        """The card with other choices."""
-        return replace(self, **{f.name: getattr(tuned, f.name) for f in fields(TunedSettings)})
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Rebuild from a card's JSON document."""
-        known = dict(values)
-        known["preprocess"] = PreprocessSettings.from_dict(known["preprocess"])
-        known["postprocess"] = PostprocessSettings.from_dict(known["postprocess"])
-        if known.get("confidence"):
-            known["confidence"] = ConfidenceSettings.from_dict(known["confidence"])
-        known["presence_scores"] = PresenceScores.from_dict(known.get("presence_scores", {}))
-        return cls(**known)
 
 
 def build_model(
@@ -169,27 +102,34 @@ def write_files(folder: Path, card: Card, files: Mapping[str, bytes]) -> str:
     for name, data in files.items():
         atomic_write(folder / name, data)
     hashes = {name: sha256_bytes(data) for name, data in files.items()}
-    document = asdict(replace(card, files=card.files | hashes))
-    text = (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()
+    text = card_text(replace(card, files=card.files | hashes))
     atomic_write(folder / CARD, text)
     return sha256_bytes(text)
 
 
 def read_card(folder: Path, *, pinned_sha256: str | None = None) -> Card:
     """The card of a weights folder, its hash checked first where one is pinned."""
+    return open_card(folder, pinned_sha256=pinned_sha256)[0]
+
+
+def open_card(folder: Path, *, pinned_sha256: str | None = None) -> tuple[Card, bytes]:
+    """As `read_card`, with the bytes that it was read from."""
     text = _read_card_text(folder, pinned_sha256)
     try:
-        document = json.loads(text)
-        if _OLD_NAME in document:
-            raise InputError(
-                f"the card of {folder.name} was written by busicli 0.1, whose settings had other "
-                "names; train the weights again, or use busicli 0.1."
-            )
-        return Card.from_dict(document)
-    except (ValueError, KeyError, TypeError) as error:
+        card, sealed = parse_card(text)
+    except InputError as error:
+        reason = str(error).rstrip(".")
         raise InputError(
-            f"the card of {folder.name} is damaged or of another version; get the weights again."
+            f"the card of {folder.name} is damaged or of another version: {reason}; get the "
+            "weights again, or train them again."
         ) from error
+    known = sealed or pinned_sha256 or sha256_bytes(text) in _pins().values()
+    if not known and card.name in shipped_names():
+        raise InputError(
+            f"the card of {folder.name} is not the one of the {card.name} that ship; get the "
+            "weights again, or pin your own: --weights-sha256."
+        )
+    return card, text
 
 
 def _read_card_text(folder: Path, pinned_sha256: str | None) -> bytes:
@@ -199,7 +139,8 @@ def _read_card_text(folder: Path, pinned_sha256: str | None) -> bytes:
             f"{folder} holds no {CARD}; name a weights folder, such as runs/NAME/weights, or "
             f"weights that ship: {', '.join(shipped_names())}."
         )
-    text = path.read_bytes()
+    with path.open("rb") as file:
+        text = file.read(MAX_CARD_BYTES)
     if pinned_sha256 is not None and sha256_bytes(text) != pinned_sha256:
         raise InputError(
             f"the card of {folder.name} has SHA-256 {sha256_bytes(text)[:12]}…, not the "
@@ -242,7 +183,7 @@ def read_encoder(folder: Path, *, pinned_sha256: str | None) -> dict[str, np.nda
     text = _read_card_text(folder, pinned_sha256)
     try:
         wanted = json.loads(text)["files"][ENCODER]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"the card of {folder.name} names no {ENCODER}; get it again.") from error
     data = _read_whole(folder, ENCODER, wanted)
     try:
@@ -344,8 +285,13 @@ def is_name(weights: str) -> bool:
 def locate_shipped(name: str) -> tuple[Path, str]:
     """The folder of weights that come with busicli, and the card hash pinned for it."""
     folder = Path(str(package_files(SHIPPED)))
-    pins = json.loads((folder / PINS).read_bytes())
-    return folder / name, pins.get(name, "not pinned")
+    return folder / name, _pins().get(name, "not pinned")
+
+
+def _pins() -> dict[str, str]:
+    """The card hashes of all weights that ship, by name."""
+    pins: dict[str, str] = json.loads(package_files(SHIPPED).joinpath(PINS).read_bytes())
+    return pins
 
 
 def _keys(variables: Sequence["keras.Variable"]) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
 from busicli.io.escaping import percent_escape
+from busicli.io.files import walk
 
 Links = Callable[[str], str]
 """An image's link by its written path below its folder; empty where there is none."""
@@ -43,7 +44,7 @@ def links_below(out: Path, folder: str) -> Links:
 def _all_links(out: Path, folder: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     root = os.fspath(out / folder)
-    for path, _, names in os.walk(root):
+    for path, _, names in walk(out / folder):
         for name in names:
             below = f"{path}/{name}"[len(root) + 1 :]
             link = quote(os.fsencode(f"{folder}/{below}"))

@@ -97,6 +97,7 @@ class TunedSettings(Record):
     def __post_init__(self) -> None:
         value = self.class_temperature
         check(value > 0, "class_temperature", value, "above 0")
+        check(0 <= self.malignant_from <= 1, "malignant_from", self.malignant_from, "in [0, 1]")
         check(self.presence_by in ("map", "class"), "presence_by", self.presence_by, "known")
 
     @classmethod

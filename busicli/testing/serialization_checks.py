@@ -9,7 +9,8 @@ import numpy as np
 from busicli.errors import InputError
 from busicli.imaging.preprocess import network_values
 from busicli.inference.openvino import export_graph, have_openvino, open_graph
-from busicli.models.weights import Card, load_state, read_card, read_numbers, save_weights
+from busicli.models.card import Card
+from busicli.models.weights import load_state, read_card, read_numbers, save_weights
 from busicli.settings import PostprocessSettings, PreprocessSettings
 from busicli.testing.candidate import Candidate, difference, plain_answers
 from busicli.testing.result import CheckError, NotTriedError, need

@@ -15,9 +15,9 @@ from busicli.imaging.postprocess import lesion_mask
 from busicli.imaging.preprocess import network_values
 from busicli.inference.engines import BATCH
 from busicli.models.architecture import Architecture
+from busicli.models.card import Card
 from busicli.models.features import feature_model
 from busicli.models.registry import find
-from busicli.models.weights import Card
 from busicli.settings import PostprocessSettings
 from busicli.training.initial_weights import InitialWeights, training_scans_of
 from busicli.training.request import TrainRequest, left_out, trained_on

@@ -11,14 +11,15 @@ from busicli.data.store import PreparedData, PreparedScans, open_data
 from busicli.errors import InputError
 from busicli.imaging.novelty import Familiar
 from busicli.inference.export import add_graph
-from busicli.io.files import folder_lock, sha256_bytes, sha256_file
+from busicli.io.files import sha256_bytes, sha256_file
+from busicli.io.locks import folder_lock
 from busicli.models.architecture import Architecture
+from busicli.models.card import Card
 from busicli.models.features import with_features
 from busicli.models.keras_backend import load_keras, share_among_devices
 from busicli.models.registry import find
 from busicli.models.weights import (
     CARD,
-    Card,
     build_model,
     load_state,
     read_card,

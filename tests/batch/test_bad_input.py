@@ -1,6 +1,5 @@
 """What goes wrong ends in one sentence, with the exit status of the contract."""
 
-import json
 import re
 import shutil
 from importlib.util import find_spec
@@ -8,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from safetensors.numpy import load_file, save_file
+
+from tests.made_weights import change_card
 
 
 def said(ended) -> str:
@@ -217,9 +218,7 @@ def test_options_that_the_model_cannot_be_built_with_are_refused(call, study, op
 
 
 def test_weights_for_another_architecture_are_refused(call, study, scans, weights, tmp_path):
-    card = json.loads((weights / "card.json").read_text())
-    card |= {"architecture": "unet", "options": {"filters": 4}}
-    (weights / "card.json").write_text(json.dumps(card))
+    change_card(weights, architecture="unet", options={"filters": 4})
     ended = call("segment-dir", scans, "out", "--weights", weights, "--engine", "keras")
     assert ended.status == 1
     assert "do not fit the model unet" in said(ended)
@@ -231,8 +230,7 @@ def test_weights_for_another_architecture_are_refused(call, study, scans, weight
 
 
 def test_weights_of_an_unknown_architecture_are_refused(call, scans, weights, tmp_path):
-    card = json.loads((weights / "card.json").read_text())
-    (weights / "card.json").write_text(json.dumps({**card, "architecture": "strangers-net"}))
+    change_card(weights, architecture="strangers-net")
     ended = call("segment-dir", scans, "out", "--weights", weights, "--engine", "keras")
     assert ended.status == 1
     assert "there is no model strangers-net" in said(ended)

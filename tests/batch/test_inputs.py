@@ -291,3 +291,15 @@ def test_what_operating_systems_leave_is_no_scan(tmp_path):
         "x/desktop.ini": "a file of Windows",
         "x/@eaDir": "a folder of Synology, which is not searched",
     }
+
+
+def test_a_tree_without_end_is_one_failed_row(tmp_path, deep_folder):
+    empty_files(tmp_path / "deep", "a.png")
+    (deep_folder / "b.png").touch()
+    entries = from_folder(tmp_path / "deep", tmp_path / "out")
+    assert names(entries)[0] == "a.png"
+    assert list(errors(entries).values()) == [
+        "this folder cannot be read: it lies more than 100 folders deep"
+    ]
+    (entry,) = from_list([deep_folder / "b.png"])
+    assert entry.error == "it lies more than 100 folders deep"

@@ -8,6 +8,7 @@ from contextlib import suppress
 import pytest
 
 from busicli.batch.journal import CRASHED, MAX_CRASHES, open_journal
+from busicli.io.checksums import checksum_line
 from busicli.io.scan_results import ScanResult, journal_line
 
 
@@ -143,8 +144,24 @@ def test_lines_of_rubbish_are_passed_over(tmp_path, line):
     path = tmp_path / "journal.jsonl"
     written(path, row("a"))
     with path.open("ab") as file:
-        file.write(line + b"\n" + journal_line(row("b")).encode() + b"\n")
+        file.write(line + b"\n" + checksum_line(journal_line(row("b"))))
     assert kept(path) == {"a": row("a"), "b": row("b")}
+
+
+def test_no_bit_of_a_journal_can_change_what_is_read_from_it(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    rows = {"aü": row("aü", sha256="1"), "bü": row("bü", sha256="2")}
+    written(path, *rows.values())
+    data = path.read_bytes()
+    for position in range(0, 8 * len(data), 13):  # each byte twice at most, any of its bits
+        changed = bytearray(data)
+        changed[position // 8] ^= 1 << position % 8
+        path.write_bytes(changed)
+        found = kept(path)
+        assert found.items() <= rows.items()
+        assert len(found) < 2 or changed[position // 8] in b"\n "  # nothing was lost: a line's end
+        with open_journal(path, "key") as journal:  # whatever was lost may have had files
+            assert all(journal.has_results(name) for name in rows)
 
 
 def test_rows_outlive_the_process_once_append_returns(tmp_path):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.made_weights import change_card
+
 NORMAL = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
 LESION = [0.5, 0.95, 0.97, 0.99]
 
@@ -15,9 +17,7 @@ def weights(study, tmp_path) -> Path:
     """Weights whose card holds scores that can be reckoned with."""
     folder = tmp_path / "weights"
     shutil.copytree(study.weights, folder)
-    card = json.loads((folder / "card.json").read_text())
-    card["presence_scores"] = {"normal": NORMAL, "lesion": LESION}
-    (folder / "card.json").write_text(json.dumps(card))
+    change_card(folder, presence_scores={"normal": NORMAL, "lesion": LESION})
     return folder
 
 

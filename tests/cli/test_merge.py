@@ -3,9 +3,12 @@ import os
 import shutil
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from busicli.batch.shards import ShardRow, read_shard, shard_rows, write_shard
 
 TIMED = ("run.json", "manifest.jsonl", "report.html")
 PARTS = 10
@@ -71,7 +74,7 @@ def test_the_merged_record_counts_everything(parts, whole, call, tmp_path):
     found, expected = (json.loads((d / "run.json").read_bytes()) for d in (out, whole))
     assert found.pop("parts") == PARTS
     for record in (found, expected):
-        del record["start"], record["end"]
+        del record["start"], record["end"], record["checksum"]
     assert found == expected
 
 
@@ -128,14 +131,50 @@ def test_parts_that_saw_other_scans_do_not_fit(parts, ward, call, tmp_path):
 
 def test_a_part_that_was_stopped_names_the_scan_it_stopped_at(parts, ward, call, tmp_path):
     out = copied(parts, tmp_path)
-    record = json.loads((out / ".busicli/part-0002/part.json").read_bytes())
-    record["counts"]["pending"], record["next"] = 2, "benign/phantom-07.png"
-    (out / ".busicli/part-0002/part.json").write_text(json.dumps(record))
+    part = out / ".busicli/part-0002"
+    record = read_shard(part)
+    counts = replace(record.counts, pending=2)
+    record = replace(record, counts=counts, next="benign/phantom-07.png")
+    (part / "part.json").write_text(json.dumps(record.to_json()))
     ended = call("merge", out)
     assert ended.status == 1
     assert "part 2" in ended.err
     assert "benign/phantom-07.png the first" in ended.err
     assert call("segment-dir", ward, out, "--part", f"2/{PARTS}").status in (0, 3)
+    assert call("merge", out).status == 3
+
+
+def test_a_part_that_is_damaged_is_named_and_run_again(parts, ward, call, tmp_path):
+    out = copied(parts, tmp_path)
+    rows_file = out / ".busicli/part-0002/rows.jsonl"
+    rows_file.write_bytes(rows_file.read_bytes()[:-40])
+    (out / ".busicli/part-0004/part.json").write_text("{}")
+    assert (
+        f"lacks 1 of {PARTS} parts (4), which have not ended or are damaged"
+        in call("merge", out).err
+    )
+    assert call("segment-dir", ward, out, "--part", f"4/{PARTS}").status in (0, 3)
+    ended = call("merge", out)
+    assert ended.status == 1
+    assert f"part 2/{PARTS} of {out} is damaged; run it again with --part." in ended.err
+    assert not (out / "manifest.jsonl").exists()
+    (out / ".busicli/parts.json").write_text("{")
+    assert "parts.json of" in call("merge", out).err
+    assert "parts.json of" in call("segment-dir", ward, out).err
+    assert call("segment-dir", ward, out, "--part", f"2/{PARTS}").status in (0, 3)
+    assert call("merge", out).status == 3
+
+
+def test_a_merge_refuses_rows_that_are_missing_or_there_twice(parts, call, tmp_path):
+    out = copied(parts, tmp_path)
+    one, two = (out / f".busicli/part-000{number}" for number in (1, 2))
+    record, found = read_shard(two), list(shard_rows(two))
+    write_shard(two, record, found[:-1])
+    assert "has other rows than its record counts" in call("merge", out).err
+    write_shard(two, record, [*found[:-1], ShardRow(next(shard_rows(one)).at, found[-1].result)])
+    assert "do not make up one run" in call("merge", out).err
+    assert not (out / "manifest.jsonl").exists()
+    write_shard(two, record, found)
     assert call("merge", out).status == 3
 
 

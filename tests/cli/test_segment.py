@@ -20,6 +20,7 @@ from busicli.imaging.confidence import FEATURES
 from busicli.inference.engines import OpenVinoEngine, Predictions
 from busicli.io.files import sha256_file
 from busicli.models.weights import read_card
+from tests.made_weights import change_card
 
 TIMED = ("run.json", "manifest.jsonl", "report.html")
 NAMES_OF_ALL_KINDS = (
@@ -189,7 +190,10 @@ def test_run_json_says_with_what_and_how_the_run_went(study):
     assert record["weights"]["name"] == "tiny"
     assert record["weights"]["card_sha256"] == sha256(card.read_bytes()).hexdigest()
     assert record["postprocess"] == json.loads(card.read_text())["postprocess"]
+    version = record["engine"].pop("version")
+    assert version.endswith(" on tensorflow")
     assert record["engine"] == {"name": "keras", "precision": "float32"}
+    assert list(record["plugins"]) == ["residual_unet.py"]
     # 24 scans with a mask each; phantoms 06 and 09 have a second one
     assert record["counts"] == {"ok": 24, "failed": 0, "skipped": 26, "inputs": 50, "pending": 0}
     assert record["exit_status"] == study.segment.status == 0
@@ -746,9 +750,8 @@ def trusting(study, tmp_path) -> Callable[..., Path]:
 
     def make(name: str, bias: float, *, review_below: float = 0.5) -> Path:
         folder = shutil.copytree(study.weights, tmp_path / name)
-        card = json.loads((folder / "card.json").read_text())
         settings = {"weights": [0.0] * len(FEATURES), "bias": bias, "review_below": review_below}
-        (folder / "card.json").write_text(json.dumps({**card, "confidence": settings}))
+        change_card(folder, confidence=settings)
         return folder
 
     return make
@@ -770,8 +773,7 @@ def test_confidence_and_review_stand_in_the_manifest(call, trusting, scans, tmp_
 
 def test_weights_that_cannot_tell_say_null(call, study, scans, tmp_path):
     folder = shutil.copytree(study.weights, tmp_path / "mute")
-    card = json.loads((folder / "card.json").read_text())
-    (folder / "card.json").write_text(json.dumps({**card, "confidence": None}))
+    change_card(folder, confidence=None)
     copied(scans, tmp_path / "in", 2)
     assert call("segment-dir", "in", "out", "--weights", folder).status == 0
     (row,) = manifest(tmp_path / "out")

@@ -9,6 +9,7 @@ import pytest
 from busicli.data.splits import divide_into_folds
 from busicli.data.store import Rows, open_data
 from busicli.errors import InputError
+from tests.made_weights import change_card, read_document
 
 
 @pytest.fixture(scope="module")
@@ -214,10 +215,10 @@ def test_training_on_all_scans_uses_what_the_folds_chose(
 
 def test_folds_of_different_data_sets_have_no_common_score(crossed, prepared, call, tmp_path):
     shutil.copytree(crossed[0] / "runs/cv", tmp_path / "mixed")
-    card = tmp_path / "mixed/fold-2/weights/card.json"
-    document = json.loads(card.read_text())
-    document["training"]["data"]["trained_on"] += " of BUSBRA"
-    card.write_text(json.dumps(document))
+    weights = tmp_path / "mixed/fold-2/weights"
+    training = read_document(weights)["training"]
+    training["data"]["trained_on"] += " of BUSBRA"
+    change_card(weights, training=training)
     ended = call("eval", "--folds", 2, "--data", prepared.data, "--weights", "mixed")
     assert (ended.status, "trained in different ways" in ended.err) == (1, True)
 
@@ -318,10 +319,10 @@ def tampered(crossed, tmp_path):
 
     def make(change) -> Path:
         copy = shutil.copytree(crossed[0] / "runs" / "cv", tmp_path / "cv")
-        path = copy / "fold-2" / "weights" / "card.json"
-        card = json.loads(path.read_text())
-        change(card["training"])
-        path.write_text(json.dumps(card))
+        weights = copy / "fold-2" / "weights"
+        training = read_document(weights)["training"]
+        change(training)
+        change_card(weights, training=training)
         return copy
 
     return make
@@ -370,10 +371,8 @@ def test_tuned_settings_on_scans_that_were_seen_before_are_reported(
 
 def test_folds_are_scored_by_what_was_trained_on_and_not_by_what_is_said(tampered, prepared, call):
     weights = tampered(lambda _: None)
-    first, second = (weights / f"fold-{n}" / "weights" / "card.json" for n in (1, 2))
-    card = json.loads(second.read_text())
-    card["training_scans"] = json.loads(first.read_text())["training_scans"]
-    second.write_text(json.dumps(card))
+    first, second = (weights / f"fold-{n}" / "weights" for n in (1, 2))
+    change_card(second, training_scans=read_document(first)["training_scans"])
     ended = call("eval", "--folds", 2, "--data", prepared.data, "--weights", weights)
     assert (ended.status, "scans of fold 2" in ended.err) == (1, True), ended.err
 

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from busicli.errors import BusicliError
-from busicli.io.files import atomic_directory, atomic_write, folder_lock, sha256_bytes, sha256_file
+from busicli.io.files import (
+    MAX_DEPTH,
+    atomic_directory,
+    atomic_write,
+    remove_leftovers,
+    sha256_bytes,
+    sha256_file,
+    walk,
+)
 
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 """SHA-256 of no bytes, as published."""
@@ -167,39 +175,6 @@ def test_what_a_stranger_put_there_is_left_alone(tmp_path, kind):
     assert names(tmp_path) == ["thesis"]
 
 
-def test_a_locked_folder_is_refused_at_once_and_names_the_holder(tmp_path):
-    folder = tmp_path / "own"
-    with folder_lock(folder):
-        with (
-            pytest.raises(BusicliError, match=f"^process {os.getpid()} on .* is writing"),
-            folder_lock(folder),
-        ):
-            pytest.fail("the block must not begin")
-        # being refused must not have let go of the first lock
-        with pytest.raises(BusicliError), folder_lock(folder):
-            pytest.fail("the block must not begin")
-    with folder_lock(folder):
-        assert (folder / "holder").is_file()
-    assert not (folder / "holder").exists()
-
-
-def test_the_lock_goes_with_a_process_that_is_killed(tmp_path):
-    code = (
-        "import sys, time; from pathlib import Path; from busicli.io.files import folder_lock\n"
-        "with folder_lock(Path(sys.argv[1])): print(flush=True); time.sleep(60)"
-    )
-    with subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE) as holder:
-        holder.stdout.readline()
-        with (
-            pytest.raises(BusicliError, match=f"^process {holder.pid} "),
-            folder_lock(tmp_path),
-        ):
-            pytest.fail("the block must not begin")
-        holder.kill()
-    with folder_lock(tmp_path):
-        assert str(os.getpid()) in (tmp_path / "holder").read_text()
-
-
 def test_the_current_folder_is_not_replaced(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for target in (Path(), tmp_path):
@@ -208,3 +183,22 @@ def test_the_current_folder_is_not_replaced(tmp_path, monkeypatch):
             atomic_directory(target, marker="mark"),
         ):
             pass
+
+
+def test_leftovers_of_another_run_further_below_are_not_removed(tmp_path):
+    own, other = ".busicli-0123456789abcdef.tmp", "sub/out/masks/.busicli-fedcba9876543210.tmp"
+    for name in (own, f"masks/a/{own}", ".busicli/lock", "sub/out/.busicli/lock", other):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path)
+    assert [path.name for path in tmp_path.rglob("*.tmp")] == [Path(other).name]
+
+
+def test_a_tree_is_walked_so_deep_and_what_is_deeper_is_reported(tmp_path, deep_folder):
+    errors = []
+    found = [here for here, _, _ in walk(tmp_path, errors.append)]
+    assert len(found) == MAX_DEPTH + 1
+    assert [(error.filename, error.strerror) for error in errors] == [
+        (str(found[-1] / "d"), "it lies more than 100 folders deep")
+    ]
+    remove_leftovers(tmp_path)

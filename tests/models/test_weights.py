@@ -1,4 +1,5 @@
 import json
+import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,11 @@ from safetensors.numpy import load
 
 from busicli.errors import InputError
 from busicli.io.files import sha256_bytes, sha256_file
+from busicli.models.card import Card
 from busicli.models.registry import find
 from busicli.models.weights import (
     CARD,
     NUMBERS,
-    Card,
     build_model,
     fill_by_path,
     load_model,
@@ -29,6 +30,7 @@ from busicli.models.weights import (
     shipped_names,
 )
 from busicli.settings import PostprocessSettings, PreprocessSettings
+from tests.made_weights import change_card, read_document
 
 SMALL_UNET = {"filters": 2, "levels": 3}
 CARD_OF_UNET = Card(
@@ -152,9 +154,7 @@ def test_a_pinned_hash_is_that_of_the_card_and_so_of_the_numbers(saved, folder):
     _, _, digest = saved
     assert digest == sha256_file(folder / CARD)
     assert read_card(folder, pinned_sha256=digest) == read_card(folder)
-    document = json.loads((folder / CARD).read_text())
-    document["postprocess"]["threshold"] = 0.6
-    (folder / CARD).write_text(json.dumps(document))
+    change_card(folder, postprocess={**read_document(folder)["postprocess"], "threshold": 0.6})
     assert read_card(folder).postprocess.threshold == 0.6
     with pytest.raises(InputError, match=rf"not the {digest[:12]}… that was pinned"):
         read_card(folder, pinned_sha256=digest)
@@ -180,12 +180,63 @@ def test_a_damaged_card_is_refused_in_one_sentence(folder, text):
         read_card(folder)
 
 
-def test_a_card_with_settings_out_of_range_is_refused(folder):
-    document = json.loads((folder / CARD).read_text())
-    document["postprocess"]["threshold"] = 2
-    (folder / CARD).write_text(json.dumps(document))
-    with pytest.raises(InputError, match="threshold is 2; it must be between 0 and 1"):
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"postprocess": {"threshold": 2}}, "threshold is 2; it must be between 0 and 1"),
+        ({"postprocess": {"threshold": math.nan}}, "threshold is nan"),
+        ({"postprocess": {"max_hole_fraction": True}}, "max_hole_fraction of PostprocessSettings"),
+        ({"preprocess": {"size_px": 32.5}}, "size_px of PreprocessSettings is no int"),
+        ({"preprocess": {"size_px": 10**9}}, "the input size is 1000000000"),
+        ({"options": [1]}, "options of Card is no dict"),
+        ({"options": {"filters": math.inf}}, "options of Card"),
+        ({"training": {"a": [{"b": math.nan}]}}, "training of Card"),
+        ({"tta": 1}, "tta of Card is no bool"),
+        ({"class_temperature": -1.0}, "class_temperature is -1.0"),
+        ({"malignant_from": 1e999}, "malignant_from of Card"),
+        ({"presence_by": "colour"}, "presence_by of Card"),
+        ({"graph": {"float32": {"mean": 1.0}}}, "the graph is float32; it must be compared"),
+        ({"training_scans": [["a"]]}, "a training scan is another number of hashes"),
+        ({"confidence": {"weights": [1.0], "bias": 0.0, "review_below": 0.5}}, "weights is 1"),
+        ({"files": {"../../x": "0" * 64}}, r"a file is ../../x; it must be a plain name"),
+        ({"files": {"/etc/passwd": "0" * 64}}, "a file is /etc/passwd; it must be a plain name"),
+        ({"files": {"x": "0"}}, "the hash of x is 0; it must be a SHA-256"),
+        ({"name": ""}, "its name is ; it must be 1 to 200 characters"),
+        ({"colour": 1}, "it is no card"),
+    ],
+)
+def test_a_card_is_checked_wholly_before_anything_is_done(folder, values, reason):
+    change_card(folder, **values)
+    with pytest.raises(InputError, match=reason):
         read_card(folder)
+
+
+def test_a_card_that_is_nested_without_end_is_refused(folder):
+    (folder / CARD).write_text('{"options": ' + "[" * 100_000)
+    with pytest.raises(InputError, match=r"it is no card \(RecursionError\)"):
+        read_card(folder)
+
+
+def test_a_copy_of_the_weights_that_ship_is_what_ships_or_is_refused(tmp_path):
+    folder, _ = locate_shipped("improved-unet")
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    assert read_card(copy) == read_card(folder)
+    card = (copy / CARD).read_text()
+    (copy / CARD).write_text(card.replace('"threshold": 0.', '"threshold": 0.1'))
+    with pytest.raises(InputError, match="the card of copy is "):
+        read_card(copy)
+
+
+def test_no_bit_of_a_card_can_change_what_it_says(folder):
+    data, card = (folder / CARD).read_bytes(), read_card(folder)
+    for number in range(0, 8 * len(data), 11):  # each byte, any of its bits
+        changed = bytearray(data)
+        changed[number // 8] ^= 1 << number % 8
+        (folder / CARD).write_bytes(changed)
+        try:
+            assert read_card(folder) == card
+        except InputError:
+            continue
 
 
 def test_a_folder_without_a_card_is_refused(tmp_path):

@@ -231,7 +231,7 @@ def test_the_weights_card_is_shown_from_its_copy_without_the_list_of_scans(tmp_p
     digest = hashlib.sha256((weights / "card.json").read_bytes()).hexdigest()
     named = WeightsUsed(name="no such weights", card_sha256=digest, files={})
     out = write_run(tmp_path / "out", [], weights=named)
-    keep_card(out, weights)
+    keep_card(out, (weights / "card.json").read_bytes())
     page = write_report(out)
     documents = dict(data_of(page)["page"]["documents"])
     assert documents["Run"]["weights"] == asdict(named)
@@ -242,7 +242,7 @@ def test_the_weights_card_is_shown_from_its_copy_without_the_list_of_scans(tmp_p
 def test_another_card_of_the_same_name_is_not_shown(tmp_path, weights):
     named = WeightsUsed(name=str(weights), card_sha256="0" * 64, files={})
     out = write_run(tmp_path / "out", [], weights=named)
-    keep_card(out, weights)
+    keep_card(out, (weights / "card.json").read_bytes())
     assert dict(data_of(write_report(out))["page"]["documents"])["Weights' card"] == {}
 
 

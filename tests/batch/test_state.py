@@ -1,0 +1,56 @@
+"""What is damaged under OUT is found and made again; tests/soak does it thousands of times."""
+
+import pytest
+
+from tests.soak.state import (
+    ALL,
+    FEW,
+    Ward,
+    check_parts,
+    check_results,
+    check_state,
+    make_ward,
+    results,
+)
+
+
+@pytest.fixture(scope="module")
+def wards(tmp_path_factory, scans) -> dict[str, Ward]:
+    phantoms = [path for path in sorted(scans.glob("*/*.png")) if "_mask" not in path.stem]
+    return {
+        name: make_ward(tmp_path_factory.mktemp(name), phantoms, outputs)
+        for name, outputs in (("few", FEW), ("all", ALL))
+    }
+
+
+def test_changed_bits_of_the_state_change_no_result(wards, tmp_path):
+    check_state(wards["few"], tmp_path / "out", 20)
+
+
+def test_changed_bits_of_parts_change_no_result(wards, tmp_path):
+    check_parts(wards["few"], tmp_path / "out", 20)
+
+
+def test_damaged_results_are_made_again(wards, tmp_path):
+    check_results(wards["all"], tmp_path / "out", 20)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "overlays/a.png",
+        "probabilities/a.png",
+        "thumbnails/a.png.jpg",
+        "dicom/sub/b.dcm.seg.dcm",
+        "dicom/sub/b.dcm.sr.dcm",
+        "dicom/sub/b.dcm.sc.dcm",
+        "overlays/sub/c.tif/0002.png",
+    ],
+)
+def test_an_emptied_file_is_made_again(wards, tmp_path, name):
+    out, ward = tmp_path / "out", wards["all"]
+    ward.run(out)
+    expected = results(out)
+    (out / name).write_bytes(b"")
+    ward.run(out)
+    assert results(out) == expected

@@ -1,0 +1,29 @@
+"""Thousands of random changes of what a run keeps and leaves; tests/batch holds a few of each."""
+
+import pytest
+
+from tests.soak.state import ALL, FEW, Ward, check_parts, check_results, check_state, make_ward
+
+BITS = 5_000
+DAMAGED = 500
+
+
+@pytest.fixture(scope="module")
+def wards(tmp_path_factory, scans) -> dict[str, Ward]:
+    phantoms = [path for path in sorted(scans.glob("*/*.png")) if "_mask" not in path.stem]
+    return {
+        name: make_ward(tmp_path_factory.mktemp(name), phantoms, outputs)
+        for name, outputs in (("few", FEW), ("all", ALL))
+    }
+
+
+def test_changed_bits_of_the_state_change_no_result(wards, tmp_path):
+    check_state(wards["few"], tmp_path / "out", BITS)
+
+
+def test_changed_bits_of_parts_change_no_result(wards, tmp_path):
+    check_parts(wards["few"], tmp_path / "out", BITS)
+
+
+def test_damaged_results_are_made_again(wards, tmp_path):
+    check_results(wards["all"], tmp_path / "out", DAMAGED)
