@@ -121,5 +121,12 @@ def parse_card(text: bytes) -> tuple[Card, bool]:
             raise InputError("it is of busicli 0.1, whose settings had other names.")
         sealed = CHECKSUM in values
         return Card.from_dict(verify_checksum(values) if sealed else values), sealed
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         raise InputError(f"it is no card ({type(error).__name__}).") from error

@@ -6,6 +6,7 @@ from tests.soak.state import (
     ALL,
     FEW,
     Ward,
+    check_card,
     check_parts,
     check_results,
     check_state,
@@ -33,6 +34,10 @@ def test_changed_bits_of_parts_change_no_result(wards, tmp_path):
 
 def test_damaged_results_are_made_again(wards, tmp_path):
     check_results(wards["all"], tmp_path / "out", 20)
+
+
+def test_a_changed_card_is_refused_or_says_the_same(tmp_path):
+    check_card(tmp_path, 30)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """Runs whose stored state and results are damaged at random, and what they must still come to."""
 
+import json
 import random
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +18,10 @@ from busicli.batch.request import Callbacks, SegmentRequest
 from busicli.batch.run import list_inputs, segment_inputs
 from busicli.batch.shards import Shard
 from busicli.batch.worker import ScanWorker, scan_worker
-from busicli.errors import BusicliError
+from busicli.errors import BusicliError, InputError
+from busicli.io.checksums import add_checksum, verified_json
+from busicli.models.card import card_text
+from busicli.models.weights import CARD, locate_shipped, read_card
 from busicli.report.write import write_report
 from tests.dicom_maker import region, ultrasound
 
@@ -29,6 +34,7 @@ _TIMES = re.compile(
     r"|\"(milliseconds|checksum|new)\": ?[^,}\n]+|,?\"new\""
     r"|(TM|DT): '.*'|\(0020,9164\).*"  # of DICOM objects
 )
+_STRANGE = (None, True, -1, 10**400, 1e999, "", "../x", [], [[]], {}, {"": None}, {"a": [{}]})
 _QUIET = Callbacks(
     on_note=lambda _: None,
     on_start=lambda _: None,
@@ -178,3 +184,21 @@ def check_results(ward: Ward, out: Path, count: int) -> None:
             path.write_bytes(data)
         ward.run(out)
         assert results(out) == expected, path
+
+
+def check_card(folder: Path, count: int) -> None:
+    """A card changes at random: it is refused, or says the same; with a new checksum no crash."""
+    chance = random.Random(0)
+    source, pinned = locate_shipped("improved-unet")
+    card = read_card(source, pinned_sha256=pinned)
+    text = card_text(card)
+    values = verified_json(text)
+    for _ in range(count):
+        (folder / CARD).write_bytes(damaged(text, chance) or b"")
+        with suppress(InputError):
+            assert read_card(folder) == card
+        name = chance.choice([*values])
+        changed = {**values, name: chance.choice(_STRANGE)}
+        (folder / CARD).write_text(json.dumps(add_checksum(changed)))
+        with suppress(InputError):
+            read_card(folder)

@@ -2,10 +2,20 @@
 
 import pytest
 
-from tests.soak.state import ALL, FEW, Ward, check_parts, check_results, check_state, make_ward
+from tests.soak.state import (
+    ALL,
+    FEW,
+    Ward,
+    check_card,
+    check_parts,
+    check_results,
+    check_state,
+    make_ward,
+)
 
 BITS = 5_000
 DAMAGED = 500
+CARDS = 5_000
 
 
 @pytest.fixture(scope="module")
@@ -27,3 +37,7 @@ def test_changed_bits_of_parts_change_no_result(wards, tmp_path):
 
 def test_damaged_results_are_made_again(wards, tmp_path):
     check_results(wards["all"], tmp_path / "out", DAMAGED)
+
+
+def test_a_changed_card_is_refused_or_says_the_same(tmp_path):
+    check_card(tmp_path, CARDS)
