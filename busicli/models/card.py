@@ -23,6 +23,8 @@ from busicli.settings.values import check_values
 _OLD_NAME = "mirror"
 """Of a setting of busicli 0.1, in every card that it wrote."""
 _LONGEST = 200
+_WRONG = ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError
+"""What reading raises where values are of other shapes than a card's."""
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -121,12 +123,5 @@ def parse_card(text: bytes) -> tuple[Card, bool]:
             raise InputError("it is of busicli 0.1, whose settings had other names.")
         sealed = CHECKSUM in values
         return Card.from_dict(verify_checksum(values) if sealed else values), sealed
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        ArithmeticError,
-        RecursionError,
-    ) as error:
+    except _WRONG as error:
         raise InputError(f"it is no card ({type(error).__name__}).") from error
