@@ -11,6 +11,7 @@ from busicli.imaging.similarity import grayscale, hash_distances, perceptual_has
 from busicli.io.files import sha256_bytes
 from busicli.io.output_paths import own_folder
 from busicli.models.card import Card
+from busicli.models.weights import CARD
 from busicli.types import Case, Image
 
 NEAR_COPY_BITS = 10
