@@ -1,6 +1,5 @@
 """Which scored scans the weights have trained on, by their card's list of training scans."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from busicli.errors import InputError
 from busicli.imaging.similarity import grayscale, hash_distances, perceptual_hash
 from busicli.io.files import sha256_bytes
 from busicli.io.output_paths import own_folder
-from busicli.models.card import Card
+from busicli.models.card import Card, parse_card
 from busicli.models.weights import CARD
 from busicli.types import Case, Image
 
@@ -56,8 +55,8 @@ def card_of_masks(folder: Path) -> Card | None:
     if path is None:
         return None
     try:
-        return Card.from_dict(json.loads(path.read_bytes()))
-    except (ValueError, KeyError, TypeError) as error:
+        return parse_card(path.read_bytes())[0]
+    except InputError as error:
         raise InputError(
             f"{path} is damaged or of another version; run segment-dir again."
         ) from error
