@@ -11,10 +11,13 @@ from typing import Any
 
 from busicli.report.view_model import Page, ScanView
 
-_STYLE = "page.css"
+_STYLES = ("page.css", "review.css")
 _THEME = "theme.js"
 """Runs before anything is drawn, so that no white page flashes in a dark room."""
-_SCRIPTS = ("state.js", "elements.js", "overview.js", "grid.js", "detail.js", "main.js")
+_SCRIPTS = (
+    *("state.js", "elements.js", "raster.js", "reviews.js", "viewer.js", "editor.js"),
+    *("overview.js", "grid.js", "decide.js", "detail.js", "main.js"),
+)
 _UNSAFE = {ord(c): f"\\u{ord(c):04x}" for c in "<>&"}
 
 
@@ -39,7 +42,7 @@ def page_text(page: Page, scans: Iterable[ScanView]) -> Iterator[str]:
 @cache
 def _template() -> tuple[str, str]:
     """The page's text before and after its data."""
-    style, theme = _asset(_STYLE), _asset(_THEME)
+    style, theme = "".join(map(_asset, _STYLES)), _asset(_THEME)
     script = "".join(_asset(name) for name in _SCRIPTS)
     policy = (
         "default-src 'none'; img-src 'self' file: data:; "

@@ -1,7 +1,7 @@
 """What the page shows of a run: its scans with their lesions."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from busicli.io.lesion_table import LESION_COLUMNS, lesion_cells
@@ -30,6 +30,8 @@ class ImageLinks:
     thumbnails: Links
     overlays: Links
     masks: Links
+    images: Links
+    probabilities: Links
 
 
 def run_page(record: RunRecord, documents: Mapping[str, Mapping[str, Any]]) -> Page:
@@ -54,6 +56,7 @@ def run_page(record: RunRecord, documents: Mapping[str, Mapping[str, Any]]) -> P
         measures=tuple(label_and_unit(column) for column in MEASURES),
         contours=(("predicted", "Contour of the mask"),),
         documents=tuple(documents.items()),
+        run=record.id,
     )
 
 
@@ -68,6 +71,8 @@ def run_scan(result: ScanResult, images: ImageLinks) -> ScanView:
         line=line,
         badge=_badge(result),
         reason=result.reason,
+        sha256=result.sha256,
+        reviewed=asdict(result.reviewed) if result.reviewed else None,
         tags=tuple(_tags(result)),
         values={} if result.confidence is None else {"confidence": result.confidence},
         size=None if size is None else (int(size[2] == "mm"), size[0]),
@@ -130,7 +135,11 @@ def _badge(result: ScanResult) -> Badge | None:
         return Badge(kind="alarm", text="failed")
     if result.status != "ok":
         return Badge(kind="quiet", text=result.status)
-    return Badge(kind="caution", text="for review") if result.review else None
+    if not result.review:
+        return None
+    first, *others = result.why_review
+    more = f" +{len(others)}" if others else ""
+    return Badge(kind="caution", text=first + more, title=", ".join(result.why_review))
 
 
 def _tags(result: ScanResult) -> list[str]:
@@ -208,6 +217,11 @@ def _frame(mask: FrameMask, result: ScanResult, images: ImageLinks) -> Frame:
         thumbnail=images.thumbnails(below + ".jpg"),
         overlay=images.overlays(below),
         mask=images.masks(below),
+        image=images.images(below),
+        probability=images.probabilities(below),
+        mask_sha256=mask.sha256,
+        polygons=mask.polygons,
+        decision=mask.decision,
         lesions=tuple(_measures(result.scan, found) for found in own),
     )
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from busicli.types import Polygon
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
@@ -12,6 +14,14 @@ class Frame:
     thumbnail: str = ""
     overlay: str = ""
     mask: str = ""
+    image: str = ""
+    """The scan alone, at its own size."""
+    probability: str = ""
+    mask_sha256: str = ""
+    polygons: tuple[Polygon, ...] = ()
+    """Contours of its lesions in pixels of the scan."""
+    decision: str = ""
+    """What the results hold of a person's decision."""
     lesions: tuple[tuple[str, ...], ...] = ()
     """Each lesion's measurements in the order of `Page.measures`; empty text where unknown."""
 
@@ -22,6 +32,8 @@ class Badge:
 
     kind: Literal["alarm", "caution", "quiet"]
     text: str
+    title: str = ""
+    """What the words leave out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +58,10 @@ class ScanView:
     """Of the largest lesion: 1 for millimetres or 0 for pixels, and its length."""
     facts: tuple[tuple[str, str], ...] = ()
     """What else is known, as label and text."""
+    sha256: str = ""
+    """Of the scan's file, where it can be reviewed."""
+    reviewed: Mapping[str, str] | None = None
+    """What the results hold of a person's review."""
     frames: tuple[Frame, ...] = ()
     first: int = 0
     """Which frame to show first, from 0."""
@@ -84,3 +100,5 @@ class Page:
     """Kind, `predicted` or `reference`, and its label."""
     documents: tuple[tuple[str, Mapping[str, Any]], ...]
     """Title and content: settings, the weights' card."""
+    run: str = ""
+    """Id of the run whose scans can be reviewed; empty where nothing can."""

@@ -89,6 +89,8 @@ def _image_links(out: Path, record: RunRecord, *, inline: bool) -> ImageLinks:
         thumbnails=links_below(out, THUMBNAILS),
         overlays=links_below(out, "overlays") if overlays else no_links,
         masks=no_links if inline else links_below(out, "masks"),
+        images=no_links if inline else links_below(out, "images"),
+        probabilities=no_links if inline else links_below(out, "probabilities"),
     )
 
 

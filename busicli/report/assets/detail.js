@@ -5,8 +5,9 @@ const detail = find("detail");
 function openScan() {
   if (!state.listed.length) return;
   state.frame = state.listed[state.current].first;
+  if (editor.on) stopEdit();
+  openDialog(detail); // first: the image is fitted to what the dialog leaves it
   showScan();
-  openDialog(detail);
 }
 
 /** Show another listed scan in the open dialog. */
@@ -23,10 +24,14 @@ function showScan() {
   find("detail-name").textContent = parts(scan)[1];
   find("previous").disabled = state.current === 0;
   find("next").disabled = state.current === state.listed.length - 1;
-  find("figure").replaceChildren(makeImage([frame.overlay, frame.thumbnail], wordsFor(scan), false));
+  readDraft();
+  const polygons = reviewAt(scan, state.frame)?.polygons ?? frame.polygons ?? [];
+  const empty = reviewAt(scan, state.frame)?.decision === "no_lesion";
+  showFrame(frame, empty ? [] : polygons, wordsFor(scan));
   find("aside").replaceChildren(...described(scan, frame));
   find("aside").scrollTop = 0;
   readAhead(state.listed[state.current + 1]);
+  readAhead(state.listed.slice(state.current + 1).find(isLeft));
 }
 
 function described(scan, frame) {
@@ -34,6 +39,7 @@ function described(scan, frame) {
   return [
     make("p", "whole-name", scan.name),
     badge ? make("p", "", badge) : null,
+    decisionPanel(scan),
     scan.reason ? make("p", "reason", scan.reason) : null,
     scan.frames.length > 1 ? framesOf(scan) : null,
     make("dl", "facts", ...pairs(scan.facts)),
@@ -61,6 +67,7 @@ function turnFrame(step) {
   const frame = state.frame + step;
   if (!detail.open || !state.listed[state.current].frames[frame]) return;
   state.frame = frame;
+  if (editor.on) stopEdit();
   showScan();
   detail.focus();
 }
@@ -104,5 +111,5 @@ function link(label, address) {
 /** Have the next scan's image at hand before it is asked for. */
 function readAhead(scan) {
   const frame = scan?.frames[scan.first];
-  if (frame) new Image().src = frame.overlay || frame.thumbnail || "data:,";
+  if (frame) new Image().src = frame.image || frame.overlay || frame.thumbnail || "data:,";
 }

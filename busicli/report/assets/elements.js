@@ -24,7 +24,12 @@ function pairs(rows) {
 }
 
 function badgeOf(scan) {
-  return scan.badge ? make("span", `badge ${scan.badge.kind}`, scan.badge.text) : null;
+  const decision = decisionOf(scan);
+  if (decision) return make("span", `badge decision-${decision}`, DECISIONS[decision].toLowerCase());
+  if (!scan.badge) return null;
+  const made = make("span", `badge ${scan.badge.kind}`, scan.badge.text);
+  made.title = scan.badge.title ?? "";
+  return made;
 }
 
 /** An image, or a few words where there is none or it does not load. */
@@ -32,7 +37,7 @@ function makeImage(addresses, words, lazy) {
   const wanted = addresses.filter(Boolean);
   if (!wanted.length) return make("p", "no-image", words);
   const image = make("img");
-  image.alt = words;
+  image.alt = "";
   image.decoding = "async";
   if (lazy) image.loading = "lazy";
   image.addEventListener("error", () => {

@@ -86,7 +86,7 @@ function card(scan) {
   const frame = scan.frames[scan.first] ?? {};
   const shown = makeImage([frame.thumbnail, frame.overlay], wordsFor(scan), true);
   const score = make("span", "score", scoreText(scan));
-  score.title = page.score;
+  if (score.textContent) score.prepend(make("span", "unseen", `${page.score} `));
   const title = make("p", "card-name", name);
   title.title = scan.name;
   const words = make(
@@ -103,9 +103,8 @@ function card(scan) {
   );
   const element = make("div", "card", make("div", "image", shown), words);
   element.id = `scan-${scan.id}`;
-  element.classList.add(scan.badge?.kind ?? "plain");
+  element.classList.add(decisionOf(scan) ? "decided" : (scan.badge?.kind ?? "plain"));
   element.setAttribute("role", "option");
-  element.setAttribute("aria-label", spoken(scan));
   element.addEventListener("click", () => {
     select(state.listed.indexOf(scan));
     openScan();
@@ -113,9 +112,10 @@ function card(scan) {
   return element;
 }
 
-function spoken(scan) {
-  const score = scoreText(scan) && `${page.score} ${scoreText(scan)}`;
-  return [scan.name, scan.badge?.text, scan.reason, scan.line, score].filter(Boolean).join(", ");
+/** Make a card again after a decision. */
+function renewCard(scan) {
+  cards.get(scan)?.remove();
+  if (cards.delete(scan)) drawGrid();
 }
 
 /** Look at another listed scan and bring its card into the window. */

@@ -13,6 +13,7 @@ scans.forEach((scan, index) => {
   scan.id = index;
   scan.tags ??= [];
   scan.frames ??= [];
+  for (const frame of scan.frames) frame.polygons ??= [];
   scan.values ??= {};
   scan.facts ??= [];
   scan.first ??= 0;
@@ -25,6 +26,7 @@ const state = {
   words: "",
   bin: null, // { value, place } of a histogram's bar
   order: "worst",
+  decided: "", // or "left", "done", or a decision
   listed: scans,
   current: 0, // place in `listed`
   frame: 0, // of the open scan
@@ -52,11 +54,18 @@ function passes(scan) {
     const value = scan.values[state.bin.value];
     if (value === undefined || binOf(value) !== state.bin.place) return false;
   }
+  if (state.decided && !isAsDecided(scan)) return false;
   const name = scan.name.toLowerCase();
   return state.words
     .toLowerCase()
     .split(/\s+/)
     .every((word) => name.includes(word));
+}
+
+function isAsDecided(scan) {
+  const decision = decisionOf(scan);
+  if (state.decided === "left") return isLeft(scan);
+  return state.decided === "done" ? decision !== "" : decision === state.decided;
 }
 
 /** List again after a change, and begin with the first one listed. */

@@ -1,0 +1,176 @@
+// What people decided: kept in the browser at every step, saved as a file, read back from one.
+
+const FORMAT = "busicli-reviews";
+const DECISIONS = { accepted: "Accepted", edited: "Edited", no_lesion: "No lesion", rejected: "Rejected" };
+const STRONGEST = ["edited", "no_lesion", "rejected", "accepted"];
+const LABELS = ["benign", "malignant", "normal"];
+const PREFIX = `busicli ${page.run} `;
+
+const reviews = {
+  kept: new Map(), // by key, what this browser or an opened file holds and OUT does not yet
+  reviewer: "",
+  keeps: Boolean(page.run), // whether this browser keeps them
+  unsaved: false,
+};
+
+function keyOf(scan, at) {
+  return `${PREFIX}${at + 1} ${scan.name}`;
+}
+
+/** Whether a scan can be decided on: it has masks, and the page belongs to a run. */
+function isReviewable(scan) {
+  return Boolean(page.run && scan.sha256 && scan.frames.length);
+}
+
+/** The decision on a frame: one made here, else the one that the results hold; or undefined. */
+function reviewAt(scan, at) {
+  const applied = scan.frames[at]?.decision;
+  return reviews.kept.get(keyOf(scan, at)) ?? (applied ? { decision: applied } : undefined);
+}
+
+/** The decision on a scan, once each of its frames has one: the one that changes most. */
+function decisionOf(scan) {
+  if (!isReviewable(scan)) return "";
+  const made = scan.frames.map((_, at) => reviewAt(scan, at)?.decision);
+  if (made.some((decision) => !decision)) return "";
+  return STRONGEST.find((decision) => made.includes(decision)) ?? "";
+}
+
+/** Decide on one frame, or take the decision back where there is none. */
+function setReview(scan, at, review) {
+  const key = keyOf(scan, at);
+  if (review) {
+    const now = new Date().toISOString().replace(/\.\d+Z$/, "Z");
+    reviews.kept.set(key, { ...review, at: now, mask: scan.frames[at].mask_sha256 });
+  } else reviews.kept.delete(key);
+  reviews.unsaved = true;
+  keep(key);
+}
+
+function keep(key) {
+  try {
+    const review = reviews.kept.get(key);
+    if (review) localStorage.setItem(key, JSON.stringify(review));
+    else localStorage.removeItem(key);
+  } catch {
+    reviews.keeps = false;
+  }
+}
+
+/** Take what this browser kept of this run; what the results hold by now, or of other masks, goes. */
+function recall() {
+  if (!page.run) return;
+  try {
+    reviews.reviewer = localStorage.getItem("busicli-reviewer") ?? "";
+    const known = new Map();
+    for (const scan of scans) scan.frames.forEach((_, at) => known.set(keyOf(scan, at), [scan, at]));
+    for (const key of Object.keys(localStorage)) {
+      if (!key.startsWith(PREFIX)) continue;
+      const place = known.get(key);
+      const review = JSON.parse(localStorage.getItem(key));
+      if (place && stillHolds(...place, review)) reviews.kept.set(key, review);
+      else if (place) localStorage.removeItem(key);
+    }
+    localStorage.setItem(`${PREFIX}test`, "1");
+    localStorage.removeItem(`${PREFIX}test`);
+  } catch {
+    reviews.keeps = false;
+  }
+}
+
+/** Whether a review is of the mask that the page shows, and not yet among the results. */
+function stillHolds(scan, at, review) {
+  const applied = scan.reviewed?.at;
+  const known = scan.frames[at].decision && applied >= review.at;
+  return !known && review.mask === scan.frames[at].mask_sha256;
+}
+
+function setReviewer(name) {
+  reviews.reviewer = name.trim().slice(0, 64);
+  try {
+    localStorage.setItem("busicli-reviewer", reviews.reviewer);
+  } catch {
+    // it holds until the page is closed
+  }
+}
+
+/** The file of reviews, as the command reads it. */
+function reviewsText() {
+  const rows = [];
+  for (const scan of scans) {
+    scan.frames.forEach((frame, at) => {
+      const review = reviews.kept.get(keyOf(scan, at));
+      if (review) rows.push(rowOf(scan, frame, at, review));
+    });
+  }
+  const head = { format: FORMAT, version: 1, run: page.run, reviewer: reviews.reviewer };
+  return JSON.stringify({ ...head, reviews: rows });
+}
+
+function rowOf(scan, frame, at, review) {
+  return {
+    scan: scan.name,
+    frame: at + 1,
+    scan_sha256: scan.sha256,
+    mask_sha256: frame.mask_sha256,
+    decision: review.decision,
+    polygons: review.polygons ?? null,
+    class: review.label || null,
+    comment: review.comment ?? "",
+    at: review.at,
+  };
+}
+
+/** Take the reviews of a file that was saved before; how many fit this page. */
+function takeFile(text) {
+  const found = JSON.parse(text);
+  if (found?.format !== FORMAT || found.run !== page.run) return -1;
+  const byName = new Map(scans.map((scan) => [scan.name, scan]));
+  let taken = 0;
+  for (const row of found.reviews) {
+    const scan = byName.get(row.scan);
+    const at = row.frame - 1;
+    const fits = scan && isReviewable(scan) && scan.frames[at]?.mask_sha256 === row.mask_sha256;
+    if (!fits || scan.sha256 !== row.scan_sha256 || !(row.decision in DECISIONS)) continue;
+    const review = { decision: row.decision, at: row.at, mask: row.mask_sha256 };
+    if (row.polygons) review.polygons = row.polygons;
+    if (LABELS.includes(row.class)) review.label = row.class;
+    if (row.comment) review.comment = String(row.comment);
+    const mine = reviews.kept.get(keyOf(scan, at));
+    if (stillHolds(scan, at, review) && !(mine && mine.at >= review.at)) {
+      reviews.kept.set(keyOf(scan, at), review);
+      keep(keyOf(scan, at));
+    }
+    taken++;
+  }
+  if (!reviews.reviewer && typeof found.reviewer === "string") setReviewer(found.reviewer);
+  return taken;
+}
+
+let fileHandle = null;
+
+/** Save where the browser may write files, else as a download. Whether it was saved. */
+async function saveFile() {
+  const text = reviewsText();
+  if (window.showSaveFilePicker) {
+    try {
+      fileHandle ??= await showSaveFilePicker({
+        suggestedName: "reviews.json",
+        types: [{ description: "Reviews", accept: { "application/json": [".json"] } }],
+      });
+      const file = await fileHandle.createWritable();
+      await file.write(text);
+      await file.close();
+      return true;
+    } catch (error) {
+      fileHandle = null;
+      if (error.name === "AbortError") return false;
+    }
+  }
+  const made = make("a", "");
+  made.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+  made.download = "reviews.json";
+  made.click();
+  setTimeout(() => URL.revokeObjectURL(made.href), 60_000);
+  return true;
+}
