@@ -79,6 +79,8 @@ def _json(value: Any) -> str:
 def _without_empty(values: dict[str, Any]) -> dict[str, Any]:
     """Leave out what is empty: with thousands of scans that is most of the page."""
     kept = {name: value for name, value in values.items() if value not in ("", (), {}, None, 0)}
+    if "badge" in kept:
+        kept["badge"] = _without_empty(kept["badge"])
     if "frames" in kept:
         kept["frames"] = [_without_empty(frame) for frame in kept["frames"]]
     return kept

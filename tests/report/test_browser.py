@@ -388,7 +388,7 @@ def test_of_thousands_of_scans_only_those_near_the_window_are_in_the_document(vi
 def test_without_a_confidence_the_page_says_so(view, tmp_path):
     rows = [done("a.png", confidence=None), not_done("b.png")]
     shown = view(write_report(write_run(tmp_path, rows, confidence=None)))
-    assert "give no confidence" in shown.page.locator(".note").inner_text()
+    assert "give no confidence" in shown.page.locator("#notes").inner_text()
     assert shown.page.locator(".histogram").count() == 0
     shown.page.keyboard.press("f")  # the next one that failed
     assert shown.current() == "b.png"

@@ -348,3 +348,24 @@ def test_nothing_sticks_out_while_a_scan_is_edited(review, viewport):
     box = shown.page.locator("#finish-edit").bounding_box()
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= viewport["width"]
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_axe_finds_no_violation(review, theme):
+    package = pytest.importorskip("axe_playwright_python.base", reason="axe is not installed")
+    shown = review(theme=theme)
+    shown.page.evaluate(Path(package.__file__).with_name("axe.min.js").read_text())
+
+    def violations() -> list[str]:
+        found = shown.page.evaluate("axe.run(document)")
+        return [violation["id"] for violation in found["violations"]]
+
+    assert violations() == []
+    shown.press("Enter")
+    shown.page.wait_for_function("viewer.width > 0")
+    assert violations() == []
+    shown.press("a", "e")
+    shown.page.locator("#edit-bar").wait_for()
+    assert violations() == []
+    shown.press("Escape", "Escape", "?")
+    assert violations() == []

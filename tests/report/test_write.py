@@ -78,8 +78,8 @@ def test_failed_scans_come_first_then_those_for_review_then_by_rising_confidence
     badges = {scan["name"]: scan["badge"]["text"] for scan in scans_of(page) if "badge" in scan}
     assert badges == {
         "broken.png": "failed",
-        "very unsure.png": "for review",
-        "unsure.png": "for review",
+        "very unsure.png": "low confidence",
+        "unsure.png": "low confidence",
         "notes.txt": "skipped",
     }
 
@@ -297,12 +297,12 @@ def test_a_written_name_that_stands_for_two_files_is_linked_to_neither(tmp_path)
 def test_overlays_of_an_earlier_run_are_not_shown(tmp_path):
     write_images(tmp_path, "a.png")
     page = write_report(write_run(tmp_path, [done("a.png")], outputs=("masks", "thumbnails")))
-    assert set(data_of(page)["scans"][0]["frames"][0]) == {"mask", "thumbnail"}
+    assert set(data_of(page)["scans"][0]["frames"][0]) == {"mask", "mask_sha256", "thumbnail"}
 
 
 def test_scans_without_images_are_shown_without_links(tmp_path):
     page = write_report(write_run(tmp_path, [done("a.png")]))
-    assert data_of(page)["scans"][0]["frames"] == [{}]
+    assert data_of(page)["scans"][0]["frames"] == [{"mask_sha256": "0" * 64}]
 
 
 # --- the file itself
@@ -347,7 +347,7 @@ def test_inline_holds_the_thumbnails_and_links_to_nothing(tmp_path):
     write_run(out, [done(os.fsdecode(b"caf\xe9.png")), not_done("b.png")])
     page = write_report(out, inline=True)
     (frame,) = data_of(page)["scans"][0]["frames"]
-    assert set(frame) == {"thumbnail"}
+    assert set(frame) == {"mask_sha256", "thumbnail"}
     kind, _, data = frame["thumbnail"].partition(",")
     assert kind == "data:image/jpeg;base64"
     stored = target(out, "thumbnails/caf%E9.png.jpg").read_bytes()

@@ -1,6 +1,6 @@
 // The image of an open scan: zoom, pan, contour, probability, and the bare scan beside it.
 
-const SVG = "http://www.w3.org/2000/svg";
+const SVG = find("svg").namespaceURI;
 const MOST_ZOOM = 40;
 const COARSE_ZOOM = 4; // from here on single pixels are seen
 
