@@ -1,6 +1,9 @@
 """Measurements of each lesion in a mask. Arrays only."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -9,7 +12,7 @@ from skimage.measure import label, regionprops
 
 from busicli.errors import InputError
 from busicli.imaging.arrays import Box, bounding_box
-from busicli.types import Lesion, Mask, Probability
+from busicli.types import Lesion, Mask, Probability, View
 
 Sides = tuple[int, int, int, int]
 """Top, left, bottom, right; the last two exclusive."""
@@ -60,6 +63,35 @@ def lesions(mask: Mask, probability: Probability) -> tuple[Lesion, ...]:
         _lesion(number, region, _moved(region.bbox, box), mask.shape)
         for number, region in enumerate(ordered, start=1)
     )
+
+
+def lesions_of_views(
+    mask: Mask, probability: Probability, views: Sequence[View]
+) -> tuple[Lesion, ...]:
+    """As `lesions`, but lesions of two views that meet are not one.
+
+    Views that overlap share their lesions. What lies beside all views is measured, too.
+
+    >>> row, left, right = np.ones((1, 4), bool), (0, 0, 1, 2), (0, 2, 1, 4)
+    >>> [lesion.bbox for lesion in lesions_of_views(row, row.astype(np.float32), [left, right])]
+    [(0, 0, 1, 2), (0, 2, 1, 4)]
+    """
+    if len(views) == 1 or any(_overlap(*pair) for pair in combinations(views, 2)):
+        return lesions(mask, probability)
+    rest, parts = mask.copy(), []
+    for top, left, bottom, right in views:
+        box = slice(top, bottom), slice(left, right)
+        parts.append(np.zeros_like(mask))
+        parts[-1][box] = mask[box]
+        rest[box] = False
+    found = [lesion for part in (*parts, rest) for lesion in lesions(part, probability)]
+    found.sort(key=lambda lesion: (-lesion.area_px, lesion.bbox))
+    return tuple(replace(lesion, lesion=number) for number, lesion in enumerate(found, start=1))
+
+
+def _overlap(first: View, second: View) -> bool:
+    rows = first[0] < second[2] and second[0] < first[2]
+    return rows and first[1] < second[3] and second[1] < first[3]
 
 
 def component(mask: Mask, lesion: Lesion) -> Mask:

@@ -11,7 +11,7 @@ from skimage.measure import label
 from busicli.imaging.arrays import Box
 from busicli.imaging.class_probabilities import with_temperature
 from busicli.imaging.confidence import confidence
-from busicli.imaging.measure import lesions
+from busicli.imaging.measure import lesions_of_views
 from busicli.imaging.millimetres import in_millimetres
 from busicli.imaging.postprocess import lesion_mask, native_lesion_mask
 from busicli.imaging.preprocess import native_probability, network_image
@@ -146,7 +146,7 @@ def interpret(
     probability = _pasted([view.probability for view in views], layout)
     found = tuple(
         replace(lesion, millimetres=in_millimetres(lesion, scale))
-        for lesion in lesions(mask, probability)
+        for lesion in lesions_of_views(mask, probability, [view.box for view in layout.views])
     )
     evidence = replace(
         _evidence(views, layout),

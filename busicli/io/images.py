@@ -125,7 +125,7 @@ def encode_probability(probability: Probability) -> bytes:
 
 def draw_contour(scan: Image, contour: Mask, outline: Mask | None = None) -> Image:
     """A copy of the scan, the outline of what was looked at in green, the contour in yellow."""
-    image = np.array(scan)
+    image = np.array(scan, order="C")
     if outline is not None:
         image[outline] = GREEN
     image[contour] = YELLOW

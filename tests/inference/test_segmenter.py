@@ -98,6 +98,19 @@ def test_a_lesion_is_measured_by_the_region_that_holds_it():
     assert areas == pytest.approx([0.16, 0.64])
 
 
+def test_lesions_that_meet_where_two_views_meet_are_two_each_of_its_own_scale():
+    regions = tuple(
+        Region(box=box, spacing=Spacing(row_mm=mm, column_mm=mm), begins_at_skin=True)
+        for box, mm in ((LEFT, 0.1), (RIGHT, 0.2))
+    )
+    predicted = Predictions(np.stack([square(left=12), square(left=0, side=3)]))
+    scale = Scale(origin="a test", regions=regions)
+    found = interpret(predicted, layout(LEFT, RIGHT), scale, settings())
+    assert [lesion.bbox for lesion in found.lesions] == [(4, 12, 8, 16), (4, 16, 7, 19)]
+    areas = [lesion.millimetres.area_mm2 for lesion in found.lesions]
+    assert areas == pytest.approx([0.16, 0.36])  # 16 px of 0.01 mm2, 9 px of 0.04 mm2
+
+
 def test_classes_are_those_of_the_view_that_is_least_normal():
     classes = np.array([[0.7, 0.2, 0.1], [0.1, 0.2, 0.7]], np.float32)
     predicted = Predictions(np.stack([square(), square()]), classes)
