@@ -98,7 +98,6 @@ def run_record(inputs=0, pending=0, confidence=TRUST, weights=WEIGHTS, **others)
         "names": "keep",
         "max_pixels": 1,
         "pixel_spacing": None,
-        "max_false_masks": None,
         "deidentify": False,
         "keep_identifiers": False,
         "versions": {},

@@ -67,7 +67,7 @@ def from_folder(scans: Path, out: Path) -> list[InputFile]:
         for name in names:
             path = folder / name
             relative = PurePosixPath(path.relative_to(scans))
-            found.append(InputFile(path=path, relative=relative, skip=_litter(name)))
+            found.append(InputFile(path=path, relative=relative, skip=_litter(Path(name))))
     found += [_closed_folder(error, scans) for error in closed]
     found.sort(key=lambda entry: os.fsencode(entry.relative))
     return list(_with_clashes(_with_masks(found)))
@@ -126,7 +126,7 @@ def from_list(paths: Iterable[Path], root: Path | None = None) -> list[InputFile
     for path in paths:
         whole = Path("/", os.path.normpath(here / path).lstrip("/"))  # two slashes stay two
         below = whole.relative_to(top if top in whole.parents else "/")
-        skip = _litter(path.name) or (RESULT if is_within_results(whole) else "")
+        skip = _litter(below) or (RESULT if is_within_results(whole) else "")
         error = TOO_DEEP if len(below.parts) > MAX_DEPTH + 1 else ""
         entry = InputFile(path=path, relative=PurePosixPath(below), skip=skip, error=error)
         found.setdefault(whole, entry)
@@ -150,10 +150,10 @@ def _left_out(folder: Path) -> str:
     return f"a folder of {owner}, which is not searched" if owner else ""
 
 
-def _litter(name: str) -> str:
+def _litter(path: Path) -> str:
     """Why a file is left out that an operating system left; empty for any other."""
-    owner = litter_file(name)
-    return f"a file of {owner}" if owner else ""
+    owners = (litter_file(path.name), *(litter_folder(part) for part in path.parent.parts))
+    return next((f"a file of {owner}" for owner in owners if owner), "")
 
 
 def _scan_beside(

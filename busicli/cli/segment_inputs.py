@@ -53,18 +53,23 @@ def listed_paths(*, nul: bool) -> tuple[Path, ...]:
             "the list on stdin holds NUL bytes; give -0 if they separate the paths, or write the "
             "list in UTF-8."
         )
-    lines = data.removeprefix(codecs.BOM_UTF8).split(b"\n")
-    if data.startswith(codecs.BOM_UTF8) and os.path.lexists(codecs.BOM_UTF8 + lines[0]):
-        lines[0] = codecs.BOM_UTF8 + lines[0]  # its own name, however unlikely
-    return tuple(Path(os.fsdecode(name)) for name in map(_name, lines) if name)
+    names = (name for line in data.split(b"\n") for name in _names(line))
+    return tuple(Path(os.fsdecode(name)) for name in names if name)
 
 
-def _name(line: bytes) -> bytes:
-    """The name in a line; without what Windows adds to it, unless there is a file with that."""
-    bare = line.rstrip(b"\r")
-    forms = (line, bare, bare.strip(), bare.strip().strip(b'"'))
-    slashes = forms[-1].replace(b"\\", b"/")
-    return next((name for name in (*forms, slashes) if name and os.path.lexists(name)), bare)
+def _names(line: bytes) -> list[bytes]:
+    """The name in a line, without what Windows adds to it unless there is a file with that.
+
+    Several where lines end as on old Macs.
+    """
+    bare = line.removeprefix(codecs.BOM_UTF8).rstrip(b"\r")
+    plain = bare.strip().strip(b'"')
+    forms = (line, line.rstrip(b"\r"), bare, bare.strip(), plain, plain.replace(b"\\", b"/"))
+    if found := next((name for name in forms if name and os.path.lexists(name)), b""):
+        return [found]
+    return (
+        [name for part in bare.split(b"\r") for name in _names(part)] if b"\r" in bare else [bare]
+    )
 
 
 def nothing_to_do(*, as_json: bool) -> None:

@@ -12,8 +12,8 @@ _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """First bytes of an .xlsx and of an .xls file."""
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _SEPARATORS = ",;\t"
-_INDEX = ("", "unnamed: 0")
-"""Names of the column in which pandas writes its index."""
+_INDEX = "unnamed:"
+"""How pandas names the column in which it wrote its index, if at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ def read_rows(path: Path) -> tuple[Sequence[str], list[CsvRow]]:
     """Columns and rows of a table in UTF-8 or, with a byte-order mark, UTF-16.
 
     The separator is the comma, semicolon or tab that the header has most of, or the one that
-    Excel's line `sep=;` names. Empty rows and the index of pandas are left out; a missing cell is
-    empty. Raises InputError if it is not such a table.
+    Excel's line `sep=;` names. Empty rows, empty columns and the index of pandas are left out; a
+    missing cell is empty. Raises InputError if it is not such a table.
     """
     lines = list(io.StringIO(_text(path), newline=""))
     separator, first = _separator(lines)
@@ -51,7 +51,9 @@ def read_rows(path: Path) -> tuple[Sequence[str], list[CsvRow]]:
                 f"{path}, line {line} has {len(cells)} cells for {len(header)} columns; put a cell "
                 "that holds the separator into quotes."
             )
-    kept = [at for at, name in enumerate(header) if name.lower() not in _INDEX]
+    kept = [at for at, name in enumerate(header) if name and not name.lower().startswith(_INDEX)]
+    if any(cells[at] for _, cells in found[1:] for at in range(1, len(cells)) if not header[at]):
+        raise InputError(f"{path} has a column without a name; name it or remove it.")
     rows = [
         CsvRow(line, {header[at]: cells[at] if at < len(cells) else "" for at in kept})
         for line, cells in found[1:]

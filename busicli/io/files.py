@@ -83,14 +83,18 @@ def _opened_below(path: Path) -> IO[bytes]:
 
 
 def walk(
-    folder: Path, on_error: Callable[[OSError], object] = lambda _: None
+    folder: Path,
+    on_error: Callable[[OSError], object] = lambda _: None,
+    *,
+    follow_links: bool = False,
 ) -> Iterator[tuple[Path, list[str], list[str]]]:
     """As `os.walk` from the top, but at most MAX_DEPTH folders deep.
 
     A deeper tree would exhaust the stack here or where results are written; `on_error` is called
-    for each folder that is too deep, as for one that cannot be read.
+    for each folder that is too deep, as for one that cannot be read. Who follows links must take
+    folders away that were entered before.
     """
-    for here, folders, names in os.walk(folder, onerror=on_error):
+    for here, folders, names in os.walk(folder, onerror=on_error, followlinks=follow_links):
         path = Path(here)
         yield path, folders, names  # the caller may take folders away
         if len(path.relative_to(folder).parts) >= MAX_DEPTH:

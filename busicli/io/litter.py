@@ -74,18 +74,18 @@ def litter_folder(name: str) -> str:
 def files_below(folder: Path, *, besides: Path | None = None) -> Iterator[Path]:
     """Every file of a user below a folder, sorted by name; nothing hidden, no litter.
 
-    Links to folders and the folder `besides` are not entered. Raises InputError where a part cannot
-    be read.
+    Links to folders are followed, each folder is entered once, and `besides` not at all. Raises
+    InputError where a part cannot be read.
     """
     closed: list[OSError] = []
-    besides = besides.resolve() if besides else None
-    for here, folders, names in walk(folder, closed.append):
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not (name.startswith(".") or litter_folder(name))
-            and (here / name).resolve() != besides
-        )
+    entered = {folder.resolve(), *([besides.resolve()] if besides else ())}
+    for here, folders, names in walk(folder, closed.append, follow_links=True):
+        own = [name for name in sorted(folders) if not (name[0] == "." or litter_folder(name))]
+        folders.clear()
+        for name in own:
+            if (real := (here / name).resolve()) not in entered:
+                entered.add(real)
+                folders.append(name)
         for name in sorted(names):
             if not (name.startswith(".") or litter_file(name)):
                 yield here / name

@@ -25,7 +25,8 @@ _CERTAIN = ("mask", "masks")
 _IN_FOLDERS = (
     *_CERTAIN,
     *("gt", "gts", "groundtruth", "seg", "segs", "segmentation", "segmentations"),
-    *("label", "labels", "annotation", "annotations"),
+    *("label", "labels", "annotation", "annotations", "ann", "roi", "rois", "target", "targets"),
+    *("contour", "contours", "lesions"),
 )
 _IN_NAMES = (
     *_IN_FOLDERS,
@@ -40,10 +41,10 @@ _SCAN_WORDS = (
 )
 _WITH_MASKS = ("class", "object", "binary")
 """Words that say how masks are made, as in VOC's SegmentationClass."""
-_NUMBER = r"(?:[ _.-]*\d+|[ _.-]*\(\d+\))?"
+_NUMBER = r"\)?(?:[ _.-]*\d+|[ _.-]*\(\d+\))?"
 _WORDS = "|".join(sorted(_IN_NAMES, key=len, reverse=True))
 _MARKED_AT_END = re.compile(
-    rf"(?P<scan>.+)[ _.-](?P<word>{_WORDS}){_NUMBER}", re.IGNORECASE | re.DOTALL
+    rf"(?P<scan>.*[^ _.(-])[ _.(-]+(?P<word>{_WORDS}){_NUMBER}", re.IGNORECASE | re.DOTALL
 )
 _MARKED_AT_START = re.compile(rf"(?P<word>{_WORDS})[ _.-]+(?P<scan>.+)", re.IGNORECASE | re.DOTALL)
 _ONLY_A_MARK = re.compile(rf"(?P<word>{_WORDS}){_NUMBER}(?P<scan>)", re.IGNORECASE)
@@ -109,8 +110,8 @@ def is_marked(path: PurePosixPath) -> bool:
     >>> is_marked(PurePosixPath("a_mask.png")), is_marked(PurePosixPath("a_tumor.png"))
     (True, False)
     """
-    mark = next(_marks(stem_of(path.name)), None)
-    words = {mark.word} if mark else {w for part in path.parent.parts for w in _folder(part).masks}
+    words = {mark.word for mark in _marks(stem_of(path.name))}
+    words = words or {word for part in path.parent.parts for word in _folder(part).masks}
     return any(word.removeprefix("cp_") in _CERTAIN for word in words)
 
 
@@ -184,16 +185,14 @@ class _Index:
 
     def mask(self, path: PurePosixPath) -> MaskOf | None:
         """What a file is that may be a mask by its name or folder; None without its scan."""
-        mark = next(_marks(stem_of(path.name)), None)
-        scan = self.beside.get((path.parent, mark.scan)) if mark else None
-        scan = scan or next((self.elsewhere[k] for k in _keys(path) if k in self.elsewhere), None)
+        marks = tuple(_marks(stem_of(path.name)))
+        beside = (self.beside.get((path.parent, mark.scan)) for mark in marks)
+        elsewhere = (self.elsewhere.get(key) for key in _keys(path))
+        scan = next((found for found in (*beside, *elsewhere) if found), None)
         if scan is None or scan == path:
             return None
-        return MaskOf(
-            scan=scan,
-            certain=is_marked(path),
-            lesion=mark is None or mark.word != _OTHER,
-        )
+        lesion = all(mark.word != _OTHER for mark in marks)
+        return MaskOf(scan=scan, certain=is_marked(path), lesion=lesion)
 
 
 def _may_be_scan(path: PurePosixPath) -> bool:
@@ -209,6 +208,8 @@ def _marks(stem: str) -> Iterator[_Mark]:
             if word == "masks":  # Cellpose's x_cp_masks
                 scan = scan.removesuffix("_cp") or scan
             yield _Mark(stem_of(scan), word)
+            if pattern is _MARKED_AT_END:  # x_tumor_mask
+                yield from _marks(scan)
 
 
 def _keys(path: PurePosixPath) -> list[Key]:

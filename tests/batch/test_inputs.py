@@ -303,3 +303,9 @@ def test_a_tree_without_end_is_one_failed_row(tmp_path, deep_folder):
     ]
     (entry,) = from_list([deep_folder / "b.png"])
     assert entry.error == "it lies more than 100 folders deep"
+
+
+def test_listed_thumbnails_of_a_network_drive_are_no_scans(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    entries = from_list([Path("a.png"), Path("@eaDir/a.png/thumb.jpg"), Path("._a.png")])
+    assert [e.skip for e in entries] == ["", "a file of Synology", "a file of macOS"]

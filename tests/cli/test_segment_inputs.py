@@ -34,6 +34,8 @@ def listed(monkeypatch, tmp_path):
         b'"a.png"\r\n"b/c d.png"\r\n',
         b"a.png   \nb\\c d.png  \n",
         b"./a.png\n.\\b\\c d.png\n",
+        b"a.png\rb/c d.png\r",  # of old Macs
+        b"a.png\n" + codecs.BOM_UTF8 + b"b/c d.png\n",  # two lists in one
     ],
 )
 def test_lists_of_windows_and_powershell_are_read(listed, data):

@@ -33,6 +33,7 @@ def table(tmp_path):
         f"sep=;\r\n{HEAD}\r\n{ROW}".replace(",", ";"),
         f",{HEAD}\n0,{ROW}\n",
         f"Unnamed: 0,{HEAD}\n0,{ROW}\n",
+        f"{HEAD},,\n{ROW},,\n",
         "scan, masks, class\na.png, a_mask.png, benign \n",
         f"Scan,MASKS,Class\n{ROW.replace('benign', 'Benign')}\n",
         f"{HEAD}\n.\\a.png,.\\a_mask.png,benign\n",
@@ -65,6 +66,7 @@ def test_an_error_names_the_line_of_the_file(table):
         ("scan\nbr\xfcst.png\n".encode("cp1252"), "not a CSV table in UTF-8"),
         (f"Scan,scan,{HEAD}\n{ROW}\n".encode(), "two columns of one name"),
         (b"", "has no column scan, but none"),
+        (f"{HEAD},\n{ROW},7\n".encode(), "has a column without a name"),
         (b'scan\n"a.png\n', "is not a CSV table in UTF-8"),
     ],
 )

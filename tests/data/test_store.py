@@ -114,6 +114,15 @@ def test_class_folders_of_any_case_may_hold_others_or_lie_in_them(tmp_path, fold
     assert len(case.masks) == 1
 
 
+def test_folders_of_classes_may_be_links(tmp_path):
+    empty_files(tmp_path, "disk/m/a.png", "disk/m/a_mask.png", "busi/benign/b.png")
+    empty_files(tmp_path, "busi/benign/b_mask.png")
+    (tmp_path / "busi" / "malignant").symlink_to(tmp_path / "disk" / "m")
+    (tmp_path / "busi" / "malignant" / "circle").symlink_to(tmp_path / "busi")
+    cases, errors = read_folder(tmp_path / "busi", "d")
+    assert ([case.case for case in cases], errors) == (["b", "a"], [])
+
+
 def test_scans_in_no_folder_of_a_class_are_reported_a_folder_at_a_time(tmp_path):
     empty_files(tmp_path, "normal/n.png", "cysts/a.png", "cysts/a_mask.png", "cysts/b.png")
     _, errors = read_folder(tmp_path, "d")

@@ -33,7 +33,10 @@ def test_a_masks_name_tells_its_scan(name, stem):
 MARKS = ("_Mask", "_GT", "_seg", "_segmentation", "_tumor", "-mask", "_label", "_annotation")
 
 
-@pytest.mark.parametrize("mark", [*MARKS, *map(str.upper, MARKS), "_mask (2)", " mask 01"])
+MORE = ("_mask (2)", " mask 01", " (mask)", "_lesion_mask", "_mask_roi1", "__gt")
+
+
+@pytest.mark.parametrize("mark", [*MARKS, *map(str.upper, MARKS), *MORE])
 def test_a_mark_of_any_case_is_a_mask_beside_its_scan_alone(mark):
     assert masks("a.png", f"a{mark}.png") == {f"a{mark}.png": "a.png"}
     assert masks(f"a{mark}.png", "b.png") == {}
