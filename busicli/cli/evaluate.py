@@ -16,6 +16,7 @@ from busicli.cli.options import (
     Tta,
     WeightsSha256,
 )
+from busicli.cli.settings import SWITCHES
 from busicli.errors import UsageError
 
 Chosen = Literal["train", "val", "test", "all"]
@@ -174,7 +175,8 @@ def _check_options(context: typer.Context, mode: str, belonging: tuple[str, ...]
     sources = {name: context.get_parameter_source(name) for name in context.params}
     given = [name for name, source in sources.items() if source and "DEFAULT" not in source.name]
     options = {option.name: option.opts[0] for option in context.command.params}
-    foreign = [options[name] for name in given if name not in belonging]
+    fitting = (*belonging, *SWITCHES, "settings_file")  # what every command takes
+    foreign = [options[name] for name in given if name not in fitting]
     if foreign:
         raise UsageError(f"{mode} does not go with {', '.join(foreign)}; leave one of them out.")
 

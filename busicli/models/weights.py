@@ -60,7 +60,7 @@ def build_model(
         checked = architecture.checked_options(dict(options))
         return architecture.build((size_px, size_px, 3), **checked)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0]
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
         raise InputError(
             f"the model {architecture.name} cannot be built with the options {dict(options)}: "
             f"{reason}; see busicli models show {architecture.name}."

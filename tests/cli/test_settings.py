@@ -184,6 +184,14 @@ def test_eval_of_masks_is_not_disturbed_by_settings_for_other_kinds(call, tmp_pa
     assert "--tta" not in ended.err
 
 
+@pytest.mark.parametrize(
+    "switch", [["-q"], ["--verbose"], ["--debug"], ["--settings", "/dev/null"]], ids=str
+)
+def test_eval_of_masks_takes_what_every_command_takes(call, switch):
+    ended = call("eval", "--predictions", "a", "--reference", "b", *switch)
+    assert (ended.status, "does not go with" in ended.err) == (1, False)
+
+
 @pytest.mark.parametrize("switch", ["--quiet", "-q"])
 def test_quiet_leaves_errors_and_json(call, scans, tmp_path, switch):
     ended = call("segment-dir", scans / "benign", "out", switch)
