@@ -95,7 +95,10 @@ def journal_key(settings: RunSettings) -> str:
 def no_scan(request: SegmentRequest) -> InputError:
     """What to raise where no input is a scan."""
     came = "the list" if isinstance(request.scans, tuple) else str(request.scans)
-    return InputError(f"{came} holds no scan; give PNG, JPEG, BMP, TIFF or DICOM files.")
+    mount = ""
+    if isinstance(request.scans, Path) and not any(request.scans.iterdir()):
+        came, mount = f"{came} is empty and", "mount its drive, or "
+    return InputError(f"{came} holds no scan; {mount}give PNG, JPEG, BMP, TIFF or DICOM files.")
 
 
 def _hashed(entry: InputFile) -> InputFile:
@@ -149,7 +152,9 @@ def _note_shifted_names(loop: ScanLoop, entries: Sequence[InputFile]) -> None:
     """Report scans that OUT holds under other names: they are about to be segmented again."""
     request = loop.request
     names = (percent_escape(entry.relative) for entry in entries if not entry.not_done)
-    shifted = shifted_names(loop.journal.scans(), names) if request.shard is None else {}
+    journal = loop.journal
+    found = shifted_names(journal.scans(), names) if request.shard is None else {}
+    shifted = {name: old for name, old in found.items() if journal.has_results(old)}
     if not shifted:
         return
     new, old = next(iter(shifted.items()))

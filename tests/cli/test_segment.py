@@ -455,7 +455,10 @@ def test_an_empty_list_is_nothing_to_do_and_an_empty_or_missing_folder_is_an_err
     ended = segment("-", "out", stdin=b"nowhere_mask.png\n")
     assert (ended.status, (tmp_path / "out").exists()) == (3, True)  # asked for, and not there
     (tmp_path / "mount").mkdir()
-    for folder, reason in (("mount", "holds no scan"), ("nowhere", "there is no folder")):
+    for folder, reason in (
+        ("mount", "is empty and holds no scan"),
+        ("nowhere", "there is no folder"),
+    ):
         ended = segment(folder, "other")
         assert (ended.status, reason in ended.err) == (1, True)
 
