@@ -34,6 +34,13 @@ def preprocess(
         list[Path] | None,
         typer.Option(help="CSV file with columns scan, masks, class, group, split. Repeatable."),
     ] = None,
+    reviewed: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="OUT",
+            help="Folder of segment-dir: take the scans that a person has reviewed. Repeatable.",
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("data"),
     split_by: Annotated[
         Literal["group", "image"],
@@ -66,8 +73,11 @@ def preprocess(
     walltime: Walltime = None,
 ) -> None:
     """Prepare data sets for training: crop, resize, group near copies, split, store."""
-    if not datasets and not table:
-        raise UsageError("no data set was given; give a folder, or a table with --table.")
+    if not datasets and not table and not reviewed:
+        raise UsageError(
+            "no data set was given; give a folder, a table with --table, or results that were "
+            "reviewed with --reviewed."
+        )
     # imported here: SciPy and matplotlib would double the time of --help
     from busicli.cli.progress import tracked
     from busicli.data.preprocess import PrepareRequest, prepare
@@ -77,6 +87,7 @@ def preprocess(
     request = PrepareRequest(
         folders=tuple(datasets or ()),
         tables=tuple(table or ()),
+        reviewed=tuple(reviewed or ()),
         out=out,
         preprocess=PreprocessSettings(size_px=size, aspect=aspect, views=views),
         split=SplitSettings(by=split_by, seed=seed),

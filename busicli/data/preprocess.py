@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from busicli.data.assign_splits import LoadedCases, assign_splits
 from busicli.data.objections import SOURCE
 from busicli.data.prepare_case import CasePreparation, PreparedCase
+from busicli.data.reviewed import read_reviewed
 from busicli.data.sources import read_folder, read_table
 from busicli.data.store import (
     MARKER,
@@ -36,6 +37,10 @@ Track = Callable[[Iterator[PreparedCase | Failed], int], Iterable[PreparedCase |
 """Passes results through and shows progress."""
 
 MONTAGE_SCANS = 4
+_ADVICE = (
+    "; give a folder or table with scans.",
+    " that a person accepted, edited or found without a lesion; apply reviews first.",
+)
 _GONE: NDArray[Any] = np.zeros(0)
 
 
@@ -62,6 +67,8 @@ class PrepareRequest:
     out: Path
     preprocess: PreprocessSettings
     split: SplitSettings
+    reviewed: tuple[Path, ...] = ()
+    """Folders that `segment-dir` wrote, of which reviewed scans are taken."""
     split_from: Path | None = None
     """A table with each scan's split, such as another data folder's cases.csv."""
     jobs: int = -1
@@ -117,16 +124,19 @@ def _find_cases(request: PrepareRequest) -> list[SourceCase]:
     cases: list[SourceCase] = []
     errors: list[Failed] = []
     used: Counter[str] = Counter()
-    for path in (*request.folders, *request.tables):
-        name = path.resolve().stem if path in request.tables else path.resolve().name
+    sources = (
+        *((path, path.resolve().name, read_folder) for path in request.folders),
+        *((path, path.resolve().stem, read_table) for path in request.tables),
+        *((path, path.resolve().name, read_reviewed) for path in request.reviewed),
+    )
+    for path, name, read in sources:
         used[name] += 1
         name += f"-{used[name]}" if used[name] > 1 else ""
-        read = read_table if path in request.tables else read_folder
         found, failed = read(path, name)
         cases += found
         errors += failed
         if not found and not failed:
-            raise InputError(f"{path} holds no scan; give a folder or table with scans.")
+            raise InputError(f"{path} holds no scan{_ADVICE[read is read_reviewed]}")
     errors += _of_one_name(cases)
     if errors:
         # unreadable files are looked for too, so that all errors are reported at once

@@ -1,5 +1,6 @@
 """Reviews applied to the results of a run."""
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -347,3 +348,33 @@ def test_a_scan_that_changed_is_segmented_and_its_review_forgotten(
     assert rows(out)[named[0]]["reviewed"] is None
     assert call("review", "out").status == 0
     assert not (out / "model_masks" / named[0]).exists()
+
+
+# --- learning from it
+
+
+def test_reviewed_scans_are_a_data_set(out, named, review_of, saved, call, tmp_path):
+    kinds = ["benign", "malignant", *[None] * 6]
+    reviews = [
+        review_of(scan, "edited", **{"class": kind})
+        for scan, kind in zip(named, kinds, strict=False)
+    ]
+    reviews += [review_of(scan, "no_lesion") for scan in named[8:12]]
+    reviews.append(review_of(named[12], "rejected"))
+    call("review", "out", saved(*reviews))
+    ended = call("preprocess", "--reviewed", "out", "--size", 64, "--out", "learn")
+    assert ended.status == 0, ended.err
+    with (tmp_path / "learn" / "cases.csv").open(newline="", encoding="utf-8") as file:
+        found = {row["case"]: row for row in csv.DictReader(file)}
+    assert set(found) == set(named[:12])
+    labels = [found[scan]["class"] for scan in named[:12]]
+    assert labels == ["benign", "malignant", *[""] * 6, *["normal"] * 4]
+    row = found[named[0]]
+    native = tmp_path / "learn" / row["split"] / "native" / f"{int(row['index']):06d}.png"
+    assert np.array_equal(np.asarray(Image.open(native)) > 0, mask(out, named[0]))
+
+
+def test_without_a_review_there_is_no_data_set(out, call):
+    ended = call("preprocess", "--reviewed", "out", "--out", "learn")
+    assert ended.status == 1
+    assert "holds no scan that a person accepted" in ended.err
