@@ -5,14 +5,16 @@ BIN := $(VENV)/bin
 UV_LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
   --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help setup demo test lint soak benchmark docs wheelhouse wheelhouse-light container lock clean
+.PHONY: help setup demo test lint soak benchmark docs sbom audit wheelhouse wheelhouse-light container lock clean
 help:
 	@echo "make demo       segment the example scans into out/"
 	@echo "make test       lint, then every test: about 15 minutes on two idle cores"
 	@echo "make lint       ruff, mypy, import-linter"
-	@echo "make soak       kills, full disks, thousands of broken files: takes long"
+	@echo "make soak       kills, full disks, bombs, fuzzing: takes long"
 	@echo "make benchmark  speed as ratios, into benchmarks/"
 	@echo "make docs       renew the generated pages and tables"
+	@echo "make sbom       list everything that is installed, as CycloneDX, in sbom.json"
+	@echo "make audit DB=  check requirements.lock against a dump of known vulnerabilities"
 	@echo "make wheelhouse download everything that an offline installation needs"
 	@echo "make wheelhouse-light  the same, for nodes that only segment"
 	@echo "make container  build the containers and segment in them, where podman or docker runs"
@@ -56,6 +58,15 @@ docs: $(VENV)/.ready
 	$(BIN)/python tools/settings.py
 	$(BIN)/python tools/layers.py
 
+sbom: $(VENV)/.ready
+	$(PYTHON) -m venv build/sbom
+	build/sbom/bin/pip install --quiet --disable-pip-version-check cyclonedx-bom
+	build/sbom/bin/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml \
+	  --output-reproducible --of JSON -o sbom.json
+
+audit: $(VENV)/.ready
+	$(BIN)/python tools/audit.py $(DB)
+
 wheelhouse: LOCK := requirements.lock
 wheelhouse: INSTALL := 'busicli[train]'
 wheelhouse-light: LOCK := requirements-light.lock
@@ -78,4 +89,4 @@ lock: $(VENV)/.ready
 	$(UV_LOCK) -c requirements.lock -o requirements-light.lock
 
 clean:
-	rm -rf $(VENV) build wheelhouse wheelhouse-light *.egg-info
+	rm -rf $(VENV) build sbom.json wheelhouse wheelhouse-light *.egg-info

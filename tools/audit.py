@@ -75,11 +75,9 @@ def _is_within(version: Version, events: list[dict[str, str]]) -> bool:
         key=lambda pair: _version(pair[1]) or Version("0"),
     ):
         bound = _version(text) or Version("0")
-        if kind == "introduced" and bound <= version:
-            inside = True
-        elif (kind == "fixed" and bound <= version) or (
-            kind == "last_affected" and bound < version
-        ):
+        if kind == "introduced":
+            inside = inside or bound <= version
+        elif bound < version or (kind == "fixed" and bound == version):
             inside = False
     return inside
 
