@@ -111,7 +111,8 @@ class _Process:
         self._socket, theirs = socket.socketpair()
         options = json.dumps([function, limits.memory, limits.cpu_s + _SPARE_CPU_S])
         paths = os.pathsep.join(path for path in sys.path if path)
-        command = [sys.executable, "-m", __name__, str(theirs.fileno()), options]
+        # -P: no module of the current folder, which may be a stranger's
+        command = [sys.executable, "-P", "-m", __name__, str(theirs.fileno()), options]
         # inherited: a signal to the whole group is the parent's to answer
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:

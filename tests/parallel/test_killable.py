@@ -60,6 +60,14 @@ def test_signals_that_stop_the_run_do_not_stop_its_processes(pool):
     assert process_of(pool) == number
 
 
+def test_no_module_of_the_current_folder_is_run(pool, tmp_path, monkeypatch):
+    for name in ("socket", "json", "subprocess"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    monkeypatch.chdir(tmp_path)
+    assert process_of(pool)
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_closed_pool_has_no_process_left(pool):
     number = process_of(pool)
     pool.close()
