@@ -2,12 +2,19 @@
 
 import csv
 import json
+import os
 import shutil
+import signal
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom import dcmread
+
+from busicli.batch.review import ReviewRequest, review
+from tests.dicom_maker import region, ultrasound
 
 AT = "2026-01-31T07:12:00Z"
 SQUARE = [[10, 20], [30, 20], [30, 50], [10, 50]]
@@ -378,3 +385,128 @@ def test_without_a_review_there_is_no_data_set(out, call):
     ended = call("preprocess", "--reviewed", "out", "--out", "learn")
     assert ended.status == 1
     assert "holds no scan that a person accepted" in ended.err
+
+
+# --- DICOM
+
+
+@pytest.fixture(scope="module")
+def clinic(tmp_path_factory, scans, run) -> Path:
+    """A night's run over two DICOM scans, with objects of all kinds."""
+    folder = tmp_path_factory.mktemp("clinic")
+    (folder / "ward").mkdir()
+    for name in ("a.dcm", "b.dcm"):
+        phantom = np.asarray(Image.open(scans / "benign" / "phantom-06.png").convert("L"))
+        rows, columns = phantom.shape
+        whole = region((0, 0, rows - 1, columns - 1), 0.01, 0.005)
+        (folder / "ward" / name).write_bytes(ultrasound(phantom, regions=[whole]))
+    ended = run("segment-dir", "ward", "out", "--dicom", "seg,sr,sc", cwd=folder)
+    assert ended.status == 0, ended.err
+    return folder
+
+
+def reviewed_clinic(clinic: Path, tmp_path: Path, decision: str) -> Path:
+    """A copy of the clinic with a file of reviews of both scans."""
+    shutil.copytree(clinic, tmp_path, dirs_exist_ok=True)
+    out = tmp_path / "out"
+    reviews = [
+        {
+            **{"scan": row["scan"], "frame": 1, "at": AT, "decision": decision},
+            **{"scan_sha256": row["sha256"], "mask_sha256": row["masks"][0]["sha256"]},
+            "polygons": [SQUARE] if decision == "edited" else None,
+        }
+        for row in rows(out).values()
+    ]
+    run = json.loads((out / "run.json").read_text())["id"]
+    document = {"format": "busicli-reviews", "version": 1, "run": run, "reviewer": "Møller^X"}
+    (tmp_path / "reviews.json").write_text(json.dumps({**document, "reviews": reviews}))
+    return out
+
+
+def test_objects_say_who_corrected_what(clinic, call, tmp_path):
+    out = reviewed_clinic(clinic, tmp_path, "edited")
+    before = {path.name: dcmread(path) for path in (out / "dicom").iterdir()}
+    ended = call("review", "out", "reviews.json", "--scans", "ward")
+    assert ended.status == 0, ended.err
+    after = {path.name: dcmread(path) for path in (out / "dicom").iterdir()}
+    assert set(after) == set(before)
+    segment = after["a.dcm.seg.dcm"]
+    assert segment.SegmentSequence[0].SegmentAlgorithmType == "SEMIAUTOMATIC"
+    assert np.array_equal(segment.pixel_array.squeeze() > 0, mask(out, "a.dcm.png"))
+    assert "corrected by a person" in segment.SeriesDescription
+    report = after["a.dcm.sr.dcm"]
+    assert report.VerificationFlag == "VERIFIED"
+    assert str(report.VerifyingObserverSequence[0].VerifyingObserverName) == "M?ller X"
+    for name, made in after.items():
+        assert made.SOPInstanceUID != before[name].SOPInstanceUID
+    with (out / "lesions.csv").open(newline="") as file:
+        lesion = next(csv.DictReader(file))
+    # pixels of 0.1 x 0.05 mm
+    assert (lesion["area_px"], lesion["area_mm2"], lesion["mean_probability"]) == ("600", "3", "")
+    row = rows(out)["a.dcm"]
+    assert row["dicom_left_out"] == ""
+    assert len(row["dicom"]) == 3
+
+
+def test_without_the_scans_objects_are_left_out_until_they_are_there(clinic, call, tmp_path):
+    out = reviewed_clinic(clinic, tmp_path, "accepted")
+    shutil.move(tmp_path / "ward", tmp_path / "archive")
+    assert call("review", "out", "reviews.json", "--scans", "ward").status == 0
+    assert list((out / "dicom").iterdir()) == []
+    assert "the scan was not found" in rows(out)["a.dcm"]["dicom_left_out"]
+    assert call("review", "out", "--scans", "archive").status == 0
+    assert len(list((out / "dicom").iterdir())) == 6
+    assert rows(out)["a.dcm"]["dicom_left_out"] == ""
+
+
+def test_a_rejected_scan_has_no_objects(clinic, call, tmp_path):
+    out = reviewed_clinic(clinic, tmp_path, "rejected")
+    assert call("review", "out", "reviews.json").status == 0
+    assert list((out / "dicom").iterdir()) == []
+    assert rows(out)["a.dcm"]["dicom_left_out"] == "a person rejected the scan"
+    assert mask(out, "a.dcm.png").shape
+
+
+# --- killed
+
+
+def killed_at(moment: int, request: ReviewRequest) -> bool:
+    """Review in a process that is killed just before it renames its n-th file; whether it was."""
+    process = os.fork()
+    if process == 0:
+        rename, renamed = os.replace, []
+
+        def until(source: str, target: str) -> None:
+            renamed.append(target)
+            if len(renamed) == moment:
+                os.kill(os.getpid(), signal.SIGKILL)
+            rename(source, target)
+
+        os.replace = until
+        with open(os.devnull, "w") as silent:  # noqa: PTH123
+            sys.stderr = silent
+            review(request, lambda scans, _: scans)
+        os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(process, 0)[1])
+
+
+def test_killed_at_any_moment_the_next_one_makes_the_same_bytes(
+    out, named, review_of, saved, tree, tmp_path
+):
+    file = saved(
+        *(review_of(scan, "edited") for scan in named[:3]),
+        *(review_of(scan, "no_lesion") for scan in named[3:5]),
+        review_of(named[5]),
+    )
+    night = Path(shutil.copytree(out, tmp_path / "night"))
+    request = ReviewRequest(out=out, files=(tmp_path / file,))
+    review(request, lambda scans, _: scans)
+    expected = tree(out)
+    for moment in range(1, 200):
+        shutil.rmtree(out)
+        shutil.copytree(night, out)
+        if not killed_at(moment, request):
+            break
+        review(request, lambda scans, _: scans)
+        assert tree(out) == expected, f"killed at the rename of file {moment}"
+    assert moment > 20
