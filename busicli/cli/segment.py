@@ -163,7 +163,7 @@ def segment_dir(
             help="Refuse larger images before they are decoded.",
             rich_help_panel=BROKEN,
         ),
-    ] = 100_000_000,
+    ] = 50_000_000,
     part: Annotated[
         str | None,
         typer.Option(

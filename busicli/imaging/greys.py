@@ -4,6 +4,7 @@ Many files hold fewer bits than their container has room for, and their header d
 by the container's range, such an image would be black.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,6 +21,8 @@ FAINT_RANGE, FAINT_MOST = 64, 32
 nothing. The faintest published scans span about twice as many."""
 BRIGHTEST = 0.02
 """Share of the pixels that burned-in text may cover."""
+_BLOCK = 2**20
+"""Values that are worked on at once."""
 SAMPLED = 4
 """Brightness is judged on every so-manieth row and column."""
 
@@ -93,14 +96,14 @@ def real_levels(values: NDArray[np.generic]) -> tuple[Levels, bool]:
     From 0 to 1 or 255 the range is that; up to 65535 it is of the fewest bits that hold them; else
     it is their own. Raises InputError for NaN and infinite values.
     """
-    floats = values.astype(np.float64)
-    if not np.isfinite(floats).all():
+    low, high = float(values.min(initial=0)), float(values.max(initial=0))
+    if not np.isfinite([low, high]).all():  # NaN comes through both
         raise InputError("holds NaN or infinite values; store it with finite greys.")
-    low, high = float(floats.min(initial=0)), float(floats.max(initial=0))
     if low < 0 or high >= 2 ** DEPTHS[-1]:
-        return to_levels(floats, float(floats.min()), high), False
+        least = float(values.min())
+        return _by_rows(lambda rows: to_levels(rows, least, high), values), False
     white = 1 if high <= 1 else 2 ** bits_for(high) - 1
-    return to_levels(floats, 0, white), white <= 2 ** DEPTHS[0] - 1
+    return _by_rows(lambda rows: to_levels(rows, 0, white), values), white <= 2 ** DEPTHS[0] - 1
 
 
 def to_levels(values: NDArray[np.generic], black: float, white: float) -> Levels:
@@ -127,13 +130,31 @@ def _by_table(values: NDArray[np.generic], bits: int) -> Levels:
     """By a table: a large scan as floats would fill the memory."""
     if bits == DEPTHS[0]:
         return values.astype(np.uint8)
-    levels: Levels = whole_levels(0, 2**bits - 1)[values]
+    table = whole_levels(0, 2**bits - 1)
+    return _by_rows(lambda rows: table[rows], values)
+
+
+def _by_rows(
+    function: Callable[[NDArray[np.generic]], Levels], values: NDArray[np.generic]
+) -> Levels:
+    """Levels a few rows at a time: what they are made with takes several times their memory."""
+    levels = np.empty(values.shape, np.uint8)
+    height = max(1, _BLOCK // max(1, values[:1].size))
+    for top in range(0, len(values), height):
+        levels[top : top + height] = function(values[top : top + height])
     return levels
+
+
+def _counts(levels: Levels) -> NDArray[np.integer]:
+    flat = levels.ravel()
+    blocks = (flat[start : start + _BLOCK] for start in range(0, flat.size, _BLOCK))
+    counts = (np.bincount(block, minlength=256) for block in blocks)
+    return sum(counts, start=np.zeros(256, np.intp))
 
 
 def _range(levels: Levels) -> tuple[int, int, int]:
     """The lowest level, and how far above it all but the brightest pixels and the brightest lie."""
-    counts = np.bincount(levels.ravel(), minlength=256)
+    counts = _counts(levels)
     used = np.flatnonzero(counts)
     if not used.size:
         return 0, 0, 0

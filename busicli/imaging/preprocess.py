@@ -69,8 +69,8 @@ def native_probability(
     image = Pillow.fromarray(
         np.ascontiguousarray(probability[_target(inner, settings)], np.float32)
     )
-    enlarged = image.resize((inner[1], inner[0]), Pillow.Resampling.BILINEAR)
-    return _pasted(np.clip(np.asarray(enlarged), 0.0, 1.0), shape, box)
+    enlarged = np.asarray(image.resize((inner[1], inner[0]), Pillow.Resampling.BILINEAR))
+    return _pasted(np.clip(enlarged, 0.0, 1.0), shape, box)
 
 
 def native_image(

@@ -10,7 +10,13 @@ from busicli.errors import InputError
 from busicli.imaging.arrays import as_rgb, grey_channel
 from busicli.imaging.greys import Shown
 from busicli.io.dicom.read import NotUltrasoundError, is_dicom, open_dicom
-from busicli.io.images import NotAnImageError, TooManyPixelsError, decode_frames
+from busicli.io.images import (
+    NO_MEMORY,
+    NotAnImageError,
+    TooManyPixelsError,
+    UnreadKindError,
+    decode_frames,
+)
 from busicli.parallel.killable import KillableCall, Parts, ProcessDiedError, ProcessLimits
 from busicli.types import Image
 
@@ -18,7 +24,10 @@ ANSWER = "busicli.io.decode_process:answer"
 """What a `ProcessPool` runs to decode scans."""
 _ERRORS = {
     kind.__name__: kind
-    for kind in (InputError, NotAnImageError, NotUltrasoundError, TooManyPixelsError)
+    for kind in (
+        *(InputError, NotAnImageError, NotUltrasoundError),
+        *(TooManyPixelsError, UnreadKindError),
+    )
 }
 _BYTES_A_PIXEL = 16
 _BYTES_BESIDE = 512 * 2**20
@@ -63,6 +72,8 @@ def answer(parts: Sequence[bytes]) -> Parts:
     try:
         shown = list(_frames(data, max_pixels))
     except Exception as error:  # also a fault of ours: it is raised where it is seen
+        if isinstance(error, MemoryError):
+            error = InputError(NO_MEMORY)
         name = type(error).__name__
         said = error.args if name in _ERRORS else [name]
         return [json.dumps({"error": name, "said": said}).encode()]

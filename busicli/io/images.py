@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from PIL import Image as Pillow
@@ -25,7 +26,8 @@ IMAGE_STARTS = (b"\x89PNG", b"\xff\xd8", b"BM", b"II*\0", b"MM\0*")
 """First bytes of these."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".dicom")
 """A file named so that cannot be read counts as failed, any other as skipped."""
-MAX_PIXELS = 100_000_000
+MAX_PIXELS = 50_000_000
+"""Of all frames of a scan: one of so many pixels takes less than 1 GB."""
 YELLOW = (255, 213, 0)
 GREEN = (0, 158, 115)
 """Bluish green of Okabe and Ito: told from yellow by colour-blind eyes."""
@@ -39,8 +41,10 @@ class NotAnImageError(InputError):
 class UnreadKindError(NotAnImageError):
     """The file is of a kind that is known but not read."""
 
-    def __init__(self, kind: str) -> None:
-        super().__init__(f"is {kind}, which is not read; store it as PNG or TIFF of 8 or 16 bits.")
+    @classmethod
+    def of(cls, kind: str) -> Self:
+        """The error for a kind with its article, such as `a GIF image`."""
+        return cls(f"is {kind}, which is not read; store it as PNG or TIFF of 8 or 16 bits.")
 
 
 class TooManyPixelsError(InputError):
@@ -216,14 +220,14 @@ def only_image(data: bytes, max_pixels: int) -> Pillow.Image:
 
 def _opened(data: bytes) -> Pillow.Image:
     if unread := unread_tiff(data):  # some of them Pillow opens and reads wrongly
-        raise UnreadKindError(unread)
+        raise UnreadKindError.of(unread)
     try:
         return Pillow.open(io.BytesIO(data), formats=FORMATS)
     except Exception as error:  # headers raise all kinds of errors, as damaged bytes do
         if not data:
             raise NotAnImageError("is empty; copy it again from its source.") from None
         if unread := unread_kind(data):
-            raise UnreadKindError(unread) from error
+            raise UnreadKindError.of(unread) from error
         raise NotAnImageError("is not an image; give a PNG, JPEG, BMP or TIFF file.") from error
 
 

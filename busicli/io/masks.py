@@ -93,7 +93,7 @@ def find_mask(data: bytes, *, max_pixels: int = MAX_PIXELS) -> FoundMask:
     """
     if data.startswith(_NPY):
         if kind := unread_kind(data):
-            raise UnreadKindError(kind)
+            raise UnreadKindError.of(kind)
         return _found_mask(_array_values(data, max_pixels))
     values = _mask_values(only_image(data, max_pixels))
     return _found_mask(values, labels_allowed=not data.startswith(_JPEG))

@@ -103,7 +103,7 @@ def test_the_template_holds_every_option_and_is_taken_as_it_is(call, tmp_path):
     lines = [line.removeprefix("# ") for line in template.splitlines()]
     values = [line for line in lines if line.startswith("[") or (" = " in line)]
     said = tomllib.loads("\n".join(values))
-    assert said["segment-dir"]["max-pixels"] == 100_000_000
+    assert said["segment-dir"]["max-pixels"] == 50_000_000
     for names, command in LEAVES:
         for param in command.params:
             if param.param_type_name == "option" and param.name != "settings_file":

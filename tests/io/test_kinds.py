@@ -1,5 +1,6 @@
 import gzip
 import io
+import json
 import struct
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 from PIL import Image
 
 from busicli.errors import InputError
-from busicli.io.images import NotAnImageError, decode_scan
+from busicli.io.decode_process import ProcessDecoder, answer
+from busicli.io.images import NotAnImageError, UnreadKindError, decode_scan
 from busicli.io.kinds import unread_kind
 from busicli.io.masks import find_mask
 from busicli.io.scans import decode_file
@@ -102,3 +104,10 @@ def test_any_few_bytes_have_a_kind_or_none(data):
     assert isinstance(unread_kind(data), str)
     with pytest.raises(NotAnImageError):
         decode_scan(data)
+
+
+def test_a_kind_stays_named_where_another_process_decodes():
+    told = answer([b"1000000", KINDS["TIFF of 64-bit floats"]])[0]
+    assert json.loads(told)["error"] == "UnreadKindError"
+    with pytest.raises(UnreadKindError, match="64-bit floats"):
+        ProcessDecoder(answer, 1_000_000)(KINDS["TIFF of 64-bit floats"])
