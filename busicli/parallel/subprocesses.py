@@ -17,7 +17,7 @@ def run_python(
     """
     paths = os.pathsep.join(path for path in sys.path if path)
     return subprocess.run(
-        [sys.executable, *arguments],
+        [sys.executable, "-P", *arguments],  # no module of the current folder
         env={**os.environ, "PYTHONPATH": paths, **(environment or {})},
         capture_output=True,
         text=True,
