@@ -97,6 +97,7 @@ def run_record(inputs=0, pending=0, confidence=TRUST, weights=WEIGHTS, **others)
         "report": True,
         "names": "keep",
         "max_pixels": 1,
+        "max_false_masks": None,
         "pixel_spacing": None,
         "deidentify": False,
         "keep_identifiers": False,

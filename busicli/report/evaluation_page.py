@@ -56,7 +56,9 @@ def scores_page(metrics: Row, rows: Sequence[Cells], card: Row) -> Page:
 
 def scored_scan(index: int, cells: Cells, thumbnails: Links) -> ScanView:
     """One scan: its row of `per_image.csv`, which is the `index`th from 0."""
-    values = {name: float(cells[name]) for name in ("dice", "confidence") if cells.get(name)}
+    # Dice is told over scans with a lesion: a false mask has a badge of its own
+    wanted = ("dice", "confidence") if _has_lesion(cells) else ("confidence",)
+    values = {name: float(cells[name]) for name in wanted if cells.get(name)}
     return ScanView(
         name=cells["case"],
         urgency=scored_urgency(cells),
@@ -118,7 +120,7 @@ def _share(found: Row, part: str, whole: str) -> str:
 
 
 def _tags(cells: Cells) -> list[str]:
-    has_lesion = float(cells.get("reference_area_px") or 0) > 0
+    has_lesion = _has_lesion(cells)
     empty = float(cells.get("predicted_area_px") or 0) == 0
     holds = {
         "absent": bool(cells.get("prediction")),
@@ -130,6 +132,10 @@ def _tags(cells: Cells) -> list[str]:
         _CLASS_TAG + (cells.get("class") or ""): bool(cells.get("class")),
     }
     return [tag for tag, present in holds.items() if present]
+
+
+def _has_lesion(cells: Cells) -> bool:
+    return float(cells.get("reference_area_px") or 0) > 0
 
 
 def _badge(cells: Cells) -> Badge | None:

@@ -8,6 +8,7 @@ _LABELS = {
     "centroid": ("Centre: row, column", "px"),
     "hd95_px": ("HD95", "px"),
     "iou": ("IoU", ""),
+    "review": ("Flagged for review", ""),
 }
 _DECIMALS = {"px": 1, "mm": 1, "mm²": 1, "°": 0, "": 2}
 

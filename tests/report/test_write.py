@@ -487,3 +487,16 @@ def test_the_command_refuses_a_folder_without_results(call, tmp_path):
     assert ended.status == 1
     assert "nowhere holds no manifest.jsonl" in ended.err
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_dice_of_the_page_is_over_scans_with_a_lesion_as_in_the_table(tmp_path):
+    rows = [
+        {"case": "good"},
+        {"case": "false", "dice": 0, "reference_area_px": 0},
+    ]
+    page = write_report(write_scores(tmp_path, rows))
+    reported = {scan["name"]: scan for scan in scans_of(page)}
+    assert reported["good"]["values"] == {"dice": 0.9}
+    assert "values" not in reported["false"]
+    assert reported["false"]["badge"]["text"] == "false mask"
+    assert ["Flagged for review", "no"] in reported["false"]["facts"]
