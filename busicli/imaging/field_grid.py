@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from busicli.imaging.arrays import Box
+from busicli.imaging.arrays import Box, bounding_box
 from busicli.types import Mask
 
 GRID = 256
@@ -115,7 +115,14 @@ def box_shape(box: Box) -> tuple[int, int]:
 
 def _differences(grey: Grey, step: int) -> tuple[Grid, Grid]:
     """Of every `step`-th pixel to the second one to its right, and to the second one below."""
-    here, right, below = grey[:-2:step, :-2:step], grey[:-2:step, 2::step], grey[2::step, :-2:step]
+    here, right, below = (
+        np.ascontiguousarray(grey[rows, columns])  # each is read twice
+        for rows, columns in (
+            (slice(None, -2, step), slice(None, -2, step)),
+            (slice(None, -2, step), slice(2, None, step)),
+            (slice(2, None, step), slice(None, -2, step)),
+        )
+    )
     return (
         np.maximum(here, right) - np.minimum(here, right),
         np.maximum(here, below) - np.minimum(here, below),
@@ -131,8 +138,17 @@ def _roughness(grey: Grey, step: int, noise: float) -> Grid:
 
 def _dense(rough: Grid, share: float) -> Mask:
     """Where more than this share of the neighbours around differ."""
-    level: Grid = ndimage.uniform_filter(rough * np.uint8(100), WINDOW)
-    return level > 200 * share
+    framed = np.pad(rough, WINDOW // 2, mode="symmetric")
+    return 2 * WINDOW**2 * share < _sums(_sums(framed).T).T
+
+
+def _sums(grid: Grid) -> Grid:
+    """Of WINDOW rows each; at most 50 in a square, which uint8 holds."""
+    count = len(grid) - WINDOW + 1
+    total = grid[:count].copy()
+    for first in range(1, WINDOW):
+        total += grid[first : first + count]
+    return total
 
 
 def _opened(dense: Mask) -> Mask:
@@ -152,12 +168,11 @@ def _runs(mask: Mask) -> Mask:
 def _large(areas: Mask) -> list[Box]:
     """Boxes of the largest connected area and of those like it; none where it is too small."""
     labels, _ = ndimage.label(areas)
-    boxes: list[Box] = ndimage.find_objects(labels)
-    pixels = np.bincount(labels.ravel())[1:].tolist()
+    pixels = np.bincount(labels.ravel()).tolist()
     found = [
         (count, box)
-        for count, box in zip(pixels, boxes, strict=True)
-        if count >= SMALL * areas.size
+        for number, count in enumerate(pixels)
+        if number and count >= SMALL * areas.size and (box := bounding_box(labels == number))
     ]
     upright = [
         (count, box) for count, box in found if box_shape(box)[1] <= FLAT * box_shape(box)[0]
@@ -192,11 +207,14 @@ def _after_lane(line: NDArray[np.floating]) -> int:
 
 def _is_text(part: Grey, step: int) -> bool:
     """Whether most of the part has one level, and many neighbours differ by much."""
-    points = part[::step, ::step]
-    level = np.median(points)
-    near = np.abs(points - level) <= TEXT_LEVELS
+    counts = np.bincount(part[::step, ::step].ravel(), minlength=256)
+    total = int(counts.sum())
+    level = int(np.searchsorted(np.cumsum(counts), total / 2))
+    near = counts[max(0, level - TEXT_LEVELS) : level + TEXT_LEVELS + 1].sum() / total
+    if near <= TEXT_GROUND:
+        return False
     across, _ = _differences(part, step)
-    return bool(near.mean() > TEXT_GROUND and (across > TEXT_STEP).mean() > TEXT_EDGES)
+    return bool((across > TEXT_STEP).mean() > TEXT_EDGES)
 
 
 def _is_curved(rough: Grid, box: Box, step: int) -> bool:
