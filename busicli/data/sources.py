@@ -1,9 +1,9 @@
 """The scans of a data set: a folder in a published layout, or a table."""
 
 from collections.abc import Sequence
-from pathlib import Path, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from busicli.data.class_folders import class_files, read_classes
+from busicli.data.class_folders import class_files, class_of, read_classes
 from busicli.data.csv_table import CsvRow, read_rows
 from busicli.data.layouts import breast_tables, read_breast, read_busbra
 from busicli.errors import InputError
@@ -26,6 +26,8 @@ def read_folder(folder: Path, name: str) -> Found:
         return read_breast(folder, name)
     if files := class_files(folder):
         return read_classes(files, name)
+    if any(class_of(PurePosixPath(path.name)) for path in folder.iterdir() if path.is_dir()):
+        return [], []  # the folders of classes are empty
     raise InputError(
         f"{folder} has neither the folders {', '.join(CLASSES)} (BUSI's layout) nor bus_data.csv "
         "(BUS-BRA's) nor the clinical table of BrEaST; give such a folder, or describe your own "
