@@ -370,7 +370,8 @@ def test_all_broken_files_are_named_at_once_and_nothing_is_left(call, busi, tmp_
             # width x height of phantom-02 is 367 x 381
             "benign/phantom-02_mask.png: is 5 x 7 px but its scan is 381 x 367",
             "malignant/phantom-11.png: is damaged or cut short; copy it again from its source",
-            "malignant/phantom-12.png: is not an image; give a PNG, JPEG, BMP or TIFF file",
+            "malignant/phantom-12.png: is not a scan; give a PNG, JPEG, BMP, TIFF or DICOM "
+            "ultrasound file",
             "normal/stray_mask.png: is a mask without its scan",
         ]
         assert ended.out == ""
