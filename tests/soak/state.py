@@ -191,6 +191,7 @@ def check_card(folder: Path, count: int) -> None:
     chance = random.Random(0)
     source, pinned = locate_shipped("improved-unet")
     card = read_card(source, pinned_sha256=pinned)
+    card = replace(card, training_scans=card.training_scans[:20])
     text = card_text(card)
     values = verified_json(text)
     for _ in range(count):

@@ -13,7 +13,8 @@ from tests.soak.state import (
     make_ward,
 )
 
-BITS = 5_000
+BITS = 2_500
+"""Of the state of a run, and of its parts: 5,000 in all."""
 DAMAGED = 500
 CARDS = 5_000
 
