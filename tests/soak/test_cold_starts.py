@@ -8,9 +8,9 @@ PROGRAM = """
 import threading
 import numpy as np
 from busicli.inference.choose import EngineRequest, choose_engine
-from busicli.models.weights import locate, read_card
+from busicli.models.weights import locate_shipped, read_card
 
-folder, pinned = locate("improved-unet")
+folder, pinned = locate_shipped("improved-unet")
 card = read_card(folder, pinned_sha256=pinned)
 engine, _ = choose_engine(EngineRequest(name="openvino", streams=4), folder, card)
 together = threading.Barrier(4)
