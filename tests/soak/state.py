@@ -23,6 +23,7 @@ from busicli.io.checksums import add_checksum, verified_json
 from busicli.models.card import card_text
 from busicli.models.weights import CARD, locate_shipped, read_card
 from busicli.report.write import write_report
+from busicli.settings import PresenceScores
 from tests.dicom_maker import region, ultrasound
 
 STATE = ("run.json", ".busicli/journal.jsonl", ".busicli/started.json")
@@ -191,7 +192,8 @@ def check_card(folder: Path, count: int) -> None:
     chance = random.Random(0)
     source, pinned = locate_shipped("improved-unet")
     card = read_card(source, pinned_sha256=pinned)
-    card = replace(card, training_scans=card.training_scans[:20])
+    few = {"training_scans": card.training_scans[:20], "scores": {"val": {"dice": 0.5}}}
+    card = replace(card, presence_scores=PresenceScores(normal=(0.5,)), **few)
     text = card_text(card)
     values = verified_json(text)
     for _ in range(count):
