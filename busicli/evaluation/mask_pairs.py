@@ -16,6 +16,7 @@ from busicli.evaluation.records import Pairing
 from busicli.evaluation.score_mask import Background, MaskPair, MaskScore, scan_in
 from busicli.imaging.preprocess import native_image
 from busicli.io.escaping import percent_escape
+from busicli.io.kinds import kind_of_file
 from busicli.types import Image, Split
 
 
@@ -66,6 +67,12 @@ def paired(
     """Each reference with its prediction's files, in the references' order."""
     names = _matched(reference_set, found.masks)
     if not any(names):
+        unread = next((path for path in found.others if kind_of_file(path)), None)
+        if unread is not None:
+            raise InputError(
+                f"no prediction can be read: {_described(unread)} is of a kind that is not read; "
+                "store masks as PNG, TIFF or .npy."
+            )
         raise InputError(
             f"no prediction is named as one of the {len(reference_set.references)} references; "
             "check both folders."
@@ -90,9 +97,15 @@ def pairing(pairs: Sequence[MaskPair], found: MaskFiles, done: Sequence[MaskScor
         mostly_lesion=tuple(n for n, each in named if each.mostly_lesion == (True, False)),
         mostly_lesion_references=tuple(n for n, each in named if each.mostly_lesion[1]),
         without_reference=tuple(n for n, files in found.masks.items() if used.isdisjoint(files)),
-        other_files=tuple(percent_escape(path.name) for path in found.others),
+        other_files=tuple(map(_described, found.others)),
         without_scan=tuple(name for name, each in named if not each.shown),
     )
+
+
+def _described(path: Path) -> str:
+    """A file's name, with its kind where that is known."""
+    kind = kind_of_file(path)
+    return percent_escape(path.name) + (f" ({kind})" if kind else "")
 
 
 def _matched(reference_set: ReferenceSet, files: Mapping[str, Any]) -> list[str | None]:

@@ -1,12 +1,13 @@
 """What kind of file it is that busicli does not read, so that an error can name it."""
 
-import gzip
-import io
 import re
 import struct
 import zlib
 from collections.abc import Mapping
+from pathlib import Path
 
+_GZIP = 31
+"""For zlib: data with a gzip header."""
 _HEAD = 4096
 """Bytes that tell what is inside a gzip file or an array."""
 _STARTS: Mapping[bytes, str] = {
@@ -92,6 +93,15 @@ def unread_kind(data: bytes) -> str:
     return next((kind for start, kind in _STARTS.items() if data.startswith(start)), "")
 
 
+def kind_of_file(path: Path) -> str:
+    """As `unread_kind`, of a file; also empty where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return unread_kind(file.read(_HEAD))
+    except OSError:
+        return ""
+
+
 def unread_tiff(data: bytes) -> str:
     """What samples or compression a TIFF holds that are not read; empty where they are, and of
     other files.
@@ -130,8 +140,8 @@ def _first_tags(data: bytes, order: str) -> dict[int, int]:
 
 def _compressed_kind(data: bytes) -> str:
     try:
-        head = gzip.GzipFile(fileobj=io.BytesIO(data)).read(_HEAD)
-    except (OSError, EOFError, zlib.error):
+        head = zlib.decompressobj(wbits=_GZIP).decompress(data, _HEAD)
+    except zlib.error:
         return "a gzip archive"
     return "a compressed NIfTI volume" if _is_nifti(head) else "a gzip archive"
 

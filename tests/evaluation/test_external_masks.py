@@ -1,4 +1,5 @@
 import csv
+import gzip
 import json
 import os
 import shutil
@@ -561,3 +562,23 @@ def test_a_prediction_that_is_a_pipe_is_no_mask_and_holds_nothing_up(score, tmp_
     os.mkfifo(tmp_path / "pred" / "a.png")
     _, _, found = score()
     assert float(found["a"]["dice"]) == 0
+
+
+def test_predictions_of_a_kind_that_is_not_read_are_named_by_kind(score, tmp_path):
+    put(tmp_path / "ref/a.png", TRUE)
+    (tmp_path / "pred").mkdir()
+    nifti = gzip.compress((348).to_bytes(4, "little") + bytes(340) + b"n+1\0" + bytes(99))
+    (tmp_path / "pred/a.nii.gz").write_bytes(nifti)
+    ended, _, _ = score()
+    assert ended.status == 1
+    assert "a.nii.gz (a compressed NIfTI volume) is of a kind that is not read" in ended.err
+
+
+def test_cellposes_own_file_is_named_by_kind(score, tmp_path):
+    put(tmp_path / "ref/a.png", TRUE)
+    put(tmp_path / "ref/b.png", TRUE)
+    put(tmp_path / "pred/b.png", TRUE)
+    np.save(tmp_path / "pred/a_seg.npy", {"masks": TRUE}, allow_pickle=True)
+    ended, metrics, _ = score()
+    assert ended.status == 0
+    assert "Cellpose's _seg.npy" in metrics["pairing"]["unreadable"]["a"]
