@@ -84,7 +84,7 @@ def not_done(scan, status="failed", reason="is damaged or cut short"):
     return ScanResult(scan=percent_escape(scan), status=status, reason=reason)
 
 
-def run_record(inputs=0, pending=0, confidence=TRUST, weights=WEIGHTS, **others):
+def run_record(inputs=0, pending=0, confidence=TRUST, weights=WEIGHTS, run="", **others):
     """A run's record; others are settings."""
     settings = {
         "weights": weights,
@@ -104,6 +104,7 @@ def run_record(inputs=0, pending=0, confidence=TRUST, weights=WEIGHTS, **others)
         "versions": {},
     }
     return RunRecord(
+        id=run,
         settings=RunSettings(**{**settings, **others}),
         counts=RunCounts(ok=0, failed=0, skipped=0, inputs=inputs, pending=pending),
         start="2026-11-24T02:59:00+00:00",
