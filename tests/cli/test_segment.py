@@ -430,7 +430,7 @@ def test_paths_come_from_stdin_by_lines_or_by_nul(segment, scans, tmp_path, tree
 
 
 def test_the_same_scans_under_other_names_are_reported(segment, scans, tmp_path):
-    copied(scans, tmp_path / "few", 2)
+    copied(scans, tmp_path / "few", 3)
     name = "few/phantom-03.png"
     assert "other names" not in segment("-", "out", stdin=name.encode()).err
     ended = segment("few", "out")
