@@ -45,6 +45,8 @@ def of_grey(grey: np.ndarray) -> dict[str, bytes]:
         "12 bits.dcm": ultrasound(wide * 16, BitsStored=12, HighBit=11),
         "turned.dcm": ultrasound(255 - grey, photometric="MONOCHROME1"),
         "uncertain 8 in 16.png": stored(wide, "PNG"),
+        "uncertain 8 in 16.tif": stored(wide, "TIFF"),
+        "uncertain rle.dcm": compressed(ultrasound(wide), RLELossless),
         "uncertain 12 in 16.dcm": ultrasound(wide * 16),
         "uncertain window.dcm": ultrasound(grey, WindowCenter=9999, WindowWidth=2),
     }
