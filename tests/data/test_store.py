@@ -29,6 +29,7 @@ from busicli.io.images import decode_scan, encode_mask
 from busicli.io.masks import decode_mask
 from busicli.settings import PreprocessSettings, SplitSettings, TunedSettings
 from busicli.types import Case, Failed, Fingerprint, SourceCase
+from tests.dicom_maker import region, ultrasound
 
 SMALL = PreprocessSettings(size_px=16)
 INFO = {"preprocess": asdict(SMALL), "datasets": {"a": 3}}
@@ -427,6 +428,37 @@ def prepared_case(source: SourceCase) -> PreparedCase:
     found = CasePreparation(SMALL)(source)
     assert isinstance(found, PreparedCase), found
     return found
+
+
+def test_a_dicom_scan_of_one_frame_is_cut_to_its_region(tmp_path):
+    grey = (np.arange(60 * 80).reshape(60, 80) % 251).astype(np.uint8)
+    tissue = region((10, 20, 49, 69), 0.01, 0.02)  # its last row and column are within
+    mask = np.zeros((60, 80), bool)
+    mask[20:40, 30:60] = True
+    (tmp_path / "a.dcm").write_bytes(ultrasound(grey, regions=[tissue]))
+    (tmp_path / "a.png").write_bytes(encode_mask(mask))
+    source = SourceCase(
+        dataset="d",
+        case="a",
+        label="benign",
+        scan=tmp_path / "a.dcm",
+        masks=(tmp_path / "a.png",),
+    )
+    assert SMALL.views == "auto"
+    found = prepared_case(source)
+    assert (found.shape, found.view) == ((60, 80), (10, 20, 50, 70))
+    assert (found.mask == network_mask(mask[10:50, 20:70], SMALL)).all()
+    (tmp_path / "a.dcm").write_bytes(ultrasound(np.stack([grey, grey])))
+    failed = CasePreparation(SMALL)(source)
+    assert isinstance(failed, Failed)
+    assert "has 2 frames; one is needed" in failed.reason
+
+
+def test_a_scan_that_is_a_mask_is_refused(scans, tmp_path):
+    source = phantom(scans)
+    failed = CasePreparation(SMALL)(replace(source, scan=source.masks[0]))
+    assert isinstance(failed, Failed)
+    assert failed.reason == "has at most two greys, as masks have; give the scan"
 
 
 def test_a_scan_is_cut_to_its_field_before_it_is_resized(tmp_path):
