@@ -235,7 +235,8 @@ def _check(
     postprocess_from: Path | None,
 ) -> None:
     """Raise UsageError where options do not fit each other."""
-    if name is not None and (Path(name).name != name or name in ("", ".", "..")):
+    is_plain = name is None or (Path(name).name == name and name.isprintable())
+    if not is_plain or name in ("", ".", ".."):
         raise UsageError(f"--name is {name}; it names a folder in --runs: leave out slashes.")
     if folds and train_on == "all":
         raise UsageError("--folds leaves scans out and --train-on all does not; give one of them.")

@@ -9,6 +9,7 @@ from typing import Any, Self
 from busicli.errors import InputError
 from busicli.imaging.confidence import FEATURES
 from busicli.io.checksums import CHECKSUM, add_checksum, verify_checksum
+from busicli.io.escaping import percent_escape
 from busicli.settings import (
     ConfidenceSettings,
     PostprocessSettings,
@@ -95,6 +96,9 @@ class Card:
 
     def _check(self) -> None:
         check(0 < len(self.name) <= _LONGEST, "its name", self.name, f"1 to {_LONGEST} characters")
+        plain = self.name.isprintable() and not {*"/\\"} & {*self.name}
+        plain = plain and self.name not in (".", "..")
+        check(plain, "its name", percent_escape(self.name), "a plain name")  # it names folders
         check_values(self.tuned)
         for name, sha256 in self.files.items():
             check(bool(_FILE.fullmatch(name)), "a file", name, "a plain name")

@@ -202,6 +202,8 @@ def test_a_damaged_card_is_refused_in_one_sentence(folder, text):
         ({"files": {"/etc/passwd": "0" * 64}}, "a file is /etc/passwd; it must be a plain name"),
         ({"files": {"x": "0"}}, "the hash of x is 0; it must be a SHA-256"),
         ({"name": ""}, "its name is ; it must be 1 to 200 characters"),
+        ({"name": "../../x"}, "its name is ../../x; it must be a plain name"),
+        ({"name": "a\nbusicli: \x1b[2J"}, "its name is a%0Abusicli: %1B.2J; it must be a plain"),
         ({"colour": 1}, "it is no card"),
     ],
 )
