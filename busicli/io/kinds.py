@@ -45,6 +45,7 @@ _STARTS: Mapping[bytes, str] = {
 _RIFF = {b"WEBP": "a WebP image", b"AVI ": "a video"}
 _BRANDS = {b"avif": "an AVIF image", b"heic": "a HEIC image", b"heix": "a HEIC image"}
 """Of files in ISO's base media format; the others are videos."""
+_BMP_HEADER = 14
 _NETPBM = re.compile(rb"P([1-7F][\s#])|Pf\s")
 _MARKUP = re.compile(rb"\s*(\xef\xbb\xbf)?\s*<(\?xml|!doctype|html|svg)", re.IGNORECASE)
 _TIFF = {b"II*\0": "<", b"MM\0*": ">"}
@@ -80,8 +81,8 @@ def unread_kind(data: bytes) -> str:
         return "a NumPy file of Python objects, such as Cellpose's _seg.npy" * bool(objects)
     if _is_nifti(data):
         return "a NIfTI volume"
-    if data[:4] in _TIFF:
-        return "a TIFF of an unusual or damaged form"
+    if form := _read_form(data):
+        return f"a {form} of an unusual or damaged form"
     if data[:4] == b"RIFF":
         return _RIFF.get(data[8:12], "a RIFF file")
     if data[4:8] == b"ftyp":
@@ -136,6 +137,17 @@ def _first_tags(data: bytes, order: str) -> dict[int, int]:
             (where,) = (at + 8,) if inside else struct.unpack_from(f"{order}I", data, at + 8)
             (tags[tag],) = struct.unpack_from(f"{order}{code}", data, where)
     return tags
+
+
+def _read_form(data: bytes) -> str:
+    """The format of an image that would be read if its header were as usual."""
+    if data.startswith(b"\x89PNG\r\n"):
+        return "PNG"
+    if data.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if data[:2] == b"BM" and data[6:10] == bytes(4) and len(data) > _BMP_HEADER:
+        return "BMP"
+    return "TIFF" if data[:4] in _TIFF else ""
 
 
 def _compressed_kind(data: bytes) -> str:

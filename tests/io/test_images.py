@@ -228,7 +228,7 @@ def test_several_frames_are_refused_where_one_is_needed():
 
 @pytest.mark.parametrize(
     "data",
-    [b"\x00", b"no image at all", b"\x89PNG\r\n\x1a\n"],
+    [b"\x00", b"no image at all", b"BM"],
 )
 def test_other_bytes_are_no_image(data):
     with pytest.raises(NotAnImageError, match=r"PNG, JPEG, BMP or TIFF"):

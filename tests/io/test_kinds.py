@@ -63,6 +63,8 @@ KINDS = {
     "a compressed NIfTI volume": gzip.compress(NIFTI),
     "a gzip archive": gzip.compress(b"text"),
     "Cellpose's _seg.npy": array(np.array({"masks": GREYS}, dtype=object)),
+    "a PNG of an unusual or damaged form": saved("PNG")[:20],
+    "a BMP of an unusual or damaged form": saved("BMP")[:14] + bytes([99]) + saved("BMP")[15:],
     "a GIF image": saved("GIF"),
     "a WebP image": saved("WEBP"),
     "a JPEG 2000 image": saved("JPEG2000"),
