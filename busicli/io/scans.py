@@ -52,6 +52,7 @@ def decode_file(
         scan = open_dicom(data, max_pixels=max_pixels)
         there = elsewhere if elsewhere and not scan.is_bounded else None
         images, certain = _images(there(data) if there else scan.frames())
+        del scan.header.PixelData  # once more the memory of all frames
         return ScanFile(
             frames=images,
             certain_greys=certain,
