@@ -37,6 +37,8 @@ class RowOffset:
 
     start: int
     length: int
+    has_files: bool
+    """Whether it is the result of a scan that was segmented."""
 
 
 @dataclass(slots=True)
@@ -72,7 +74,7 @@ class Journal:
         """Whether an earlier run, of this key or another, may have written files of a scan."""
         offset = self.earlier(scan)
         started = scan in self._earlier.made or scan in self._earlier.crash_count
-        return self._earlier.lost or started or bool(offset and self.read(offset).status == "ok")
+        return self._earlier.lost or started or bool(offset and offset.has_files)
 
     def scans(self) -> set[str]:
         """Every scan of which an earlier run, of this key or another, may have written files."""
@@ -127,7 +129,7 @@ class Journal:
                     "run the same command again."
                 )
             self._started.discard(result.scan)
-            return self._write_line(journal_line(result))
+            return self._write_line(journal_line(result), has_files=result.status == "ok")
 
     def _is_in_place(self) -> bool:
         try:
@@ -138,11 +140,11 @@ class Journal:
     def _write(self, note: dict[str, str]) -> RowOffset:
         return self._write_line(json.dumps(note, ensure_ascii=False))
 
-    def _write_line(self, text: str) -> RowOffset:
+    def _write_line(self, text: str, *, has_files: bool = False) -> RowOffset:
         data = checksum_line(text)
         self._file.write(data)
         self._file.flush()
-        offset = RowOffset(self._end, len(data))
+        offset = RowOffset(self._end, len(data), has_files)
         self._end += len(data)
         return offset
 
@@ -200,7 +202,8 @@ def _earlier(path: Path, key: str) -> _Earlier | None:
             return None
         start = len(first)
         for line in file:
-            _take(found, _parsed(line), RowOffset(start, len(line)))
+            row = _parsed(line)
+            _take(found, row, RowOffset(start, len(line), row.get("status") == "ok"))
             start += len(line)
     return found
 
