@@ -35,6 +35,7 @@ def show_dry_run(request: "SegmentRequest", form: str, *, as_json: bool) -> None
 
 
 def _show(planned: "PlannedRun", request: "SegmentRequest") -> None:
+    from busicli.cli.segment_output import orphans_text
     from busicli.report.formatting import counted
 
     counts = Counter(scan.status for scan in planned.scans)
@@ -49,6 +50,6 @@ def _show(planned: "PlannedRun", request: "SegmentRequest") -> None:
         if len(scans) > LISTED:
             print(f"  and {len(scans) - LISTED} more {status}: see --json")
     if planned.orphans:
-        verb = "would be removed" if request.prune else "would be left: --prune removes such masks"
-        print(f"{counted(planned.orphans, 'mask')} without a scan {verb}.")
+        end = "to be removed" if request.prune else "--prune removes such masks"
+        print(orphans_text(planned.orphans, end))
     print(f"Nothing was written to {request.out}.")

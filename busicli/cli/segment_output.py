@@ -84,23 +84,18 @@ def _show_counts(outcome: "SegmentOutcome") -> None:
     )
 
 
-def orphans_text(orphans: int, *, removed: bool) -> str:
-    """A sentence on the masks without a scan; empty where there are none."""
+def orphans_text(orphans: int, end: str) -> str:
+    """A sentence on the masks without a scan, with its end."""
     from busicli.report.formatting import counted
 
-    if not orphans:
-        return ""
-    masks = f"{counted(orphans, 'mask')} without a scan"
-    if removed:
-        return f"{masks} removed."
-    them = "it" if orphans == 1 else "them"
-    return f"{masks} from earlier runs: --prune removes {them}."
+    verb = "belongs" if orphans == 1 else "belong"
+    return f"{counted(orphans, 'mask')} of earlier runs {verb} to no scan of this one: {end}."
 
 
 def _show_orphans(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
     removed = request.prune and not outcome.counts.pending
-    if sentence := orphans_text(outcome.orphans, removed=removed):
-        print(sentence)
+    if outcome.orphans:
+        print(orphans_text(outcome.orphans, "removed" if removed else "--prune removes such masks"))
 
 
 def _skipped(files: int, masks: int) -> str:

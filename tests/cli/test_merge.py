@@ -209,3 +209,17 @@ def test_a_part_may_be_left_without_a_scan(call, ward, tmp_path):
     assert statuses == [0, 0, 0]
     assert call("merge", "out").status == 0
     assert len(rows(Path("out"))) == 1
+
+
+def test_a_part_removes_the_masks_of_its_scans_that_are_gone(call, scans, tmp_path):
+    source = tmp_path / "scans"
+    source.mkdir()
+    for name in ("phantom-01.png", "phantom-02.png"):
+        shutil.copy(scans / "benign" / name, source)
+    part = ("segment-dir", source, "out", "--part", "1/1")
+    call(*part)
+    (source / "phantom-02.png").unlink()
+    gone = "1 mask of earlier runs belongs to no scan of this one"
+    assert f"{gone}: --prune removes such masks." in call(*part).out
+    assert f"{gone}: removed." in call(*part, "--prune").out
+    assert [path.name for path in (tmp_path / "out" / "masks").iterdir()] == ["phantom-01.png"]
