@@ -380,7 +380,8 @@ def test_masks_without_a_scan_are_counted_and_removed_when_asked_for(segment, sc
     files = {path.relative_to(out).as_posix() for path in out.glob("*/**/*.png*")}
     name = "phantom-03.png"
     assert files == {
-        *("masks/by-hand.png", f"masks/{name}", f"overlays/{name}", f"thumbnails/{name}.jpg")
+        *("masks/by-hand.png", f"masks/{name}", f"overlays/{name}"),
+        *(f"images/{name}", f"thumbnails/{name}.jpg"),
     }
     assert not (out / "masks" / "sub").exists()
     assert "earlier runs" not in segment(source, "out", *other).out
