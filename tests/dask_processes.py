@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -31,7 +32,10 @@ class Dask:
         found = []
         for process in self.running[1:]:
             children = psutil.Process(process.pid).children(recursive=True)
-            found += [c for c in children if "spawn_main" in " ".join(c.cmdline())]
+            for child in children:
+                with suppress(psutil.NoSuchProcess):  # a zombie, which ended just now, is one too
+                    if "spawn_main" in " ".join(child.cmdline()):
+                        found.append(child)
         return found
 
     def close(self) -> None:

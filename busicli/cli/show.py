@@ -80,9 +80,13 @@ def _show(image: "Image") -> None:
     from rich.console import Console
     from textual_image.renderable import Image as TerminalImage
 
+    from busicli.cli.streams import draw_on_terminal
     from busicli.io.images import encode_image
 
-    Console().print(TerminalImage(Pillow.open(io.BytesIO(encode_image(image)))))
+    console = Console()
+    with console.capture() as drawn:
+        console.print(TerminalImage(Pillow.open(io.BytesIO(encode_image(image)))))
+    draw_on_terminal(drawn.get())
 
 
 def _print_measurements(outcome: "ShowOutcome", frame: int) -> None:

@@ -99,6 +99,13 @@ def results_on_stdout() -> None:
         raw.results = True
 
 
+def draw_on_terminal(drawing: str) -> None:
+    """Write a drawing of our own to the terminal, its control characters as they are."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(drawing.encode())
+    sys.stdout.buffer.flush()
+
+
 @contextmanager
 def standard_streams() -> Iterator[Streams]:
     """Within the block stdin, stdout and stderr are there, whatever the program was started with.

@@ -5,6 +5,7 @@ A process is started when the first work needs it and serves one piece of work a
 
 import importlib
 import json
+import logging
 import os
 import signal
 import socket
@@ -113,6 +114,8 @@ class _Process:
         paths = os.pathsep.join(path for path in sys.path if path)
         # -P: no module of the current folder, which may be a stranger's
         command = [sys.executable, "-P", "-m", __name__, str(theirs.fileno()), options]
+        # libraries speak on it with --debug alone
+        heard = logging.getLogger("busicli").isEnabledFor(logging.DEBUG)
         # inherited: a signal to the whole group is the parent's to answer
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
@@ -122,7 +125,7 @@ class _Process:
                 env={**os.environ, "PYTHONPATH": paths, "OPENBLAS_NUM_THREADS": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
+                stderr=None if heard else subprocess.DEVNULL,
             )
         except OSError as error:
             raise limit_reached(error) or BusicliError(

@@ -183,8 +183,7 @@ def test_deidentified_a_patient_stands_nowhere(ward, run):
 
 
 def test_a_traceback_names_no_patient(phantom, run, tmp_path):
-    data = ultrasound(phantom, WindowCenter=12345678, WindowWidth=1)
-    # no number: a parser's message quotes it
+    data = ultrasound(phantom, PhotometricInterpretation="12345678")
     (tmp_path / "scan.dcm").write_bytes(data.replace(b"12345678", b"PLANTED8"))
     ended = run("--debug", "show", "scan.dcm", "--out", "scan.png", cwd=tmp_path)
     assert ended.status == 1

@@ -114,8 +114,8 @@ def test_per_image_csv_has_a_row_for_every_scan_of_the_split(study, scored):
         *("case", "dataset", "class", "group", "dice", "iou", "hd95_px", "lesions"),
         *("missed_lesions", "reference_area_px", "predicted_area_px", "scan_px", "device"),
         *("objection", "confidence", "review", "seen", "found_lesions_px", "missed_lesions_px"),
-        *("false_lesions", "presence", "p_normal", "p_benign", "p_malignant", "lesion_score"),
-        "call",
+        *("false_lesions", "presence", "p_normal", "p_benign", "p_malignant", "novelty"),
+        *("lesion_score", "call"),
     ]
     split = [row for row in rows(study.data / "cases.csv") if row["split"] == "train"]
     split.sort(key=lambda row: int(row["index"]))

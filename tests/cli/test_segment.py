@@ -131,7 +131,9 @@ def test_overlays_are_the_scans_with_the_lesions_contours_in_yellow(study, scans
         shown = np.asarray(Image.open(overlay).convert("RGB"))
         mask = pixels(study.out / "masks" / name) > 0
         yellow = (shown == (255, 213, 0)).all(axis=2)
-        assert np.array_equal(shown[~yellow], np.minimum(scan, 254)[~yellow])
+        grey = np.ptp(scan, axis=2).max() == 0  # two of 256 greys make room for the lines' colours
+        expected = np.minimum(scan, 253) if grey else scan
+        assert np.array_equal(shown[~yellow], expected[~yellow])
         assert yellow.any() == mask.any()
         near = ndimage.binary_dilation(mask, iterations=3) & ~ndimage.binary_erosion(
             mask, iterations=3, border_value=0

@@ -290,6 +290,7 @@ def shown(command) -> list[str]:
 def test_commands_that_work_show_examples():
     assert {names[0] for names, command in LEAVES if shown(command)} == {
         *("segment-dir", "report", "show", "merge", "preprocess", "train", "eval", "settings"),
+        "review",
     }
 
 
