@@ -62,7 +62,7 @@ def _of_tiff(image: Pillow.Image) -> PixelHeader:
 
 
 def _number(image: Pillow.Image, tag: int) -> int | None:
-    """The first value of a TIFF's tag; None where there is none or it is no number."""
+    """The first value of a TIFF's tag; None where it is missing or not a number."""
     value = getattr(image, "tag_v2", {}).get(tag)
     if isinstance(value, tuple):
         value = value[0] if value else None

@@ -370,7 +370,7 @@ def test_masks_without_a_scan_are_counted_and_removed_when_asked_for(segment, sc
     (source / "phantom-14.png").unlink()
     shutil.rmtree(source / "sub")
     (out / "masks" / "by-hand.png").write_bytes(b"a person's")
-    other = ("--views", "whole")  # other settings: the journal starts anew
+    other = ("--views", "whole")  # other settings: a new journal
     gone = "2 masks of earlier runs belong to no scan of this one"
     for options in ((), other):
         ended = segment(source, "out", *options)
