@@ -11,11 +11,11 @@ from busicli.batch.load_scan import KeptScan, LoadedScan, load_scan
 from busicli.batch.orphans import is_mask, orphan_files
 from busicli.batch.output_lock import check_output
 from busicli.batch.request import SegmentRequest
-from busicli.batch.review_store import read_store
 from busicli.batch.run import JOURNAL, journal_folder, journal_key, list_inputs, no_scan
 from busicli.batch.run_scans import earlier_result
 from busicli.batch.worker import ScanWorker, scan_worker
 from busicli.io.escaping import percent_escape
+from busicli.io.review_store import read_store
 from busicli.io.scan_results import ScanResult
 from busicli.parallel.threads import ordered_map
 

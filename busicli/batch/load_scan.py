@@ -13,7 +13,6 @@ from busicli.batch.dicom_outputs import DicomSource, dicom_source, displayed_fra
 from busicli.batch.inputs import MASK, InputFile
 from busicli.batch.mask_content import is_mask
 from busicli.batch.outputs import Output, has_masks, lost_outputs, masks_stand
-from busicli.batch.review_store import CHANGED_AFTER_REVIEW
 from busicli.errors import InputError
 from busicli.inference.segmenter import Frame, Segmenter
 from busicli.inference.views import FrameLayout
@@ -23,6 +22,7 @@ from busicli.io.dicom.results import Maker
 from busicli.io.escaping import percent_escape
 from busicli.io.files import sha256_bytes
 from busicli.io.images import SUFFIXES, NotAnImageError, TooManyPixelsError, read_scan
+from busicli.io.review_store import CHANGED_AFTER_REVIEW
 from busicli.io.scan_results import ScanResult, Status
 from busicli.io.scans import ScanFile, decode_file
 from busicli.parallel.killable import KillableCall, ProcessPool

@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from pathlib import Path
 
-from busicli.batch.review_store import read_store, reviewed_results
 from busicli.batch.shards import (
     ShardRecord,
     ShardRow,
@@ -22,6 +21,7 @@ from busicli.errors import BusicliError, InputError
 from busicli.io.files import remove_leftovers
 from busicli.io.locks import folder_lock
 from busicli.io.output_paths import own_folder
+from busicli.io.review_store import read_store, reviewed_results
 from busicli.io.run_record import RunCounts, RunRecord
 from busicli.io.scan_results import STATUSES, ScanResult
 

@@ -13,7 +13,6 @@ from busicli.batch.orphans import is_mask, orphan_files, remove_empty_folders, r
 from busicli.batch.output_lock import acquire_output
 from busicli.batch.outputs import FOLDERS, wanted_outputs
 from busicli.batch.request import Callbacks, SegmentOutcome, SegmentRequest
-from busicli.batch.review_store import read_store
 from busicli.batch.run_scans import ScanLoop
 from busicli.batch.shards import ShardRecord, ShardRow, shard_folder, write_shard
 from busicli.batch.shifted_names import shifted_names
@@ -24,6 +23,7 @@ from busicli.errors import BusicliError, InputError
 from busicli.io.escaping import percent_escape
 from busicli.io.files import remove_leftovers, sha256_bytes
 from busicli.io.output_paths import own_folder
+from busicli.io.review_store import read_store
 from busicli.io.run_record import RunRecord, RunSettings
 from busicli.io.scan_results import ScanResult
 from busicli.parallel.limits import limit_reached

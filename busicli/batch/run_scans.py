@@ -9,11 +9,11 @@ from busicli.batch.inputs import InputFile
 from busicli.batch.journal import CRASHED, MAX_CRASHES, Journal, RowOffset
 from busicli.batch.outputs import files_of, remove_all_but, wanted_outputs
 from busicli.batch.request import Callbacks, SegmentRequest
-from busicli.batch.review_store import CHANGED_AFTER_REVIEW, ReviewStore
 from busicli.batch.same_object import KnownObjects
 from busicli.batch.tally import Tally
 from busicli.batch.worker import ScanWorker
 from busicli.io.escaping import percent_escape
+from busicli.io.review_store import CHANGED_AFTER_REVIEW, ReviewStore
 from busicli.io.scan_results import ScanResult
 from busicli.parallel.threads import ordered_map
 

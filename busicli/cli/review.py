@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from busicli.batch.review import ReviewOutcome
+    from busicli.review.run import ReviewOutcome
 
 LISTED = 10
 
@@ -35,9 +35,9 @@ def review(
 ) -> None:
     """Apply reviews of the page: corrected masks, tables, page and DICOM objects."""
     # imported here: --help must stay fast
-    from busicli.batch.review import ReviewRequest
-    from busicli.batch.review import review as run
     from busicli.cli.progress import tracked
+    from busicli.review.run import ReviewRequest
+    from busicli.review.run import review as run
 
     request = ReviewRequest(out=out, files=tuple(reviews or ()), scans=scans)
     outcome = run(request, tracked("applying reviews"))

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from pydicom import dcmread
 
-from busicli.batch.review import ReviewRequest, review
+from busicli.review.run import ReviewRequest, review
 from tests.dicom_maker import region, ultrasound
 
 AT = "2026-01-31T07:12:00Z"

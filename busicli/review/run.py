@@ -4,17 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from busicli.batch.apply_review import ReviewedFiles, kept_review
 from busicli.batch.output_lock import known_scans
-from busicli.batch.review_agreement import Agreement, Disagreement, agreement, disagreements
-from busicli.batch.review_objects import NOT_FOUND, ReviewedObjects
-from busicli.batch.review_store import (
-    ReviewedScan,
-    ReviewStore,
-    read_store,
-    reviewed_results,
-    write_store,
-)
 from busicli.batch.tables import write_run_outputs
 from busicli.errors import BusicliError, InputError
 from busicli.io.checksums import checksum_line, verify_line
@@ -22,6 +12,13 @@ from busicli.io.escaping import percent_escape
 from busicli.io.files import atomic_text, remove_leftovers
 from busicli.io.locks import folder_lock
 from busicli.io.output_paths import WrittenPaths, own_folder
+from busicli.io.review_store import (
+    ReviewedScan,
+    ReviewStore,
+    read_store,
+    reviewed_results,
+    write_store,
+)
 from busicli.io.reviews import Review, ReviewFile, read_reviews
 from busicli.io.run_record import RunRecord
 from busicli.io.scan_results import (
@@ -31,6 +28,9 @@ from busicli.io.scan_results import (
     parse_journal_line,
 )
 from busicli.report.reading import read_run_record, run_results
+from busicli.review.agreement import Agreement, Disagreement, agreement, disagreements
+from busicli.review.objects import NOT_FOUND, ReviewedObjects
+from busicli.review.scan_files import ReviewedFiles, kept_review
 
 ROWS = "rows.jsonl"
 """In our own folder: the results, while manifest and table of lesions are replaced."""

@@ -7,8 +7,8 @@ from itertools import combinations
 
 import numpy as np
 
-from busicli.batch.review_store import KeptReview, ReviewedScan
 from busicli.imaging.polygons import polygon_mask
+from busicli.io.review_store import KeptReview, ReviewedScan
 from busicli.types import Polygon
 
 SAME_DICE = 0.9

@@ -7,8 +7,6 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from busicli.batch.outputs import MODEL_MASKS, OUTPUTS, wanted_outputs
-from busicli.batch.review_objects import ReviewedObjects
-from busicli.batch.review_store import KeptReview, ReviewedScan
 from busicli.errors import InputError
 from busicli.imaging.measure import lesions
 from busicli.imaging.metrics import dice
@@ -20,9 +18,11 @@ from busicli.io.files import atomic_write, sha256_bytes, sha256_file
 from busicli.io.images import decode_scan, encode_mask
 from busicli.io.masks import decode_mask
 from busicli.io.output_paths import WrittenPaths
+from busicli.io.review_store import KeptReview, ReviewedScan
 from busicli.io.reviews import Review
 from busicli.io.run_record import RunSettings
 from busicli.io.scan_results import FrameLesion, FrameMask, Reviewed, ScanResult
+from busicli.review.objects import ReviewedObjects
 from busicli.types import Lesion, Mask, Scale
 
 MASKS, IMAGES = (next(o for o in OUTPUTS if o.name == name) for name in ("masks", "images"))

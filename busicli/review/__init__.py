@@ -1,0 +1,1 @@
+"""`review`: what people decided on the page becomes masks, tables and DICOM objects."""
