@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -48,12 +50,21 @@ class Architecture:
     scans; early ones do it best. Empty: such scans are not told."""
 
     def checked_options(self, given: dict[str, Any]) -> dict[str, Any]:
-        """The defaults, replaced by what is given; InputError for an unknown name."""
+        """The defaults, replaced by what is given.
+
+        Raises InputError for an unknown name and for a value of another kind than the default.
+        """
         if unknown := sorted(set(given) - set(self.options)):
             known = ", ".join(self.options) or "none"
             raise InputError(
                 f"the model {self.name} has no option {', '.join(unknown)}; it has: {known}."
             )
+        for name, value in given.items():
+            if not _is_like(value, self.options[name]):
+                came, like = (json.dumps(v, default=repr) for v in (value, self.options[name]))
+                raise InputError(
+                    f"the option {name} of the model {self.name} is {came}; it must be like {like}."
+                )
         return {**self.options, **given}
 
     def check_size(self, size_px: int) -> None:
@@ -68,6 +79,25 @@ class Architecture:
         """Fields that still hold the text of `busicli models new`."""
         fields = {"summary": self.summary, "source": self.source}
         return [name for name, text in fields.items() if text.startswith(PLACEHOLDER)]
+
+
+def _is_like(value: Any, default: Any) -> bool:
+    """Whether an option's value is of its default's kind; anything is like None.
+
+    >>> [_is_like(value, 0.2) for value in (1, 0.5, True, "0.5", None, math.nan)]
+    [True, True, False, False, False, False]
+    >>> [_is_like(value, (8, 16)) for value in ([4], (), 4, ["4"])]
+    [True, True, False, False]
+    """
+    if isinstance(default, list | tuple):
+        parts = default[:1]
+        listed = isinstance(value, list | tuple)
+        return listed and all(_is_like(one, part) for one in value for part in parts)
+    if isinstance(default, bool) or isinstance(value, bool):
+        return default is None or (isinstance(default, bool) and isinstance(value, bool))
+    if isinstance(default, int | float):
+        return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+    return default is None or isinstance(value, type(default))
 
 
 def is_name(text: str) -> bool:

@@ -23,6 +23,7 @@ from busicli.models.card import Card, card_text, parse_card
 from busicli.models.features import with_features
 from busicli.models.keras_backend import load_keras
 from busicli.models.registry import find
+from busicli.models.trial import check_network, sentence_of_build
 from busicli.settings import Precision
 
 if TYPE_CHECKING:
@@ -54,17 +55,13 @@ def build_model(
     """The untrained network for (size, size, 3) scans; layers compute in `precision`."""
     keras = load_keras()
     architecture.check_size(size_px)
+    check_network(architecture, size_px, options)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32" if precision == "float32" else "mixed_bfloat16")
     try:
-        checked = architecture.checked_options(dict(options))
-        return architecture.build((size_px, size_px, 3), **checked)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0].rstrip(".")
-        raise InputError(
-            f"the model {architecture.name} cannot be built with the options {dict(options)}: "
-            f"{reason}; see busicli models show {architecture.name}."
-        ) from error
+        with sentence_of_build(architecture, options):
+            checked = architecture.checked_options(dict(options))
+            return architecture.build((size_px, size_px, 3), **checked)
     finally:
         keras.config.set_dtype_policy(before)
 

@@ -18,6 +18,7 @@ from busicli.models.card import Card
 from busicli.models.features import with_features
 from busicli.models.keras_backend import load_keras, share_among_devices
 from busicli.models.registry import find
+from busicli.models.trial import TRAINED_BYTES, check_network
 from busicli.models.weights import (
     CARD,
     build_model,
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     from busicli.training.history import Row
     from busicli.training.loop import TrainingPlan
 
-
 CURVES_EVERY_S = 20
 """Seconds between drawings of the curves, which take longer than a short epoch."""
 
@@ -80,8 +80,10 @@ def run_training(request: TrainRequest, callbacks: TrainCallbacks) -> TrainOutco
     load_keras()  # here, so that a mistyped command fails before the seconds this takes
     if request.devices == "all":
         share_among_devices(request.settings.batch_size)
-    if not (job.folder / RUN).is_file():
-        job.build(job.data.preprocess.size_px)  # what cannot be built must leave no folder
+    size_px = job.data.preprocess.size_px
+    if not (job.folder / RUN).is_file():  # what cannot be built must leave no folder
+        check_network(job.architecture, size_px, request.options, TRAINED_BYTES)
+        job.build(size_px)
     with folder_lock(job.folder / ".lock"):
         callbacks.on_start(job.folder)
         if not (job.folder / RUN).is_file():

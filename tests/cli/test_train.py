@@ -359,8 +359,9 @@ def test_no_line_is_written_within_a_short_epoch(capsys):
 @pytest.mark.parametrize(
     ("options", "status", "sentence"),
     [
-        (("--model-option", "widths=3"), 1, "cannot be built with the options {'widths': 3}: "),
-        (("--model-option", 'dropout="x"'), 1, "cannot be built with the options"),
+        (("--model-option", "widths=3"), 1, "is 3; it must be like [16, 48, 96, 144, 192]."),
+        (("--model-option", "blocks=[1]"), 1, "cannot be built with the options {'blocks': [1]}: "),
+        (("--model", "unet", "--model-option", "levels=30"), 1, "size would be zero or negative"),
         (("--learning-rate", "0"), 2, "learning rate is 0.0; it must be above 0."),
         (("--set", "augmentation.gamma=x"), 2, "augmentation.gamma is x; it must be like 0.6."),
         (("--set", "learning_rate=Infinity"), 2, "learning_rate is inf; it must be finite."),
