@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from importlib.resources import files as package_files
 from typing import Any
@@ -26,22 +26,54 @@ def page_text(page: Page, scans: Iterable[ScanView]) -> Iterator[str]:
 
     Its data are JSON that can neither end their element nor begin another. The script shows them as
     text, never as markup. The policy in the page's head allows no other script, and nothing but
-    images beside the page is loaded.
+    images beside the page is loaded. What cards show comes before the script. What an open scan
+    shows, most of the page, comes after it, a line a scan, so that cards are seen while it is read.
     """
-    before, after = _template()
-    yield before
-    yield f'{{"page":{_json(asdict(page))},"scans":['
-    separator = "\n"
+    head, script, end = _template()
+    details = []
+    yield f'{head}{{"page":{_json(asdict(page))},"scans":['
     for scan in scans:
-        yield separator + _json(_without_empty(asdict(scan)))
-        separator = ",\n"
-    yield "\n]}"
-    yield after
+        yield ("," if details else "") + "\n" + _json(_card(scan))
+        details.append(_json(_details(scan)))
+    yield f"\n]}}{script}"
+    yield "\n".join(details)
+    yield end
+
+
+def _card(scan: ScanView) -> dict[str, Any]:
+    """What a card shows of a scan and the filters ask of it."""
+    decisions = [frame.decision for frame in scan.frames]
+    values = {
+        **asdict(replace(scan, frames=())),
+        "sha256": "",
+        "facts": (),
+        "reviewed": None,
+        "count": len(scan.frames),
+        "thumbnail": _first_image(scan),
+        "decisions": decisions if any(decisions) else (),
+    }
+    return _without_empty(values)
+
+
+def _first_image(scan: ScanView) -> str:
+    if not scan.frames:
+        return ""
+    frame = scan.frames[scan.first]
+    return frame.thumbnail or frame.overlay
+
+
+def _details(scan: ScanView) -> dict[str, Any]:
+    """The rest of a scan; the image of its card is not given again."""
+    frames = [_without_empty({**asdict(frame), "decision": ""}) for frame in scan.frames]
+    if frames:
+        frames[scan.first].pop("thumbnail", None)
+    values = {"sha256": scan.sha256, "facts": scan.facts, "reviewed": scan.reviewed}
+    return _without_empty({**values, "frames": frames})
 
 
 @cache
-def _template() -> tuple[str, str]:
-    """The page's text before and after its data."""
+def _template() -> tuple[str, str, str]:
+    """The page's text before its cards, between them and the details, and after these."""
     style, theme = "".join(map(_asset, _STYLES)), _asset(_THEME)
     script = "".join(_asset(name) for name in _SCRIPTS)
     policy = (
@@ -53,8 +85,9 @@ def _template() -> tuple[str, str]:
     parts = {"policy": policy, "style": style, "theme": theme, "script": script}
     for name, part in parts.items():
         text = text.replace(f"[[{name}]]", part)
-    before, _, after = text.partition("[[data]]")
-    return before, after
+    head, _, rest = text.partition("[[data]]")
+    script, _, end = rest.partition("[[details]]")
+    return head, script, end
 
 
 def _asset(name: str) -> str:
@@ -78,9 +111,7 @@ def _json(value: Any) -> str:
 
 def _without_empty(values: dict[str, Any]) -> dict[str, Any]:
     """Leave out what is empty: with thousands of scans that is most of the page."""
-    kept = {name: value for name, value in values.items() if value not in ("", (), {}, None, 0)}
+    kept = {name: value for name, value in values.items() if value not in ("", (), [], {}, None, 0)}
     if "badge" in kept:
         kept["badge"] = _without_empty(kept["badge"])
-    if "frames" in kept:
-        kept["frames"] = [_without_empty(frame) for frame in kept["frames"]]
     return kept

@@ -3,8 +3,11 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -143,6 +146,46 @@ def test_markup_in_a_name_is_text(view, ward):
     shown.page.keyboard.press("Enter")
     assert shown.opened() == MARKUP
     assert shown.page.locator("img[src=x]").count() == 0
+
+
+@contextmanager
+def sent_in_two(page_file: Path, cut: str) -> Iterator[tuple[str, Event]]:
+    """The address of a page that ends before `cut` until the event is set."""
+    begin, mark, end = page_file.read_bytes().partition(cut.encode())
+    wanted = Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(begin)
+            wanted.wait(60)
+            self.wfile.write(mark + end)
+
+        def log_message(self, *_: object) -> None:
+            """Keep silent."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/", wanted
+        wanted.set()
+        server.shutdown()
+
+
+def test_cards_are_seen_before_the_page_has_come_to_its_end(browser, ward, tmp_path):
+    out = shutil.copytree(ward.parent, tmp_path / "out")
+    page = browser.new_page(viewport=WIDE)
+    with sent_in_two(write_report(out, inline=True), 'id="details"') as (address, wanted):
+        page.goto(address, wait_until="commit")
+        page.locator(".card").first.wait_for()
+        page.locator(".card").first.click()  # too early to be opened
+        assert page.locator("#detail[open]").count() == 0
+        wanted.set()
+        page.wait_for_load_state()
+        page.keyboard.press("Enter")
+        assert page.locator("#detail[open] .whole-name").inner_text() == "ward/broken.png"
+    page.close()
 
 
 # --- what is listed

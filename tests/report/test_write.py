@@ -41,8 +41,17 @@ def text_of(page: Path) -> str:
 
 def data_of(page: Path) -> dict:
     """What the page's script gets to read."""
-    found = re.search(r'id="data">(.*?)</script>', text_of(page), re.DOTALL)
-    return json.loads(found[1])
+    text = text_of(page)
+    data, details = (
+        re.search(rf'id="{name}">(.*?)</script>', text, re.DOTALL)[1]
+        for name in ("data", "details")
+    )
+    found = json.loads(data)
+    for scan, line in zip(found["scans"], details.splitlines(), strict=True):
+        scan.update(json.loads(line))
+        if "thumbnail" in scan:
+            scan["frames"][scan.get("first", 0)]["thumbnail"] = scan.pop("thumbnail")
+    return found
 
 
 def scans_of(page: Path) -> list[dict]:

@@ -6,8 +6,9 @@ const draft = { label: "", comment: "" };
 function readDraft() {
   const scan = state.listed[state.current];
   const review = reviewAt(scan, state.frame);
-  draft.label = review?.label ?? scan.reviewed?.label ?? "";
-  draft.comment = review?.comment ?? scan.reviewed?.comment ?? "";
+  const { reviewed } = scan.details;
+  draft.label = review?.label ?? reviewed?.label ?? "";
+  draft.comment = review?.comment ?? reviewed?.comment ?? "";
 }
 
 /** Decide on frames, by default on all that have no decision yet, and show the next scan left. */
@@ -117,7 +118,7 @@ function commentField() {
 /** What holds by now, in words, and how to take it back. */
 function standing(scan, review) {
   const mine = reviews.kept.has(keyOf(scan, state.frame));
-  const applied = scan.reviewed;
+  const applied = scan.details.reviewed;
   const words = mine
     ? `${DECISIONS[review.decision]} on this page; not yet among the results.`
     : review && applied
@@ -171,13 +172,11 @@ async function openFile(event) {
   }
   find("reviewer").value = reviews.reviewer;
   showProgress();
-  layOut();
-  for (const scan of scans) renewCard(scan);
+  renewCards();
   say(taken < 0 ? "This is no file of reviews of this page." : `${taken} decisions of the file fit this page.`);
 }
 
 function beginReviews() {
-  recall();
   find("reviewing").hidden = !page.run;
   find("decided").hidden = !page.run;
   if (!page.run) return;
@@ -189,5 +188,7 @@ function beginReviews() {
   addEventListener("beforeunload", (event) => {
     if (reviews.unsaved && !reviews.keeps) event.preventDefault();
   });
+  recall();
   showProgress();
+  if (reviews.kept.size) renewCards();
 }

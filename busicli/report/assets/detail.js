@@ -3,7 +3,7 @@
 const detail = find("detail");
 
 function openScan() {
-  if (!state.listed.length) return;
+  if (!state.listed.length || !detailLines.length) return;
   state.frame = state.listed[state.current].first;
   if (editor.on) stopEdit();
   openDialog(detail); // first: the image is fitted to what the dialog leaves it
@@ -42,7 +42,7 @@ function described(scan, frame) {
     decisionPanel(scan),
     scan.reason ? make("p", "reason", scan.reason) : null,
     scan.frames.length > 1 ? framesOf(scan) : null,
-    make("dl", "facts", ...pairs(scan.facts)),
+    make("dl", "facts", ...pairs(scan.details.facts)),
     frame.lesions?.length ? lesionsOf(frame.lesions) : null,
     filesOf(frame),
     make("p", "device", "Not a medical device: a person must check every mask."),

@@ -31,7 +31,7 @@ function layOutAnew() {
 /** How tall the words below an image are with this reader's font. */
 function measuredWords() {
   if (!scans.length) return 0;
-  const sample = card({ ...scans[0], frames: [] });
+  const sample = card(new Scan({ ...scans[0], thumbnail: "" }, 0));
   grid.append(sample);
   const height = sample.lastElementChild.offsetHeight;
   sample.remove();
@@ -83,8 +83,7 @@ function settle(element, at) {
 
 function card(scan) {
   const [folder, name] = parts(scan);
-  const frame = scan.frames[scan.first] ?? {};
-  const shown = makeImage([frame.thumbnail, frame.overlay], wordsFor(scan), true);
+  const shown = makeImage([scan.thumbnail], wordsFor(scan), true);
   const score = make("span", "score", scoreText(scan));
   if (score.textContent) score.prepend(make("span", "unseen", `${page.score} `));
   const title = make("p", "card-name", name);
@@ -116,6 +115,12 @@ function card(scan) {
 function renewCard(scan) {
   cards.get(scan)?.remove();
   if (cards.delete(scan)) drawGrid();
+}
+
+function renewCards() {
+  for (const element of cards.values()) element.remove();
+  cards.clear();
+  layOut();
 }
 
 /** Look at another listed scan and bring its card into the window. */

@@ -157,14 +157,19 @@ function beginViewer() {
   });
 }
 
-function begin() {
-  beginReviews();
-  beginViewer();
-  document.addEventListener("click", giveBackFocus);
+/** Show the first cards, while the browser still reads what else is known of the scans. */
+function beginCards() {
   showOverview();
   list({});
   showFilters();
   layOut();
+}
+
+function begin() {
+  readDetails();
+  beginReviews();
+  beginViewer();
+  document.addEventListener("click", giveBackFocus);
   document.addEventListener("keydown", onKey);
   addEventListener("scroll", drawSoon, { passive: true });
   addEventListener("resize", drawSoon);
@@ -194,4 +199,5 @@ function begin() {
   }
 }
 
-begin();
+beginCards();
+document.addEventListener("DOMContentLoaded", begin);

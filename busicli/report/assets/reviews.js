@@ -19,19 +19,19 @@ function keyOf(scan, at) {
 
 /** Whether a scan can be decided on: it has masks, and the page belongs to a run. */
 function isReviewable(scan) {
-  return Boolean(page.run && scan.sha256 && scan.frames.length);
+  return Boolean(page.run && scan.count);
 }
 
 /** The decision on a frame: one made here, else the one that the results hold; or undefined. */
 function reviewAt(scan, at) {
-  const applied = scan.frames[at]?.decision;
+  const applied = scan.decisions[at];
   return reviews.kept.get(keyOf(scan, at)) ?? (applied ? { decision: applied } : undefined);
 }
 
 /** The decision on a scan, once each of its frames has one: the one that changes most. */
 function decisionOf(scan) {
-  if (!isReviewable(scan)) return "";
-  const made = scan.frames.map((_, at) => reviewAt(scan, at)?.decision);
+  if (!isReviewable(scan) || !(reviews.kept.size || scan.decisions.length)) return "";
+  const made = Array.from({ length: scan.count }, (_, at) => reviewAt(scan, at)?.decision);
   if (made.some((decision) => !decision)) return "";
   return STRONGEST.find((decision) => made.includes(decision)) ?? "";
 }
@@ -63,7 +63,9 @@ function recall() {
   try {
     reviews.reviewer = localStorage.getItem("busicli-reviewer") ?? "";
     const known = new Map();
-    for (const scan of scans) scan.frames.forEach((_, at) => known.set(keyOf(scan, at), [scan, at]));
+    for (const scan of scans) {
+      for (let at = 0; at < scan.count; at++) known.set(keyOf(scan, at), [scan, at]);
+    }
     for (const key of Object.keys(localStorage)) {
       if (!key.startsWith(PREFIX)) continue;
       const place = known.get(key);
@@ -80,8 +82,7 @@ function recall() {
 
 /** Whether a review is of the mask that the page shows, and not yet among the results. */
 function stillHolds(scan, at, review) {
-  const applied = scan.reviewed?.at;
-  const known = scan.frames[at].decision && applied >= review.at;
+  const known = scan.decisions[at] && scan.details.reviewed?.at >= review.at;
   return !known && review.mask === scan.frames[at].mask_sha256;
 }
 
@@ -98,21 +99,21 @@ function setReviewer(name) {
 function reviewsText() {
   const rows = [];
   for (const scan of scans) {
-    scan.frames.forEach((frame, at) => {
+    for (let at = 0; at < scan.count; at++) {
       const review = reviews.kept.get(keyOf(scan, at));
-      if (review) rows.push(rowOf(scan, frame, at, review));
-    });
+      if (review) rows.push(rowOf(scan, at, review));
+    }
   }
   const head = { format: FORMAT, version: 1, run: page.run, reviewer: reviews.reviewer };
   return JSON.stringify({ ...head, reviews: rows });
 }
 
-function rowOf(scan, frame, at, review) {
+function rowOf(scan, at, review) {
   return {
     scan: scan.name,
     frame: at + 1,
-    scan_sha256: scan.sha256,
-    mask_sha256: frame.mask_sha256,
+    scan_sha256: scan.details.sha256,
+    mask_sha256: scan.frames[at].mask_sha256,
     decision: review.decision,
     polygons: review.polygons ?? null,
     class: review.label || null,
@@ -131,7 +132,7 @@ function takeFile(text) {
     const scan = byName.get(row.scan);
     const at = row.frame - 1;
     const fits = scan && isReviewable(scan) && scan.frames[at]?.mask_sha256 === row.mask_sha256;
-    if (!fits || scan.sha256 !== row.scan_sha256 || !(row.decision in DECISIONS)) continue;
+    if (!fits || scan.details.sha256 !== row.scan_sha256 || !(row.decision in DECISIONS)) continue;
     const review = { decision: row.decision, at: row.at, mask: row.mask_sha256 };
     if (row.polygons) review.polygons = row.polygons;
     if (LABELS.includes(row.class)) review.label = row.class;

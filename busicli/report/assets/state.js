@@ -2,24 +2,50 @@
 
 // Which scans are listed, in which order, and which of them is looked at.
 
-const source = document.getElementById("data");
-const { page, scans } = JSON.parse(source.textContent);
-source.remove();
+/** The text of an element that only holds data, which goes. */
+function taken(id) {
+  const source = document.getElementById(id);
+  const text = source.textContent;
+  source.remove();
+  return text;
+}
+
+let detailLines = []; // until the page is read to its end
+
+function readDetails() {
+  detailLines = taken("details").split("\n");
+}
+
+/** A scan as its card shows it. What else is known of it stands at the page's end, a line each, and
+ * is read once it is asked for: cards can be seen before the browser has come so far. */
+class Scan {
+  constructor(values, id) {
+    const empty = { tags: [], values: {}, decisions: [], count: 0, first: 0, line: "", origin: "" };
+    Object.assign(this, empty, values, { id, known: null });
+  }
+
+  get details() {
+    return (this.known ??= this.read(JSON.parse(detailLines[this.id])));
+  }
+
+  read(details) {
+    const frames = details.frames ?? [];
+    for (const frame of frames) frame.polygons ??= [];
+    if (frames.length && this.thumbnail) frames[this.first].thumbnail = this.thumbnail;
+    return { facts: [], ...details, frames };
+  }
+
+  get frames() {
+    return this.details.frames;
+  }
+}
+
+const data = JSON.parse(taken("data"));
+const page = data.page;
+const scans = data.scans.map((values, id) => new Scan(values, id));
 
 const BINS = 20;
 const names = new Intl.Collator("en", { numeric: true });
-
-scans.forEach((scan, index) => {
-  scan.id = index;
-  scan.tags ??= [];
-  scan.frames ??= [];
-  for (const frame of scan.frames) frame.polygons ??= [];
-  scan.values ??= {};
-  scan.facts ??= [];
-  scan.first ??= 0;
-  scan.line ??= "";
-  scan.origin ??= "";
-});
 
 const state = {
   tag: "",
