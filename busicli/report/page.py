@@ -30,7 +30,7 @@ def page_text(page: Page, scans: Iterable[ScanView]) -> Iterator[str]:
     shows, most of the page, comes after it, a line a scan, so that cards are seen while it is read.
     """
     head, script, end = _template()
-    details = []
+    details: list[str] = []
     yield f'{head}{{"page":{_json(asdict(page))},"scans":['
     for scan in scans:
         yield ("," if details else "") + "\n" + _json(_card(scan))
