@@ -142,9 +142,13 @@ def encode_image(image: Image) -> bytes:
 
 
 def encode_bare(scan: Image) -> bytes:
-    """The scan alone as PNG, without loss; a grey one has one channel."""
+    """The scan alone as PNG; a grey one has one channel.
+
+    Without loss, for reviewed masks are trained on with it, and overlays are drawn from it again.
+    Colours mostly repeat a grey, which only a search for repeats packs well.
+    """
     grey = grey_channel(scan)
-    return _png(Pillow.fromarray(scan if grey is None else np.ascontiguousarray(grey)), level=1)
+    return _png(Pillow.fromarray(scan), level=1) if grey is None else encode_scan_png(grey)
 
 
 def encode_overlay(scan: Image, contour: Mask, outline: Mask) -> bytes:

@@ -11,18 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PALETTE, _RGB = 3, 2
+_GREY, _RGB, _PALETTE = 0, 2, 3
 _SUB = 1
 """The filter that keeps each byte's difference from the pixel on its left."""
 
 
 def encode_scan_png(pixels: NDArray[np.uint8], palette: bytes = b"") -> bytes:
-    """A (rows, columns, 3) uint8 RGB image, or (rows, columns) uint8 indices of a palette, as PNG.
+    """A (rows, columns, 3) uint8 RGB image, or (rows, columns) uint8 greys, as PNG without loss.
 
-    `palette` holds three bytes for each of at most 256 colours. Rows and columns are at least 1.
+    With a `palette`, three bytes for each of at most 256 colours, greys are its indices. Rows and
+    columns are at least 1.
     """
     rows, columns = pixels.shape[:2]
-    header = struct.pack(">IIBBBBB", columns, rows, 8, _PALETTE if palette else _RGB, 0, 0, 0)
+    kind = _PALETTE if palette else _GREY if pixels.ndim == 2 else _RGB
+    header = struct.pack(">IIBBBBB", columns, rows, 8, kind, 0, 0, 0)
     pack = zlib.compressobj(level=1, strategy=zlib.Z_HUFFMAN_ONLY)
     data = pack.compress(_filtered(pixels).data) + pack.flush()
     chunks = [(b"IHDR", header), (b"PLTE", palette), (b"IDAT", data), (b"IEND", b"")]

@@ -24,6 +24,13 @@ def test_every_rgb_image_comes_back(image):
 
 
 @given(hnp.arrays(np.uint8, st.tuples(SIDES, SIDES)))
+def test_every_grey_image_comes_back_in_one_channel(greys):
+    data = encode_scan_png(greys)
+    assert np.array_equal(read(data), greys)
+    assert Image.open(io.BytesIO(data)).mode == "L"
+
+
+@given(hnp.arrays(np.uint8, st.tuples(SIDES, SIDES)))
 def test_every_palette_image_comes_back_with_its_palette(indices):
     palette = bytes(range(256)) * 3
     data = encode_scan_png(indices, palette=palette)
