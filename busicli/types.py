@@ -133,6 +133,8 @@ class LesionMm:
 class Lesion:
     """One connected lesion of a mask. Lengths and areas in pixels of the scan's own grid."""
 
+    frame: int = 1
+    """Of its scan, from 1; 1 where a frame was segmented alone."""
     lesion: int
     """Number within the scan, from 1, largest first."""
     area_px: int
@@ -207,25 +209,13 @@ ViewSource = Literal["header", "found", "whole"]
 class FrameView:
     """A part of a frame that the network looks at as an image of its own."""
 
+    frame: int = 1
+    """Of its scan, from 1; 1 where a frame was segmented alone."""
     box: View
     kind: ViewKind
     """`tissue`: an ultrasound field; `whole`: the frame, as no field is certain or wanted."""
     source: ViewSource
     """`header`: the DICOM header; `found`: the search of the field; `whole`: neither."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PixelCounts:
-    """Pooled sums over pixels, from which the literature's six metrics follow."""
-
-    true_positive: float = 0.0
-    false_positive: float = 0.0
-    false_negative: float = 0.0
-    true_negative: float = 0.0
-    soft_intersection: float = 0.0
-    """Sum of probability times reference."""
-    soft_sum: float = 0.0
-    """Sum of probability plus sum of reference."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,19 +268,6 @@ class ImageScore:
     """That there is a lesion: presence or 1 - p_normal, whichever was better on other scans."""
     call: str = ""
     """`benign` or `malignant`, by a threshold chosen on other scans; empty without classes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """A mean with its bootstrap 95 % interval over groups."""
-
-    mean: float
-    """NaN where there is no scan."""
-    low: float
-    """NaN, as `high`, where fewer than two groups are left."""
-    high: float
-    scans: int
-    """How many scans the mean is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from busicli.batch.tables import write_tables
 from busicli.io.escaping import percent_escape
 from busicli.io.images import encode_mask
 from busicli.io.run_record import EngineUsed, RunCounts, RunRecord, RunSettings, WeightsUsed
-from busicli.io.scan_results import FrameLesion, FrameMask, ScanResult
+from busicli.io.scan_results import FrameMask, ScanResult
 from busicli.report.thumbnail import encode_thumbnail
 from busicli.settings import ConfidenceSettings, PreprocessSettings, TunedSettings
 from busicli.types import Lesion, LesionMm
@@ -42,7 +42,7 @@ def lesion(number=1, frame=1, millimetres=None, **measures):
         "mean_probability": 0.9,
         "touches_border": False,
     }
-    return FrameLesion(frame=frame, lesion=Lesion(**{**usual, **measures}, millimetres=millimetres))
+    return Lesion(**{**usual, **measures}, frame=frame, millimetres=millimetres)
 
 
 def in_mm(long_axis_mm, short_axis_mm):

@@ -12,7 +12,8 @@ from skimage import data
 from skimage.transform import resize
 
 from busicli.models.registry import find
-from busicli.models.weights import build_model, fill_by_path, locate_shipped, read_encoder
+from busicli.models.weights import build_model, locate_shipped, read_encoder
+from busicli.training.initial_weights import fill_by_path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 from pretrained_encoder import keras_arrays, read_state_dict

@@ -13,9 +13,9 @@ from busicli.imaging.contour import contour_mask, contour_polygon
 from busicli.imaging.measure import component
 from busicli.inference.segmenter import Segmentation
 from busicli.inference.views import default_mode
+from busicli.io.dicom.maker import Maker
 from busicli.io.dicom.read import DicomScan, reading
 from busicli.io.dicom.regions import Box
-from busicli.io.dicom.results import Finding, Maker, capture, report, segmentation
 from busicli.io.dicom.source import Source, source_of
 from busicli.io.escaping import percent_escape
 from busicli.io.files import sha256_bytes
@@ -25,6 +25,8 @@ from busicli.types import Image
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+
+    from busicli.io.dicom.report import Finding
 
 _IDENTIFIERS = {
     "patient_id": "PatientID",
@@ -154,6 +156,8 @@ def encode_segmentation(frames: ScanFrames) -> bytes:
     """A segmentation object of a scan of one frame."""
     source, maker = _present(frames.dicom)
     with _making("segmentation"):
+        from busicli.io.dicom.results import segmentation  # slow to load
+
         return _written(segmentation(source, frames.segmentations[0].mask, maker))
 
 
@@ -161,6 +165,8 @@ def encode_report(frames: ScanFrames) -> bytes:
     """A measurement report of every frame."""
     source, maker = _present(frames.dicom)
     with _making("report"):
+        from busicli.io.dicom.report import report  # slow to load
+
         findings = list(_findings(frames.segmentations))
         return _written(report(source, findings, len(frames.segmentations), maker))
 
@@ -169,6 +175,8 @@ def encode_capture(frame: FrameImage) -> bytes:
     """A secondary capture of one frame with its contours."""
     source, maker = _present(frame.dicom)
     with _making("capture"):
+        from busicli.io.dicom.results import capture  # slow to load
+
         image = draw_contour(frame.image, contour_mask(frame.segmentation.mask))
         return _written(capture(source, image, frame.number, maker))
 
@@ -195,13 +203,13 @@ def object_key(scan: DicomScan) -> str:
     return sha256_bytes(uid.encode())[:16] if uid else ""
 
 
-def _findings(segmentations: Sequence[Segmentation]) -> Iterator[Finding]:
-    for number, found in enumerate(segmentations, start=1):
+def _findings(segmentations: Sequence[Segmentation]) -> "Iterator[Finding]":
+    from busicli.io.dicom.report import Finding  # slow to load
+
+    for found in segmentations:
         for lesion in found.lesions:
             yield Finding(
-                frame=number,
                 lesion=lesion,
-                millimetres=lesion.millimetres,
                 contour=contour_polygon(component(found.mask, lesion)),
                 classes=found.class_probabilities,
             )

@@ -17,8 +17,8 @@ from busicli.errors import InputError
 from busicli.inference.segmenter import Frame, Segmenter
 from busicli.inference.views import FrameLayout
 from busicli.io.decode_process import ProcessDecoder
+from busicli.io.dicom.maker import Maker
 from busicli.io.dicom.read import DicomScan, NotUltrasoundError
-from busicli.io.dicom.results import Maker
 from busicli.io.escaping import percent_escape
 from busicli.io.files import sha256_bytes
 from busicli.io.images import SUFFIXES, NotAnImageError, TooManyPixelsError, read_scan

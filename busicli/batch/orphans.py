@@ -1,7 +1,8 @@
-"""Files that busicli made of scans which are no longer among the inputs of a run."""
+"""Scans that OUT holds and a run does not have: gone, or under other names."""
 
 import os
-from collections.abc import Collection, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -53,6 +54,27 @@ def remove_empty_folders(out: Path, names: Collection[str] = FOLDERS) -> None:
         for folder in reversed([here for here, _, _ in walk(out / name)]):
             with suppress(OSError):  # it holds something
                 folder.rmdir()
+
+
+def shifted_names(made: Collection[str], scans: Iterable[str]) -> dict[str, str]:
+    """Names of scans that earlier runs did not have, with the name that one of theirs may be.
+
+    Two names may be of one scan where the folders of one end in the other's.
+
+    >>> shifted_names({"b/1.png", "c/2.png"}, ["a/b/1.png", "2.png", "3.png", "b/2.png"])
+    {'a/b/1.png': 'b/1.png', '2.png': 'c/2.png'}
+    """
+    asked = tuple(scans)
+    gone: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(set(made).difference(asked)):
+        gone[name.rpartition("/")[2]].append(name)
+    found = {}
+    for name in asked:
+        others = [] if name in made else gone[name.rpartition("/")[2]]
+        same = (o for o in others if o.endswith(f"/{name}") or name.endswith(f"/{o}"))
+        if match := next(same, ""):
+            found[name] = match
+    return found
 
 
 def _names_on_disk(name: str) -> Iterator[PurePosixPath]:

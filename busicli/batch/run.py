@@ -9,13 +9,18 @@ from pathlib import Path, PurePosixPath
 
 from busicli.batch.inputs import InputFile, from_folder, from_list
 from busicli.batch.journal import open_journal
-from busicli.batch.orphans import is_mask, orphan_files, remove_empty_folders, remove_files
+from busicli.batch.orphans import (
+    is_mask,
+    orphan_files,
+    remove_empty_folders,
+    remove_files,
+    shifted_names,
+)
 from busicli.batch.output_lock import acquire_output
 from busicli.batch.outputs import FOLDERS, wanted_outputs
 from busicli.batch.request import Callbacks, SegmentOutcome, SegmentRequest
 from busicli.batch.run_scans import ScanLoop
 from busicli.batch.shards import ShardRecord, ShardRow, shard_folder, write_shard
-from busicli.batch.shifted_names import shifted_names
 from busicli.batch.tables import keep_card, write_run_outputs
 from busicli.batch.tally import NO_SCAN, now
 from busicli.batch.worker import ScanWorker, scan_worker

@@ -27,7 +27,7 @@ from busicli.inference.segmenter import Segmentation
 from busicli.io.escaping import percent_escape
 from busicli.io.files import atomic_write, sha256_bytes
 from busicli.io.masks import decode_mask
-from busicli.io.scan_results import DicomFile, FrameLesion, FrameMask, ScanResult, SeenView
+from busicli.io.scan_results import DicomFile, FrameMask, ScanResult
 from busicli.types import ClassProbabilities, Scale
 
 DECIMALS = 4
@@ -162,7 +162,7 @@ def _frames(
         yield FrameImage(
             number=number,
             image=loaded.displayed[number - 1],
-            segmentation=settings.segmenter.interpret(own, layout, loaded.scale),
+            segmentation=settings.segmenter.interpret(own, layout, loaded.scale).of_frame(number),
             dicom=loaded.source,
         )
 
@@ -196,7 +196,6 @@ def _remove(paths: Sequence[Path]) -> None:
 def _result(
     loaded: LoadedScan, files: Sequence[_Made], segmentations: Sequence[Segmentation]
 ) -> ScanResult:
-    numbered = list(enumerate(segmentations, start=1))
     certain = [_rounded(found.confidence) for found in segmentations]
     known = [value for value in certain if value is not None]
     reasons = {reason for found in segmentations for reason in found.why_review}
@@ -204,13 +203,11 @@ def _result(
     return ScanResult(
         scan=percent_escape(loaded.entry.relative),
         status="ok",
-        lesions=tuple(
-            FrameLesion(frame=n, lesion=lesion) for n, found in numbered for lesion in found.lesions
-        ),
+        lesions=tuple(lesion for found in segmentations for lesion in found.lesions),
         confidence=min(known, default=None),
         why_review=tuple(reason for reason in REASONS if reason in reasons),
         class_probabilities=_classes(segmentations),
-        views=tuple(SeenView(frame=n, view=view) for n, found in numbered for view in found.views),
+        views=tuple(view for found in segmentations for view in found.views),
         sha256=loaded.sha256,
         masks=tuple(
             FrameMask(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         ScanSummary,
         ScoreBlock,
     )
-    from busicli.types import Interval
+    from busicli.imaging.bootstrap import Interval
 
 _WITHOUT = {"all": "without objections"}
 """What the row of all scans is called where those with an objection are left out."""

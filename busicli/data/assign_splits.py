@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from busicli.data.cases import read_splits
 from busicli.data.objections import objection_by_pixels
 from busicli.data.prepare_case import PreparedCase
 from busicli.data.splits import divide
-from busicli.data.store import read_splits
 from busicli.errors import InputError
 from busicli.imaging.similarity import join_groups, near_copies
 from busicli.settings import SplitSettings

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from busicli.data.assign_splits import LoadedCases, assign_splits
+from busicli.data.cases import read_splits
 from busicli.data.objections import SOURCE
 from busicli.data.prepare_case import CasePreparation, PreparedCase
 from busicli.data.reviewed import read_reviewed
@@ -19,7 +20,6 @@ from busicli.data.sources import read_folder, read_table
 from busicli.data.store import (
     MARKER,
     ArrayFile,
-    read_splits,
     write_index,
     write_native_masks,
     write_rows,

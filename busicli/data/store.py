@@ -1,9 +1,7 @@
 """The prepared data folder: arrays per split, masks at the scans' own size, one table."""
 
-import csv
-import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,36 +11,16 @@ import numpy as np
 from numpy.lib.format import write_array_header_1_0
 from numpy.typing import NDArray
 
+from busicli.data.cases import read_cases, write_cases
 from busicli.data.splits import divide_into_folds
 from busicli.errors import InputError
 from busicli.imaging.preprocess import network_image, network_mask
-from busicli.io.escaping import escape_csv_formula, percent_escape
-from busicli.io.files import atomic_write, sha256_bytes, write_json
+from busicli.io.files import sha256_bytes, write_json
 from busicli.io.masks import decode_mask
 from busicli.settings import PreprocessSettings
-from busicli.types import SPLITS, Case, Fingerprint, Mask, Split, View
+from busicli.types import Case, Mask, Split
 
 MARKER = "dataset.json"
-VIEW = ("view_top", "view_left", "view_bottom", "view_right")
-_COLUMNS = (
-    "case",
-    "dataset",
-    "class",
-    "split",
-    "group",
-    "index",
-    "scan",
-    "masks",
-    "height",
-    "width",
-    "sha256",
-    "pixels_sha256",
-    "phash",
-    "mask_sha256",
-    "device",
-    "objection",
-    *VIEW,
-)
 
 
 class Rows:
@@ -169,7 +147,7 @@ def open_data(folder: Path) -> PreparedData:
         )
     try:
         info = json.loads((folder / MARKER).read_text(encoding="utf-8"))
-        cases = tuple(_read_cases(folder / "cases.csv"))
+        cases = tuple(read_cases(folder / "cases.csv"))
         if _fingerprint(cases, info) != info["fingerprint"]:
             raise _unusable(folder)
         return PreparedData(
@@ -181,28 +159,6 @@ def open_data(folder: Path) -> PreparedData:
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _unusable(folder) from error
-
-
-def read_splits(table: Path) -> dict[str, Split]:
-    """The split of each scan by pixels_sha256, from a `cases.csv` or any table with these columns.
-
-    This reuses a published split, whatever the names of files and folders.
-    """
-    if not table.is_file():
-        raise InputError(f"there is no table {table}; give a cases.csv that preprocess wrote.")
-    try:
-        with table.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        pairs = {(row["pixels_sha256"], SPLITS[SPLITS.index(row["split"])]) for row in rows}
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(
-            f"{table} is not a table with the columns pixels_sha256 and split; give a cases.csv."
-        ) from error
-    if len(pairs) > len({pixels for pixels, _ in pairs}):
-        raise InputError(
-            f"{table} has identical scans in different splits; give each image one split."
-        )
-    return dict(pairs)
 
 
 class ArrayFile:
@@ -244,11 +200,7 @@ def write_native_masks(split_folder: Path, images: Iterable[bytes]) -> None:
 
 def write_index(folder: Path, cases: Sequence[Case], info: dict[str, Any]) -> str:
     """Write `cases.csv` and `dataset.json`; returns the fingerprint."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    writer.writerows(_row(case) for case in cases)
-    atomic_write(folder / "cases.csv", text.getvalue().encode())
+    write_cases(folder / "cases.csv", cases)
     fingerprint = _fingerprint(cases, info)
     document = {"fingerprint": fingerprint, **info}
     write_json(folder / MARKER, document)
@@ -265,64 +217,6 @@ def _fingerprint(cases: Sequence[Case], info: dict[str, Any]) -> str:
         position = " ".join(map(str, (case.split, case.index, *(case.view or ()))))
         parts.append(f"{case.fingerprint.pixels_sha256} {case.mask_sha256} {position}")
     return sha256_bytes("\n".join(parts).encode())
-
-
-def _row(case: Case) -> tuple[object, ...]:
-    values = (
-        case.case,
-        case.dataset,
-        case.label,
-        case.split,
-        case.group,
-        case.index,
-        case.sources[0],
-        ";".join(case.sources[1:]),
-        case.height,
-        case.width,
-        case.fingerprint.sha256,
-        case.fingerprint.pixels_sha256,
-        case.fingerprint.phash,
-        case.mask_sha256,
-        case.device,
-        case.objection,
-        *(case.view or (0, 0, case.height, case.width)),
-    )
-    return tuple(escape_csv_formula(percent_escape(v)) if isinstance(v, str) else v for v in values)
-
-
-def _read_cases(path: Path) -> Iterator[Case]:
-    with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            split = SPLITS[SPLITS.index(row["split"])]
-            yield Case(
-                case=row["case"],
-                dataset=row["dataset"],
-                label=row["class"],
-                split=split,
-                group=int(row["group"]),
-                index=int(row["index"]),
-                height=int(row["height"]),
-                width=int(row["width"]),
-                fingerprint=Fingerprint(
-                    sha256=row["sha256"], pixels_sha256=row["pixels_sha256"], phash=row["phash"]
-                ),
-                mask_sha256=row["mask_sha256"],
-                device=row.get("device") or "",  # older tables have fewer columns
-                objection=row.get("objection") or "",
-                view=_view(row),
-                sources=(row["scan"], *filter(None, row["masks"].split(";"))),
-            )
-
-
-def _view(row: dict[str, str]) -> View | None:
-    if not row.get(VIEW[0]):
-        return None
-    top, left, bottom, right = (int(row[column]) for column in VIEW)
-    height, width = int(row["height"]), int(row["width"])
-    if not (0 <= top < bottom <= height and 0 <= left < right <= width):
-        raise ValueError
-    whole = (top, left, bottom, right) == (0, 0, height, width)
-    return None if whole else (top, left, bottom, right)
 
 
 def _unusable(folder: Path) -> InputError:

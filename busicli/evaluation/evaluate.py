@@ -12,7 +12,6 @@ from busicli.data.store import PreparedData, PreparedScans, open_data
 from busicli.errors import InputError
 from busicli.evaluation.class_metrics import with_classes
 from busicli.evaluation.comparison_images import comparison_image, example_plot
-from busicli.evaluation.froc import froc_curve
 from busicli.evaluation.output import (
     EvaluateOutcome,
     Scored,
@@ -22,10 +21,11 @@ from busicli.evaluation.output import (
     write_results,
 )
 from busicli.evaluation.plots import area_summary, calibration_error, write_plots
-from busicli.evaluation.records import DataSource, EvaluationSummary, WeightsSource
+from busicli.evaluation.records import DataSource, EvaluationSummary, FrocPoint, WeightsSource
 from busicli.evaluation.seen import hashes_of, seen_by
 from busicli.evaluation.summary import map_block, per_image_csv, seen_summary, unobjected
 from busicli.imaging.agreement import PrecisionRecall, precision_recall
+from busicli.imaging.detection import References, components_of, detections
 from busicli.imaging.metrics import image_score, pixel_counts, pooled_scores
 from busicli.inference.choose import keras_engine
 from busicli.inference.engines import Predictions, with_flip_tta
@@ -36,13 +36,18 @@ from busicli.models.card import Card
 from busicli.models.weights import CARD, DEFAULT_WEIGHTS, open_card, resolve_weights
 from busicli.settings import ConfidenceSettings, TunedSettings
 from busicli.training.run_folder import newest_run
-from busicli.types import ImageScore, Scale, Split
+from busicli.types import ImageScore, Mask, Probability, Scale, Split
 
 PROTOCOL = {
     "pooled": "all pixels of the split at the network's size, threshold 0.5, not post-processed",
     "per_image": "each scan at its own size, threshold and post-processing of the card; "
     "bootstrap 95 % intervals over groups of near copies and patients",
 }
+BASE_THRESHOLD = 0.3
+"""Of pixels: components are measured once, at this threshold, and dropped by their mean."""
+MIN_AREA = 0.0005
+"""Share of the map below which a component does not count."""
+THRESHOLDS = (*np.linspace(0.3, 0.9, 13), *np.linspace(0.91, 0.99, 9))
 _NO_SCALE = Scale(origin="none: scores are in pixels")
 
 
@@ -188,3 +193,29 @@ def map_summary(
             unobjected(scores), folds=None if folds is None else folds[clean]
         ),
     )
+
+
+def froc_curve(maps: Sequence[Probability], masks: Sequence[Mask]) -> tuple[FrocPoint, ...]:
+    """Lesions found against false ones a scan, over thresholds of a component's certainty.
+
+    Maps and references are (rows, columns), at the network's size. Empty without a lesion. Chakraborty (1989), Medical Physics 16(4).
+    """
+    references = References.of(masks)
+    if not references.lesion_px.size:
+        return ()
+    measured = components_of(maps, references, BASE_THRESHOLD, max_hole=1.0)
+    points = []
+    for threshold in THRESHOLDS:
+        large = measured.share >= MIN_AREA
+        kept = large & (measured.mean_probability >= threshold)
+        # a component inside the hole of a kept one is part of it
+        kept &= ~((measured.parent >= 0) & kept[measured.parent]) if kept.size else kept
+        seen = detections(measured, references, kept)
+        points.append(
+            FrocPoint(
+                threshold=round(float(threshold), 3),
+                found=float(seen.found.mean()),
+                false_lesions=float(seen.false.mean()),
+            )
+        )
+    return tuple(points)

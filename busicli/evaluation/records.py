@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
+from busicli.imaging.bootstrap import Interval
 from busicli.imaging.operating_point import OperatingPoint
 from busicli.settings import PostprocessSettings, PresenceBy, TunedSettings
-from busicli.types import Interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

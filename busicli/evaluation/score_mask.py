@@ -11,13 +11,13 @@ from busicli.data.references import Reference
 from busicli.errors import InputError
 from busicli.evaluation.output import Scored
 from busicli.evaluation.seen import ScanHashes, scan_hashes
-from busicli.imaging.metrics import image_score, pixel_counts
+from busicli.imaging.metrics import PixelCounts, image_score, pixel_counts
 from busicli.io.escaping import percent_escape
 from busicli.io.images import read_scan
 from busicli.io.masks import MOST, decode_reference, find_mask
 from busicli.io.scans import decode_one
 from busicli.report.thumbnail import encode_comparison
-from busicli.types import Failed, Image, Mask, PixelCounts
+from busicli.types import Failed, Image, Mask
 
 T = TypeVar("T")
 ErrorKind = Literal["", "missing", "another size", "unreadable"]

@@ -23,11 +23,11 @@ from busicli.evaluation.records import (
     Seen,
     SizeSummary,
 )
-from busicli.imaging.bootstrap import mean_interval, ratio_interval
+from busicli.imaging.bootstrap import Interval, mean_interval, ratio_interval
 from busicli.imaging.metrics import GOOD_DICE, is_good, roc_auc
 from busicli.imaging.operating_point import trade_off
 from busicli.io.escaping import escape_csv_formula
-from busicli.types import ImageScore, Interval
+from busicli.types import ImageScore
 
 SIZE_CLASSES = (
     (0.005, "below 0.5 %"),

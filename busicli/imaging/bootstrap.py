@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from busicli.errors import InputError
-from busicli.types import Interval
 
 FLIPS = 9_999
 """Random sign flips; with the observed signs that makes the smallest p-value 0.0001."""
@@ -18,6 +17,19 @@ RESAMPLES = 2_000
 _DRAWS_AT_ONCE = 1 << 20
 _SAME = 1e-12
 """Sums that differ by less, relative to all that is summed, are equal but for their rounding."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A mean with its bootstrap 95 % interval over groups."""
+
+    mean: float
+    """NaN where there is no scan."""
+    low: float
+    """NaN, as `high`, where fewer than two groups are left."""
+    high: float
+    scans: int
+    """How many scans the mean is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ NaN means undefined, never zero: callers say how many scans an average leaves ou
 """
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,26 @@ from scipy.stats import mannwhitneyu
 from skimage.measure import label as components_of
 
 from busicli.errors import InputError
-from busicli.types import ImageScore, Mask, PixelCounts
+from busicli.types import ImageScore, Mask
 
 SMOOTHING = 1.0
 """Added above and below in the pooled Dice coefficient, as the baseline notebook does."""
 GOOD_DICE = 0.7
 """A mask of lower Dice should be looked at by a person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PixelCounts:
+    """Pooled sums over pixels, from which the literature's six metrics follow."""
+
+    true_positive: float = 0.0
+    false_positive: float = 0.0
+    false_negative: float = 0.0
+    true_negative: float = 0.0
+    soft_intersection: float = 0.0
+    """Sum of probability times reference."""
+    soft_sum: float = 0.0
+    """Sum of probability plus sum of reference."""
 
 
 def dice(predicted: Mask, reference: Mask) -> float:

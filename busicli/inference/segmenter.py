@@ -82,6 +82,12 @@ class Segmentation:
         """Whether a person should look first."""
         return bool(self.why_review)
 
+    def of_frame(self, number: int) -> Self:
+        """The same, of another frame of its scan, counted from 1."""
+        lesions = tuple(replace(lesion, frame=number) for lesion in self.lesions)
+        views = tuple(replace(view, frame=number) for view in self.views)
+        return replace(self, lesions=lesions, views=views)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentSettings:

@@ -6,25 +6,23 @@ from typing import Any
 
 from busicli.errors import InputError
 from busicli.io.escaping import escape_csv_formula
-from busicli.io.scan_results import FrameLesion
 from busicli.types import ClassProbabilities, Lesion, LesionMm
 
 _PX_FIELDS = tuple(f for f in fields(Lesion) if f.name != "millimetres")
 _MM_COLUMNS = tuple(f.name for f in fields(LesionMm))
-LESION_COLUMNS = ("scan", "frame", *(f.name for f in _PX_FIELDS), *_MM_COLUMNS)
+LESION_COLUMNS = ("scan", *(f.name for f in _PX_FIELDS), *_MM_COLUMNS)
 CLASS_COLUMNS = tuple(f"p_{f.name}" for f in fields(ClassProbabilities))
 """Of the lesion's scan, behind the others."""
 
 
-def lesion_cells(scan: str, found: FrameLesion) -> dict[str, str]:
+def lesion_cells(scan: str, lesion: Lesion) -> dict[str, str]:
     """A row of `lesions.csv` by column: positions as `row column ...`, empty where unknown.
 
     A name that a spreadsheet would run is escaped.
     """
-    lesion, millimetres = found.lesion, found.lesion.millimetres
-    values: dict[str, Any] = {"scan": escape_csv_formula(scan), "frame": found.frame}
+    values: dict[str, Any] = {"scan": escape_csv_formula(scan)}
     values |= {f.name: getattr(lesion, f.name) for f in _PX_FIELDS}
-    values |= {name: getattr(millimetres, name, None) for name in _MM_COLUMNS}
+    values |= {name: getattr(lesion.millimetres, name, None) for name in _MM_COLUMNS}
     return {name: _cell(value) for name, value in values.items()}
 
 
@@ -34,16 +32,15 @@ def class_cells(classes: ClassProbabilities | None) -> dict[str, str]:
     return dict(zip(CLASS_COLUMNS, map(_cell, values), strict=True))
 
 
-def parse_lesion_cells(cells: Mapping[str, str]) -> FrameLesion:
+def parse_lesion_cells(cells: Mapping[str, str]) -> Lesion:
     """The lesion of a row of `lesions.csv`; InputError where it is no such row."""
     try:
         known = {name: _number(cells[name]) for name in _MM_COLUMNS}
         unknown = known["area_mm2"] is None
-        lesion = Lesion(
+        return Lesion(
             **{f.name: _PARSERS[f.type](cells[f.name]) for f in _PX_FIELDS},
             millimetres=None if unknown else LesionMm(**known),  # type: ignore[arg-type]
         )
-        return FrameLesion(frame=int(cells["frame"]), lesion=lesion)
     except (KeyError, ValueError) as error:
         raise InputError(
             "a row of lesions.csv is damaged or of another version; run segment-dir again."

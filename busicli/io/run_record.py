@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 from busicli.errors import InputError
 from busicli.io.checksums import add_checksum, verify_checksum
 from busicli.settings import ConfidenceSettings, Precision, PreprocessSettings, TunedSettings
+from busicli.settings.values import from_plain
 from busicli.types import Spacing
 
 Names = Literal["keep", "hash"]
@@ -77,16 +78,7 @@ class RunSettings:
         """The settings of a document that may hold more; InputError where it lacks some."""
         try:
             values = {f.name: document[f.name] for f in fields(cls) if f.name != "tuned"}
-            spacing = values["pixel_spacing"]
-            values |= {
-                "weights": WeightsUsed(**values["weights"]),
-                "preprocess": PreprocessSettings.from_dict(values["preprocess"]),
-                "engine": EngineUsed(**values["engine"]),
-                "outputs": tuple(values["outputs"]),
-                "pixel_spacing": Spacing(**spacing) if spacing else None,
-            }
-            tuned = TunedSettings.from_dict({name: document[name] for name in _TUNED})
-            return cls(**values, tuned=tuned)
+            return from_plain(cls, {**values, "tuned": {name: document[name] for name in _TUNED}})
         except (KeyError, TypeError) as error:
             raise _another_version() from error
 
@@ -140,15 +132,10 @@ class RunRecord:
             document = verify_checksum(document)
         except InputError as error:
             raise _another_version() from error
-        settings = RunSettings.from_json(document)
+        names = [f.name for f in fields(cls) if f.name in document]
+        values = {name: document[name] for name in names}
         try:
-            return cls(
-                settings=settings,
-                counts=RunCounts(**document["counts"]),
-                id=document.get("id", ""),
-                parts=document.get("parts"),
-                **{name: document[name] for name in ("start", "end", "exit_status")},
-            )
+            return from_plain(cls, {**values, "settings": RunSettings.from_json(document)})
         except (KeyError, TypeError) as error:
             raise _another_version() from error
 

@@ -4,42 +4,16 @@ A run makes these records. Everything that is written or shown of a scan comes f
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 from busicli.errors import InputError
-from busicli.types import (
-    ClassProbabilities,
-    FrameView,
-    Lesion,
-    LesionMm,
-    Polygon,
-    Region,
-    Spacing,
-    View,
-)
+from busicli.settings.values import from_plain
+from busicli.types import ClassProbabilities, FrameView, Lesion, Polygon, Region, View
 
 Status = Literal["ok", "failed", "skipped"]
 STATUSES: tuple[Status, ...] = get_args(Status)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrameLesion:
-    """One lesion and the frame that it is in."""
-
-    frame: int
-    """From 1."""
-    lesion: Lesion
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenView:
-    """What the network looked at in a frame."""
-
-    frame: int
-    """From 1."""
-    view: FrameView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +66,7 @@ class ScanResult:
     status: Status
     reason: str = ""
     """Why it is not `ok`; empty where it is."""
-    lesions: tuple[FrameLesion, ...] = ()
+    lesions: tuple[Lesion, ...] = ()
     confidence: float | None = None
     """Of the least certain frame; None where the weights give none."""
     why_review: tuple[str, ...] = ()
@@ -100,7 +74,7 @@ class ScanResult:
     class_probabilities: ClassProbabilities | None = None
     """Of the frame that most probably holds a lesion; None where the weights give none."""
     reviewed: Reviewed | None = None
-    views: tuple[SeenView, ...] = ()
+    views: tuple[FrameView, ...] = ()
     new: bool = True
     """False where an earlier run's result was kept. The journal does not hold it."""
     sha256: str = ""
@@ -132,7 +106,7 @@ class ScanResult:
 
     def boxes_of(self, frame: int) -> tuple[View, ...]:
         """What the network looked at in a frame, counted from 1."""
-        return tuple(seen.view.box for seen in self.views if seen.frame == frame)
+        return tuple(view.box for view in self.views if view.frame == frame)
 
     @property
     def review(self) -> bool:
@@ -187,13 +161,13 @@ def _row(result: ScanResult) -> dict[str, Any]:
         return {**row, "new": result.new}
     classes = result.class_probabilities
     row |= {
-        "lesions": [{"frame": each.frame, **asdict(each.lesion)} for each in result.lesions],
+        "lesions": [asdict(lesion) for lesion in result.lesions],
         "confidence": result.confidence,
         "review": result.review,
         "why_review": list(result.why_review),
         "class_probabilities": asdict(classes) if classes else None,
         "reviewed": _without_empty(asdict(result.reviewed)) if result.reviewed else None,
-        "views": [{"frame": each.frame, **asdict(each.view)} for each in result.views],
+        "views": [asdict(view) for view in result.views],
         "new": result.new,
         "sha256": result.sha256,
         "masks": [_without_empty(asdict(mask)) for mask in result.masks],
@@ -232,58 +206,10 @@ def _parsed(line: str | bytes) -> dict[str, Any]:
 
 
 def _result(row: Mapping[str, Any]) -> ScanResult:
-    values = {name: value for name, value in row.items() if name != "review"}
     try:
-        return ScanResult(**{name: _READERS.get(name, _same)(v) for name, v in values.items()})
+        return from_plain(ScanResult, {name: v for name, v in row.items() if name != "review"})
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise _no_row() from error
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def _lesion_of_json(row: Mapping[str, Any]) -> FrameLesion:
-    values = dict(row)
-    frame, millimetres = values.pop("frame"), values.pop("millimetres")
-    for name in ("bbox", "centroid"):
-        values[name] = tuple(values[name])
-    return FrameLesion(
-        frame=frame,
-        lesion=Lesion(**values, millimetres=LesionMm(**millimetres) if millimetres else None),
-    )
-
-
-def _view_of_json(row: Mapping[str, Any]) -> SeenView:
-    view = FrameView(box=tuple(row["box"]), kind=row["kind"], source=row["source"])
-    return SeenView(frame=row["frame"], view=view)
-
-
-def _mask_of_json(row: Mapping[str, Any]) -> FrameMask:
-    polygons = tuple(tuple((x, y) for x, y in one) for one in row.get("polygons", ()))
-    return FrameMask(**{**row, "polygons": polygons})
-
-
-def _region_of_json(row: Mapping[str, Any]) -> Region:
-    return Region(
-        box=tuple(row["box"]),
-        spacing=Spacing(**row["spacing"]),
-        begins_at_skin=row["begins_at_skin"],
-    )
-
-
-_READERS: dict[str, Callable[[Any], Any]] = {
-    "lesions": lambda rows: tuple(map(_lesion_of_json, rows)),
-    "why_review": tuple,
-    "assumed": tuple,
-    "class_probabilities": lambda row: ClassProbabilities(**row) if row else None,
-    "reviewed": lambda row: Reviewed(**row) if row else None,
-    "views": lambda rows: tuple(map(_view_of_json, rows)),
-    "masks": lambda rows: tuple(map(_mask_of_json, rows)),
-    "regions": lambda rows: tuple(map(_region_of_json, rows)),
-    "dicom": lambda rows: None if rows is None else tuple(DicomFile(**row) for row in rows),
-}
-"""By column, how JSON values become the record's; others are the same."""
 
 
 def _no_row() -> InputError:

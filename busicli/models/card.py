@@ -19,7 +19,7 @@ from busicli.settings import (
     TunedSettings,
 )
 from busicli.settings.record import check
-from busicli.settings.values import check_values
+from busicli.settings.values import check_values, from_plain
 
 _OLD_NAME = "mirror"
 """Of a setting of busicli 0.1, in every card that it wrote."""
@@ -83,13 +83,7 @@ class Card:
 
         Raises InputError for a wrong one; TypeError, ValueError or KeyError for a wrong shape.
         """
-        known = dict(values)
-        known["preprocess"] = PreprocessSettings.from_dict(known["preprocess"])
-        known["postprocess"] = PostprocessSettings.from_dict(known["postprocess"])
-        if known.get("confidence") is not None:
-            known["confidence"] = ConfidenceSettings.from_dict(known["confidence"])
-        known["presence_scores"] = PresenceScores.from_dict(known.get("presence_scores", {}))
-        card = cls(**known)
+        card = from_plain(cls, values)
         check_values(card)
         card._check()
         return card

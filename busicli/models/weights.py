@@ -228,24 +228,6 @@ def load_state(model: "keras.Model", numbers: Mapping[str, Any], name: str) -> N
         variable.assign(np.asarray(numbers[key], np.float32))
 
 
-def fill_by_path(model: "keras.Model", arrays: Mapping[str, Any], name: str) -> None:
-    """Put arrays into the variables of the same paths and leave the others as they are.
-
-    Raises InputError, naming the first by the alphabet, where an array has no variable or one of
-    another shape.
-    """
-    variables = {variable.path: variable for variable in model.weights}
-    for path, array in sorted(arrays.items()):
-        shape = tuple(variables[path].shape) if path in variables else None
-        if shape != array.shape:
-            raise InputError(
-                f"the pre-trained weights {name} hold {path} of shape {array.shape}, but the model "
-                f"{model.name} has {shape or 'no such variable'}; take weights of this encoder, or "
-                "--init random."
-            )
-        variables[path].assign(np.asarray(array, np.float32))
-
-
 def shipped_names() -> list[str]:
     """Names of the weights that come with busicli."""
     root = package_files(SHIPPED)

@@ -3,13 +3,12 @@
 import ctypes
 import os
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from threading import Thread
 from typing import Any, TypeVar
-
-from busicli.parallel.patience import wait_patiently
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -19,6 +18,8 @@ _AHEAD = 3
 """Items per worker that are started ahead."""
 _ARENA_MAX, _HEAPS = -8, 2
 """M_ARENA_MAX of glibc's malloc.h, and its value."""
+_SLICE_S = 0.25
+"""A wait that takes over twice as long was interrupted by SIGSTOP, a suspended job or machine."""
 _left_behind: set[Future[Any]] = set()
 
 
@@ -103,7 +104,7 @@ def with_timeout(function: Callable[[], R], *, limit_s: float) -> R:
     Time in which this process is suspended does not count.
     """
     done: Future[R] = Future()
-    if not wait_patiently(_has_room, limit_s):
+    if not _wait_patiently(_has_room, limit_s):
         raise TimeoutError
 
     def work() -> None:
@@ -113,10 +114,25 @@ def with_timeout(function: Callable[[], R], *, limit_s: float) -> R:
             done.set_exception(error)
 
     Thread(target=work, daemon=True).start()
-    if not wait_patiently(lambda seconds: bool(wait([done], seconds).done), limit_s):
+    if not _wait_patiently(lambda seconds: bool(wait([done], seconds).done), limit_s):
         _left_behind.add(done)
         raise TimeoutError
     return done.result()
+
+
+def _wait_patiently(ready: Callable[[float], bool], limit_s: float) -> bool:
+    """Whether `ready(seconds)` became true within `limit_s` seconds; it waits up to `seconds`.
+
+    Time in which the machine or this process was suspended does not count.
+    """
+    left_s = limit_s
+    while left_s > 0:
+        slice_s = min(left_s, _SLICE_S)
+        started = time.monotonic()
+        if ready(slice_s):
+            return True
+        left_s -= min(time.monotonic() - started, 2 * slice_s)
+    return False
 
 
 def _has_room(seconds: float) -> bool:

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from busicli.imaging.bootstrap import Interval
 from busicli.plots.drawing import (
     CLASS_STYLES,
     INK,
@@ -18,7 +19,6 @@ from busicli.plots.drawing import (
     render,
     short,
 )
-from busicli.types import Interval
 
 Floats = NDArray[np.float64]
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from busicli.io.lesion_table import LESION_COLUMNS, lesion_cells
 from busicli.io.run_record import RunRecord
-from busicli.io.scan_results import FrameLesion, FrameMask, ScanResult
+from busicli.io.scan_results import FrameMask, ScanResult
 from busicli.report.formatting import cell_text, counted, label_and_unit, period_text
 from busicli.report.links import Links
 from busicli.report.view_model import Badge, Frame, Histogram, Page, ScanView
-from busicli.types import ClassProbabilities, FrameView
+from busicli.types import ClassProbabilities, FrameView, Lesion
 
 _FAILED, _REVIEW, _SCORED, _UNSCORED, _SKIPPED = range(5)
 _TIMES = "\N{MULTIPLICATION SIGN}"
@@ -62,7 +62,7 @@ def run_page(record: RunRecord, documents: Mapping[str, Mapping[str, Any]]) -> P
 
 def run_scan(result: ScanResult, images: ImageLinks) -> ScanView:
     """One scan."""
-    largest = max(result.lesions, key=lambda found: found.lesion.area_px, default=None)
+    largest = max(result.lesions, key=lambda lesion: lesion.area_px, default=None)
     size = _size(largest) if largest else None
     line = _line(result, size)
     return ScanView(
@@ -167,9 +167,9 @@ def _line(result: ScanResult, size: tuple[float, float, str] | None) -> str:
     return ", ".join([*begin, largest])
 
 
-def _size(found: FrameLesion) -> tuple[float, float, str]:
+def _size(lesion: Lesion) -> tuple[float, float, str]:
     """Long axis, short axis and their unit: millimetres where they are known."""
-    lesion, millimetres = found.lesion, found.lesion.millimetres
+    millimetres = lesion.millimetres
     if millimetres is None:
         return lesion.long_axis_px, lesion.short_axis_px, "px"
     return millimetres.long_axis_mm, millimetres.short_axis_mm, "mm"
@@ -184,7 +184,7 @@ def _scan_facts(result: ScanResult, line: str) -> list[tuple[str, str]]:
         "Why review": ", ".join(result.why_review),
         "Confidence": "" if confidence is None else f"{confidence:.2f}",
         "Class": _class_text(classes) if classes else "",
-        "Views": "; ".join(_view_text(seen.view) for seen in result.views if seen.frame == 1),
+        "Views": "; ".join(_view_text(view) for view in result.views if view.frame == 1),
         "Millimetres": result.millimetres,
         "DICOM results": f"{kinds}, below dicom/" if kinds else "",
         "DICOM left out": result.dicom_left_out,
@@ -212,7 +212,7 @@ def _view_text(view: FrameView) -> str:
 
 def _frame(mask: FrameMask, result: ScanResult, images: ImageLinks) -> Frame:
     below = mask.path.removeprefix("masks/")
-    own = (found for found in result.lesions if found.frame == mask.frame)
+    own = (lesion for lesion in result.lesions if lesion.frame == mask.frame)
     return Frame(
         thumbnail=images.thumbnails(below + ".jpg"),
         overlay=images.overlays(below),
@@ -222,16 +222,16 @@ def _frame(mask: FrameMask, result: ScanResult, images: ImageLinks) -> Frame:
         mask_sha256=mask.sha256,
         polygons=mask.polygons,
         decision=mask.decision,
-        lesions=tuple(_measures(result.scan, found) for found in own),
+        lesions=tuple(_measures(result.scan, lesion) for lesion in own),
     )
 
 
-def _measures(scan: str, found: FrameLesion) -> tuple[str, ...]:
-    cells = lesion_cells(scan, found)
+def _measures(scan: str, lesion: Lesion) -> tuple[str, ...]:
+    cells = lesion_cells(scan, lesion)
     return tuple(cell_text(cells[name], label_and_unit(name)[1]) for name in MEASURES)
 
 
-def _first(result: ScanResult, largest: FrameLesion | None) -> int:
+def _first(result: ScanResult, largest: Lesion | None) -> int:
     """The least certain frame where each has a confidence, else that of the largest lesion."""
     certain = [mask.confidence for mask in result.masks if mask.confidence is not None]
     if certain and len(certain) == len(result.masks):

@@ -113,7 +113,7 @@ def _segmentation(result: ScanResult, frame: int, mask: Mask) -> Segmentation:
     return Segmentation(
         mask=mask,
         probability=np.zeros((0, 0), np.float32),
-        lesions=tuple(found.lesion for found in result.lesions if found.frame == frame),
+        lesions=tuple(lesion for lesion in result.lesions if lesion.frame == frame),
         confidence=None,
         class_probabilities=None,
         why_review=(),

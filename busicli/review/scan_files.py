@@ -21,7 +21,7 @@ from busicli.io.output_paths import WrittenPaths
 from busicli.io.review_store import KeptReview, ReviewedScan
 from busicli.io.reviews import Review
 from busicli.io.run_record import RunSettings
-from busicli.io.scan_results import FrameLesion, FrameMask, Reviewed, ScanResult
+from busicli.io.scan_results import FrameMask, Reviewed, ScanResult
 from busicli.review.objects import ReviewedObjects
 from busicli.types import Lesion, Mask, Scale
 
@@ -47,7 +47,7 @@ class ReviewedFiles:
         """
         relative = self.relative(scan.model)
         masks: list[FrameMask] = []
-        found: list[FrameLesion] = []
+        found: list[Lesion] = []
         for mask in scan.model.masks:
             kept = scan.deciding(mask.frame)
             segmented = self._segmentation(scan, mask, relative)
@@ -234,10 +234,10 @@ def _measured(lesion: Lesion, scale: Scale) -> Lesion:
     return replace(lesion, millimetres=in_millimetres(lesion, scale))
 
 
-def _lesions(model: ScanResult, frame: int, changed: Segmentation | None) -> Sequence[FrameLesion]:
+def _lesions(model: ScanResult, frame: int, changed: Segmentation | None) -> Sequence[Lesion]:
     if changed is None:
         return [found for found in model.lesions if found.frame == frame]
-    return [FrameLesion(frame=frame, lesion=lesion) for lesion in changed.lesions]
+    return [replace(lesion, frame=frame) for lesion in changed.lesions]
 
 
 def _reviewed_mask(scan: ReviewedScan, mask: FrameMask, kept: KeptReview | None) -> FrameMask:

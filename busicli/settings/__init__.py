@@ -3,13 +3,17 @@
 Every record round-trips through JSON with `dataclasses.asdict` and `from_dict`.
 """
 
-from busicli.settings.data import Aspect, PreprocessSettings, SplitBy, SplitSettings, Views
-from busicli.settings.masks import (
+from busicli.settings.steps import (
+    Aspect,
     ConfidenceSettings,
     PostprocessSettings,
+    PreprocessSettings,
     PresenceBy,
     PresenceScores,
+    SplitBy,
+    SplitSettings,
     TunedSettings,
+    Views,
 )
 from busicli.settings.training import AugmentSettings, Precision, TrainSettings
 

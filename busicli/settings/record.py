@@ -6,6 +6,7 @@ from dataclasses import asdict, fields
 from typing import Any, Self
 
 from busicli.errors import InputError
+from busicli.settings.values import from_plain
 
 
 class Record:
@@ -24,13 +25,7 @@ class Record:
                 "the file was written by another version of busicli: use that one, or make it "
                 "again."
             )
-        parts = cls._parts()
-        return cls(
-            **{
-                name: parts[name].from_dict(value) if name in parts and value else value
-                for name, value in values.items()
-            }
-        )
+        return from_plain(cls, values)
 
     def changed(self, values: Mapping[str, Any]) -> Self:
         """A copy with some values replaced; `part.name` names one of a record within.
@@ -55,11 +50,6 @@ class Record:
                 raise InputError(f"{name} is {value}; it must be like {node[last]}.")
             node[last] = value
         return self.from_dict(document)
-
-    @classmethod
-    def _parts(cls) -> "dict[str, type[Record]]":
-        """Fields that hold records themselves."""
-        return {}
 
     @classmethod
     def _unsaid(cls) -> dict[str, Any]:

@@ -150,7 +150,3 @@ class TrainSettings(Record):
         """
         small = max(multiple, self.low_res_px // multiple * multiple)
         return min(small, full_px) if epoch < int(self.epochs * self.low_res_fraction) else full_px
-
-    @classmethod
-    def _parts(cls) -> dict[str, type[Record]]:
-        return {"augmentation": AugmentSettings}

@@ -1,12 +1,62 @@
-"""Whether the values of a record are of the types that it declares: for what comes from a file."""
+"""Records from the values that JSON holds, and whether these are of the types that they declare."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from functools import cache, partial
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from busicli.errors import InputError
+
+T = TypeVar("T")
+
+
+def from_plain(kind: type[T], values: Mapping[str, Any]) -> T:
+    """A record from a JSON object: objects in it become records, lists tuples, as declared.
+
+    Values that are records already stay so. Raises InputError where a record refuses a value, and
+    TypeError, ValueError or AttributeError where the object is of another shape.
+    """
+    readers = _readers(kind)  # type: ignore[arg-type]  # a class is hashable
+    own = dict(values)
+    for name in readers.keys() & own.keys():
+        own[name] = readers[name](own[name])
+    return kind(**own)
+
+
+@cache
+def _readers(kind: type) -> dict[str, Callable[[Any], Any]]:
+    """How fields of a record are read; of those that JSON holds as they are, nothing."""
+    hints = get_type_hints(kind)
+    found = {each.name: _reader(hints[each.name]) for each in fields(kind)}
+    return {name: reader for name, reader in found.items() if reader}
+
+
+def _reader(kind: Any) -> Callable[[Any], Any] | None:
+    """How a value of a type is read; None where JSON holds it as it is."""
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        readers = [reader for part in parts if (reader := _reader(part))]
+        return partial(_unless_none, readers[0]) if readers else None
+    if origin in (tuple, Sequence):
+        element = _reader(parts[0])
+        return partial(_elements, element) if element else tuple
+    return partial(_record, kind) if is_dataclass(kind) else None
+
+
+def _unless_none(read: Callable[[Any], Any], value: Any) -> Any:
+    return None if value is None else read(value)
+
+
+def _elements(read: Callable[[Any], Any], values: Any) -> tuple[Any, ...]:
+    return tuple(map(read, values))
+
+
+def _record(kind: Any, value: Any) -> Any:
+    if isinstance(value, kind):
+        return value
+    return (getattr(kind, "from_dict", None) or partial(from_plain, kind))(value)
 
 
 def check_values(record: object) -> None:

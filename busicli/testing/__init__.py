@@ -5,9 +5,8 @@ take the plugin's name or its file. Nothing here imports Keras before a network 
 """
 
 from busicli.testing.candidate import Candidate, Check
-from busicli.testing.contract import ArchitectureContract
 from busicli.testing.result import CheckError, CheckResult, NotTriedError
-from busicli.testing.run import CHECKS, check_architecture, title
+from busicli.testing.run import CHECKS, ArchitectureContract, check_architecture, title
 
 __all__ = [
     "CHECKS",

@@ -13,7 +13,6 @@ from busicli.errors import InputError
 from busicli.models.registry import find
 from busicli.models.weights import (
     ENCODER,
-    fill_by_path,
     load_state,
     locate_shipped,
     read_card,
@@ -125,6 +124,24 @@ def seen_in_fold(
     number, count = fold
     held_out = [c for c, k in zip(data.cases, data.folds(count), strict=True) if k == number]
     return sum(case.fingerprint.pixels_sha256 in seen for case in held_out), len(held_out)
+
+
+def fill_by_path(model: "keras.Model", arrays: Mapping[str, Any], name: str) -> None:
+    """Put arrays into the variables of the same paths and leave the others as they are.
+
+    Raises InputError, naming the first by the alphabet, where an array has no variable or one of
+    another shape.
+    """
+    variables = {variable.path: variable for variable in model.weights}
+    for path, array in sorted(arrays.items()):
+        shape = tuple(variables[path].shape) if path in variables else None
+        if shape != array.shape:
+            raise InputError(
+                f"the pre-trained weights {name} hold {path} of shape {array.shape}, but the model "
+                f"{model.name} has {shape or 'no such variable'}; take weights of this encoder, or "
+                "--init random."
+            )
+        variables[path].assign(np.asarray(array, np.float32))
 
 
 def _name(request: TrainRequest) -> str | None:

@@ -1,15 +1,26 @@
 """The folder of a training run: its settings, and its curves."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from matplotlib.ticker import MaxNLocator
+
 from busicli.errors import InputError, UsageError
 from busicli.io.files import write_json
-from busicli.plots.curves import curve_plot
+from busicli.plots.drawing import (
+    BLUE,
+    COLUMN_IN,
+    VERMILION,
+    Plot,
+    legend_below,
+    new_figure,
+    plain_axis,
+    render,
+)
 from busicli.versions import versions
 
 if TYPE_CHECKING:
@@ -112,4 +123,20 @@ def draw_curves(folder: Path, history: "list[Row]") -> None:
             for curve, prefix in (("training", ""), ("validation", "val_"))
             if prefix + column in history[0]
         }
-        curve_plot(title, column, epochs, curves).write(folder / name)
+        _curve_plot(title, column, epochs, curves).write(folder / name)
+
+
+def _curve_plot(
+    title: str, label: str, epochs: Sequence[int], curves: Mapping[str, Sequence[float]]
+) -> Plot:
+    """Named curves over epochs, the first two in blue (training) and vermilion (validation)."""
+    figure = new_figure(2.6, COLUMN_IN)
+    axis = figure.subplots()
+    plain_axis(axis, title, "epoch", label)
+    styles = zip((BLUE, VERMILION), ("-", "--"), ("o", "s"), strict=True)
+    for (name, values), (colour, line, marker) in zip(curves.items(), styles, strict=False):
+        few = marker if len(values) < 30 else None
+        axis.plot(epochs, values, color=colour, ls=line, lw=1.2, marker=few, ms=3, label=name)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    legend_below(axis)
+    return render(figure)

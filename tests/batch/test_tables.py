@@ -10,7 +10,7 @@ import pytest
 from busicli.batch.tables import write_tables
 from busicli.imaging.measure import lesions
 from busicli.io.lesion_table import CLASS_COLUMNS, LESION_COLUMNS
-from busicli.io.scan_results import FrameLesion, ScanResult
+from busicli.io.scan_results import ScanResult
 
 
 def row(scan: str, **values) -> ScanResult:
@@ -28,8 +28,7 @@ def measured(scan: str) -> ScanResult:
     mask[1:3, 1:4] = True
     mask[4, 6:] = True
     probability = np.where(mask, np.float32(0.75), np.float32(0.1))
-    found = [FrameLesion(frame=1, lesion=lesion) for lesion in lesions(mask, probability)]
-    return row(scan, lesions=tuple(found))
+    return row(scan, lesions=tuple(lesions(mask, probability)))
 
 
 def test_the_manifest_counts_lesions_and_keeps_the_order(tmp_path):

@@ -10,12 +10,12 @@ from PIL import Image as Pillow
 
 from busicli.data import objections
 from busicli.data.assign_splits import LoadedCases, assign_splits
+from busicli.data.cases import read_splits
 from busicli.data.prepare_case import CasePreparation, PreparedCase
 from busicli.data.sources import read_folder, read_table
 from busicli.data.store import (
     PreparedData,
     open_data,
-    read_splits,
     write_index,
     write_native_masks,
     write_rows,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from busicli.errors import InputError
 from busicli.imaging.metrics import (
+    PixelCounts,
     dice,
     hd95,
     image_score,
@@ -19,7 +20,6 @@ from busicli.imaging.metrics import (
     pooled_scores,
     roc_auc,
 )
-from busicli.types import PixelCounts
 
 EMPTY = np.zeros((2, 4), bool)
 

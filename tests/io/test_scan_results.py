@@ -18,7 +18,6 @@ from busicli.io.scan_results import (
     FrameMask,
     Reviewed,
     ScanResult,
-    SeenView,
     journal_line,
     manifest_line,
     parse_journal_line,
@@ -35,7 +34,7 @@ FULL = ScanResult(
     why_review=("low confidence", "several candidates"),
     class_probabilities=ClassProbabilities(normal=0.125, benign=0.25, malignant=0.625),
     reviewed=Reviewed(decision="accepted", reviewer="AB", at="2026-01-31T07:12:00Z"),
-    views=(SeenView(frame=1, view=FrameView(box=(1, 2, 3, 4), kind="tissue", source="found")),),
+    views=(FrameView(box=(1, 2, 3, 4), kind="tissue", source="found"),),
     new=False,
     sha256="ab",
     masks=(

@@ -17,7 +17,6 @@ from busicli.models.weights import (
     CARD,
     NUMBERS,
     build_model,
-    fill_by_path,
     load_model,
     load_state,
     locate_shipped,
@@ -370,26 +369,3 @@ def test_an_encoder_of_another_format_is_refused_though_the_hash_agrees(tmp_path
     (tmp_path / "encoder.safetensors").write_bytes(b"no arrays")
     with pytest.raises(InputError, match="holds no arrays"):
         read_encoder(tmp_path, pinned_sha256=None)
-
-
-def test_arrays_go_to_the_variables_of_their_paths_and_no_others():
-    model = small_unet()
-    before = {v.path: v.numpy().copy() for v in model.weights}
-    path, kept = (v.path for v in model.weights[:2])
-    fill_by_path(model, {path: np.full(before[path].shape, 0.5, np.float16)}, "half")
-    after = {v.path: v.numpy() for v in model.weights}
-    np.testing.assert_array_equal(after[path], np.full(before[path].shape, 0.5))
-    np.testing.assert_array_equal(after[kept], before[kept])
-
-
-def test_the_first_array_that_does_not_fit_is_named():
-    model = small_unet()
-    wrong = {"z/kernel": np.zeros(3), "down0_conv_a/bias": np.zeros(5)}
-    with pytest.raises(InputError) as caught:
-        fill_by_path(model, wrong, "other")
-    assert str(caught.value) == (
-        f"the pre-trained weights other hold down0_conv_a/bias of shape (5,), but the model "
-        f"{model.name} has (2,); take weights of this encoder, or --init random."
-    )
-    with pytest.raises(InputError, match=r"z/kernel of shape \(3,\), .+ has no such variable;"):
-        fill_by_path(model, {"z/kernel": np.zeros(3)}, "other")

@@ -13,7 +13,7 @@ import pytest
 from busicli.batch.tables import keep_card
 from busicli.errors import InputError
 from busicli.io.run_record import WeightsUsed
-from busicli.io.scan_results import DicomFile, SeenView
+from busicli.io.scan_results import DicomFile
 from busicli.report.links import links_below
 from busicli.report.write import MOST_INLINE, write_report
 from busicli.types import ClassProbabilities, FrameView
@@ -207,7 +207,7 @@ def test_further_facts_of_a_row_are_shown_but_nothing_that_may_name_a_patient(tm
         dicom=made,
         why_review=("low confidence", "several candidates"),
         class_probabilities=ClassProbabilities(normal=0.1, benign=0.7, malignant=0.2),
-        views=(SeenView(frame=1, view=view),),
+        views=(view,),
     )
     page = write_report(write_run(tmp_path, [row]))
     (scan,) = data_of(page)["scans"]

@@ -12,7 +12,7 @@ from busicli.errors import InputError
 from busicli.models.registry import find
 from busicli.models.weights import build_model, locate_shipped, read_encoder
 from busicli.settings import TrainSettings
-from busicli.training.initial_weights import load_initial_weights
+from busicli.training.initial_weights import fill_by_path, load_initial_weights
 from busicli.training.model_card import card_of_run
 from busicli.training.request import TrainRequest
 
@@ -113,3 +113,26 @@ def test_the_card_names_what_a_training_began_from(asked, changes, written):
     card = card_of_run(request, data, begun(asked, **changes), data.cases, best_epoch=1)
     assert card.training["init"] == written
     assert len(card.training_scans) == len(data.cases)  # an encoder has seen no scan
+
+
+def test_arrays_go_to_the_variables_of_their_paths_and_no_others():
+    model = build_model(find("unet"), 32, {"filters": 2})
+    before = {v.path: v.numpy().copy() for v in model.weights}
+    path, kept = (v.path for v in model.weights[:2])
+    fill_by_path(model, {path: np.full(before[path].shape, 0.5, np.float16)}, "half")
+    after = {v.path: v.numpy() for v in model.weights}
+    np.testing.assert_array_equal(after[path], np.full(before[path].shape, 0.5))
+    np.testing.assert_array_equal(after[kept], before[kept])
+
+
+def test_the_first_array_that_does_not_fit_is_named():
+    model = build_model(find("unet"), 32, {"filters": 2})
+    wrong = {"z/kernel": np.zeros(3), "down0_conv_a/bias": np.zeros(5)}
+    with pytest.raises(InputError) as caught:
+        fill_by_path(model, wrong, "other")
+    assert str(caught.value) == (
+        f"the pre-trained weights other hold down0_conv_a/bias of shape (5,), but the model "
+        f"{model.name} has (2,); take weights of this encoder, or --init random."
+    )
+    with pytest.raises(InputError, match=r"z/kernel of shape \(3,\), .+ has no such variable;"):
+        fill_by_path(model, {"z/kernel": np.zeros(3)}, "other")

@@ -1,6 +1,7 @@
 import io
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import highdicom as hd
@@ -13,8 +14,10 @@ from pydicom.data import get_testdata_file
 from busicli.imaging.contour import contour_mask, contour_polygon
 from busicli.imaging.measure import component, lesions
 from busicli.imaging.millimetres import in_millimetres
+from busicli.io.dicom.maker import Maker
 from busicli.io.dicom.read import open_dicom
-from busicli.io.dicom.results import Finding, Maker, capture, report, segmentation
+from busicli.io.dicom.report import Finding, report
+from busicli.io.dicom.results import capture, segmentation
 from busicli.io.dicom.source import source_of
 from busicli.io.images import MAX_PIXELS, draw_contour
 from busicli.types import ClassProbabilities
@@ -58,9 +61,7 @@ def made(
     source = source_of(scan.header, deidentified=maker.deidentified)
     findings = [
         Finding(
-            frame=marked,
-            lesion=lesion,
-            millimetres=in_millimetres(lesion, scan.scale),
+            lesion=replace(lesion, frame=marked, millimetres=in_millimetres(lesion, scan.scale)),
             contour=contour_polygon(component(mask, lesion)),
             classes=classes,
         )

@@ -6,8 +6,10 @@ from pydicom import dcmread
 from pydicom.charset import python_encoding
 
 from busicli.errors import InputError
+from busicli.io.dicom.maker import Maker, short_line
 from busicli.io.dicom.read import open_dicom
-from busicli.io.dicom.results import Maker, capture, report, segmentation, short_line
+from busicli.io.dicom.report import report
+from busicli.io.dicom.results import capture, segmentation
 from busicli.io.dicom.source import Source, source_of
 from busicli.io.images import MAX_PIXELS
 from tests.dicom_maker import ultrasound

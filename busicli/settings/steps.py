@@ -1,11 +1,51 @@
-"""Settings that turn a probability map into a mask, chosen on scans not trained on."""
+"""Settings of the steps before and behind the network: of scans, splits and masks."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from busicli.settings.record import Record, check
 
+SplitBy = Literal["group", "image"]
+Aspect = Literal["stretch", "keep"]
+Views = Literal["auto", "whole"]
 PresenceBy = Literal["map", "class"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreprocessSettings(Record):
+    """How a scan becomes the network's input."""
+
+    size_px: int = 256
+    """Rows and columns of the square that scans and masks are resized to."""
+    aspect: Aspect = "stretch"
+    """`stretch` fills the square; `keep` keeps the scan's proportions and pads with black."""
+    views: Views = "auto"
+    """`auto` crops a scan to its ultrasound field before resizing if the margins are certain;
+    `whole` crops nothing."""
+
+    def __post_init__(self) -> None:
+        check(self.aspect in ("stretch", "keep"), "aspect", self.aspect, "stretch or keep")
+        check(self.views in ("auto", "whole"), "views", self.views, "auto or whole")
+        check(16 <= self.size_px <= 4096, "the input size", self.size_px, "between 16 and 4096 px")
+
+    @classmethod
+    def _unsaid(cls) -> dict[str, Any]:
+        return {"views": "whole"}  # records of before there was a choice: nothing was cut
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitSettings(Record):
+    """How scans are divided into train, val and test."""
+
+    by: SplitBy = "group"
+    """`group` keeps near copies and scans of one patient together; `image` splits at random."""
+    train_share: float = 0.9
+    """Share of all scans used to train; a quarter of the rest, rounded up, is the test split."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check(self.by in ("group", "image"), "split-by", self.by, "group or image")
+        check(0 < self.train_share < 1, "the train share", self.train_share, "between 0 and 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,25 +66,10 @@ class PostprocessSettings(Record):
 
     def __post_init__(self) -> None:
         check(0 < self.threshold < 1, "threshold", self.threshold, "between 0 and 1")
-        check(0 <= self.min_presence <= 1, "min_presence", self.min_presence, "in [0, 1]")
-        check(
-            0 <= self.min_area_fraction < 1,
-            "min_area_fraction",
-            self.min_area_fraction,
-            "in [0, 1)",
-        )
-        check(
-            0 <= self.min_share_of_best <= 1,
-            "min_share_of_best",
-            self.min_share_of_best,
-            "in [0, 1]",
-        )
-        check(
-            0 <= self.max_hole_fraction <= 1,
-            "max_hole_fraction",
-            self.max_hole_fraction,
-            "in [0, 1]",
-        )
+        smallest = self.min_area_fraction
+        check(0 <= smallest < 1, "min_area_fraction", smallest, "in [0, 1)")
+        for name in ("min_presence", "min_share_of_best", "max_hole_fraction"):
+            check(0 <= getattr(self, name) <= 1, name, getattr(self, name), "in [0, 1]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +83,6 @@ class ConfidenceSettings(Record):
     """Masks of lower confidence are marked for review, in [0, 1]."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "weights", tuple(self.weights))  # a list where read from JSON
         check(0 <= self.review_below <= 1, "review_below", self.review_below, "in [0, 1]")
 
 
@@ -68,10 +92,6 @@ class PresenceScores(Record):
 
     normal: tuple[float, ...] = ()
     lesion: tuple[float, ...] = ()
-
-    def __post_init__(self) -> None:
-        for name in ("normal", "lesion"):  # lists where read from JSON
-            object.__setattr__(self, name, tuple(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,11 +119,3 @@ class TunedSettings(Record):
         check(value > 0, "class_temperature", value, "above 0")
         check(0 <= self.malignant_from <= 1, "malignant_from", self.malignant_from, "in [0, 1]")
         check(self.presence_by in ("map", "class"), "presence_by", self.presence_by, "known")
-
-    @classmethod
-    def _parts(cls) -> dict[str, type[Record]]:
-        return {
-            "postprocess": PostprocessSettings,
-            "confidence": ConfidenceSettings,
-            "presence_scores": PresenceScores,
-        }
