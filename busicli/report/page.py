@@ -15,7 +15,8 @@ _STYLES = ("page.css", "review.css")
 _THEME = "theme.js"
 """Runs before anything is drawn, so that no white page flashes in a dark room."""
 _SCRIPTS = (
-    *("state.js", "elements.js", "raster.js", "reviews.js", "viewer.js", "editor.js"),
+    *("state.js", "elements.js", "raster.js", "reviews.js", "viewer.js"),
+    *("editor.js", "points.js", "brush.js"),
     *("overview.js", "grid.js", "decide.js", "detail.js", "main.js"),
 )
 _UNSAFE = {ord(c): f"\\u{ord(c):04x}" for c in "<>&"}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,21 +25,17 @@ from tests.made_results import (
     write_run,
     write_scores,
 )
-
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+from tests.report.review_page import NARROW, WIDE
 
 MARKUP = "ward/<img src=x onerror=alert(1)>.png"
 NOT_UTF8 = os.fsdecode(b"ward/caf\xe9 100%#?.png")
-WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
 @dataclass
 class View:
     """A page in the browser and all that it did which nobody sees."""
 
-    page: "playwright.Page"
+    page: Any
     folder: Path
     said: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
@@ -62,12 +59,6 @@ class View:
         """The name of the scan that is open."""
         name = self.page.locator("#detail[open] .whole-name")
         return name.inner_text() if name.count() else None
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["playwright.Browser"]:
-    with playwright.sync_playwright() as started:
-        yield started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
 
 
 @pytest.fixture
@@ -99,7 +90,7 @@ def view(browser):
         context.close()
 
 
-def missing(request: "playwright.Request") -> list[str]:
+def missing(request: Any) -> list[str]:
     """The address of a request that failed, unless the page itself gave it up: an image that a
     filter hides, or one still on its way when the test ends.
     """

@@ -1,12 +1,12 @@
 // Correcting the mask of an open frame: points of its contours, or a brush; undo and redo.
 
 const MOST_UNDO = 200;
-const BRUSH = { least: 1, most: 200, step: 1.25 };
 
 const editor = {
   on: false,
   tool: "points", // or "paint", "erase"
   radius: 8, // of the brush, in the image's pixels
+  brush: [0, 0], // where it is
   polygons: [],
   chosen: [0, 0], // a polygon and its point
   undo: [],
@@ -14,8 +14,6 @@ const editor = {
   stroke: null, // { mask, from } while the brush is down
   moving: false, // whether a point is being dragged
 };
-
-const TOOLS = { points: "Points", paint: "Paint", erase: "Erase" };
 
 function startEdit() {
   const frame = state.listed[state.current]?.frames[state.frame];
@@ -32,6 +30,7 @@ function startEdit() {
     undo: [],
     redo: [],
     radius: usual,
+    brush: middle(),
   });
   viewer.contour = true;
   applyView();
@@ -45,6 +44,7 @@ function copied(polygons) {
 
 /** Leave editing; the decision follows from what was drawn. */
 function finishEdit() {
+  endStroke();
   const rounded = editor.polygons
     .filter((polygon) => polygon.length > 2)
     .map((polygon) => polygon.map((point) => point.map((value) => Math.round(value * 10) / 10)));
@@ -59,18 +59,20 @@ function finishEdit() {
 
 function stopEdit() {
   editor.on = false;
-  editor.stroke = null;
+  dropStroke();
   redraw();
 }
 
 /** Before each change: what it was is kept for undo. */
 function remember() {
+  endStroke();
   editor.undo.push(copied(editor.polygons));
   if (editor.undo.length > MOST_UNDO) editor.undo.shift();
   editor.redo = [];
 }
 
 function step(from, to) {
+  if (editor.on) endStroke();
   if (!editor.on || !from.length) return;
   to.push(editor.polygons);
   editor.polygons = from.pop();
@@ -86,13 +88,9 @@ function redo() {
 }
 
 function setTool(tool) {
+  endStroke();
   editor.tool = tool;
   redraw();
-}
-
-function setRadius(factor) {
-  editor.radius = clamp(editor.radius * factor, BRUSH.least, BRUSH.most);
-  say(`Brush: ${Math.round(2 * editor.radius)} pixels wide.`);
 }
 
 /** Show what is being edited, or what was before. */
@@ -103,7 +101,7 @@ function redraw() {
   else if (!polygon[point]) editor.chosen = [at, 0];
   if (editor.on) viewer.polygons = editor.polygons;
   figure.classList.toggle("editing", editor.on);
-  figure.classList.toggle("brushing", editor.on && editor.tool !== "points");
+  figure.classList.toggle("brushing", isBrushing());
   find("view-bar").hidden = editor.on;
   find("edit-bar").hidden = !editor.on;
   for (const made of document.querySelectorAll("[data-tool]")) {
@@ -112,6 +110,7 @@ function redraw() {
   find("undo").disabled = !editor.undo.length;
   find("redo").disabled = !editor.redo.length;
   drawContours();
+  showBrush();
 }
 
 function handles() {
@@ -138,12 +137,8 @@ function handles() {
 /** Begin to paint, or to drag a point; false where the pointer is to pan. */
 function startDrag(event) {
   if (!editor.on) return false;
-  if (editor.tool !== "points") {
-    remember();
-    const { width, height } = viewer;
-    const at = imagePoint(event);
-    editor.stroke = { mask: polygonMask(editor.polygons, width, height), from: at };
-    paintTo(at);
+  if (isBrushing()) {
+    beginStroke(imagePoint(event));
     return true;
   }
   const { polygon, point } = event.target.dataset ?? {};
@@ -157,155 +152,36 @@ function startDrag(event) {
 }
 
 function drag(event) {
-  if (editor.stroke) paintTo(imagePoint(event));
-  else if (editor.moving) movePoint(imagePoint(event));
+  if (editor.stroke) {
+    paintTo(imagePoint(event));
+    showBrush(editor.stroke.from);
+  } else if (editor.moving) movePoint(imagePoint(event));
   else return false;
   return true;
 }
 
 function endDrag() {
-  if (editor.stroke) {
-    editor.polygons = maskPolygons(editor.stroke.mask, viewer.width, viewer.height);
-    editor.stroke = null;
-    figure.querySelector(".paint")?.remove();
-    redraw();
-  }
+  endStroke();
   editor.moving = false;
 }
 
-function paintTo(to) {
-  const { mask, from } = editor.stroke;
-  const value = editor.tool === "paint" ? 1 : 0;
-  stamp(mask, viewer.width, viewer.height, from, to, editor.radius, value);
-  showPaint(from, to);
-  editor.stroke.from = to;
+/** Undo what a finger began before a second one came to zoom. */
+function cancelDrag() {
+  if (!editor.stroke && !editor.moving) return;
+  dropStroke();
+  editor.moving = false;
+  editor.polygons = editor.undo.pop();
+  redraw();
 }
 
-function showPaint(from, to) {
-  let canvas = figure.querySelector(".paint");
-  if (!canvas) {
-    canvas = make("canvas", `paint ${editor.tool}`);
-    canvas.width = viewer.width;
-    canvas.height = viewer.height;
-    figure.querySelector(".lines").before(canvas);
-  }
-  const context = canvas.getContext("2d");
-  context.lineCap = "round";
-  context.lineWidth = 2 * editor.radius;
-  context.strokeStyle = editor.tool === "paint" ? "#ffd500" : "#000";
-  context.beginPath();
-  context.moveTo(...from);
-  context.lineTo(to[0] + 0.001, to[1]);
-  context.stroke();
-}
-
-/** The brush as a ring where the pointer is. */
 function hover(event) {
-  const lines = figure.querySelector(".lines");
-  lines?.querySelector(".brush")?.remove();
-  if (!lines || !editor.on || editor.tool === "points") return;
-  const ring = document.createElementNS(SVG, "circle");
-  const [x, y] = imagePoint(event);
-  ring.setAttribute("cx", x);
-  ring.setAttribute("cy", y);
-  ring.setAttribute("r", editor.radius);
-  ring.classList.add("brush");
-  lines.append(ring);
+  if (isBrushing() && !editor.stroke) showBrush(imagePoint(event));
 }
 
-// --- points
-
-/** A new point on the nearest edge of a polygon; its place. */
-function addPoint(at, [x, y]) {
-  const polygon = editor.polygons[at];
-  const offs = polygon.map(([startX, startY], place) => {
-    const [endX, endY] = polygon[(place + 1) % polygon.length];
-    const [run, rise] = [endX - startX, endY - startY];
-    const length = run * run + rise * rise || 1;
-    const along = clamp(((x - startX) * run + (y - startY) * rise) / length, 0, 1);
-    return Math.hypot(x - startX - along * run, y - startY - along * rise);
-  });
-  const place = offs.indexOf(Math.min(...offs)) + 1;
-  polygon.splice(place, 0, [x, y]);
-  return place;
-}
-
-function movePoint([x, y]) {
-  const [at, place] = editor.chosen;
-  const inside = [clamp(x, 0, viewer.width), clamp(y, 0, viewer.height)];
-  editor.polygons[at][place] = inside;
-  redraw();
-}
-
-function nudge(x, y) {
-  const [at, place] = editor.chosen;
-  const point = editor.polygons[at]?.[place];
-  if (!point) return;
-  remember();
-  movePoint([point[0] + x, point[1] + y]);
-}
-
-/** Choose the next or the previous point, on into the next lesion. */
-function choosePoint(by) {
-  const all = editor.polygons.flatMap((polygon, at) => polygon.map((_, place) => [at, place]));
-  if (!all.length) return;
-  const now = all.findIndex(([at, place]) => at === editor.chosen[0] && place === editor.chosen[1]);
-  editor.chosen = all[(now + by + all.length) % all.length];
-  redraw();
-}
-
-/** A point halfway to the next one. */
-function insertPoint() {
-  const [at, place] = editor.chosen;
-  const polygon = editor.polygons[at];
-  if (!polygon) return;
-  remember();
-  const [[x, y], [endX, endY]] = [polygon[place], polygon[(place + 1) % polygon.length]];
-  polygon.splice(place + 1, 0, [(x + endX) / 2, (y + endY) / 2]);
-  editor.chosen = [at, place + 1];
-  redraw();
-}
-
-/** A lesion of two points is none. */
-function deletePoint() {
-  const [at, place] = editor.chosen;
-  const polygon = editor.polygons[at];
-  if (!polygon) return;
-  if (polygon.length <= 3) {
-    deleteLesion();
-    return;
-  }
-  remember();
-  polygon.splice(place, 1);
-  editor.chosen = [at, place % polygon.length];
-  redraw();
-}
-
-function deleteLesion() {
-  if (!editor.polygons.length) return;
-  remember();
-  editor.polygons.splice(editor.chosen[0], 1);
-  editor.chosen = [0, 0];
-  redraw();
-}
-
-/** A new lesion in the middle of what is seen, to be drawn into shape. */
-function newLesion() {
-  remember();
-  const box = figure.querySelector(".pane").getBoundingClientRect();
-  const x = clamp((box.width / 2 - viewer.x) / viewer.scale, 0, viewer.width);
-  const y = clamp((box.height / 2 - viewer.y) / viewer.scale, 0, viewer.height);
-  const radius = Math.min(box.width, box.height) / viewer.scale / 10;
-  const corners = [0, 1, 2, 3, 4, 5, 6, 7].map((part) => [
-    clamp(x + radius * Math.cos((part * Math.PI) / 4), 0, viewer.width),
-    clamp(y + radius * Math.sin((part * Math.PI) / 4), 0, viewer.height),
-  ]);
-  editor.polygons.push(corners);
-  editor.chosen = [editor.polygons.length - 1, 0];
-  setTool("points");
-}
+// --- with keys
 
 const EDIT_KEYS = {
+  " ": toggleBrush,
   Enter: finishEdit,
   Escape: stopEditing,
   v: () => setTool("points"),
@@ -343,6 +219,7 @@ function editAction(event, key) {
     return key === "y" ? redo : null;
   }
   const arrow = ARROWS[key];
-  if (arrow) return () => nudge(...arrow.map((value) => value * (event.shiftKey ? 10 : 1)));
+  const move = isBrushing() ? moveBrush : nudge;
+  if (arrow) return () => move(...arrow.map((value) => value * (event.shiftKey ? 10 : 1)));
   return EDIT_KEYS[key] ?? null;
 }

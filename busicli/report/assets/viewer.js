@@ -131,6 +131,22 @@ function outline(polygon, at, kind) {
   return path;
 }
 
+/** The middle of what is seen, in the image's pixels. */
+function middle() {
+  const box = figure.querySelector(".pane").getBoundingClientRect();
+  const x = (box.width / 2 - viewer.x) / viewer.scale;
+  const y = (box.height / 2 - viewer.y) / viewer.scale;
+  return [clamp(x, 0, viewer.width), clamp(y, 0, viewer.height)];
+}
+
+/** Move the image so that a point of it is seen. */
+function reveal([x, y]) {
+  const box = figure.querySelector(".pane").getBoundingClientRect();
+  const [left, top] = [viewer.x + x * viewer.scale, viewer.y + y * viewer.scale];
+  const away = [clamp(left, 0, box.width) - left, clamp(top, 0, box.height) - top];
+  if (away[0] || away[1]) pan(...away);
+}
+
 /** Where a pointer is, in the image's pixels. */
 function imagePoint(event) {
   const box = figure.querySelector(".pane").getBoundingClientRect();
@@ -152,7 +168,7 @@ function onPointerDown(event) {
   pointers.set(event.pointerId, [event.clientX, event.clientY]);
   figure.setPointerCapture(event.pointerId);
   if (pointers.size === 1 && event.button === 0 && startDrag(event)) event.preventDefault();
-  if (pointers.size === 2) endDrag();
+  if (pointers.size === 2) cancelDrag();
 }
 
 /** One pointer edits or pans, two zoom and pan. */
@@ -169,8 +185,8 @@ function pinch(moved, before, now) {
   const [, other] = [...pointers].find(([id]) => id !== moved);
   const apart = ([x, y]) => Math.hypot(x - other[0], y - other[1]) || 1;
   const box = figure.querySelector(".pane").getBoundingClientRect();
-  const middle = [(now[0] + other[0]) / 2 - box.left, (now[1] + other[1]) / 2 - box.top];
-  zoom(apart(now) / apart(before), middle);
+  const about = [(before[0] + other[0]) / 2 - box.left, (before[1] + other[1]) / 2 - box.top];
+  zoom(apart(now) / apart(before), about);
   pan((now[0] - before[0]) / 2, (now[1] - before[1]) / 2);
 }
 
