@@ -198,7 +198,8 @@ def map_summary(
 def froc_curve(maps: Sequence[Probability], masks: Sequence[Mask]) -> tuple[FrocPoint, ...]:
     """Lesions found against false ones a scan, over thresholds of a component's certainty.
 
-    Maps and references are (rows, columns), at the network's size. Empty without a lesion. Chakraborty (1989), Medical Physics 16(4).
+    Maps and references are (rows, columns), at the network's size. Empty without a lesion.
+    Chakraborty (1989), Medical Physics 16(4).
     """
     references = References.of(masks)
     if not references.lesion_px.size:
