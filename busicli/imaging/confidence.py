@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
-from skimage.measure import label
 
 from busicli.errors import InputError
 from busicli.imaging.postprocess import presence
+from busicli.imaging.topology import component_count
 from busicli.settings import ConfidenceSettings
 from busicli.types import Mask, Probability
 
@@ -43,7 +43,7 @@ def map_features(probability: Probability, mask: Mask) -> NDArray[np.float64]:
     inside = float(probability.sum(where=mask, dtype=np.float64))
     everywhere = float(probability.sum(dtype=np.float64))
     doubt = float(np.minimum(probability, 1 - probability).sum(dtype=np.float64))
-    components = int(label(mask, connectivity=2).max())
+    components = component_count(mask)
     return np.array(
         [
             0.0,

@@ -13,7 +13,8 @@ from scipy.ndimage import find_objects
 from skimage.measure import label
 
 from busicli.imaging.arrays import bounding_box
-from busicli.imaging.postprocess import component_scores, fill_holes
+from busicli.imaging.postprocess import component_scores
+from busicli.imaging.topology import euler_number, fill_holes
 from busicli.settings import PostprocessSettings
 from busicli.types import Mask, Probability
 
@@ -165,13 +166,13 @@ def _measure(
     place = {number: row for row, number in enumerate(large)}
     table, pairs = np.zeros((len(large), 7)), []
     table[:, 6] = -1
-    has_holes = not np.array_equal(fill_holes(mask[box], mask.size, max_hole), mask[box])
+    has_holes = euler_number(mask[box]) != areas.size - 1
     boxes, inside = find_objects(numbers), lesions[box]
     for row, number in enumerate(large):
         part = boxes[number - 1]
         own = numbers[part] == number
         if has_holes:
-            own = fill_holes(own, mask.size, max_hole)
+            own = fill_holes(own, 1, map_px=mask.size, max_fraction=max_hole)
             for nested in np.unique(numbers[part][own]):
                 if nested != number and nested in place:
                     table[place[nested], 6] = row

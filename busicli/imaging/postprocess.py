@@ -8,6 +8,7 @@ from skimage.measure import label
 
 from busicli.errors import InputError
 from busicli.imaging.arrays import bounding_box
+from busicli.imaging.topology import fill_holes
 from busicli.settings import PostprocessSettings
 from busicli.types import Mask, Probability
 
@@ -47,7 +48,12 @@ def lesion_mask(probability: Probability, settings: PostprocessSettings) -> Mask
         return mask
     components = label(mask[box], connectivity=2)
     kept = _kept(components, probability[box], mask.size, settings)
-    mask[box] = fill_holes(kept[components], mask.size, settings.max_hole_fraction)
+    mask[box] = fill_holes(
+        kept[components],
+        int(np.count_nonzero(kept)),
+        map_px=mask.size,
+        max_fraction=settings.max_hole_fraction,
+    )
     return mask
 
 
@@ -111,16 +117,3 @@ def component_scores(areas: NDArray[np.integer], means: NDArray[np.float64]) -> 
     """How components are ranked, (C,): area times mean probability to the eighth power."""
     scores: NDArray[np.float64] = areas * means**_SURENESS
     return scores
-
-
-def fill_holes(mask: Mask, map_px: int, max_fraction: float) -> Mask:
-    """The mask with its enclosed background of at most `max_fraction * map_px` pixels filled.
-
-    scikit-image's `remove_small_holes` would also fill background that reaches the border.
-    """
-    background = label(np.pad(~mask, 1, constant_values=True), connectivity=1)
-    small = np.bincount(background.ravel()) / map_px <= max_fraction
-    small[0] = True
-    small[background[0, 0]] = False
-    filled: Mask = small[background[1:-1, 1:-1]]
-    return filled

@@ -13,6 +13,7 @@ from busicli.settings import PreprocessSettings
 from busicli.types import Image, Mask, Probability, View
 
 _Pixel = TypeVar("_Pixel", np.uint8, np.float32)
+_PIXELS_AT_ONCE = 2**20
 
 
 def view_box(scan: Image, settings: PreprocessSettings, tissue: Sequence[View] = ()) -> Box:
@@ -69,8 +70,22 @@ def native_probability(
     image = Pillow.fromarray(
         np.ascontiguousarray(probability[_target(inner, settings)], np.float32)
     )
-    enlarged = np.asarray(image.resize((inner[1], inner[0]), Pillow.Resampling.BILINEAR))
-    return _pasted(np.clip(enlarged, 0.0, 1.0), shape, box)
+    enlarged = image.resize((inner[1], inner[0]), Pillow.Resampling.BILINEAR)
+    return _pasted(_within_unit(enlarged), shape, box)
+
+
+def _within_unit(image: Pillow.Image) -> Probability:
+    """The values of an image of floats, at least 0 and at most 1.
+
+    A few rows at a time: Pillow makes two copies of what it hands over.
+    """
+    values = np.empty((image.height, image.width), np.float32)
+    step = max(1, _PIXELS_AT_ONCE // image.width)
+    for top in range(0, image.height, step):
+        bottom = min(top + step, image.height)
+        rows = image.crop((0, top, image.width, bottom)) if step < image.height else image
+        np.clip(np.asarray(rows), 0.0, 1.0, out=values[top:bottom])
+    return values
 
 
 def native_image(

@@ -6,7 +6,6 @@ from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.measure import label
 
 from busicli.imaging.arrays import Box
 from busicli.imaging.class_probabilities import with_temperature
@@ -15,6 +14,7 @@ from busicli.imaging.measure import lesions_of_views
 from busicli.imaging.millimetres import in_millimetres
 from busicli.imaging.postprocess import lesion_mask, native_lesion_mask
 from busicli.imaging.preprocess import native_probability, network_image
+from busicli.imaging.topology import component_count
 from busicli.inference.engines import Engine, Predictions
 from busicli.inference.review import Evidence, Reason, ReviewSettings, why_review
 from busicli.inference.views import FrameLayout, ViewMode, default_mode, find_layout
@@ -201,7 +201,7 @@ def _candidates(map_: Probability, small: Mask, settings: SegmentSettings) -> in
     if not small.any():
         return 0
     rivals = replace(settings.tuned.postprocess, min_share_of_best=settings.review.rival_share)
-    return int(label(lesion_mask(map_, rivals), connectivity=2).max())
+    return component_count(lesion_mask(map_, rivals))
 
 
 def _evidence(views: Sequence[_View], layout: FrameLayout) -> Evidence:

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
+from skimage.measure import find_contours, label
 
-from busicli.imaging.contour import contour_mask
+from busicli.imaging.contour import contour_mask, outer_contour
 
 masks = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12))
 
@@ -50,3 +51,12 @@ def test_the_line_is_that_of_the_whole_image(mask, margin):
     expected = ndimage.binary_dilation(wide) & ~wide if wide.any() else np.zeros_like(wide)
     np.testing.assert_array_equal(contour_mask(wide), expected)
     np.testing.assert_array_equal(mask, before)
+
+
+@given(masks)
+def test_the_outer_contour_is_that_of_scikit_image(mask):
+    lesion = label(mask, connectivity=2) == 1
+    framed = np.pad(lesion, 1).astype(float)
+    rims = find_contours(framed, 0.5, fully_connected="high")
+    expected = max(rims, key=lambda rim: np.ptp(rim, axis=0).prod())[:-1] - 1 if rims else []
+    assert outer_contour(lesion).tolist() == [*map(list, expected)]
