@@ -21,7 +21,7 @@ from typing import IO, Any
 
 from busicli.errors import BusicliError
 from busicli.io.checksums import checksum_line, verify_line
-from busicli.io.files import atomic_write
+from busicli.io.files import atomic_write, sync_file_system
 from busicli.io.scan_results import ScanResult, journal_line, parse_journal_line
 
 MAX_CRASHES = 3
@@ -151,7 +151,9 @@ class Journal:
 
 @contextmanager
 def open_journal(path: Path, key: str) -> Iterator[Journal]:
-    """The journal of this key, started if there is none; on the disk when the block ends.
+    """The journal of this key, started if there is none.
+
+    When the block ends, it is on the disk with all that was written beside it.
 
     Damaged lines are passed over, as is a last one that a crash cut short. Where the block ends by
     an unexpected error (no memory, a library's error), what was under way counts as a crash.
@@ -175,7 +177,7 @@ def open_journal(path: Path, key: str) -> Iterator[Journal]:
             _leave(journal)
             raise
         _leave(journal)
-        os.fsync(file.fileno())
+        sync_file_system(file.fileno())
 
 
 def _leave(journal: Journal) -> None:

@@ -25,7 +25,7 @@ from busicli.inference.engines import Predictions
 from busicli.inference.review import REASONS
 from busicli.inference.segmenter import Segmentation
 from busicli.io.escaping import percent_escape
-from busicli.io.files import atomic_write, sha256_bytes
+from busicli.io.files import atomic_write_unsynced, sha256_bytes
 from busicli.io.masks import decode_mask
 from busicli.io.scan_results import DicomFile, FrameMask, ScanResult
 from busicli.types import ClassProbabilities, Scale
@@ -144,6 +144,7 @@ def _encoded(loaded: LoadedScan, predicted: Predictions, settings: ScanSettings)
         done.segmentations.append(replace(frame.segmentation, probability=without_map))
         for output in outputs:
             done.add(loaded, output, frame.number, partial(output.file_of, frame))
+        del frame  # a large one's map must not stand beside the next one's
     whole = ScanFrames(segmentations=done.segmentations, dicom=loaded.source)
     for output in outputs:
         if output.encode_scan:
@@ -175,7 +176,7 @@ def _write(made: _Encoded, out: Path) -> None:
     written: list[Path] = []
     for file in tuple(made.files):
         try:
-            atomic_write(out / file.path, file.data)
+            atomic_write_unsynced(out / file.path, file.data)
             written.append(out / file.path)
         except OSError as error:
             if error.errno not in _OF_ITS_NAME:

@@ -50,6 +50,8 @@ def view_outline(shape: tuple[int, ...], views: Sequence[View]) -> Mask:
     lines = np.zeros(shape, bool)
     width = max(1, line_width(shape) // 2)
     for top, left, bottom, right in views:
+        if (top, left, bottom, right) == (0, 0, *shape):
+            continue
         box = np.zeros_like(lines)
         box[max(0, top - width) : bottom + width, max(0, left - width) : right + width] = True
         box[top:bottom, left:right] = False

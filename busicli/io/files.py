@@ -1,5 +1,6 @@
 """Hashes, walks through folders, atomic writes of files and folders."""
 
+import ctypes
 import errno
 import hashlib
 import io
@@ -59,14 +60,35 @@ def atomic_text(path: Path) -> Iterator[IO[str]]:
         text.detach()
 
 
+def atomic_write_unsynced(path: Path, data: bytes) -> None:
+    """As `atomic_write`, but not flushed to disk: a power cut may leave an empty or damaged file.
+
+    For the many files of scans, whose hashes a later run checks. `sync_file_system` follows them.
+    """
+    with _whole(path, sync=lambda _: None) as file:
+        file.write(data)
+
+
+def sync_file_system(descriptor: int) -> None:
+    """Flush to disk all that was written to the file system of an open file.
+
+    Raises OSError where the disk failed or was full.
+    """
+    flush = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if flush is None:  # not on Linux
+        os.sync()
+    elif flush(descriptor):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
 @contextmanager
-def _whole(path: Path) -> Iterator[IO[bytes]]:
+def _whole(path: Path, sync: Callable[[int], None] = os.fsync) -> Iterator[IO[bytes]]:
     temporary = path.with_name(f".busicli-{secrets.token_hex(8)}.tmp")
     try:
         with _opened_below(temporary) as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -75,10 +97,10 @@ def _whole(path: Path) -> Iterator[IO[bytes]]:
 
 def _opened_below(path: Path) -> IO[bytes]:
     """A new file and its folders, which another process may just be removing as empty."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with suppress(FileNotFoundError):
-        return path.open("xb")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    for _ in range(2):
+        with suppress(FileNotFoundError):
+            return path.open("xb")
+        path.parent.mkdir(parents=True, exist_ok=True)
     return path.open("xb")
 
 

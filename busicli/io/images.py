@@ -262,8 +262,8 @@ def check_pixels(pixels: int, max_pixels: int, *, frames: int = 1) -> None:
 
 def rgb(image: Pillow.Image) -> Image:
     """An image of 8 bits a sample as (rows, columns, 3) uint8 RGB, one channel where it is grey."""
-    if image.mode == "L":
-        return as_rgb(np.asarray(image))
+    if image.mode in ("L", "1"):
+        return as_rgb(np.asarray(image.convert("L")))
     if image.mode == "La":  # Pillow converts it in two steps only
         image = image.convert("LA")
     colours = np.asarray(image.convert("RGB"))

@@ -13,9 +13,11 @@ from busicli.io.files import (
     MAX_DEPTH,
     atomic_directory,
     atomic_write,
+    atomic_write_unsynced,
     remove_leftovers,
     sha256_bytes,
     sha256_file,
+    sync_file_system,
     walk,
 )
 
@@ -38,10 +40,11 @@ def test_the_hash_of_bytes_and_of_a_file_agree(tmp_path):
     assert sha256_bytes(b"") == EMPTY
 
 
-def test_a_file_is_written_and_replaced_with_its_parents(tmp_path):
+@pytest.mark.parametrize("write", [atomic_write, atomic_write_unsynced])
+def test_a_file_is_written_and_replaced_with_its_parents(tmp_path, write):
     path = tmp_path / "new" / "folder" / "file.txt"
-    atomic_write(path, b"first")
-    atomic_write(path, b"second")
+    write(path, b"first")
+    write(path, b"second")
     assert path.read_bytes() == b"second"
     assert names(path.parent) == ["file.txt"]
 
@@ -52,16 +55,24 @@ def test_a_name_as_long_as_the_file_system_allows_is_written(tmp_path):
     assert path.read_bytes() == b"data"
 
 
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
+@pytest.mark.parametrize("write", [atomic_write, atomic_write_unsynced])
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, write):
     path = tmp_path / "file"
-    atomic_write(path, b"old")
+    write(path, b"old")
     with pytest.raises(TypeError):
-        atomic_write(path, "no bytes")
+        write(path, "no bytes")
     with pytest.raises(IsADirectoryError):
-        atomic_write(tmp_path, b"a folder stands here")
+        write(tmp_path, b"a folder stands here")
     assert path.read_bytes() == b"old"
     assert names(tmp_path) == ["file"]
     assert names(tmp_path.parent).count(tmp_path.name) == 1
+
+
+def test_a_file_system_is_flushed_or_its_error_raised(tmp_path):
+    with (tmp_path / "file").open("wb") as file:
+        sync_file_system(file.fileno())
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        sync_file_system(10**6)  # no open file has this number
 
 
 def test_a_process_killed_while_writing_leaves_the_old_file(tmp_path):
