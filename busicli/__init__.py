@@ -4,7 +4,7 @@ from busicli import load_weights, read_file, segment
 
 weights = load_weights()
 scan = read_file("scan.png")
-found = segment(scan.frames[0], weights, spacing=scan.scale, tissue=scan.tissue)
+found = segment(scan.frames[0], weights, file=scan)
 print(len(found.lesions), found.confidence, found.why_review)
 """
 

@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 from busicli.errors import InputError
 from busicli.imaging.arrays import as_rgb
 from busicli.imaging.contour import contour_mask, view_outline
+from busicli.imaging.greys import shown_image
 from busicli.imaging.metrics import image_score
 from busicli.inference.choose import EngineName, EngineRequest, PrecisionName, choose_engine
 from busicli.inference.engines import Engine
-from busicli.inference.segmenter import Frame, Segmentation, Segmenter, SegmentSettings
+from busicli.inference.segmenter import Segmentation, Segmenter, SegmentSettings
 from busicli.inference.views import ViewMode
 from busicli.io.images import MAX_PIXELS, draw_contour, read_scan
-from busicli.io.scans import ScanFile, decode_file, scale_of_all
+from busicli.io.scans import Frame, ScanFile, decode_file, scale_of_all
 from busicli.models.card import Card
 from busicli.models.weights import DEFAULT_WEIGHTS, read_card, resolve_weights
 from busicli.report.formatting import counted
@@ -110,29 +111,32 @@ def segment(
     scan: Image | NDArray[np.uint8],
     weights: Weights,
     *,
-    spacing: Spacing | Scale | None = None,
+    file: ScanFile | None = None,
+    spacing: Spacing | None = None,
     tissue: Sequence[View] = (),
     views: ViewMode | None = None,
 ) -> Segmentation:
     """The lesions of one frame: (rows, columns, 3) uint8 RGB or (rows, columns) uint8 grey.
 
-    The weights' own settings are used, as `busicli segment-dir` does. `spacing` is the pixels' size
-    or a file's scale (`read_file(...).scale`), `tissue` the regions that a DICOM header describes
-    (`read_file(...).tissue`). `views` is what the network sees: "header" those regions, "auto"
-    those or the field found in the image, "whole" the whole frame; None is what the weights were
-    trained on. The scan is not changed. Raises InputError for anything but such an array, for an
-    empty one, for boxes of tissue that do not lie within it, and for unknown views.
+    The weights' own settings are used, as `busicli segment-dir` does. `file` is what `read_file`
+    gave, for one of its frames: its scale, its regions, and what is uncertain of its pixels. An
+    array from elsewhere has `spacing`, the pixels' size, and `tissue`, the regions that a DICOM
+    header describes; faint greys are stretched, and then `why_review` says so. `views` is what the
+    network sees: "header" those regions, "auto" those or the field found in the image, "whole" the
+    whole frame; None is what the weights were trained on. The scan is not changed. Raises
+    InputError for anything but such an array, for an empty one, for boxes of tissue that do not lie
+    within it, for unknown views, and for a file that it is not of.
     """
     _check_type("weights", weights, Weights, "load them with load_weights")
-    _check_type("spacing", spacing, (Spacing, Scale, type(None)), _SPACING)
-    image = _checked(scan)
-    rows, columns = image.shape[:2]
-    if isinstance(spacing, Spacing):
-        spacing = scale_of_all((rows, columns), spacing, "given")
     if views is not None:
         _check_choice("views", views, get_args(ViewMode))
-    scale = spacing or Scale(origin="none: it was not given")
-    frame = Frame(image=image, scale=scale, tissue=_boxes(tissue, (rows, columns)))
+    image = _checked(scan)
+    if file is not None:
+        if spacing is not None or len(tissue):
+            raise InputError("file comes with spacing or tissue; a file has its own: leave these.")
+        frame = _frame_of(file, image)
+    else:
+        frame = _bare_frame(image, spacing, tissue)
     return weights.segmenter(views).segment(frame)
 
 
@@ -154,6 +158,34 @@ def evaluate(predicted: Mask, reference: Mask, *, case: str = "", label: str = "
 
 
 _SPACING = "give Spacing(row_mm=..., column_mm=...)"
+
+
+def _frame_of(file: ScanFile, image: Image) -> Frame:
+    """The frame of a file that an image is, told by its shape."""
+    _check_type("file", file, ScanFile, "give what read_file gave")
+    shapes = {frame.shape for frame in file.frames}
+    if image.shape not in shapes:
+        raise InputError(
+            f"the scan is of shape {image.shape} but the file's frames are of {sorted(shapes)}; "
+            "give one of its frames."
+        )
+    return file.frame(image)
+
+
+def _bare_frame(image: Image, spacing: Spacing | None, tissue: Sequence[View]) -> Frame:
+    """The frame of an array, its greys as `read_file` would show them."""
+    _check_type("spacing", spacing, (Spacing, type(None)), _SPACING)
+    rows, columns = image.shape[:2]
+    scale = Scale(origin="none: it was not given")
+    if spacing is not None:
+        scale = scale_of_all((rows, columns), spacing, "given")
+    seen = shown_image(image)
+    return Frame(
+        image=seen.image,
+        scale=scale,
+        tissue=_boxes(tissue, (rows, columns)),
+        certain_greys=seen.certain,
+    )
 
 
 def _check_type(name: str, value: object, kinds: type | tuple[type, ...], needed: str) -> None:
@@ -257,10 +289,7 @@ def show(request: ShowRequest) -> ShowOutcome:
             f"{request.frame}."
         )
     image = scan.frames[request.frame - 1]
-    frame = Frame(
-        image=image, scale=scan.scale, tissue=scan.tissue, certain_greys=scan.certain_greys
-    )
-    segmentation = weights.segmenter(request.views).segment(frame)
+    segmentation = weights.segmenter(request.views).segment(scan.frame(image))
     return ShowOutcome(
         image=draw_contour(
             image,

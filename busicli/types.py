@@ -25,6 +25,8 @@ View = tuple[int, int, int, int]
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
+Doubt = Literal["rest of the image missing", "uncertain greys", "no certain ultrasound field"]
+"""What was assumed of a scan before a network sees it."""
 LESION_CLASSES = ("benign", "malignant")
 CLASSES = (*LESION_CLASSES, "normal")
 NETWORK_CLASSES = ("normal", *LESION_CLASSES)
@@ -89,6 +91,8 @@ class Case:
     """Why the curators of the data set object to the scan; empty for none."""
     view: View | None = None
     """The part of the scan that the network sees; None for the whole scan."""
+    doubts: tuple[Doubt, ...] = ()
+    """What was assumed of the scan."""
 
     @property
     def box(self) -> tuple[slice, slice]:
@@ -284,5 +288,7 @@ class Summary:
     """Scans by the curators' objection; scans without one are not counted."""
     cut: int = 0
     """Scans that were cut to their ultrasound field."""
+    doubts: dict[Doubt, tuple[str, ...]] = field(default_factory=dict)
+    """Scans of which something was assumed."""
     mostly_lesion: tuple[str, ...] = ()
     """Scans of which more than half is lesion; their masks may be inverted."""

@@ -31,7 +31,7 @@ def test_a_mask_is_that_of_the_command(weights, phantom, call, tmp_path):
     call("segment-dir", folder, tmp_path / "out")
     written = np.asarray(Image.open(tmp_path / "out/masks/scan.png")) > 0
     scan = read_file(phantom)
-    found = segment(scan.frames[0], weights, spacing=scan.scale)
+    found = segment(scan.frames[0], weights, file=scan)
     assert (found.mask == written).all()
     (lesion,) = found.lesions
     assert lesion.millimetres is None
@@ -76,6 +76,36 @@ def test_a_region_of_tissue_is_segmented_as_the_bare_scan(weights, phantom):
     assert [(view.box, view.source) for view in found.views] == [(tissue[0], "header")]
 
 
+def test_greys_that_were_guessed_are_said_of_a_file_and_of_an_array(weights, phantom, tmp_path):
+    faint = np.asarray(Image.open(phantom).convert("L")) // 8
+    Image.fromarray(faint).save(tmp_path / "faint.png")
+    file = read_file(tmp_path / "faint.png")
+    of_file, of_array = segment(file.frames[0], weights, file=file), segment(faint, weights)
+    assert "uncertain greys" in of_file.why_review
+    assert of_array.why_review == of_file.why_review
+    assert (of_array.probability == of_file.probability).all()
+    assert faint.max() <= 31  # the array is not changed
+    assert "uncertain greys" not in segment(read_file(phantom).frames[0], weights).why_review
+
+
+def test_rows_that_are_missing_are_said_of_a_file(weights, tmp_path, call):
+    grain = np.random.default_rng(0).integers(0, 256, (64, 96)).astype(np.uint8)
+    Image.fromarray(grain).save(tmp_path / "whole.jpg")
+    data = (tmp_path / "whole.jpg").read_bytes()
+    (tmp_path / "short.jpg").write_bytes(data[: len(data) // 2] + data[-2:])  # ends as JPEG ends
+    file = read_file(tmp_path / "short.jpg")
+    found = segment(file.frames[0], weights, file=file)
+    assert "rest of the image missing" in found.why_review
+    ended = call("show", tmp_path / "short.jpg", "--out", tmp_path / "look.png")
+    assert "rest of the image missing" in ended.out
+
+
+def test_a_frame_of_another_file_is_refused(weights, phantom):
+    file = read_file(phantom)
+    with pytest.raises(InputError, match=r"the scan is of shape \(8, 6, 3\) but the file's frames"):
+        segment(np.zeros((8, 6), np.uint8), weights, file=file)
+
+
 @pytest.mark.parametrize(
     ("scan", "said"),
     [
@@ -94,6 +124,8 @@ def test_a_scan_that_is_no_array_is_refused(weights, scan, said):
     ("options", "said"),
     [
         ({"spacing": 0.1}, r"spacing is of type float; give Spacing\(row_mm"),
+        ({"file": "scan.png"}, "file is of type str; give what read_file gave"),
+        ({"file": "scan.png", "tissue": ((0, 0, 4, 4),)}, "a file has its own: leave these"),
         ({"tissue": ((0, 0, 4),)}, r"the box \(0, 0, 4\)"),
         ({"tissue": ((0, 0, 9, 4),)}, r"within 8 x 6 pixels"),
         ({"tissue": ((0, 0, 4.5, 4),)}, r"the box \(0, 0, 4.5, 4\)"),

@@ -14,7 +14,7 @@ from busicli.batch.inputs import MASK, InputFile
 from busicli.batch.mask_content import is_mask
 from busicli.batch.outputs import Output, has_masks, lost_outputs, masks_stand
 from busicli.errors import InputError
-from busicli.inference.segmenter import Frame, Segmenter
+from busicli.inference.segmenter import Segmenter
 from busicli.inference.views import FrameLayout
 from busicli.io.decode_process import ProcessDecoder
 from busicli.io.dicom.maker import Maker
@@ -215,18 +215,7 @@ def _prepared(
     dicom, segmenter, maker = scan.dicom, settings.segmenter, settings.maker
     wanted = dicom is not None and settings.wants_objects
     source = dicom_source(dicom, maker, sha256) if dicom is not None and wanted else None
-    layouts = tuple(
-        segmenter.layout(
-            Frame(
-                image=image,
-                scale=scan.scale,
-                tissue=scan.tissue,
-                certain_greys=scan.certain_greys,
-                cut_short=scan.cut_short,
-            )
-        )
-        for image in scan.frames
-    )
+    layouts = tuple(segmenter.layout(scan.frame(image)) for image in scan.frames)
     pairs = zip(scan.frames, layouts, strict=True)
     return LoadedScan(
         entry=entry,

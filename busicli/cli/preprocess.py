@@ -128,6 +128,8 @@ def _show(summary: "Summary", out: Path) -> None:
         )
     if summary.cut:
         print(f"Scans cropped to their ultrasound field: {summary.cut}.")
+    for doubt, scans in summary.doubts.items():
+        print(f"Look at these scans before training: {doubt}: {len(scans)} ({first_few(scans)}).")
     if found := summary.mostly_lesion:
         print(
             f"Masks that cover more than half of their scan: {len(found)} ({first_few(found)}); "

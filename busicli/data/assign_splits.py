@@ -90,6 +90,7 @@ def _case(prepared: PreparedCase, split: Split, group: int, index: int) -> Case:
         device=source.device,
         objection=objection_by_pixels(prepared.fingerprint.pixels_sha256) or source.objection,
         view=prepared.view,
+        doubts=prepared.doubts,
         height=prepared.shape[0],
         width=prepared.shape[1],
         fingerprint=prepared.fingerprint,

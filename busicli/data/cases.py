@@ -3,11 +3,12 @@
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import get_args
 
 from busicli.errors import InputError
 from busicli.io.escaping import escape_csv_formula, percent_escape
 from busicli.io.files import atomic_text
-from busicli.types import SPLITS, Case, Fingerprint, Split, View
+from busicli.types import SPLITS, Case, Doubt, Fingerprint, Split, View
 
 _VIEW = ("view_top", "view_left", "view_bottom", "view_right")
 _CELLS: Mapping[str, Callable[[Case], object]] = {
@@ -27,6 +28,7 @@ _CELLS: Mapping[str, Callable[[Case], object]] = {
     "mask_sha256": lambda case: case.mask_sha256,
     "device": lambda case: case.device,
     "objection": lambda case: case.objection,
+    "doubts": lambda case: ";".join(case.doubts),
 }
 """What stands in each column; behind them come those of the view."""
 
@@ -65,9 +67,15 @@ def read_cases(path: Path) -> Iterator[Case]:
                 mask_sha256=row["mask_sha256"],
                 device=row.get("device") or "",  # older tables have fewer columns
                 objection=row.get("objection") or "",
+                doubts=_doubts(row.get("doubts") or ""),
                 view=_view(row),
                 sources=(row["scan"], *filter(None, row["masks"].split(";"))),
             )
+
+
+def _doubts(text: str) -> tuple[Doubt, ...]:
+    known: tuple[Doubt, ...] = get_args(Doubt)
+    return tuple(doubt for doubt in known if doubt in text.split(";"))
 
 
 def _view(row: dict[str, str]) -> View | None:

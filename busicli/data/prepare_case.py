@@ -17,7 +17,7 @@ from busicli.io.images import MAX_PIXELS, encode_bitmap, read_scan
 from busicli.io.masks import MOST, certain, find_mask, has_two_values
 from busicli.io.scans import ScanFile, decode_one
 from busicli.settings import PreprocessSettings
-from busicli.types import Failed, Fingerprint, Image, Mask, SourceCase, View
+from busicli.types import Doubt, Failed, Fingerprint, Image, Mask, SourceCase, View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,8 @@ class PreparedCase:
     """Rows and columns of the scan."""
     view: View | None
     """The part of the scan that image and mask show; None for the whole."""
+    doubts: tuple[Doubt, ...]
+    """What was assumed of the scan."""
     fingerprint: Fingerprint
     mask_sha256: str
     mostly_lesion: bool
@@ -65,7 +67,7 @@ class CasePreparation:
         mask = np.zeros(scan.shape[:2], bool)
         for part in masks:
             mask |= part
-        box = view_box(scan, self.settings, file.tissue)
+        box, certain_field = view_box(scan, self.settings, file.tissue)
         grey = grayscale(scan)  # of the whole scan: near copies are told by all that is in it
         return PreparedCase(
             source=source,
@@ -74,6 +76,7 @@ class CasePreparation:
             native_mask=encode_bitmap(mask),
             shape=scan.shape[:2],
             view=_view(box, scan.shape),
+            doubts=_doubts(file, certain_field),
             fingerprint=scan_fingerprint(data, scan, grey),
             mask_sha256=sha256_bytes(f"{mask.shape}".encode(), np.packbits(mask).data),
             mostly_lesion=bool(mask.mean() > MOST),
@@ -94,6 +97,15 @@ def _view(box: Box, shape: tuple[int, ...]) -> View | None:
     rows, columns = box
     view = (rows.start, columns.start, rows.stop, columns.stop)
     return None if view == (0, 0, *shape[:2]) else view
+
+
+def _doubts(file: ScanFile, certain_field: bool) -> tuple[Doubt, ...]:
+    holds: dict[Doubt, bool] = {
+        "rest of the image missing": file.cut_short,
+        "uncertain greys": not file.certain_greys,
+        "no certain ultrasound field": not certain_field,
+    }
+    return tuple(doubt for doubt, held in holds.items() if held)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ from busicli.parallel.dask import ClusterRequest, connected, ordered_map_on
 from busicli.parallel.threads import parallel_map
 from busicli.plots.montage import category_montage
 from busicli.settings import PreprocessSettings, SplitSettings
-from busicli.types import CLASSES, SPLITS, Case, Failed, SourceCase, Split, Summary
+from busicli.types import CLASSES, SPLITS, Case, Doubt, Failed, SourceCase, Split, Summary
 from busicli.versions import versions
 
 Track = Callable[[Iterator[PreparedCase | Failed], int], Iterable[PreparedCase | Failed]]
@@ -243,6 +243,7 @@ def _info(cases: Sequence[Case], request: PrepareRequest) -> dict[str, Any]:
         "groups": len({case.group for case in cases}),
         "objections": {"scans": _objections(cases), "source": SOURCE},
         "cut_to_field": sum(case.view is not None for case in cases),
+        "doubts": {doubt: len(scans) for doubt, scans in _doubts(cases).items()},
         "versions": versions(),
     }
 
@@ -258,6 +259,16 @@ def _labels(cases: Sequence[Case]) -> dict[str, dict[str, int]]:
 
 def _objections(cases: Sequence[Case]) -> dict[str, int]:
     return dict(sorted(Counter(case.objection for case in cases if case.objection).items()))
+
+
+def _doubts(cases: Sequence[Case]) -> dict[Doubt, tuple[str, ...]]:
+    """The scans with each doubt."""
+    every: tuple[Doubt, ...] = get_args(Doubt)
+    named = {
+        doubt: tuple(f"{case.dataset}/{case.case}" for case in cases if doubt in case.doubts)
+        for doubt in every
+    }
+    return {doubt: scans for doubt, scans in named.items() if scans}
 
 
 def _mostly_lesion(read: LoadedCases) -> tuple[str, ...]:
@@ -280,4 +291,5 @@ def _summary(cases: Sequence[Case], size: int) -> Summary:
         divided=sum(n > 1 for n in parts.values()),
         objections=_objections(cases),
         cut=sum(case.view is not None for case in cases),
+        doubts=_doubts(cases),
     )

@@ -135,7 +135,12 @@ def score_scan(
     case, probability = scans.cases[index], predicted.maps[index]
     classes = None if predicted.classes is None else predicted.classes[index]
     settings = SegmentSettings(preprocess=scans.preprocess, tuned=tuned, views="auto")
-    layout = one_view((case.height, case.width), case.view)
+    layout = replace(
+        one_view((case.height, case.width), case.view),
+        certain_greys="uncertain greys" not in case.doubts,
+        certain="no certain ultrasound field" not in case.doubts,
+        cut_short="rest of the image missing" in case.doubts,
+    )
     segmentation = interpret(predicted[index : index + 1], layout, _NO_SCALE, settings)
     reference = scans.native_mask(index)
     score = image_score(

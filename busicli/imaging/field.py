@@ -72,9 +72,13 @@ def find_fields(scan: Image) -> FieldSearch:
     return FieldSearch(boxes=tuple(views), kind="whole" if views == [whole] else "found")
 
 
-def field_box(scan: Image) -> Box:
-    """The one box around every field of a (rows, columns, 3) uint8 image; all where unsure."""
-    return around(find_fields(scan).boxes)
+def field_box(scan: Image) -> tuple[Box, bool]:
+    """The one box around every field of a (rows, columns, 3) uint8 image; all where unsure.
+
+    Beside it, whether it is certain.
+    """
+    search = find_fields(scan)
+    return around(search.boxes), search.kind != "unsure"
 
 
 def _views(grey: Grey, boxes: Sequence[Box]) -> list[Box]:

@@ -16,19 +16,21 @@ _Pixel = TypeVar("_Pixel", np.uint8, np.float32)
 _PIXELS_AT_ONCE = 2**20
 
 
-def view_box(scan: Image, settings: PreprocessSettings, tissue: Sequence[View] = ()) -> Box:
-    """Rows and columns of a (rows, columns, 3) scan that reach the network.
+def view_box(
+    scan: Image, settings: PreprocessSettings, tissue: Sequence[View] = ()
+) -> tuple[Box, bool]:
+    """Rows and columns of a (rows, columns, 3) scan that reach the network, and if that is certain.
 
     All of them, or with `views` "auto" the ultrasound field: the one region of tissue that a DICOM
-    header describes, else what a search finds, where it is certain.
+    header describes, else what a search finds.
     """
     whole = (0, 0, *scan.shape[:2])
     if settings.views == "auto" and len(tissue) == 1 and tissue[0] != whole:
         top, left, bottom, right = tissue[0]
-        return slice(top, bottom), slice(left, right)
+        return (slice(top, bottom), slice(left, right)), True
     if settings.views == "auto":
         return field_box(scan)
-    return slice(0, scan.shape[0]), slice(0, scan.shape[1])
+    return (slice(0, scan.shape[0]), slice(0, scan.shape[1])), True
 
 
 def network_image(scan: Image, settings: PreprocessSettings) -> Image:

@@ -18,6 +18,7 @@ from busicli.imaging.topology import component_count
 from busicli.inference.engines import Engine, Predictions
 from busicli.inference.review import Evidence, Reason, ReviewSettings, why_review
 from busicli.inference.views import FrameLayout, ViewMode, default_mode, find_layout
+from busicli.io.scans import Frame
 from busicli.models.card import Card
 from busicli.settings import PreprocessSettings, TunedSettings
 from busicli.types import (
@@ -34,22 +35,6 @@ from busicli.types import (
 
 _Pixel = TypeVar("_Pixel", np.bool_, np.float32)
 _NORMAL = NETWORK_CLASSES.index("normal")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
-    """One frame of a scan, with what its file says of it."""
-
-    image: Image = field(repr=False)
-    """(rows, columns, 3) uint8 RGB."""
-    scale: Scale
-    """How its pixels become millimetres."""
-    tissue: tuple[View, ...] = ()
-    """The DICOM header's regions of tissue."""
-    certain_greys: bool = True
-    """False where its greys or colours had to be guessed."""
-    cut_short: bool = False
-    """Whether its last rows seem to be missing from the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

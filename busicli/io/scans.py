@@ -18,6 +18,22 @@ FramesDecoder = Callable[[bytes], tuple[Shown, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """One frame of a scan, with what its file says of it."""
+
+    image: Image = field(repr=False)
+    """(rows, columns, 3) uint8 RGB."""
+    scale: Scale
+    """How its pixels become millimetres."""
+    tissue: tuple[View, ...] = ()
+    """The DICOM header's regions of tissue."""
+    certain_greys: bool = True
+    """False where its greys or colours had to be guessed."""
+    cut_short: bool = False
+    """Whether its last rows seem to be missing from the file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScanFile:
     """The content of a scan file."""
 
@@ -33,6 +49,16 @@ class ScanFile:
     """None for an image that is not DICOM."""
     cut_short: bool = False
     """Whether the last rows of a frame seem to be missing; never of a DICOM object."""
+
+    def frame(self, image: Image) -> Frame:
+        """One of its frames with what the file says of it."""
+        return Frame(
+            image=image,
+            scale=self.scale,
+            tissue=self.tissue,
+            certain_greys=self.certain_greys,
+            cut_short=self.cut_short,
+        )
 
 
 def decode_file(

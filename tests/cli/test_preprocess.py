@@ -1,4 +1,5 @@
 import csv
+import io
 import json
 import shutil
 import signal
@@ -11,7 +12,7 @@ from PIL import Image
 COLUMNS = [
     *("case", "dataset", "class", "split", "group", "index", "scan", "masks"),
     *("height", "width", "sha256", "pixels_sha256", "phash", "mask_sha256", "device"),
-    *("objection", "view_top", "view_left", "view_bottom", "view_right"),
+    *("objection", "view_top", "view_left", "view_bottom", "view_right", "doubts"),
 ]
 
 
@@ -318,6 +319,25 @@ def test_scans_with_an_objection_keep_their_position_and_are_marked(call, busi, 
     assert info["objections"]["scans"] == {"needle": 1}
     assert "k8t3gnx9h6.1" in info["objections"]["source"]
     assert "objection of" not in prepared.preprocess.out
+
+
+def test_what_was_assumed_of_scans_is_said_in_their_rows(call, busi, prepared, tmp_path):
+    faint, short = busi / "benign" / "phantom-01.png", busi / "normal" / "phantom-19.png"
+    Image.fromarray(grey(faint) // 8).save(faint)
+    stored = io.BytesIO()
+    Image.open(short).convert("L").save(stored, "JPEG")
+    data = stored.getvalue()
+    short.write_bytes(data[: len(data) // 2] + data[-2:])  # ends as a JPEG ends
+    ended = call("preprocess", busi, "--size", 32, "--jobs", 1)
+    doubts = {row["case"]: row["doubts"].split(";") for row in rows(tmp_path / "data")}
+    assert doubts["phantom-01"] == ["uncertain greys"]
+    assert "rest of the image missing" in doubts["phantom-19"]
+    assert doubts["phantom-02"] == [""]
+    assert "before training: uncertain greys: 1 (busi/phantom-01)." in ended.out
+    assert "before training: rest of the image missing: 1 (busi/phantom-19)." in ended.out
+    info = json.loads((tmp_path / "data" / "dataset.json").read_text())
+    assert info["doubts"]["uncertain greys"] == 1
+    assert "before training" not in prepared.preprocess.out
 
 
 def test_views_of_whole_scans_are_the_scans(call, scans, tmp_path):

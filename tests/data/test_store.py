@@ -472,7 +472,7 @@ def test_a_scan_is_cut_to_its_field_before_it_is_resized(tmp_path):
     source = SourceCase(
         dataset="d", case="x", label="", scan=tmp_path / "x.png", masks=(tmp_path / "x_mask.png",)
     )
-    rows, columns = box = field_box(scan)
+    rows, columns = box = field_box(scan)[0]
     prepared = prepared_case(source)
     assert prepared.shape == (120, 160)
     assert (prepared.image == network_image(scan[box], SMALL)).all()
@@ -697,6 +697,18 @@ def test_a_map_is_scored_where_its_view_lies(tmp_path):
     assert (found.predicted_area_px, found.reference_area_px) == (200, 30)
     assert found.dice == pytest.approx(40 / 230)
     assert (found.scan_px, found.objection) == (600, "needle")
+
+
+@pytest.mark.parametrize(
+    "doubt", ["rest of the image missing", "uncertain greys", "no certain ultrasound field"]
+)
+def test_what_was_assumed_of_a_scan_is_kept_and_asks_for_a_review(tmp_path, doubt):
+    cases = [stored_case(1, "train", 0, doubts=(doubt,)), stored_case(2, "train", 1)]
+    scans = store(tmp_path / "data", cases).load("train")
+    assert [case.doubts for case in scans.cases] == [(doubt,), ()]
+    nothing = Predictions(np.zeros((2, 16, 16), np.float32))
+    scored = [score_scan(scans, index, nothing, TunedSettings()).score for index in (0, 1)]
+    assert [score.review for score in scored] == [True, False]
 
 
 def test_names_of_every_kind_are_stored_as_text(tmp_path):
