@@ -13,15 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from busicli.imaging.arrays import Box
+from busicli.imaging.coarse_grid import CoarseGrid, coarse_grid, ground_roughness, noise_level
 from busicli.imaging.field_border import Fitted, fitted, without_margins
-from busicli.imaging.field_grid import (
-    around,
-    box_shape,
-    grid_step,
-    ground_roughness,
-    noise_level,
-    rough_areas,
-)
+from busicli.imaging.field_grid import around, box_shape, rough_areas
 from busicli.imaging.field_views import grey_views, views_in
 from busicli.types import Image
 
@@ -58,9 +52,10 @@ def find_fields(scan: Image) -> FieldSearch:
     An image without any texture is `unsure`. Uniform margins of a bare scan are cut off.
     """
     grey = scan[..., 1]
-    fields = _fields(grey)
+    grid = coarse_grid(grey)
+    fields = _fields(grid)
     if not _are_certain(fields, SHARP_SIDES):
-        fields = _fields_in_noise(grey) or fields
+        fields = _fields_in_noise(grid) or fields
     certain = _are_certain(fields, SHARP_SIDES)
     whole = (slice(0, grey.shape[0]), slice(0, grey.shape[1]))
     boxes = [field.box for field in fields] if certain else [without_margins(grey, whole)]
@@ -88,22 +83,30 @@ def _views(grey: Grey, boxes: Sequence[Box]) -> list[Box]:
     return views if (shapes.min(axis=0) >= ALIKE * shapes.max(axis=0)).all() else list(boxes)
 
 
-def _fields(grey: Grey, noise: float = 0.0) -> list[Fitted]:
-    step = grid_step(grey)
-    return [fitted(grey, area, step, noise) for area in rough_areas(grey, noise)]
+def _fields(grid: CoarseGrid, least_sharp: int = 0) -> list[Fitted]:
+    """The fields; none where one of them has fewer sharp sides."""
+    fields = []
+    for area in rough_areas(grid):
+        field = fitted(grid, area, least_sharp)
+        if field is None:
+            return []
+        fields.append(field)
+    return fields
 
 
-def _fields_in_noise(grey: Grey) -> list[Fitted]:
+def _fields_in_noise(grid: CoarseGrid) -> list[Fitted]:
     """The fields on a screen whose flat ground is noisy, as a frame grabber's; none if unsure.
 
     A dark scan has a quiet corner too, so more must be certain than without noise.
     """
-    noise = noise_level(grey)
-    fields = _fields(grey, noise) if 0 < noise <= NOISE_MAX else []
-    if not _are_certain(fields, SHARP_SIDES + 1):
+    noise = noise_level(grid)
+    if not 0 < noise <= NOISE_MAX:
         return []
-    rough = ground_roughness(grey, [field.box for field in fields], noise)
-    return fields if rough <= GROUND_ROUGH else []
+    noisy = grid.with_noise(noise)
+    fields = _fields(noisy, SHARP_SIDES + 1)
+    if not fields or ground_roughness(noisy, [field.box for field in fields]) > GROUND_ROUGH:
+        return []
+    return fields
 
 
 def _are_certain(fields: Sequence[Fitted], sides: int) -> bool:

@@ -1,12 +1,13 @@
 """The borders of an ultrasound field, fitted at full resolution. Arrays only."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from busicli.imaging.arrays import Box
+from busicli.imaging.coarse_grid import CoarseGrid
 from busicli.imaging.field_grid import Area
 
 CHUNK = 16
@@ -46,21 +47,19 @@ class _Search:
     curved: bool
 
 
-def fitted(grey: Grey, area: Area, step: int, noise: float = 0.0) -> Fitted:
-    """The field of an area that was found in (rows, columns) uint8, the whole image.
+def fitted(grid: CoarseGrid, area: Area, least_sharp: int = 0) -> Fitted | None:
+    """The field of an area that was found on the grid; None where too few sides are sharp.
 
-    `step` is the coarse grid's, `noise` what neighbours on flat ground differ by. A curved field's
-    box touches its ends.
+    A curved field's box touches its ends.
     """
-    search = _Search(step=step, noise=noise, curved=area.curved)
-    sides, sharp = [], 0
-    for axis in (0, 1):
-        lines = grey[:, area.box[1]] if axis == 0 else grey[area.box[0]].T
-        first, first_sharp = _border(lines, area.box[axis].start, search)
-        last, last_sharp = _border(lines[::-1], len(lines) - area.box[axis].stop, search)
-        sides.append(slice(first, len(lines) - last))
-        sharp += first_sharp + last_sharp
-    return Fitted(box=(sides[0], sides[1]), sharp_sides=sharp)
+    lines, blurred = [], 0
+    for line, sharp in _borders(grid, area):
+        lines.append(line)
+        blurred += not sharp
+        if 4 - blurred < least_sharp:
+            return None
+    left, right, top, bottom = lines
+    return Fitted(box=(slice(top, bottom), slice(left, right)), sharp_sides=4 - blurred)
 
 
 def without_margins(grey: Grey, box: Box) -> Box:
@@ -78,6 +77,19 @@ def without_flat_lines(grey: Grey, box: Box, axis: int) -> Box:
     last = _flat_lines(lines[::-1]) if first < len(lines) else 0
     side = slice(box[axis].start + first, box[axis].stop - last)
     return (side, box[1]) if axis == 0 else (box[0], side)
+
+
+def _borders(grid: CoarseGrid, area: Area) -> Iterator[tuple[int, bool]]:
+    """The first column, the one after the last, the same of rows; and whether each is sharp.
+
+    Columns first: a scan without margins has tissue at both ends of its rows.
+    """
+    search = _Search(step=grid.step, noise=grid.noise, curved=area.curved)
+    for axis in (1, 0):
+        lines = grid.grey[:, area.box[1]] if axis == 0 else grid.grey[area.box[0]].T
+        yield _border(lines, area.box[axis].start, search)
+        last, sharp = _border(lines[::-1], len(lines) - area.box[axis].stop, search)
+        yield len(lines) - last, sharp
 
 
 def _border(lines: Grey, near: int, search: _Search) -> tuple[int, bool]:
@@ -106,15 +118,22 @@ def _change(lines: Grey) -> NDArray[np.floating]:
     change = np.minimum(np.maximum(low, high) - np.minimum(low, high), 8)
     count = max(1, change.shape[1] // CHUNK)
     starts = np.arange(count) * (change.shape[1] // count)
-    sums = np.add.reduceat(change, starts, axis=1, dtype=np.uint16)
+    sums = np.add.reduceat(change, starts, axis=1)  # of fewer than 2 CHUNK changes of at most 8
     return sums / np.diff(np.append(starts, change.shape[1])).astype(np.float32)
 
 
 def _first_lines(rough: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """For each column of (lines, chunks) bool: the first line of the run that ends in the last."""
-    wide = ndimage.maximum_filter1d(rough[::-1].view(np.uint8), GAP, 0, mode="nearest")
-    closed = ndimage.minimum_filter1d(wide, GAP, 0, mode="nearest")
-    run: NDArray[np.intp] = np.logical_and.accumulate(closed, axis=0).sum(axis=0)
+    """For each column of (lines, chunks) bool: the first line of the run that ends in the last.
+
+    GAP lines that are not rough end it, fewer at either end of all lines.
+    """
+    frame = GAP // 2
+    smooth = np.ones((len(rough) + 2 * frame, rough.shape[1]), bool)
+    np.logical_not(rough[::-1], out=smooth[frame:-frame])
+    gap = smooth[: 1 - GAP].copy()
+    for first in range(1, GAP):
+        gap &= smooth[first : first + len(gap)]
+    run = np.where(gap.any(axis=0), np.maximum(gap.argmax(axis=0) - frame, 0), len(rough))
     return len(rough) - run
 
 

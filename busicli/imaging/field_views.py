@@ -119,6 +119,7 @@ def _steps(band: Grey, distance: int) -> NDArray[np.floating]:
 
     Blocks are of rows; the first column is that of the change from column 0 to `distance`.
     """
+    band = np.ascontiguousarray(band)  # it is read four times
     left, right = band[:, :-distance], band[:, distance:]
     change = np.maximum(left, right) - np.minimum(left, right)
     rows = len(band) // BLOCKS

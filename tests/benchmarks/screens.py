@@ -1,17 +1,20 @@
 """Masks on a scanner's screen against masks of the bare scans; by hand, not in a test.
 
-python -m tests.benchmarks.screens DATASET... [--scans 20] [--weights W]
+python -m tests.benchmarks.screens DATASET... [--scans 20] [--weights W] [--unmarked]
 
 Each of so many scans is pasted into every design of `tests.screens` and segmented with each mode of
 views: `header` with the regions in the header, `auto` without. A screen shows a scan at another
 size, and some designs bend it: it is compared with the same pixels segmented bare, before marks,
 colours and losses of JPEG are added. A view counts where these hold a lesion. The lesion is lost
 where the screen's mask has no pixel of it, and flagged where a person is asked to look. Dice is the
-mean, then the median.
+mean, then the median. A lesion that is mostly painted over, as by a colour box, is in a row of its
+own: no cut can bring it back. The last column counts screens with a mask outside the fields.
+With `--unmarked` nothing is drawn over the fields, so that the cut alone is compared.
 """
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +23,37 @@ from busicli.api import Weights, load_weights, segment
 from busicli.data.sources import read_folder
 from busicli.imaging.metrics import dice
 from busicli.inference.views import ViewMode
-from busicli.types import Image, View
+from busicli.types import Image, Mask, View
 from tests.benchmarks.views import SEED, scan_of
 from tests.screen_parts import Screen
 from tests.screens import DESIGNS, draw_screen
 
 MODES: tuple[ViewMode, ...] = ("header", "auto", "whole")
+PAINTED_LEVELS, PAINTED = 24, 0.25
+"""Grey levels by which paint changes a pixel; share of such pixels from which a lesion is painted
+over. Calipers and letters change less."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What became of one lesion."""
+
+    lost: bool
+    flagged: bool
+    dice: float
+    painted_over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A design or several."""
+
+    found: tuple[Found, ...] = ()
+    outside: int = 0
+    """Screens with a mask outside the fields."""
+
+    def __add__(self, other: "Row") -> "Row":
+        return Row(self.found + other.found, self.outside + other.outside)
 
 
 def main() -> None:
@@ -35,54 +63,84 @@ def main() -> None:
     parser.add_argument("--scans", type=int, default=20)
     parser.add_argument("--weights", default="improved-unet")
     parser.add_argument("--views", nargs="+", choices=MODES, default=MODES)
+    parser.add_argument("--unmarked", action="store_true")
     given = parser.parse_args()
     cases = [case for folder in given.datasets for case in read_folder(folder, folder.name)[0]]
-    rng = np.random.default_rng(SEED)
-    order = rng.permutation(len(cases))[: given.scans]
+    order = np.random.default_rng(SEED).permutation(len(cases))[: given.scans]
     weights = load_weights(given.weights)
     scans = [scan_of(cases[index])[0] for index in order]
-    print("| views | design | lesions | lost | lost, not flagged | Dice | |")
-    print("|---|---|---|---|---|---|---|")
+    print("| views | design | lesions | lost | lost, not flagged | Dice | | outside |")
+    print("|---|---|---|---|---|---|---|---|")
     for mode in given.views:
-        rows = []
+        total = Row()
         for design in DESIGNS:
-            rows.append(row_of(design, scans, weights, mode))
-            print_row(mode, design, rows[-1])
-        print_row(mode, "all", np.vstack(rows))
+            row = row_of(design, scans, weights, mode, unmarked=given.unmarked)
+            print_row(mode, design, row, painted_over=False)
+            total += row
+        print_row(mode, "all", total, painted_over=False)
+        print_row(mode, "all, lesion painted over", total, painted_over=True)
 
 
-def print_row(mode: str, design: str, row: np.ndarray) -> None:
-    lost, unflagged, score = row.sum(axis=0)
-    middle = np.median(row[:, 2]) if len(row) else 0
+def print_row(mode: str, name: str, row: Row, *, painted_over: bool) -> None:
+    """One line of the table: the lesions that are painted over, or the others."""
+    found = [each for each in row.found if each.painted_over == painted_over]
+    scores = [each.dice for each in found] or [0]
     print(
-        f"| {mode} | {design} | {len(row)} | {lost:.0f} | {unflagged:.0f} "
-        f"| {score / max(len(row), 1):.3f} | {middle:.3f} |",
+        f"| {mode} | {name} | {len(found)} | {sum(each.lost for each in found)} "
+        f"| {sum(each.lost and not each.flagged for each in found)} "
+        f"| {np.mean(scores):.3f} | {np.median(scores):.3f} | {row.outside} |",
         flush=True,
     )
 
 
 def row_of(
-    design: str,
-    scans: Sequence[Image],
-    weights: Weights,
-    mode: ViewMode,
-) -> np.ndarray:
-    """(views with a lesion, 3): lost, lost and not flagged, Dice with the bare pixels' mask."""
+    design: str, scans: Sequence[Image], weights: Weights, mode: ViewMode, *, unmarked: bool
+) -> Row:
+    """Every scan in a design."""
     rng = np.random.default_rng([SEED, list(DESIGNS).index(design)])
-    found = []
+    row = Row()
     for first in range(len(scans)):
         others = rng.integers(len(scans), size=DESIGNS[design][0] - 1)
-        shown = [first, *others]
-        screen = draw_screen(design, [scans[index] for index in shown], rng)
-        tissue = regions_of(screen) if mode == "header" else ()
-        result = segment(screen.pixels, weights, tissue=tissue, views=mode)
-        for view, index in zip(screen.views, shown, strict=False):
-            expected = segment(view.shown(scans[index]), weights, views="whole").mask
-            mask = result.mask[view.box]
-            if expected.any():
-                lost = not (expected & mask).any()
-                found.append((lost, lost and not result.review, dice(mask, expected)))
-    return np.array(found, float).reshape(-1, 3)
+        shown = [scans[index] for index in (first, *others)]
+        screen = draw_screen(design, shown, rng)
+        row += compared(without_marks(screen, shown) if unmarked else screen, shown, weights, mode)
+    return row
+
+
+def compared(screen: Screen, scans: Sequence[Image], weights: Weights, mode: ViewMode) -> Row:
+    """One screen's lesions against those of the pixels it shows."""
+    tissue = regions_of(screen) if mode == "header" else ()
+    result = segment(screen.pixels, weights, tissue=tissue, views=mode)
+    found, beside = [], result.mask.copy()
+    for view, scan in zip(screen.views, scans, strict=False):
+        bare = view.shown(scan)
+        expected, mask = segment(bare, weights, views="whole").mask, result.mask[view.box]
+        beside[view.box] &= ~view.shown(np.ones(scan.shape[:2], bool))
+        if expected.any():
+            found.append(
+                Found(
+                    lost=not (expected & mask).any(),
+                    flagged=result.review,
+                    dice=dice(mask, expected),
+                    painted_over=painted(screen.pixels[view.box], bare)[expected].mean() > PAINTED,
+                )
+            )
+    return Row(tuple(found), int(beside.any()))
+
+
+def painted(pixels: Image, bare: Image) -> Mask:
+    """Where two images of one shape differ by paint, (rows, columns) bool."""
+    difference = np.maximum(pixels, bare) - np.minimum(pixels, bare)
+    return np.asarray((difference > PAINTED_LEVELS).any(axis=2))
+
+
+def without_marks(screen: Screen, scans: Sequence[Image]) -> Screen:
+    """The screen with its scans as they are."""
+    pixels = screen.pixels.copy()
+    for view, scan in zip(screen.views, scans, strict=False):
+        inside = view.shown(np.ones(scan.shape[:2], bool))
+        pixels[view.box][inside] = view.shown(scan)[inside]
+    return replace(screen, pixels=pixels)
 
 
 def regions_of(screen: Screen) -> list[View]:

@@ -120,7 +120,7 @@ def test_several_masks_of_one_scan_are_united(prepared, scans):
         assert np.array_equal(native(prepared.data, row), united)
         stored = np.load(prepared.data / row["split"] / "masks.npy")[int(row["index"])]
         # 64 x 64 px hold the same share of lesion as the view, but for rounding at its edge
-        top, left, bottom, right = map(int, list(row.values())[-4:])
+        top, left, bottom, right = (int(row[column]) for column in COLUMNS[-5:-1])
         share = (united[top:bottom, left:right] > 0).mean()
         assert stored.mean() == pytest.approx(share, rel=0.05)
 
