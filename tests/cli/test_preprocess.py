@@ -12,7 +12,7 @@ from PIL import Image
 COLUMNS = [
     *("case", "dataset", "class", "split", "group", "index", "scan", "masks"),
     *("height", "width", "sha256", "pixels_sha256", "phash", "mask_sha256", "device"),
-    *("objection", "view_top", "view_left", "view_bottom", "view_right", "doubts"),
+    *("objection", "doubts", "view_top", "view_left", "view_bottom", "view_right"),
 ]
 
 
@@ -120,7 +120,7 @@ def test_several_masks_of_one_scan_are_united(prepared, scans):
         assert np.array_equal(native(prepared.data, row), united)
         stored = np.load(prepared.data / row["split"] / "masks.npy")[int(row["index"])]
         # 64 x 64 px hold the same share of lesion as the view, but for rounding at its edge
-        top, left, bottom, right = (int(row[column]) for column in COLUMNS[-5:-1])
+        top, left, bottom, right = map(int, list(row.values())[-4:])
         share = (united[top:bottom, left:right] > 0).mean()
         assert stored.mean() == pytest.approx(share, rel=0.05)
 
