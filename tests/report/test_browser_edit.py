@@ -99,7 +99,9 @@ def test_the_brush_paints_and_erases_by_keys_alone(review):
     shown.open("normal/phantom-22.png")
     shown.press("e", "b")
     radius = shown.page.evaluate("editor.radius")
-    shown.press("ArrowLeft", "Space", *["Shift+ArrowRight"] * 6, "Space", "Shift+ArrowDown")
+    shown.press("ArrowLeft", "Space")
+    assert "adds where it moves" in shown.page.locator("#detail #message.shown").inner_text()
+    shown.press(*["Shift+ArrowRight"] * 6, "Space", "Shift+ArrowDown")
     assert len(shown.drawn()) == 1
     painted = area(shown)
     assert painted == pytest.approx(2 * radius * 60 + np.pi * radius**2, rel=0.05)

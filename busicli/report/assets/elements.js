@@ -56,9 +56,12 @@ function wordsFor(scan) {
 
 let messageTimer = 0;
 
-/** A few words at the foot of the page that go by themselves. */
+/** A few words at the foot of the page that go by themselves. They stand in the dialog that is open,
+ * for all else is hidden behind it, from eyes and from screen readers. */
 function say(words) {
   const message = find("message");
+  const host = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
+  if (message.parentElement !== host) host.append(message);
   message.textContent = words;
   message.classList.add("shown");
   clearTimeout(messageTimer);
