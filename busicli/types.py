@@ -25,7 +25,12 @@ View = tuple[int, int, int, int]
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
-Doubt = Literal["rest of the image missing", "uncertain greys", "no certain ultrasound field"]
+Doubt = Literal[
+    "rest of the image missing",
+    "uncertain greys",
+    "no certain ultrasound field",
+    "several views taken as one",
+]
 """What was assumed of a scan before a network sees it."""
 LESION_CLASSES = ("benign", "malignant")
 CLASSES = (*LESION_CLASSES, "normal")

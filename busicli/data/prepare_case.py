@@ -67,7 +67,7 @@ class CasePreparation:
         mask = np.zeros(scan.shape[:2], bool)
         for part in masks:
             mask |= part
-        box, certain_field = view_box(scan, self.settings, file.tissue)
+        box, doubts = view_box(scan, self.settings, file.tissue)
         grey = grayscale(scan)  # of the whole scan: near copies are told by all that is in it
         return PreparedCase(
             source=source,
@@ -76,7 +76,7 @@ class CasePreparation:
             native_mask=encode_bitmap(mask),
             shape=scan.shape[:2],
             view=_view(box, scan.shape),
-            doubts=_doubts(file, certain_field),
+            doubts=(*_doubts(file), *doubts),
             fingerprint=scan_fingerprint(data, scan, grey),
             mask_sha256=sha256_bytes(f"{mask.shape}".encode(), np.packbits(mask).data),
             mostly_lesion=bool(mask.mean() > MOST),
@@ -99,11 +99,10 @@ def _view(box: Box, shape: tuple[int, ...]) -> View | None:
     return None if view == (0, 0, *shape[:2]) else view
 
 
-def _doubts(file: ScanFile, certain_field: bool) -> tuple[Doubt, ...]:
+def _doubts(file: ScanFile) -> tuple[Doubt, ...]:
     holds: dict[Doubt, bool] = {
         "rest of the image missing": file.cut_short,
         "uncertain greys": not file.certain_greys,
-        "no certain ultrasound field": not certain_field,
     }
     return tuple(doubt for doubt, held in holds.items() if held)
 

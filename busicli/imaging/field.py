@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from busicli.imaging.arrays import Box
 from busicli.imaging.coarse_grid import CoarseGrid, coarse_grid, ground_roughness, noise_level
 from busicli.imaging.field_border import Fitted, fitted, without_margins
-from busicli.imaging.field_grid import around, box_shape, rough_areas
+from busicli.imaging.field_grid import box_shape, rough_areas
 from busicli.imaging.field_views import grey_views, views_in
 from busicli.types import Image
 
@@ -65,15 +65,6 @@ def find_fields(scan: Image) -> FieldSearch:
     if _is_unsure(fields, grey.size):
         return FieldSearch(boxes=tuple(views), kind="unsure")
     return FieldSearch(boxes=tuple(views), kind="whole" if views == [whole] else "found")
-
-
-def field_box(scan: Image) -> tuple[Box, bool]:
-    """The one box around every field of a (rows, columns, 3) uint8 image; all where unsure.
-
-    Beside it, whether it is certain.
-    """
-    search = find_fields(scan)
-    return around(search.boxes), search.kind != "unsure"
 
 
 def _views(grey: Grey, boxes: Sequence[Box]) -> list[Box]:

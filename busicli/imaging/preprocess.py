@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from busicli.imaging.arrays import Box, resized
-from busicli.imaging.field import field_box
+from busicli.imaging.field import find_fields
+from busicli.imaging.field_grid import around
+from busicli.imaging.regions import distinct
 from busicli.settings import PreprocessSettings
-from busicli.types import Image, Mask, Probability, View
+from busicli.types import Doubt, Image, Mask, Probability, View
 
 _Pixel = TypeVar("_Pixel", np.uint8, np.float32)
 _PIXELS_AT_ONCE = 2**20
@@ -18,19 +20,27 @@ _PIXELS_AT_ONCE = 2**20
 
 def view_box(
     scan: Image, settings: PreprocessSettings, tissue: Sequence[View] = ()
-) -> tuple[Box, bool]:
-    """Rows and columns of a (rows, columns, 3) scan that reach the network, and if that is certain.
+) -> tuple[Box, tuple[Doubt, ...]]:
+    """Rows and columns of a (rows, columns, 3) scan that reach the network, and what was assumed.
 
-    All of them, or with `views` "auto" the ultrasound field: the one region of tissue that a DICOM
-    header describes, else what a search finds.
+    All of them, or with `views` "auto" the ultrasound field: the regions of tissue that a DICOM
+    header describes, else what a search finds. Several views are taken as one.
     """
-    whole = (0, 0, *scan.shape[:2])
-    if settings.views == "auto" and len(tissue) == 1 and tissue[0] != whole:
-        top, left, bottom, right = tissue[0]
-        return (slice(top, bottom), slice(left, right)), True
-    if settings.views == "auto":
-        return field_box(scan)
-    return (slice(0, scan.shape[0]), slice(0, scan.shape[1])), True
+    rows, columns = scan.shape[:2]
+    if settings.views == "whole":
+        return (slice(0, rows), slice(0, columns)), ()
+    regions = distinct(tissue)
+    if regions and (0, 0, rows, columns) not in regions:
+        boxes: Sequence[Box] = [(slice(r[0], r[2]), slice(r[1], r[3])) for r in regions]
+        certain = True
+    else:
+        search = find_fields(scan)
+        boxes, certain = search.boxes, search.kind != "unsure" or bool(regions)
+    holds: dict[Doubt, bool] = {
+        "no certain ultrasound field": not certain,
+        "several views taken as one": len(boxes) > 1,
+    }
+    return around(boxes), tuple(doubt for doubt, held in holds.items() if held)
 
 
 def network_image(scan: Image, settings: PreprocessSettings) -> Image:

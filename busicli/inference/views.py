@@ -6,14 +6,13 @@ from typing import Literal
 
 from busicli.imaging.arrays import Box
 from busicli.imaging.field import find_fields
+from busicli.imaging.regions import distinct
 from busicli.settings import PreprocessSettings
 from busicli.types import FrameView, Image, View, ViewKind, ViewSource
 
 ViewMode = Literal["header", "auto", "whole"]
 """`header`: tissue regions of the DICOM header alone; `auto`: those, else a search of the image;
 `whole`: always the whole frame."""
-MIN_SIDE_PX = 16
-"""Rows and columns below which a region of a header is no view: an icon, or a mistake."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,25 +73,6 @@ def find_layout(image: Image, tissue: Sequence[View], mode: ViewMode) -> FrameLa
     certain = found.kind == "whole" or bool(regions)
     source: ViewSource = "whole" if boxes == ((0, 0, rows, columns),) else "found"
     return _layout(shape, boxes, "whole", source, certain=certain)
-
-
-def distinct(regions: Sequence[View]) -> tuple[View, ...]:
-    """The regions without tiny ones and without those that lie within another.
-
-    In order of their top left corners.
-
-    >>> distinct([(0, 40, 30, 80), (0, 0, 30, 40), (5, 5, 25, 30), (0, 0, 30, 40), (0, 0, 4, 4)])
-    ((0, 0, 30, 40), (0, 40, 30, 80))
-    """
-    large = {box for box in regions if min(box[2] - box[0], box[3] - box[1]) >= MIN_SIDE_PX}
-    return tuple(
-        sorted(box for box in large if not any(_holds(other, box) for other in large - {box}))
-    )
-
-
-def _holds(outer: View, inner: View) -> bool:
-    starts = outer[0] <= inner[0] and outer[1] <= inner[1]
-    return starts and inner[2] <= outer[2] and inner[3] <= outer[3]
 
 
 def _layout(

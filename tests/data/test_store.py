@@ -22,7 +22,8 @@ from busicli.data.store import (
 )
 from busicli.errors import InputError
 from busicli.evaluation.evaluate import score_scan
-from busicli.imaging.field import field_box
+from busicli.imaging.arrays import Box
+from busicli.imaging.field import find_fields
 from busicli.imaging.preprocess import network_image, network_mask
 from busicli.inference.engines import Predictions
 from busicli.io.images import decode_scan, encode_mask
@@ -461,6 +462,29 @@ def test_a_scan_that_is_a_mask_is_refused(scans, tmp_path):
     assert failed.reason == "has at most two greys, as masks have; give the scan"
 
 
+def only_field(scan: np.ndarray) -> Box:
+    (box,) = find_fields(scan).boxes
+    return box
+
+
+@pytest.mark.parametrize(
+    ("regions", "view", "doubts"),
+    [
+        ([(10, 20, 49, 69), (10, 20, 49, 69)], (10, 20, 50, 70), ()),  # twice the same
+        ([(10, 20, 49, 69), (20, 30, 39, 59)], (10, 20, 50, 70), ()),  # one within the other
+        ([(10, 20, 49, 69), (0, 0, 7, 7)], (10, 20, 50, 70), ()),  # an icon
+        ([(10, 5, 49, 39), (5, 42, 49, 74)], (5, 5, 50, 75), ("several views taken as one",)),
+    ],
+)
+def test_regions_of_the_header_are_told_as_segment_dir_does(tmp_path, regions, view, doubts):
+    grey = (np.arange(60 * 80).reshape(60, 80) % 251).astype(np.uint8)
+    tissue = [region(box, 0.01, 0.01) for box in regions]
+    (tmp_path / "a.dcm").write_bytes(ultrasound(grey, regions=tissue))
+    source = SourceCase(dataset="d", case="a", label="", scan=tmp_path / "a.dcm", masks=())
+    found = prepared_case(source)
+    assert (found.view, found.doubts) == (view, doubts)
+
+
 def test_a_scan_is_cut_to_its_field_before_it_is_resized(tmp_path):
     scan = np.zeros((120, 160, 3), np.uint8)
     grain = np.random.default_rng(0).integers(60, 200, (80, 90, 1)).astype(np.uint8)
@@ -472,7 +496,7 @@ def test_a_scan_is_cut_to_its_field_before_it_is_resized(tmp_path):
     source = SourceCase(
         dataset="d", case="x", label="", scan=tmp_path / "x.png", masks=(tmp_path / "x_mask.png",)
     )
-    rows, columns = box = field_box(scan)[0]
+    rows, columns = box = only_field(scan)
     prepared = prepared_case(source)
     assert prepared.shape == (120, 160)
     assert (prepared.image == network_image(scan[box], SMALL)).all()

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from busicli.imaging.arrays import as_rgb
-from busicli.imaging.field import FieldSearch, field_box, find_fields
+from busicli.imaging.arrays import Box, as_rgb
+from busicli.imaging.field import FieldSearch, find_fields
+from busicli.imaging.field_grid import around
 from tests.screen_parts import Canvas
 from tests.screens import DESIGNS, draw_screen
 
@@ -32,11 +33,16 @@ def on_ground(grain: np.ndarray, at: tuple[int, int], size: tuple[int, int], gro
     return as_rgb(channel)
 
 
+def field_box(scan: np.ndarray) -> Box:
+    """The box around every field."""
+    return around(find_fields(scan).boxes)
+
+
 def phantom(name: str) -> tuple[np.ndarray, np.ndarray]:
     """A phantom's own field, and its lesions."""
     scan = np.asarray(Pillow.open(PHANTOMS / f"{name}.png").convert("RGB"))
     mask = np.asarray(Pillow.open(PHANTOMS / f"{name}_mask.png").convert("L")) > 127
-    box = field_box(scan)[0]
+    box = field_box(scan)
     return np.ascontiguousarray(scan[box]), mask[box]
 
 
@@ -63,7 +69,7 @@ def test_a_field_on_flat_ground_is_found_to_the_pixel(ground):
     search = find_fields(scan)
     assert search.kind == "found"
     assert only(search) == (120, 420, 200, 600)
-    assert field_box(scan)[0] == search.boxes[0]
+    assert field_box(scan) == search.boxes[0]
 
 
 def test_a_field_on_coloured_ground_is_found():
@@ -148,7 +154,7 @@ def test_two_views_are_told_however_near_they_are(gap):
         (slice(100, 400), slice(120, 400)),
         (slice(100, 400), slice(400 + gap, 680 + gap)),
     )
-    assert field_box(on_ground(pair, (100, 120), (600, 900)))[0] == (
+    assert field_box(on_ground(pair, (100, 120), (600, 900))) == (
         slice(100, 400),
         slice(120, 680 + gap),
     )
@@ -227,5 +233,5 @@ def test_a_phantom_keeps_its_lesions():
         mask = np.asarray(Pillow.open(path).convert("L")) > 127
         scan = np.asarray(Pillow.open(str(path).replace("_mask", "")).convert("RGB"))
         kept = np.zeros_like(mask)
-        kept[field_box(scan)[0]] = True
+        kept[field_box(scan)] = True
         assert not (mask & ~kept).any(), path.name
