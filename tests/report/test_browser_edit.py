@@ -197,6 +197,8 @@ def test_zoom_and_pan_keep_the_point_under_the_pointer(review):
     shown.page.mouse.wheel(0, -300)
     shown.wait(f"viewer.scale > {before}")
     assert shown.at(100, 80) == pytest.approx(spot, abs=0.5)
+    width = "parseFloat(getComputedStyle(document.querySelector('.lines .contour')).strokeWidth)"
+    assert shown.page.evaluate(f"viewer.scale * {width}") == pytest.approx(1.75, abs=0.01)
     shown.page.mouse.down()
     shown.page.mouse.move(spot[0] + 40, spot[1] + 10, steps=4)
     shown.page.mouse.up()

@@ -137,7 +137,8 @@ function select(at) {
 
 /** How much of the window the filters cover while they stick to its top. */
 function barHeight() {
-  return document.querySelector(".filters").offsetHeight + GAP_PX;
+  const bar = document.querySelector(".filters");
+  return getComputedStyle(bar).position === "sticky" ? bar.offsetHeight + GAP_PX : GAP_PX;
 }
 
 /** Before printing, all that are listed stand on the paper, up to a limit. */
