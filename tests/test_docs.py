@@ -62,6 +62,17 @@ def test_a_pages_commands_run_in_their_order(page, scans, call, tmp_path):
             assert ended.status == 0, f"{' '.join(given)}: {ended.err}"
 
 
+def test_reviewed_scans_are_prepared_as_the_shipped_weights_take_them():
+    words = next(
+        words
+        for words in WRITTEN[ROOT / "docs" / "how-to" / "review.md"]
+        if words[0] == "preprocess"
+    )
+    card = json.loads((ROOT / "weights" / "improved-unet" / "card.json").read_bytes())
+    takes = card["preprocess"]
+    assert words[-4:] == ["--size", str(takes["size_px"]), "--views", takes["views"]]
+
+
 def accept_all(out: Path, reviews: Path) -> None:
     """Save what the page would after every scan was accepted."""
     rows = map(json.loads, (out / "manifest.jsonl").read_text(encoding="utf-8").splitlines())
