@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from busicli.errors import InputError
-from busicli.imaging.arrays import as_rgb
+from busicli.imaging.arrays import as_rgb, is_within
 from busicli.imaging.contour import contour_mask, view_outline
 from busicli.imaging.greys import shown_image
 from busicli.imaging.metrics import image_score
@@ -212,17 +212,12 @@ def _boxes(tissue: Sequence[View], shape: tuple[int, int]) -> tuple[View, ...]:
     boxes = _listed("tissue", tissue, (list, tuple), "give boxes (top, left, bottom, right)")
     for box in boxes:
         whole = all(isinstance(edge, Integral) for edge in box)
-        if not whole or len(box) != 4 or not _within(box, shape):
+        if not whole or len(box) != 4 or not is_within(box, shape):
             raise InputError(
                 f"tissue holds the box {tuple(box)}; give (top, left, bottom, right) within "
                 f"{shape[0]} x {shape[1]} pixels, ends exclusive."
             )
     return boxes
-
-
-def _within(box: View, shape: tuple[int, int]) -> bool:
-    top, left, bottom, right = box
-    return 0 <= top < bottom <= shape[0] and 0 <= left < right <= shape[1]
 
 
 def _check_choice(name: str, value: str, known: Sequence[str]) -> None:

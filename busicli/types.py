@@ -1,17 +1,21 @@
 """Plain records that several rooms share; paths are carried here, never opened."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from busicli.errors import InputError
 
+T = TypeVar("T")
+
+Track = Callable[[Iterator[T], int], Iterable[T]]
+"""Passes results through and shows how many of how many have come."""
 Image = NDArray[np.uint8]
 """A scan: (rows, columns, 3) uint8, RGB."""
 Mask = NDArray[np.bool_]
@@ -208,6 +212,9 @@ class ClassProbabilities:
     normal: float
     benign: float
     malignant: float
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {getattr(self, name):.2f}" for name in NETWORK_CLASSES)
 
 
 ViewKind = Literal["tissue", "whole"]

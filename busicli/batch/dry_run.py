@@ -1,6 +1,5 @@
 """What a run over scans would do, without doing it: nothing is written."""
 
-from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
@@ -18,6 +17,7 @@ from busicli.io.escaping import percent_escape
 from busicli.io.review_store import read_store
 from busicli.io.scan_results import ScanResult
 from busicli.parallel.threads import ordered_map
+from busicli.types import Track
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +41,7 @@ class PlannedRun:
     """Masks of scans that are not among the inputs."""
 
 
-Track = Callable[[Iterator[PlannedScan], int], Iterable[PlannedScan]]
-
-
-def dry_run(request: SegmentRequest, track: Track) -> PlannedRun:
+def dry_run(request: SegmentRequest, track: Track[PlannedScan]) -> PlannedRun:
     """What would become of each input: all are read and decoded as in the run.
 
     Raises BusicliError where the run would end at once: weights or OUT refused, no scan found.

@@ -12,7 +12,8 @@ from busicli.io.escaping import first_few
 
 if TYPE_CHECKING:
     from busicli.evaluation.compare import CompareOutcome
-    from busicli.evaluation.comparison import Differences, MetricDifference
+    from busicli.evaluation.comparison import Differences
+    from busicli.imaging.bootstrap import PairedDifference
 
 METRICS = {
     "dice": ("Dice", ".3f"),
@@ -70,7 +71,7 @@ def _table(found: "Differences") -> Table:
     return table
 
 
-def _cells(row: "MetricDifference", form: str) -> tuple[str, ...]:
+def _cells(row: "PairedDifference", form: str) -> tuple[str, ...]:
     return (
         str(row.scans),
         number(row.a, form),

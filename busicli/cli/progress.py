@@ -3,14 +3,17 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager, redirect_stdout
 from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from busicli.types import Track
 
 T = TypeVar("T")
 Form = Literal["auto", "json", "none"]
@@ -110,7 +113,7 @@ def quietly(*, all_of_stdout: bool) -> Iterator[None]:
         yield
 
 
-def tracked(label: str, form: Form = "auto") -> Callable[[Iterator[T], int], Iterable[T]]:
+def tracked(label: str, form: Form = "auto") -> "Track[T]":
     """A function that passes results through and shows how many have come."""
 
     def track(results: Iterator[T], total: int) -> Iterable[T]:

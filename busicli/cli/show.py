@@ -13,7 +13,7 @@ from busicli.errors import UsageError
 
 if TYPE_CHECKING:
     from busicli.api import ShowOutcome
-    from busicli.types import ClassProbabilities, FrameView, Image, Lesion
+    from busicli.types import FrameView, Image, Lesion
 
 
 def show(
@@ -99,7 +99,7 @@ def _print_measurements(outcome: "ShowOutcome", frame: int) -> None:
     print(f"Millimetres: {outcome.millimetres}.")
     print(f"Views: {', '.join(map(_view, segmentation.views))}.")
     if segmentation.class_probabilities is not None:
-        print(f"Class: {_classes(segmentation.class_probabilities)}.")
+        print(f"Class: {segmentation.class_probabilities}.")
     if segmentation.confidence is not None:
         print(f"Confidence {segmentation.confidence:.2f}.")
     if segmentation.review:
@@ -114,13 +114,6 @@ def _view(view: "FrameView") -> str:
     top, left, bottom, right = view.box
     source = "from the header" if view.source == "header" else "found in the image"
     return f"rows {top} to {bottom}, columns {left} to {right} ({source})"
-
-
-def _classes(classes: "ClassProbabilities") -> str:
-    return (
-        f"normal {classes.normal:.2f}, benign {classes.benign:.2f}, "
-        f"malignant {classes.malignant:.2f}"
-    )
 
 
 def _size(lesion: "Lesion") -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 from busicli.errors import InputError
+from busicli.imaging.arrays import is_within
 from busicli.io.escaping import escape_csv_formula, percent_escape
 from busicli.io.files import atomic_text
 from busicli.types import SPLITS, Case, Doubt, Fingerprint, Split, View
@@ -83,7 +84,7 @@ def _view(row: dict[str, str]) -> View | None:
         return None
     top, left, bottom, right = (int(row[column]) for column in _VIEW)
     height, width = int(row["height"]), int(row["width"])
-    if not (0 <= top < bottom <= height and 0 <= left < right <= width):
+    if not is_within((top, left, bottom, right), (height, width)):
         raise ValueError
     whole = (top, left, bottom, right) == (0, 0, height, width)
     return None if whole else (top, left, bottom, right)

@@ -30,11 +30,8 @@ from busicli.parallel.dask import ClusterRequest, connected, ordered_map_on
 from busicli.parallel.threads import parallel_map
 from busicli.plots.montage import category_montage
 from busicli.settings import PreprocessSettings, SplitSettings
-from busicli.types import CLASSES, SPLITS, Case, Doubt, Failed, SourceCase, Split, Summary
+from busicli.types import CLASSES, SPLITS, Case, Doubt, Failed, SourceCase, Split, Summary, Track
 from busicli.versions import versions
-
-Track = Callable[[Iterator[PreparedCase | Failed], int], Iterable[PreparedCase | Failed]]
-"""Passes results through and shows progress."""
 
 MONTAGE_SCANS = 4
 _ADVICE = (
@@ -76,7 +73,7 @@ class PrepareRequest:
     """The cluster to use instead of this machine."""
 
 
-def prepare(request: PrepareRequest, track: Track) -> Summary:
+def prepare(request: PrepareRequest, track: Track[PreparedCase | Failed]) -> Summary:
     """Write `request.out` and return its counts; on InputError nothing is written."""
     if request.split_from is not None:
         read_splits(request.split_from)  # reports its errors before scans are read

@@ -49,7 +49,7 @@ def with_classes(
 def presence_summary(scores: Sequence[ImageScore]) -> PresenceSummary:
     """How well the scores of some scans tell those with a lesion."""
     lesion = np.array([s.reference_area_px > 0 for s in scores], bool)
-    groups = _groups(scores)
+    groups = groups_of(scores)
     chosen, by_map, by_class = (
         auc_interval(_values(scores, value), lesion, groups)
         for value in (lambda s: s.lesion_score, lambda s: s.presence, lambda s: 1 - s.p_normal)
@@ -67,7 +67,7 @@ def malignancy_summary(scores: Sequence[ImageScore]) -> MalignancySummary:
     """Of scans that are benign or malignant and have class probabilities."""
     malignant = np.array([s.label == "malignant" for s in scores], bool)
     called = np.array([s.call == "malignant" for s in scores], bool)
-    values, groups = malignancy_scores(scores), _groups(scores)
+    values, groups = malignancy_scores(scores), groups_of(scores)
     right = (called == malignant).astype(np.float64)
     bins = calibration(values, malignant)
     rows = (bins.confidence, bins.good, bins.low, bins.high, bins.scans)
@@ -133,5 +133,6 @@ def _values(scores: Sequence[ImageScore], value: Callable[[ImageScore], float]) 
     return np.array([value(s) for s in scores], np.float64)
 
 
-def _groups(scores: Sequence[ImageScore]) -> NDArray[np.int64]:
+def groups_of(scores: Sequence[ImageScore]) -> NDArray[np.int64]:
+    """The group of each, (N,)."""
     return np.array([s.group for s in scores], np.int64)

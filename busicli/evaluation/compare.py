@@ -18,10 +18,10 @@ from busicli.evaluation.comparison import (
     pair_scores,
 )
 from busicli.evaluation.records import to_json
-from busicli.imaging.bootstrap import FLIPS
+from busicli.imaging.bootstrap import FLIPS, PairedDifference
 from busicli.io.escaping import percent_escape
 from busicli.io.files import atomic_write, write_json
-from busicli.plots.comparison import Effect, comparison_plot
+from busicli.plots.comparison import comparison_plot
 from busicli.report.reading import read_scores
 
 PROTOCOL = {
@@ -111,18 +111,7 @@ def _points(pairs: Sequence[Pair]) -> dict[str, NDArray[np.float64]]:
     return {label: np.array(found[label], np.float64) for label in sorted(found)}
 
 
-def _effects(found: Differences) -> list[Effect]:
+def _effects(found: Differences) -> list[tuple[str, PairedDifference]]:
     """Dice over all scans with a lesion, by class, and by data set where there are several."""
     rows = [(name, m["dice"]) for parts in found.kinds.values() for name, m in parts.items()]
-    return [
-        Effect(
-            name=name,
-            scans=row.scans,
-            difference=row.difference,
-            low=row.low,
-            high=row.high,
-            p_value=row.p_value,
-        )
-        for name, row in rows
-        if row.scans
-    ]
+    return [(name, row) for name, row in rows if row.scans]

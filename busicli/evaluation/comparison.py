@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from busicli.errors import InputError
-from busicli.imaging.bootstrap import paired_difference
+from busicli.imaging.bootstrap import PairedDifference, paired_difference
 from busicli.imaging.similarity import join_groups
 from busicli.io.escaping import escape_csv_formula, first_few
 from busicli.types import ImageScore
@@ -30,24 +30,9 @@ METRICS: Mapping[str, Callable[[ImageScore], float]] = {
 where both masks hold one, false masks on scans without."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricDifference:
-    """One metric of two results over the same scans; NaN for undefined."""
-
-    scans: int
-    groups: int
-    a: float
-    b: float
-    difference: float
-    """B - A, with its bootstrap 95 % interval over groups."""
-    low: float
-    high: float
-    p_value: float
-
-
-Metrics = dict[str, MetricDifference]
+Metrics = dict[str, PairedDifference]
 """By name, as in `METRICS`."""
-_COLUMNS = tuple(f.name for f in fields(MetricDifference))
+_COLUMNS = tuple(f.name for f in fields(PairedDifference))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,19 +164,9 @@ def _metrics(pairs: Sequence[Pair], groups: NDArray[np.int64], rows: NDArray[np.
 
 def _compare(
     pairs: Sequence[Pair], groups: NDArray[np.int64], value: Callable[[ImageScore], float]
-) -> MetricDifference:
+) -> PairedDifference:
     a, b = (np.array([value(pair[which]) for pair in pairs], np.float64) for which in (0, 1))
-    found = paired_difference(a, b, groups)
-    return MetricDifference(
-        scans=found.difference.scans,
-        groups=found.groups,
-        a=found.first,
-        b=found.second,
-        difference=found.difference.mean,
-        low=found.difference.low,
-        high=found.difference.high,
-        p_value=found.p_value,
-    )
+    return paired_difference(a, b, groups)
 
 
 def _cell(number: float) -> str:

@@ -1,36 +1,43 @@
 """Images of scored scans: one a scan with both contours, and a few from the best to the worst."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from busicli.data.store import PreparedScans
 from busicli.imaging.arrays import scaled_box
-from busicli.imaging.postprocess import native_lesion_mask
-from busicli.imaging.preprocess import native_image, native_probability, network_mask
+from busicli.imaging.preprocess import native_image, network_mask
+from busicli.inference.engines import Predictions
+from busicli.inference.segmenter import Segmentation, SegmentSettings, interpret
+from busicli.inference.views import one_view
 from busicli.io.files import atomic_write
 from busicli.plots.drawing import Plot
 from busicli.plots.examples import examples_plot
 from busicli.report.evaluation_page import image_name
 from busicli.report.thumbnail import encode_comparison, small_shape
-from busicli.settings import PostprocessSettings, PreprocessSettings
-from busicli.types import Case, ImageScore, Mask, Probability
+from busicli.settings import TunedSettings
+from busicli.types import ImageScore, Mask, Scale
 
 EXAMPLES = 6
 THUMBNAILS = "thumbnails"
+_NO_SCALE = Scale(origin="none: scores are in pixels")
 
 
-def native_mask(
-    case: Case,
-    probability: Probability,
-    postprocess: PostprocessSettings,
-    preprocess: PreprocessSettings,
-) -> Mask:
-    """The mask of a scan's map at the scan's own size."""
-    native = native_probability(probability, (case.height, case.width), preprocess, case.box)
-    return native_lesion_mask(native, probability, postprocess)
+def segmented(
+    scans: PreparedScans, index: int, predicted: Predictions, tuned: TunedSettings
+) -> Segmentation:
+    """What the network's output for a scan says of it, at the scan's own size."""
+    case = scans.cases[index]
+    settings = SegmentSettings(preprocess=scans.preprocess, tuned=tuned, views="auto")
+    layout = replace(
+        one_view((case.height, case.width), case.view),
+        certain_greys="uncertain greys" not in case.doubts,
+        certain="no certain ultrasound field" not in case.doubts,
+        cut_short="rest of the image missing" in case.doubts,
+    )
+    return interpret(predicted[index : index + 1], layout, _NO_SCALE, settings)
 
 
 def comparison_image(scans: PreparedScans, index: int, predicted: Mask, reference: Mask) -> bytes:
@@ -59,16 +66,15 @@ def remove_comparison_images(out: Path) -> None:
 
 def example_plot(
     scans: PreparedScans,
-    maps: NDArray[np.float32],
+    predicted: Predictions,
     scores: Sequence[ImageScore],
-    settings: Sequence[PostprocessSettings],
+    tuned: Sequence[TunedSettings],
 ) -> Plot:
     """A few scans at the network's size, as `pick_examples` picks them."""
     rows = []
     for index in pick_examples(scores):
-        case = scans.cases[index]
-        native = native_mask(case, maps[index], settings[index], scans.preprocess)
-        mask = network_mask(native[case.box], scans.preprocess)
+        native = segmented(scans, index, predicted, tuned[index]).mask
+        mask = network_mask(native[scans.cases[index].box], scans.preprocess)
         images, masks = scans.images[index : index + 1], scans.masks[index : index + 1]
         rows.append((caption(scores[index]), images[0], masks[0], mask))
     return examples_plot(rows)

@@ -14,7 +14,6 @@ from busicli.evaluation.evaluate import map_summary, pixel_curve, score_scan
 from busicli.evaluation.output import (
     EvaluateOutcome,
     Scored,
-    Track,
     check_folder,
     write_page,
     write_results,
@@ -30,7 +29,7 @@ from busicli.settings import PresenceScores, TunedSettings
 from busicli.training.initial_weights import seen_in_fold
 from busicli.training.run_folder import all_but_fold, newest_run
 from busicli.training.tuned_settings import write_tuned_settings
-from busicli.types import NETWORK_CLASSES
+from busicli.types import NETWORK_CLASSES, Track
 
 PROTOCOL = {
     "folds": "each scan by the network trained on the other folds; near copies and scans of one "
@@ -110,8 +109,7 @@ def evaluate_folds(request: EvaluateFoldsRequest, track: Track[Scored]) -> Evalu
         presence_by={str(number): settings.presence_by for number, settings in tuned.items()},
     )
     out = request.out or Path("eval") / f"{folder.name}-folds"
-    settings = [each.postprocess for each in own]
-    examples = example_plot(scans, predicted.maps, scores, settings)
+    examples = example_plot(scans, predicted, scores, own)
     write_results(out, summary, per_image_csv(scores), examples)
     # each fold's scans were flagged below a threshold of their own: none is drawn
     write_plots(out, scores, pixels=pixels, review_below=float("nan"))

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from busicli.data.store import PreparedData, PreparedScans, open_data
 from busicli.errors import InputError
 from busicli.evaluation.class_metrics import with_classes
-from busicli.evaluation.comparison_images import comparison_image, example_plot
+from busicli.evaluation.comparison_images import comparison_image, example_plot, segmented
 from busicli.evaluation.output import (
     EvaluateOutcome,
     Scored,
-    Track,
     check_folder,
     write_page,
     write_results,
@@ -29,14 +28,12 @@ from busicli.imaging.detection import References, components_of, detections
 from busicli.imaging.metrics import image_score, pixel_counts, pooled_scores
 from busicli.inference.choose import keras_engine
 from busicli.inference.engines import Predictions, with_flip_tta
-from busicli.inference.segmenter import SegmentSettings, interpret
-from busicli.inference.views import one_view
 from busicli.io.files import sha256_bytes
 from busicli.models.card import Card
 from busicli.models.weights import CARD, DEFAULT_WEIGHTS, open_card, resolve_weights
 from busicli.settings import ConfidenceSettings, TunedSettings
 from busicli.training.run_folder import newest_run
-from busicli.types import ImageScore, Mask, Probability, Scale, Split
+from busicli.types import ImageScore, Mask, Probability, Split, Track
 
 PROTOCOL = {
     "pooled": "all pixels of the split at the network's size, threshold 0.5, not post-processed",
@@ -48,7 +45,6 @@ BASE_THRESHOLD = 0.3
 MIN_AREA = 0.0005
 """Share of the map below which a component does not count."""
 THRESHOLDS = (*np.linspace(0.3, 0.9, 13), *np.linspace(0.91, 0.99, 9))
-_NO_SCALE = Scale(origin="none: scores are in pixels")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +94,7 @@ def evaluate(request: EvaluateRequest, track: Track[Scored]) -> EvaluateOutcome:
         presence_by={request.split: card.presence_by},
     )
     out = request.out or Path("eval") / f"{card.name}-{request.split}"
-    settings = [card.postprocess] * len(scores)
-    examples = example_plot(scans, predicted.maps, scores, settings)
+    examples = example_plot(scans, predicted, scores, [card.tuned] * len(scores))
     write_results(out, summary, per_image_csv(scores), examples)
     write_plots(out, scores, pixels=pixels, review_below=review_below(card.confidence))
     write_page(out, [each.image for each in scored])
@@ -134,14 +129,7 @@ def score_scan(
     """One scan's scores at its own size, and how far its mask would have been trusted."""
     case, probability = scans.cases[index], predicted.maps[index]
     classes = None if predicted.classes is None else predicted.classes[index]
-    settings = SegmentSettings(preprocess=scans.preprocess, tuned=tuned, views="auto")
-    layout = replace(
-        one_view((case.height, case.width), case.view),
-        certain_greys="uncertain greys" not in case.doubts,
-        certain="no certain ultrasound field" not in case.doubts,
-        cut_short="rest of the image missing" in case.doubts,
-    )
-    segmentation = interpret(predicted[index : index + 1], layout, _NO_SCALE, settings)
+    segmentation = segmented(scans, index, predicted, tuned)
     reference = scans.native_mask(index)
     score = image_score(
         segmentation.mask,

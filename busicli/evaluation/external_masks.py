@@ -13,7 +13,6 @@ from busicli.evaluation.comparison_images import caption, pick_examples
 from busicli.evaluation.mask_pairs import backgrounds, find_references, paired, pairing
 from busicli.evaluation.output import (
     EvaluateOutcome,
-    Track,
     check_folder,
     write_page,
     write_results,
@@ -40,7 +39,7 @@ from busicli.imaging.metrics import pooled_scores, total_counts
 from busicli.io.escaping import percent_escape
 from busicli.plots.drawing import Plot
 from busicli.plots.examples import Example, examples_plot
-from busicli.types import Failed, Split
+from busicli.types import Failed, Split, Track
 
 PAIRED = (
     "by path below each folder, without suffix, _mask and the folder of a class; a prediction that "

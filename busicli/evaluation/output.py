@@ -1,9 +1,8 @@
 """The folder that an evaluation leaves, whatever was scored."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 from busicli.errors import InputError
 from busicli.evaluation.comparison_images import remove_comparison_images, write_comparison_images
@@ -15,7 +14,6 @@ from busicli.report.write import REPORT, write_report
 from busicli.training.tuned_settings import TUNED_SETTINGS
 from busicli.types import ImageScore
 
-T = TypeVar("T")
 EXAMPLES = "examples"
 METRICS = "metrics.json"
 
@@ -34,10 +32,6 @@ class Scored:
 
     score: ImageScore
     image: bytes = field(repr=False)
-
-
-Track = Callable[[Iterator[T], int], Iterable[T]]
-"""Passes results through and shows how many of how many have come."""
 
 
 def check_folder(out: Path) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from busicli.evaluation.class_metrics import (
     ALL,
+    groups_of,
     malignancy_by_dataset,
     presence_by_dataset,
     scan_scores,
@@ -162,7 +163,7 @@ def lesions_by_size(scores: Sequence[ImageScore]) -> dict[str, SizeSummary]:
         lesions = [_of_size(score, name) for score in scores]
         parts, missed = np.array(lesions, np.float64).reshape(-1, 2).T
         if count := int((parts + missed).sum()):
-            interval = ratio_interval(parts, parts + missed, _groups(scores))
+            interval = ratio_interval(parts, parts + missed, groups_of(scores))
             found[name] = SizeSummary(lesions=count, found=interval)
     return found
 
@@ -230,16 +231,12 @@ def _in_order(found: Mapping[str, ScanSummary]) -> dict[str, ScanSummary]:
 
 
 def _mean(scores: Sequence[ImageScore], value: Value) -> Interval:
-    return mean_interval(np.array([value(s) for s in scores], np.float64), _groups(scores))
+    return mean_interval(np.array([value(s) for s in scores], np.float64), groups_of(scores))
 
 
 def _ratio(scores: Sequence[ImageScore], part: Value, whole: Value) -> Interval:
     parts, wholes = (np.array([each(s) for s in scores], np.float64) for each in (part, whole))
-    return ratio_interval(parts, wholes, _groups(scores))
-
-
-def _groups(scores: Sequence[ImageScore]) -> NDArray[np.int64]:
-    return np.array([s.group for s in scores], np.int64)
+    return ratio_interval(parts, wholes, groups_of(scores))
 
 
 def _cell(value: object) -> object:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from busicli.types import Image, Mask
+from busicli.types import Image, Mask, View
 
 Box = tuple[slice, slice]
 """Rows and columns."""
@@ -25,6 +25,12 @@ def scaled_box(box: Box, shape: tuple[int, int], target: tuple[int, int]) -> Box
         _scaled(side, old, new) for side, old, new in zip(box, shape, target, strict=True)
     )
     return down, across
+
+
+def is_within(box: View, shape: tuple[int, int]) -> bool:
+    """Whether a box holds a pixel and lies within an image of (rows, columns)."""
+    top, left, bottom, right = box
+    return 0 <= top < bottom <= shape[0] and 0 <= left < right <= shape[1]
 
 
 def _scaled(side: slice, old: int, new: int) -> slice:

@@ -36,13 +36,18 @@ class Interval:
 class PairedDifference:
     """Two results on the same scans: their means, and the second less the first."""
 
-    first: float
-    """NaN, as every metric here, where no scan has both values."""
-    second: float
-    difference: Interval
+    scans: int
+    """That have both values."""
+    groups: int
+    a: float
+    """NaN, as every metric here, where there is no such scan."""
+    b: float
+    difference: float
+    """B - A, with its bootstrap 95 % interval over groups."""
+    low: float
+    high: float
     p_value: float
     """Two-sided; 1 where the two are alike."""
-    groups: int
 
 
 def mean_interval(
@@ -177,12 +182,16 @@ def paired_difference(
     known = ~(np.isnan(first) | np.isnan(second))
     ours, theirs, own = first[known], second[known], groups[known]
     differences = theirs - ours
+    interval = mean_interval(differences, own, seed=seed)
     return PairedDifference(
-        first=float(ours.mean()) if ours.size else float("nan"),
-        second=float(theirs.mean()) if ours.size else float("nan"),
-        difference=mean_interval(differences, own, seed=seed),
-        p_value=sign_flip_p_value(differences, own, seed=seed),
+        scans=interval.scans,
         groups=len(np.unique(own)),
+        a=float(ours.mean()) if ours.size else float("nan"),
+        b=float(theirs.mean()) if ours.size else float("nan"),
+        difference=interval.mean,
+        low=interval.low,
+        high=interval.high,
+        p_value=sign_flip_p_value(differences, own, seed=seed),
     )
 
 

@@ -1,7 +1,6 @@
 """Scan to network input, and the network's map back to the scan's own size. Arrays only."""
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,6 @@ from busicli.imaging.regions import distinct
 from busicli.settings import PreprocessSettings
 from busicli.types import Doubt, Image, Mask, Probability, View
 
-_Pixel = TypeVar("_Pixel", np.uint8, np.float32)
 _PIXELS_AT_ONCE = 2**20
 
 
@@ -68,22 +66,11 @@ def network_values(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def native_probability(
-    probability: Probability,
-    shape: tuple[int, int],
-    settings: PreprocessSettings,
-    box: Box | None = None,
+    probability: Probability, shape: tuple[int, int], settings: PreprocessSettings
 ) -> Probability:
-    """A (size, size) probability map at the scan's own (rows, columns), bilinear.
-
-    `box` is the part of the scan that the map shows, at least one pixel; the result is 0 outside
-    it. None means the whole scan.
-    """
-    inner = _shape_of(box, shape)
-    image = Pillow.fromarray(
-        np.ascontiguousarray(probability[_target(inner, settings)], np.float32)
-    )
-    enlarged = image.resize((inner[1], inner[0]), Pillow.Resampling.BILINEAR)
-    return _pasted(_within_unit(enlarged), shape, box)
+    """A (size, size) probability map at the scan's own (rows, columns), bilinear."""
+    part = np.ascontiguousarray(probability[_target(shape, settings)], np.float32)
+    return _within_unit(Pillow.fromarray(part).resize(shape[::-1], Pillow.Resampling.BILINEAR))
 
 
 def _within_unit(image: Pillow.Image) -> Probability:
@@ -108,19 +95,11 @@ def native_image(
     `shape` is (rows, columns) of the result, in the proportions of the scan. `box` is the part of
     the result that the network sees; the result is black outside it. None means all of it.
     """
-    inner = _shape_of(box, shape)
-    return _pasted(resized(image[_target(inner, settings)], inner), shape, box)
-
-
-def _shape_of(box: Box | None, shape: tuple[int, int]) -> tuple[int, int]:
-    return shape if box is None else (box[0].stop - box[0].start, box[1].stop - box[1].start)
-
-
-def _pasted(part: NDArray[_Pixel], shape: tuple[int, int], box: Box | None) -> NDArray[_Pixel]:
-    """Zeros of (rows, columns) with the part pasted at `box`."""
-    if part.shape[:2] == shape:
+    inner = shape if box is None else (box[0].stop - box[0].start, box[1].stop - box[1].start)
+    part = resized(image[_target(inner, settings)], inner)
+    if inner == shape:
         return part
-    whole = np.zeros((*shape, *part.shape[2:]), part.dtype)
+    whole = np.zeros((*shape, 3), np.uint8)
     whole[box] = part
     return whole
 

@@ -1,33 +1,20 @@
 """Two results on the same scans."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from busicli.imaging.bootstrap import PairedDifference
 from busicli.plots.drawing import CLASS_STYLES, INK, OTHER_STYLE, Plot, new_figure, render, short
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
-    """How much better the second of two results is on some scans."""
-
-    name: str
-    scans: int
-    difference: float
-    low: float
-    """NaN, as `high`, where there is no interval."""
-    high: float
-    p_value: float
 
 
 def comparison_plot(
     names: tuple[str, str],
     points: Mapping[str, NDArray[np.float64]],
-    effects: Sequence[Effect],
+    effects: Sequence[tuple[str, PairedDifference]],
 ) -> Plot:
     """Two results' Dice.
 
@@ -71,15 +58,15 @@ def _draw_scans(axis: Axes, points: Mapping[str, NDArray[np.float64]]) -> None:
         axis.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False)
 
 
-def _draw_effects(axis: Axes, effects: Sequence[Effect]) -> None:
+def _draw_effects(axis: Axes, effects: Sequence[tuple[str, PairedDifference]]) -> None:
     axis.axvline(0, color=INK, linewidth=0.8, linestyle="--")
-    for row, effect in enumerate(effects):
+    for row, (_, effect) in enumerate(effects):
         axis.plot((effect.low, effect.high), (row, row), color=INK, linewidth=1.4)
         marker = "D" if row == 0 else "o"
         axis.plot((effect.difference,), (row,), color=INK, marker=marker, markersize=4)
         p = "p < 0.001" if effect.p_value < 0.001 else f"p = {effect.p_value:.3f}"
         axis.annotate(p, (1.02, row), xycoords=("axes fraction", "data"), fontsize=7, va="center")
-    labels = [f"{short(effect.name)} ({effect.scans})" for effect in effects]
+    labels = [f"{short(name)} ({effect.scans})" for name, effect in effects]
     axis.set_yticks(range(len(effects)), labels, parse_math=False)
     axis.set_ylim(max(1, len(effects)) - 0.5, -0.5)
     axis.spines[["top", "right"]].set_visible(False)

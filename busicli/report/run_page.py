@@ -10,7 +10,7 @@ from busicli.io.scan_results import FrameMask, ScanResult
 from busicli.report.formatting import cell_text, counted, label_and_unit, period_text
 from busicli.report.links import Links
 from busicli.report.view_model import Badge, Frame, Histogram, Page, ScanView
-from busicli.types import ClassProbabilities, FrameView, Lesion
+from busicli.types import FrameView, Lesion
 
 _FAILED, _REVIEW, _SCORED, _UNSCORED, _SKIPPED = range(5)
 _TIMES = "\N{MULTIPLICATION SIGN}"
@@ -183,7 +183,7 @@ def _scan_facts(result: ScanResult, line: str) -> list[tuple[str, str]]:
         "Found": line,
         "Why review": ", ".join(result.why_review),
         "Confidence": "" if confidence is None else f"{confidence:.2f}",
-        "Class": _class_text(classes) if classes else "",
+        "Class": str(classes) if classes else "",
         "Views": "; ".join(_view_text(view) for view in result.views if view.frame == 1),
         "Millimetres": result.millimetres,
         "DICOM results": f"{kinds}, below dicom/" if kinds else "",
@@ -193,13 +193,6 @@ def _scan_facts(result: ScanResult, line: str) -> list[tuple[str, str]]:
         "Shown whole": {True: "yes", False: "no", None: ""}[result.shown_whole],
     }
     return [(label, text) for label, text in facts.items() if text]
-
-
-def _class_text(classes: ClassProbabilities) -> str:
-    return (
-        f"normal {classes.normal:.2f}, benign {classes.benign:.2f}, "
-        f"malignant {classes.malignant:.2f}"
-    )
 
 
 def _view_text(view: FrameView) -> str:

@@ -1,6 +1,6 @@
 """`review`: decisions that people made on the page become masks, tables, page and objects."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from busicli.report.reading import read_run_record, run_results
 from busicli.review.agreement import Agreement, Disagreement, agreement, disagreements
 from busicli.review.objects import NOT_FOUND, ReviewedObjects
 from busicli.review.scan_files import ReviewedFiles, kept_review
+from busicli.types import Track
 
 ROWS = "rows.jsonl"
 """In our own folder: the results, while manifest and table of lesions are replaced."""
@@ -68,11 +69,7 @@ class ReviewOutcome:
         return SOME_REFUSED if self.refused else 0
 
 
-Track = Callable[[Iterator[ReviewedScan], int], Iterable[ReviewedScan]]
-"""Passes scans through and shows progress."""
-
-
-def review(request: ReviewRequest, track: Track) -> ReviewOutcome:
+def review(request: ReviewRequest, track: Track[ReviewedScan]) -> ReviewOutcome:
     """Apply reviews to the results in OUT; without files, only resume and repair.
 
     A file that is no file of reviews of this run is refused as a whole, before anything is
@@ -111,7 +108,7 @@ class _Reviewing:
         written = WrittenPaths(out / "masks")
         self.files = ReviewedFiles(out, self.record.settings, written, objects)
 
-    def run(self, files: Sequence[ReviewFile], track: Track) -> ReviewOutcome:
+    def run(self, files: Sequence[ReviewFile], track: Track[ReviewedScan]) -> ReviewOutcome:
         """Take the reviews, write what follows from them, and count."""
         for file in files:
             self._check_run(file)
@@ -191,7 +188,7 @@ class _Reviewing:
         for path in self.files.model_paths(scan.model):
             path.unlink(missing_ok=True)
 
-    def _apply(self, track: Track) -> None:
+    def _apply(self, track: Track[ReviewedScan]) -> None:
         """Write the files of all scans that need it; what was done stays done when stopped."""
         here = {result.scan for result in self._results() if result.scan in self.store}
         todo = [self.store[scan] for scan in sorted(here) if self._is_unfinished(self.store[scan])]

@@ -12,7 +12,7 @@ from busicli.evaluation.class_metrics import (
     presence_summary,
     with_classes,
 )
-from busicli.evaluation.froc import froc_curve
+from busicli.evaluation.evaluate import froc_curve
 from busicli.settings import TunedSettings
 from tests.evaluation.test_plots import SCORE
 

@@ -18,7 +18,8 @@ from busicli.evaluation.comparison import (
 )
 from busicli.evaluation.records import to_json
 from busicli.evaluation.summary import per_image_csv
-from busicli.plots.comparison import Effect, comparison_plot
+from busicli.imaging.bootstrap import paired_difference
+from busicli.plots.comparison import comparison_plot
 from busicli.report.reading import read_scores
 from busicli.types import ImageScore
 
@@ -244,7 +245,8 @@ def test_a_folder_of_no_evaluation_is_an_error(call, tmp_path, text):
 
 def test_names_are_drawn_as_they_are(recwarn):
     points = {"benign": np.array([[0.5, 0.6]])}
-    effects = [Effect(name="$a$ 中", scans=1, difference=0.1, low=NAN, high=NAN, p_value=1.0)]
+    alone = np.array([0.5]), np.array([0.6]), np.array([1])
+    effects = [("$a$ 中", paired_difference(*alone))]
     drawn = comparison_plot(("a_$x$", "中" * 50), points, effects)
     assert drawn.png.startswith(b"\x89PNG")
     assert b"<svg" in drawn.svg

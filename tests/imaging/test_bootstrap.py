@@ -186,16 +186,16 @@ def test_fewer_than_one_flip_is_refused():
 def test_a_paired_difference_leaves_out_scans_that_either_lacks():
     first, second = np.array([0.5, NAN, 0.25, 1]), np.array([0.75, 1, 0.75, NAN])
     found = paired_difference(first, second, np.array([1, 2, 3, 4]))
-    assert (found.first, found.second) == (0.375, 0.75)
-    assert (found.difference.mean, found.difference.scans, found.groups) == (0.375, 2, 2)
-    assert (found.difference.low, found.difference.high) == (0.25, 0.5)
+    assert (found.a, found.b) == (0.375, 0.75)
+    assert (found.difference, found.scans, found.groups) == (0.375, 2, 2)
+    assert (found.low, found.high) == (0.25, 0.5)
     assert found.p_value == 0.5
 
 
 def test_a_paired_difference_of_nothing_is_undefined():
     found = paired_difference(np.zeros(0), np.zeros(0), np.zeros(0, int))
-    assert all(math.isnan(value) for value in (found.first, found.second, found.p_value))
-    assert (found.groups, found.difference.scans) == (0, 0)
+    assert all(math.isnan(value) for value in (found.a, found.b, found.p_value))
+    assert (found.groups, found.scans) == (0, 0)
 
 
 def test_results_on_other_scans_are_refused():

@@ -142,25 +142,6 @@ def test_a_prepared_scan_comes_back_in_its_own_proportions(aspect):
 BOX = (slice(5, 15), slice(10, 30))
 
 
-@pytest.mark.parametrize("aspect", ["stretch", "keep"])
-def test_the_map_of_a_box_stands_in_zeros_of_the_scans_size(aspect):
-    settings = PreprocessSettings(size_px=16, aspect=aspect)
-    native = native_probability(np.ones((16, 16), np.float32), (20, 30), settings, BOX)
-    expected = np.zeros((20, 30), np.float32)
-    expected[5:15, 10:30] = 1
-    assert native.dtype == np.float32
-    np.testing.assert_array_equal(native, expected)
-
-
-def test_a_box_that_is_the_whole_scan_changes_nothing():
-    noise = np.random.default_rng(1).random((16, 16)).astype(np.float32)
-    whole = (slice(0, 20), slice(0, 30))
-    np.testing.assert_array_equal(
-        native_probability(noise, (20, 30), SMALL, whole),
-        native_probability(noise, (20, 30), SMALL),
-    )
-
-
 def test_the_image_of_a_box_stands_in_black():
     back = native_image(np.full((16, 16, 3), 9, np.uint8), (20, 30), SMALL, BOX)
     expected = np.zeros((20, 30, 3), np.uint8)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from busicli.imaging.arrays import is_within
 from busicli.types import Region, Scale, Spacing
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def scale_of(header: "Dataset") -> Scale:
         return Scale(origin="none: the file describes no ultrasound region")
     size = int(header.Rows), int(header.Columns)
     boxes = [_box(item) for item in items]
-    if not all(box and _is_inside(box, size) for box in boxes):
+    if not all(box and is_within(box, size) for box in boxes):
         return Scale(origin="none: an ultrasound region reaches out of the image")
     regions = tuple(
         Region(box=box, spacing=spacing, begins_at_skin=True)
@@ -55,7 +56,7 @@ def boxes_of(header: "Dataset") -> tuple[Box, ...]:
     """
     boxes = [_box(item) for item in header.get("SequenceOfUltrasoundRegions") or []]
     size = int(header.Rows), int(header.Columns)
-    whole = tuple(box for box in boxes if box and _is_inside(box, size))
+    whole = tuple(box for box in boxes if box and is_within(box, size))
     beside = np.ones(size, bool)
     for top, left, bottom, right in whole:
         beside[top:bottom, left:right] = False
@@ -71,7 +72,7 @@ def tissue_of(header: "Dataset") -> tuple[Box, ...]:
     items = header.get("SequenceOfUltrasoundRegions") or []
     size = int(header.Rows), int(header.Columns)
     boxes = [_box(item) for item in items]
-    if not all(box and _is_inside(box, size) for box in boxes):
+    if not all(box and is_within(box, size) for box in boxes):
         return ()
     kinds = [(item.get("RegionSpatialFormat"), item.get("RegionDataType")) for item in items]
     pairs = zip(boxes, kinds, strict=True)
@@ -85,11 +86,6 @@ def _box(item: "Dataset") -> Box | None:
         return None
     top, left, last_row, last_column = corners
     return top, left, last_row + 1, last_column + 1
-
-
-def _is_inside(box: Box, size: tuple[int, int]) -> bool:
-    top, left, bottom, right = box
-    return 0 <= top < bottom <= size[0] and 0 <= left < right <= size[1]
 
 
 def _spacing(item: "Dataset") -> Spacing | None:
