@@ -26,7 +26,6 @@ from busicli.io.files import atomic_text, write_json
 from busicli.io.locks import file_lock
 from busicli.io.run_record import RunCounts, RunSettings
 from busicli.io.scan_results import ScanResult, journal_line, parse_journal_line
-from busicli.settings.values import from_plain
 
 MAX_SHARDS = 100_000
 
@@ -120,7 +119,8 @@ class ShardRecord:
         """The record of a document that `to_json` made; InputError where it is damaged."""
         document = verify_checksum(document)
         settings = RunSettings.from_json(document["settings"])
-        return from_plain(cls, {**document, "settings": settings})
+        counts = RunCounts(**document["counts"])
+        return cls(**{**document, "settings": settings, "counts": counts})
 
 
 @dataclass(frozen=True, slots=True)

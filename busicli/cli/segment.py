@@ -60,11 +60,7 @@ def segment_dir(
         typer.Option(help="Write the scans with their contours drawn in.", rich_help_panel=RESULTS),
     ] = True,
     save_probabilities: Annotated[
-        bool,
-        typer.Option(
-            help="Write probability maps as 16-bit PNG.",
-            rich_help_panel=RESULTS,
-        ),
+        bool, typer.Option(help="Write probability maps as 16-bit PNG.", rich_help_panel=RESULTS)
     ] = False,
     report: Annotated[
         bool,
@@ -120,8 +116,7 @@ def segment_dir(
     names: Annotated[
         Literal["keep", "hash"],
         typer.Option(
-            help="hash replaces your file names in everything written.",
-            rich_help_panel=RESULTS,
+            help="hash replaces your file names in everything written.", rich_help_panel=RESULTS
         ),
     ] = "keep",
     views: Views = None,
@@ -159,9 +154,7 @@ def segment_dir(
     max_pixels: Annotated[
         int,
         typer.Option(
-            min=1,
-            help="Refuse larger images before they are decoded.",
-            rich_help_panel=BROKEN,
+            min=1, help="Refuse larger images before they are decoded.", rich_help_panel=BROKEN
         ),
     ] = 50_000_000,
     part: Annotated[

@@ -268,12 +268,9 @@ def _notes(job: _Job) -> str:
     return "\n".join(filter(None, (graph, seen)))
 
 
-def _folds_sha256(request: TrainRequest, data: PreparedData) -> str | None:
-    """Hash of the folds: the data's fingerprint does not cover groups and classes."""
-    return sha256_bytes(data.folds(request.fold[1]).tobytes()) if request.fold else None
-
-
 def _record(request: TrainRequest, data: PreparedData) -> dict[str, Any]:
+    # the data's fingerprint does not cover groups and classes, by which folds are made
+    folds = sha256_bytes(data.folds(request.fold[1]).tobytes()) if request.fold else None
     record = {
         "asked": {
             "train_on": request.train_on,
@@ -295,7 +292,7 @@ def _record(request: TrainRequest, data: PreparedData) -> dict[str, Any]:
             "trained_on": trained_on(request),
             "objected": request.objected,
             "left_out": left_out(request, data),
-            "folds": _folds_sha256(request, data),
+            "folds": folds,
         },
     }
     document: dict[str, Any] = json.loads(json.dumps(record))  # tuples become lists, as when read
