@@ -7,11 +7,17 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
+import numpy as np
 import pytest
+from PIL import Image
 
 from busicli.cli.app import main
+
+if TYPE_CHECKING:
+    from tests.soak.state import Ward
 
 TRAINING = (
     *("--epochs", "2", "--batch-size", "2", "--learning-rate", "0.01", "--seed", "2"),
@@ -79,6 +85,44 @@ def pytest_configure() -> None:
 def scans() -> Path:
     """The 24 phantoms: 10 benign, 8 malignant, 6 normal; 06 and 09 have two masks each."""
     return Path(__file__).parents[1] / "examples" / "scans"
+
+
+@pytest.fixture(scope="session")
+def phantom_file(scans) -> Path:
+    """A simulated scan with a lesion that the shipped weights find."""
+    return next(scans.glob("malignant/*[0-9].png"))
+
+
+@pytest.fixture(scope="session")
+def phantom(phantom_file) -> np.ndarray:
+    """Its greys."""
+    return np.asarray(Image.open(phantom_file).convert("L"))
+
+
+@pytest.fixture(scope="session")
+def wards(tmp_path_factory, scans) -> "dict[str, Ward]":
+    """Scans of all kinds to be run with few outputs, and with all of them."""
+    from tests.soak.state import ALL, FEW, make_ward
+
+    phantoms = [path for path in sorted(scans.glob("*/*.png")) if "_mask" not in path.stem]
+    return {
+        name: make_ward(tmp_path_factory.mktemp(name), phantoms, outputs)
+        for name, outputs in (("few", FEW), ("all", ALL))
+    }
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory, scans, run) -> Path:
+    """What a run over the phantoms left, with the shipped weights; for reading alone."""
+    folder = tmp_path_factory.mktemp("finished")
+    assert run("segment-dir", scans, "out", cwd=folder).status == 0
+    return folder / "out"
+
+
+@pytest.fixture
+def out(finished_run, tmp_path) -> Path:
+    """A copy of it to work on."""
+    return Path(shutil.copytree(finished_run, tmp_path / "out"))
 
 
 @pytest.fixture(scope="session")

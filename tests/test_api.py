@@ -19,18 +19,13 @@ def weights():
     return load_weights()
 
 
-@pytest.fixture(scope="module")
-def phantom(scans):
-    return next(scans.glob("malignant/*[0-9].png"))
-
-
-def test_a_mask_is_that_of_the_command(weights, phantom, call, tmp_path):
+def test_a_mask_is_that_of_the_command(weights, phantom_file, call, tmp_path):
     folder = tmp_path / "scans"
     folder.mkdir()
-    (folder / "scan.png").symlink_to(phantom)
+    (folder / "scan.png").symlink_to(phantom_file)
     call("segment-dir", folder, tmp_path / "out")
     written = np.asarray(Image.open(tmp_path / "out/masks/scan.png")) > 0
-    scan = read_file(phantom)
+    scan = read_file(phantom_file)
     found = segment(scan.frames[0], weights, file=scan)
     assert (found.mask == written).all()
     (lesion,) = found.lesions
@@ -39,15 +34,15 @@ def test_a_mask_is_that_of_the_command(weights, phantom, call, tmp_path):
     assert [(view.kind, view.source) for view in found.views] == [("whole", "whole")]
 
 
-def test_a_grey_array_is_taken_as_it_is(weights, phantom):
-    colour = read_file(phantom).frames[0]
+def test_a_grey_array_is_taken_as_it_is(weights, phantom_file):
+    colour = read_file(phantom_file).frames[0]
     grey = colour[..., 0].copy()
     assert (segment(grey, weights).probability == segment(colour, weights).probability).all()
     assert (grey == colour[..., 0]).all()
 
 
-def test_millimetres_follow_a_given_spacing(weights, phantom):
-    scan = read_file(phantom).frames[0]
+def test_millimetres_follow_a_given_spacing(weights, phantom_file):
+    scan = read_file(phantom_file).frames[0]
     found = segment(scan, weights, spacing=Spacing(row_mm=0.2, column_mm=0.2))
     (lesion,) = found.lesions
     assert lesion.millimetres.area_mm2 == pytest.approx(lesion.area_px * 0.04)
@@ -64,8 +59,8 @@ def test_a_dicom_file_brings_its_own_scale(weights, tmp_path):
     assert found.tissue == ((0, 0, 60, 80),)
 
 
-def test_a_region_of_tissue_is_segmented_as_the_bare_scan(weights, phantom):
-    bare = read_file(phantom).frames[0]
+def test_a_region_of_tissue_is_segmented_as_the_bare_scan(weights, phantom_file):
+    bare = read_file(phantom_file).frames[0]
     rows, columns = bare.shape[:2]
     screen = np.full((rows + 60, columns + 90, 3), 60, np.uint8)
     screen[40 : 40 + rows, 70 : 70 + columns] = bare
@@ -76,8 +71,10 @@ def test_a_region_of_tissue_is_segmented_as_the_bare_scan(weights, phantom):
     assert [(view.box, view.source) for view in found.views] == [(tissue[0], "header")]
 
 
-def test_greys_that_were_guessed_are_said_of_a_file_and_of_an_array(weights, phantom, tmp_path):
-    faint = np.asarray(Image.open(phantom).convert("L")) // 8
+def test_greys_that_were_guessed_are_said_of_a_file_and_of_an_array(
+    weights, phantom_file, tmp_path
+):
+    faint = np.asarray(Image.open(phantom_file).convert("L")) // 8
     Image.fromarray(faint).save(tmp_path / "faint.png")
     file = read_file(tmp_path / "faint.png")
     of_file, of_array = segment(file.frames[0], weights, file=file), segment(faint, weights)
@@ -85,7 +82,7 @@ def test_greys_that_were_guessed_are_said_of_a_file_and_of_an_array(weights, pha
     assert of_array.why_review == of_file.why_review
     assert (of_array.probability == of_file.probability).all()
     assert faint.max() <= 31  # the array is not changed
-    assert "uncertain greys" not in segment(read_file(phantom).frames[0], weights).why_review
+    assert "uncertain greys" not in segment(read_file(phantom_file).frames[0], weights).why_review
 
 
 def test_rows_that_are_missing_are_said_of_a_file(weights, tmp_path, call):
@@ -100,8 +97,8 @@ def test_rows_that_are_missing_are_said_of_a_file(weights, tmp_path, call):
     assert "rest of the image missing" in ended.out
 
 
-def test_a_frame_of_another_file_is_refused(weights, phantom):
-    file = read_file(phantom)
+def test_a_frame_of_another_file_is_refused(weights, phantom_file):
+    file = read_file(phantom_file)
     with pytest.raises(InputError, match=r"the scan is of shape \(8, 6, 3\) but the file's frames"):
         segment(np.zeros((8, 6), np.uint8), weights, file=file)
 
@@ -163,9 +160,9 @@ def test_wrong_types_are_one_sentence_everywhere(call, said):
         call()
 
 
-def test_unknown_views_are_refused(weights, phantom):
+def test_unknown_views_are_refused(weights, phantom_file):
     with pytest.raises(InputError, match="views is some; it must be header or auto or whole"):
-        segment(read_file(phantom).frames[0], weights, views="some")
+        segment(read_file(phantom_file).frames[0], weights, views="some")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """A mask is never lost for a DICOM object that cannot be made beside it."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +10,9 @@ from pydicom import dcmread
 from busicli.batch.dicom_outputs import FrameImage, encode_capture
 from busicli.errors import InputError
 from tests.dicom_maker import ultrasound
+from tests.run_rows import rows_by_scan
 
 OPTIONS = ("--weights", "improved-unet", "--dicom", "seg,sr,sc")
-
-
-@pytest.fixture(scope="module")
-def phantom(scans) -> np.ndarray:
-    return np.asarray(Image.open(next(scans.glob("malignant/*[0-9].png"))).convert("L"))
-
-
-def rows(out: Path) -> dict[str, dict]:
-    lines = (out / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
-    return {row["scan"]: row for row in map(json.loads, lines)}
 
 
 def test_a_mask_stands_without_its_objects_and_the_row_names_the_attribute(call, tmp_path, phantom):
@@ -38,7 +28,7 @@ def test_a_mask_stands_without_its_objects_and_the_row_names_the_attribute(call,
     for name, data in files.items():
         (folder / name).write_bytes(data)
     ended = call("segment-dir", folder, "out", *OPTIONS)
-    found = rows(Path("out"))
+    found = rows_by_scan(Path("out"))
     assert ended.status == 0, ended.err
     kinds = {name: [made["kind"] for made in row["dicom"]] for name, row in found.items()}
     every = ["seg", "sr", "sc"]
@@ -64,7 +54,7 @@ def test_two_scans_with_one_identifier_are_told_and_get_distinct_objects(call, t
         (folder / name).write_bytes(ultrasound(pixels, **given))
     for _ in range(2):  # also where nothing is new
         ended = call("segment-dir", folder, "out", *OPTIONS)
-        found = rows(Path("out"))
+        found = rows_by_scan(Path("out"))
         assert [row.get("same_object_as") for row in found.values()] == [None, "a.dcm", None]
         assert "1 scan with the SOP Instance UID of another scan" in ended.out
         assert uid not in Path("out/manifest.jsonl").read_text(encoding="utf-8")

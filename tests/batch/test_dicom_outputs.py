@@ -1,6 +1,5 @@
 import csv
 import io
-import json
 import shutil
 from pathlib import Path
 
@@ -11,15 +10,10 @@ from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
 from tests.dicom_maker import PATIENT, PATIENT_ID, region, ultrasound
+from tests.run_rows import rows_by_scan
 
 PLANTED = ("PLANTED", PATIENT_ID, "19700102")
 WEIGHTS = ("--weights", "improved-unet")
-
-
-@pytest.fixture(scope="module")
-def phantom(scans) -> np.ndarray:
-    """A simulated scan with a lesion that the shipped weights find."""
-    return np.asarray(Image.open(next(scans.glob("malignant/*[0-9].png"))).convert("L"))
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +48,6 @@ def done(ward, run) -> tuple[Path, object]:
     return out, run("segment-dir", ward, out, *WEIGHTS, *kinds, cwd=ward.parent)
 
 
-def manifest_rows(out: Path) -> dict[str, dict]:
-    lines = (out / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
-    return {row["scan"]: row for row in map(json.loads, lines)}
-
-
 def lesions(out: Path) -> dict[str, dict[str, str]]:
     """The largest lesion of each scan."""
     with (out / "lesions.csv").open(newline="", encoding="utf-8") as file:
@@ -78,7 +67,7 @@ def everything(folder: Path, *, but: str = "") -> bytes:
 def test_every_file_has_its_row(done):
     out, ended = done
     assert ended.status == 3
-    assert {name: row["status"] for name, row in manifest_rows(out).items()} == {
+    assert {name: row["status"] for name, row in rows_by_scan(out).items()} == {
         "IM0001": "ok",
         "cine.dcm": "ok",
         "cropped.dcm": "ok",
@@ -88,7 +77,7 @@ def test_every_file_has_its_row(done):
         "other.dcm": "skipped",
         "image.png": "ok",
     }
-    assert manifest_rows(out)["other.dcm"]["reason"] == (
+    assert rows_by_scan(out)["other.dcm"]["reason"] == (
         "is a DICOM object but not an ultrasound scan: CT Image Storage"
     )
 
@@ -110,7 +99,7 @@ def test_each_frame_has_its_mask(done, phantom):
 
 def test_where_millimetres_come_from_is_said(done):
     out, _ = done
-    found = {name: row.get("millimetres") for name, row in manifest_rows(out).items()}
+    found = {name: row.get("millimetres") for name, row in rows_by_scan(out).items()}
     assert found["IM0001"] == "ultrasound regions of the file"
     assert found["cropped.dcm"] == "none: an ultrasound region reaches out of the image"
     assert found["nobody.dcm"] == "none: the file describes no ultrasound region"
@@ -133,7 +122,7 @@ def test_millimetres_stand_beside_pixels_or_nothing_does(done):
 def test_dicom_results_stand_beside_the_others(done):
     out, _ = done
     found = {
-        name: [o["path"] for o in row.get("dicom", ())] for name, row in manifest_rows(out).items()
+        name: [o["path"] for o in row.get("dicom", ())] for name, row in rows_by_scan(out).items()
     }
     assert found["IM0001"] == [f"dicom/IM0001.{kind}.dcm" for kind in ("seg", "sr", "sc")]
     assert found["cine.dcm"] == [
@@ -147,8 +136,8 @@ def test_dicom_results_stand_beside_the_others(done):
     left_out = (
         "a cine has no segmentation object; PatientBirthDate left empty: not valid in a new object"
     )
-    assert manifest_rows(out)["cine.dcm"]["dicom_left_out"] == left_out
-    assert manifest_rows(out)["image.png"]["dicom_left_out"] == "the scan is no DICOM object"
+    assert rows_by_scan(out)["cine.dcm"]["dicom_left_out"] == left_out
+    assert rows_by_scan(out)["image.png"]["dicom_left_out"] == "the scan is no DICOM object"
 
 
 def test_the_segmentation_is_the_mask(done):
@@ -213,7 +202,7 @@ def test_deidentified_images_show_nothing_beside_the_ultrasound(tmp_path, phanto
     assert not capture[:20].any()
     assert capture[20:].any()
     assert not np.asarray(Image.open(out / "overlays/described.png").convert("L"))[:20].any()
-    found = manifest_rows(out)
+    found = rows_by_scan(out)
     assert [kind["kind"] for kind in found["clean"]["dicom"]] == ["sc"]
     for name in ("undescribed", "whole", "halves"):
         assert found[name]["dicom"] == []
@@ -223,7 +212,7 @@ def test_deidentified_images_show_nothing_beside_the_ultrasound(tmp_path, phanto
 
 def test_identifiers_are_reported_to_those_who_ask(ward, call):
     call("segment-dir", ward, "out", *WEIGHTS, "--keep-identifiers")
-    found = manifest_rows(Path("out"))
+    found = rows_by_scan(Path("out"))
     assert found["IM0001"]["identifiers"]["patient_id"] == PATIENT_ID
     assert found["nobody.dcm"]["identifiers"]["patient_id"] == ""
     assert "identifiers" not in found["image.png"]
@@ -253,7 +242,7 @@ def test_a_cine_of_too_many_pixels_is_refused_before_it_is_decoded(call, tmp_pat
     (tmp_path / "scans" / "long.dcm").write_bytes(ultrasound(phantom, NumberOfFrames=5000))
     ended = call("segment-dir", "scans", "out", *WEIGHTS)
     assert ended.status == 3
-    reason = manifest_rows(Path("out"))["long.dcm"]["reason"]
+    reason = rows_by_scan(Path("out"))["long.dcm"]["reason"]
     assert reason.startswith(f"has {5000 * rows_ * columns:,} pixels")
 
 
@@ -281,7 +270,7 @@ def test_a_scan_from_pydicoms_own_files_comes_out_whole(call, tmp_path):
     (folder / name).write_bytes(data)
     ended = call("segment-dir", folder, "out", "--dicom", "seg,sr")
     assert ended.status == 0
-    assert len(manifest_rows(Path("out"))[name]["masks"]) == 30
+    assert len(rows_by_scan(Path("out"))[name]["masks"]) == 30
     header = dcmread(io.BytesIO(data))
     report = dcmread(Path("out/dicom") / f"{name}.sr.dcm")
     assert report.StudyInstanceUID == header.StudyInstanceUID

@@ -11,12 +11,7 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from tests.dicom_maker import compressed, ultrasound
-
-
-def stored(pixels: np.ndarray, form: str, **options) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, form, **options)
-    return buffer.getvalue()
+from tests.made_images import stored
 
 
 def every_way(pixels: np.ndarray) -> dict[str, bytes]:

@@ -3,25 +3,12 @@
 import pytest
 
 from tests.soak.state import (
-    ALL,
-    FEW,
-    Ward,
     check_card,
     check_parts,
     check_results,
     check_state,
-    make_ward,
     results,
 )
-
-
-@pytest.fixture(scope="module")
-def wards(tmp_path_factory, scans) -> dict[str, Ward]:
-    phantoms = [path for path in sorted(scans.glob("*/*.png")) if "_mask" not in path.stem]
-    return {
-        name: make_ward(tmp_path_factory.mktemp(name), phantoms, outputs)
-        for name, outputs in (("few", FEW), ("all", ALL))
-    }
 
 
 def test_changed_bits_of_the_state_change_no_result(wards, tmp_path):

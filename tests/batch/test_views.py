@@ -10,14 +10,9 @@ from PIL import Image
 
 from busicli.io.images import GREEN
 from tests.dicom_maker import region, ultrasound
+from tests.run_rows import rows_by_scan
 
 TOP, LEFT, GAP = 40, 30, 20
-
-
-@pytest.fixture(scope="module")
-def phantom(scans) -> np.ndarray:
-    """A simulated scan with a lesion that the shipped weights find."""
-    return np.asarray(Image.open(next(scans.glob("malignant/*[0-9].png"))).convert("L"))
 
 
 @pytest.fixture
@@ -41,11 +36,6 @@ def ward(tmp_path, phantom) -> Path:
     return folder
 
 
-def rows_of(out: Path) -> dict[str, dict]:
-    lines = (out / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
-    return {row["scan"]: row for row in map(json.loads, lines)}
-
-
 def pixels(path: Path) -> np.ndarray:
     return np.asarray(Image.open(path)) > 0
 
@@ -60,7 +50,7 @@ def test_each_region_of_the_header_is_segmented_as_a_bare_scan(call, ward, phant
     for start in (left, right):
         expected[TOP : TOP + rows, start : start + columns] = bare
     assert np.array_equal(screen, expected)
-    views = rows_of(out)["screen"]["views"]
+    views = rows_by_scan(out)["screen"]["views"]
     boxes = [[TOP, start, TOP + rows, start + columns] for start in (left, right)]
     assert views == [
         {"frame": 1, "box": box, "kind": "tissue", "source": "header"} for box in boxes
@@ -76,7 +66,7 @@ def test_whole_frames_are_what_weights_trained_on_them_see(call, ward, phantom, 
     call("segment-dir", ward, "out")
     rows, columns = phantom.shape
     expected = {"frame": 1, "box": [0, 0, rows, columns], "kind": "whole", "source": "whole"}
-    assert rows_of(tmp_path / "out")["bare.png"]["views"] == [expected]
+    assert rows_by_scan(tmp_path / "out")["bare.png"]["views"] == [expected]
     record = json.loads((tmp_path / "out" / "run.json").read_text())
     assert record["views"] == "whole"
 
@@ -84,7 +74,7 @@ def test_whole_frames_are_what_weights_trained_on_them_see(call, ward, phantom, 
 def test_other_views_are_other_results(call, ward, tmp_path):
     call("segment-dir", ward, "out")
     call("segment-dir", ward, "out", "--views", "header")
-    assert rows_of(tmp_path / "out")["screen"]["views"][0]["source"] == "header"
+    assert rows_by_scan(tmp_path / "out")["screen"]["views"][0]["source"] == "header"
 
 
 def test_a_line_runs_round_what_was_looked_at(call, ward, phantom):

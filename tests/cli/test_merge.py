@@ -9,18 +9,10 @@ from pathlib import Path
 import pytest
 
 from busicli.batch.shards import ShardRow, read_shard, shard_rows, write_shard
+from tests.run_rows import lasting_rows
 
 TIMED = ("run.json", "manifest.jsonl", "report.html")
 PARTS = 10
-
-
-def rows(out: Path) -> list[dict]:
-    """The manifest without the one figure that may differ between runs."""
-    lines = (out / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
-    return [
-        {k: v for k, v in json.loads(line).items() if k not in ("milliseconds", "new")}
-        for line in lines
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +57,7 @@ def test_merged_the_parts_are_the_whole_byte_for_byte(parts, whole, call, tree, 
     names = {name for name in expected if not name.startswith(".busicli/")}
     assert {name for name in merged if not name.startswith(".busicli/")} == names
     assert [name for name in names - set(TIMED) if merged[name] != expected[name]] == []
-    assert rows(out) == rows(whole)
+    assert lasting_rows(out) == lasting_rows(whole)
 
 
 def test_the_merged_record_counts_everything(parts, whole, call, tmp_path):
@@ -190,7 +182,7 @@ def test_a_part_killed_resumes_where_it_was(ward, whole, start, call, tmp_path):
     assert "lacks 1 of 1 parts" in call("merge", out).err
     call("segment-dir", ward, out, "--part", "1/1")
     assert call("merge", out).status == 3
-    assert rows(out) == rows(whole)
+    assert lasting_rows(out) == lasting_rows(whole)
     assert not list(out.rglob(".busicli-*.tmp"))
 
 
@@ -208,7 +200,7 @@ def test_a_part_may_be_left_without_a_scan(call, ward, tmp_path):
     statuses = [call("segment-dir", "one", "out", "--part", f"{n}/3").status for n in (1, 2, 3)]
     assert statuses == [0, 0, 0]
     assert call("merge", "out").status == 0
-    assert len(rows(Path("out"))) == 1
+    assert len(lasting_rows(Path("out"))) == 1
 
 
 def test_a_part_removes_the_masks_of_its_scans_that_are_gone(call, scans, tmp_path):

@@ -16,15 +16,10 @@ from busicli.io.images import YELLOW
 from tests.dicom_maker import region, ultrasound
 
 
-@pytest.fixture
-def phantom(scans) -> Path:
-    return next(scans.glob("malignant/*[0-9].png"))
-
-
-def test_the_image_is_the_scan_with_its_contour(call, phantom):
-    ended = call("show", phantom, "--out", "look.png")
+def test_the_image_is_the_scan_with_its_contour(call, phantom_file):
+    ended = call("show", phantom_file, "--out", "look.png")
     assert ended.status == 0
-    image, scan = np.asarray(Image.open("look.png")), Image.open(phantom).convert("RGB")
+    image, scan = np.asarray(Image.open("look.png")), Image.open(phantom_file).convert("RGB")
     drawn = (image == YELLOW).all(axis=2)
     assert drawn.any()
     assert (image[~drawn] == np.asarray(scan)[~drawn]).all()
@@ -32,21 +27,21 @@ def test_the_image_is_the_scan_with_its_contour(call, phantom):
     assert "Millimetres: none: the image's spacing was not given." in ended.out
 
 
-def test_it_shows_what_segment_dir_writes(call, phantom):
-    call("show", phantom, "--out", "look.png")
-    call("segment-dir", phantom.parent, "out")
+def test_it_shows_what_segment_dir_writes(call, phantom_file):
+    call("show", phantom_file, "--out", "look.png")
+    call("segment-dir", phantom_file.parent, "out")
     drawn = (np.asarray(Image.open("look.png")) == YELLOW).all(axis=2)
-    overlay = np.asarray(Image.open(Path("out/overlays") / phantom.name).convert("RGB"))
+    overlay = np.asarray(Image.open(Path("out/overlays") / phantom_file.name).convert("RGB"))
     assert ((overlay == YELLOW).all(axis=2) == drawn).all()
 
 
-def test_millimetres_where_they_are_known(call, phantom):
-    ended = call("show", phantom, "--out", "look.png", "--pixel-spacing", "0.1,0.1")
+def test_millimetres_where_they_are_known(call, phantom_file):
+    ended = call("show", phantom_file, "--out", "look.png", "--pixel-spacing", "0.1,0.1")
     assert " mm2 in area" in ended.out
 
 
-def test_one_frame_of_a_cine(call, phantom, tmp_path):
-    still = np.asarray(Image.open(phantom).convert("L"))
+def test_one_frame_of_a_cine(call, phantom_file, tmp_path):
+    still = np.asarray(Image.open(phantom_file).convert("L"))
     whole = region((0, 0, still.shape[0] - 1, still.shape[1] - 1), 0.01, 0.01)
     cine = tmp_path / "cine"
     cine.write_bytes(ultrasound(np.stack([still, still[:, ::-1]]), regions=[whole]))
@@ -74,20 +69,20 @@ def test_what_cannot_be_shown_is_one_sentence(call, tmp_path, name, data, senten
     assert not Path("look.png").exists()
 
 
-def test_where_no_image_can_be_shown_a_file_must_be_named(call, phantom):
-    ended = call("show", phantom)
+def test_where_no_image_can_be_shown_a_file_must_be_named(call, phantom_file):
+    ended = call("show", phantom_file)
     assert ended.status == 2
     assert "--out" in ended.err
 
 
 @pytest.mark.parametrize("sixel", [True, False])
-def test_in_a_terminal_that_draws_the_image_is_drawn(phantom, sixel):
+def test_in_a_terminal_that_draws_the_image_is_drawn(phantom_file, sixel):
     """A terminal that answers what it can do as xterm does, with and without Sixel."""
     answer = b"\x1b[?62;4;22c" if sixel else b"\x1b[?62;22c"
     master, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 800, 480))
     # not by pty.fork(): the libraries loaded here, with their threads, may crash a forked process
-    command = ["setsid", "--ctty", sys.executable, "-m", "busicli", "show", phantom]
+    command = ["setsid", "--ctty", sys.executable, "-m", "busicli", "show", phantom_file]
     process = subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal)
     os.close(terminal)
     shown = b""
@@ -111,10 +106,10 @@ def test_in_a_terminal_that_draws_the_image_is_drawn(phantom, sixel):
 
 
 @pytest.mark.parametrize("name", ["scan.png", ".", "look.jpg"])
-def test_nothing_else_is_overwritten_by_the_image(call, phantom, tmp_path, name):
+def test_nothing_else_is_overwritten_by_the_image(call, phantom_file, tmp_path, name):
     scan = tmp_path / "scan.png"
-    scan.write_bytes(phantom.read_bytes())
+    scan.write_bytes(phantom_file.read_bytes())
     ended = call("show", scan, "--out", name)
     assert (ended.status, "--out is" in ended.err) == (2, True)
-    assert scan.read_bytes() == phantom.read_bytes()
+    assert scan.read_bytes() == phantom_file.read_bytes()
     assert [path.name for path in tmp_path.iterdir()] == ["scan.png"]

@@ -7,12 +7,9 @@ from scipy import ndimage
 from skimage.measure import find_contours, label
 
 from busicli.imaging.contour import contour_mask, outer_contour
+from tests.made_images import draw
 
 masks = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12))
-
-
-def draw(*rows: str) -> np.ndarray:
-    return np.array([[c == "#" for c in row] for row in rows])
 
 
 def test_the_line_lies_just_outside_the_lesion():

@@ -1,19 +1,11 @@
-import io
-
 import numpy as np
 import pytest
-from PIL import Image as Pillow
 
 from busicli.io.scans import decode_file
+from tests.made_images import stored
 
 RNG = np.random.default_rng(0)
 TISSUE = RNG.integers(20, 120, (80, 96), dtype=np.uint8)
-
-
-def stored(pixels: np.ndarray, form: str, **options) -> bytes:
-    buffer = io.BytesIO()
-    Pillow.fromarray(pixels).save(buffer, form, **options)
-    return buffer.getvalue()
 
 
 def cut_short(data: bytes) -> bool:

@@ -13,13 +13,10 @@ from skimage.measure import label, regionprops
 from busicli.errors import InputError
 from busicli.imaging.measure import component, lesions
 from busicli.types import Lesion
+from tests.made_images import draw
 
 masks = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9))
 PIXEL_AXIS = 4 / math.sqrt(12)  # 1.1547: full axis of the ellipse with a unit square's moments
-
-
-def draw(*rows: str) -> NDArray[np.bool_]:
-    return np.array([[c == "#" for c in row] for row in rows], bool)
 
 
 def measured(mask: NDArray[np.bool_]) -> tuple[Lesion, ...]:

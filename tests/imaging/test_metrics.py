@@ -5,7 +5,6 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from numpy.typing import NDArray
 
 from busicli.errors import InputError
 from busicli.imaging.metrics import (
@@ -20,12 +19,9 @@ from busicli.imaging.metrics import (
     pooled_scores,
     roc_auc,
 )
+from tests.made_images import draw
 
 EMPTY = np.zeros((2, 4), bool)
-
-
-def draw(*rows: str) -> NDArray[np.bool_]:
-    return np.array([[c == "#" for c in row] for row in rows], bool)
 
 
 @st.composite

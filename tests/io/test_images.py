@@ -21,18 +21,13 @@ from busicli.io.images import (
 )
 from busicli.io.masks import decode_mask
 from busicli.types import Image
+from tests.made_images import stored
 
 ORIENTATION = 0x0112
 QUIET = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # what Pillow says of damaged files
 GREYS = np.array([[0, 50, 100], [150, 200, 255]], np.uint8)
 RED_BLUE = np.array([[[255, 0, 0], [0, 0, 255]]], np.uint8)
 PATTERN = (np.arange(48 * 64).reshape(48, 64) % 251).astype(np.uint8)
-
-
-def stored(image: Pillow.Image, form: str = "PNG", **options) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, form, **options)
-    return buffer.getvalue()
 
 
 def greys(scan: Image) -> list[list[int]]:

@@ -14,16 +14,11 @@ from busicli.io.masks import (
     has_two_values,
     is_mask_like,
 )
+from tests.made_images import stored
 
 RED_BLUE = np.array([[[255, 0, 0], [0, 0, 255]]], np.uint8)
 LESION = np.zeros((30, 40), bool)
 LESION[10:20, 10:25] = True  # 150 px
-
-
-def stored(image, form="PNG", **options):
-    buffer = io.BytesIO()
-    image.save(buffer, form, **options)
-    return buffer.getvalue()
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32])

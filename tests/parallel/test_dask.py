@@ -1,4 +1,3 @@
-import json
 import os
 import re
 import shutil
@@ -13,6 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.dask_processes import Dask
+from tests.run_rows import lasting_rows
 
 WAIT_S = 600
 """So long that no busy machine fails a test."""
@@ -45,20 +45,12 @@ def whole(ward, run) -> Path:
     return out
 
 
-def rows(out: Path) -> list[dict]:
-    lines = (out / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
-    return [
-        {k: v for k, v in json.loads(line).items() if k not in ("milliseconds", "new")}
-        for line in lines
-    ]
-
-
 def check_same(out: Path, whole: Path, tree) -> None:
     found, expected = tree(out), tree(whole)
     names = {name for name in expected if not name.startswith(".busicli/")}
     assert {name for name in found if not name.startswith(".busicli/")} == names
     assert [name for name in names - set(TIMED) if found[name] != expected[name]] == []
-    assert rows(out) == rows(whole)
+    assert lasting_rows(out) == lasting_rows(whole)
 
 
 def wait_for_rows(out: Path, process, count: int = 5) -> None:
@@ -125,7 +117,7 @@ def test_a_scan_that_takes_its_workers_with_it_fails_and_the_rest_is_done(scans,
         ended = run("segment-dir", "ward", "out", *options, cwd=tmp_path)
     finally:
         cluster.close()
-    found = {row["scan"]: row for row in rows(tmp_path / "out")}
+    found = {row["scan"]: row for row in lasting_rows(tmp_path / "out")}
     assert ended.status == 3
     assert found.pop("2/huge.png")["reason"].startswith("its worker was killed again and again")
     assert {row["status"] for row in found.values()} == {"ok", "skipped"}

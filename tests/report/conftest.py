@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -19,19 +18,6 @@ def browser() -> Iterator:
         pytest.skip("Chromium is not installed")
     with api.sync_playwright() as started:
         yield started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-
-
-@pytest.fixture(scope="package")
-def night(tmp_path_factory, scans, run) -> Path:
-    """What a night's run left."""
-    folder = tmp_path_factory.mktemp("night")
-    assert run("segment-dir", scans, "out", cwd=folder).status == 0
-    return folder / "out"
-
-
-@pytest.fixture
-def out(night, tmp_path) -> Path:
-    return Path(shutil.copytree(night, tmp_path / "out"))
 
 
 @pytest.fixture

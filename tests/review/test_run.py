@@ -15,38 +15,21 @@ from pydicom import dcmread
 
 from busicli.review.run import ReviewRequest, review
 from tests.dicom_maker import region, ultrasound
+from tests.run_rows import rows_by_scan
 
 AT = "2026-01-31T07:12:00Z"
 SQUARE = [[10, 20], [30, 20], [30, 50], [10, 50]]
 """20 columns by 30 rows."""
 
 
-def rows(out: Path) -> dict[str, dict]:
-    lines = (out / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
-    return {row["scan"]: row for row in map(json.loads, lines)}
-
-
 def mask(out: Path, scan: str, folder: str = "masks") -> np.ndarray:
     return np.asarray(Image.open(out / folder / scan)) > 0
-
-
-@pytest.fixture(scope="module")
-def night(tmp_path_factory, scans, run) -> Path:
-    """What a night's run left; with the shipped weights, as nothing here depends on them."""
-    folder = tmp_path_factory.mktemp("night")
-    assert run("segment-dir", scans, "out", cwd=folder).status == 0
-    return folder / "out"
-
-
-@pytest.fixture
-def out(night, tmp_path) -> Path:
-    return Path(shutil.copytree(night, tmp_path / "out"))
 
 
 @pytest.fixture
 def named(out) -> list[str]:
     """Two dozen scans, those with a lesion first."""
-    scans = [row for row in rows(out).values() if row["status"] == "ok"]
+    scans = [row for row in rows_by_scan(out).values() if row["status"] == "ok"]
     found = sorted(scans, key=lambda row: row["lesions"] == 0)
     return [row["scan"] for row in found]
 
@@ -54,7 +37,7 @@ def named(out) -> list[str]:
 @pytest.fixture
 def review_of(out):
     """A review that fits a scan of OUT, but for what is given."""
-    found = rows(out)
+    found = rows_by_scan(out)
 
     def review(of: str, decision: str = "accepted", **changed) -> dict:
         row = found.get(of) or next(row for row in found.values() if row["status"] == "ok")
@@ -108,7 +91,7 @@ def test_each_decision_changes_what_it_should(out, named, review_of, saved, call
     assert ended.status == 0, ended.err
     assert "4 new reviews, 0 refused." in ended.out
     assert "4 images, 1 accepted (33 % of those not rejected)" in ended.out.replace("33%", "33 %")
-    found = rows(out)
+    found = rows_by_scan(out)
     assert found[edited]["reviewed"] == {
         **{"decision": "edited", "reviewer": "AB", "at": AT},
         **{"label": "malignant", "comment": "spiculated"},
@@ -157,7 +140,7 @@ def test_the_later_of_two_reviewers_holds_and_the_other_is_named(
     first = saved(review_of(scan, "no_lesion", at="2026-01-31T09:00:00Z"), name="a.json")
     second = saved(review_of(scan, "edited"), name="b.json", reviewer="CD")
     ended = call("review", "out", first, second)
-    assert rows(out)[scan]["reviewed"]["reviewer"] == "AB"
+    assert rows_by_scan(out)[scan]["reviewed"]["reviewer"] == "AB"
     assert f"disagreement: {scan}, frame 1: CD edited, AB no lesion" in ended.out
     assert not mask(out, scan).any()
 
@@ -177,11 +160,11 @@ def test_an_edited_mask_can_be_accepted_and_taken_back(out, named, review_of, sa
     scan = named[0]
     before = (out / "masks" / scan).read_bytes()
     call("review", "out", saved(review_of(scan, "edited")))
-    edited = rows(out)[scan]["masks"][0]["sha256"]
+    edited = rows_by_scan(out)[scan]["masks"][0]["sha256"]
     accept = review_of(scan, mask_sha256=edited, at="2026-02-01T07:12:00Z")
     assert call("review", "out", saved(accept, reviewer="CD")).status == 0
     assert mask(out, scan)[20:50, 10:30].all()
-    assert rows(out)[scan]["reviewed"]["decision"] == "accepted"
+    assert rows_by_scan(out)[scan]["reviewed"]["decision"] == "accepted"
     back = review_of(scan, at="2026-02-02T07:12:00Z")
     assert call("review", "out", saved(back)).status == 0
     assert (out / "masks" / scan).read_bytes() == before
@@ -212,7 +195,7 @@ def test_a_review_of_something_else_is_refused_by_name(
     assert "1 new review, 1 refused." in ended.out
     assert why in ended.out
     assert changed.get("scan", named[0]) in ended.out
-    found = rows(out)
+    found = rows_by_scan(out)
     assert found[named[0]]["reviewed"] is None
     assert found[named[1]]["reviewed"]["decision"] == "accepted"
 
@@ -292,7 +275,7 @@ def test_reviews_of_another_run_and_huge_files_are_refused(
 def test_markup_and_control_characters_in_comments_do_no_harm(out, named, review_of, saved, call):
     comment = "</script><img src=x onerror=alert(1)>\x1b[31m"
     assert call("review", "out", saved(review_of(named[0], comment=comment))).status == 0
-    kept = rows(out)[named[0]]["reviewed"]["comment"]
+    kept = rows_by_scan(out)[named[0]]["reviewed"]["comment"]
     assert kept == "</script><img src=x onerror=alert(1)>%1B[31m"
     page = (out / "report.html").read_text()
     assert "<img src=x" not in page
@@ -310,12 +293,12 @@ def test_without_a_finished_run_there_is_nothing_to_review(call, tmp_path):
 
 def test_a_later_run_keeps_reviewed_scans(out, named, scans, review_of, saved, call):
     call("review", "out", saved(review_of(named[0], "edited"), review_of(named[1])))
-    before = rows(out)
+    before = rows_by_scan(out)
     # another limit is another run: all other scans are segmented again
     ended = call("segment-dir", scans, "out", "--max-pixels", 1_000_000)
     assert ended.status == 0, ended.err
     assert "2 scans stayed as a person reviewed them." in ended.out
-    found = rows(out)
+    found = rows_by_scan(out)
     for scan in named[:2]:
         assert {**found[scan], "new": None} == {**before[scan], "new": None}
     assert mask(out, named[0])[20:50, 10:30].all()
@@ -332,7 +315,7 @@ def test_a_run_does_not_overwrite_a_reviewed_mask_that_somebody_changed(
     assert "run busicli review OUT to restore" in ended.out
     assert call("review", "out").status == 0
     assert mask(out, named[0])[20:50, 10:30].all()
-    assert rows(out)[named[0]]["reviewed"]["decision"] == "edited"
+    assert rows_by_scan(out)[named[0]]["reviewed"]["decision"] == "edited"
 
 
 def test_a_reviewed_mask_that_is_gone_comes_back(out, named, scans, review_of, saved, call):
@@ -352,7 +335,7 @@ def test_a_scan_that_changed_is_segmented_and_its_review_forgotten(
     image = Image.open(ward / named[0])
     image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(ward / named[0])
     assert call("segment-dir", "ward", "out").status == 0
-    assert rows(out)[named[0]]["reviewed"] is None
+    assert rows_by_scan(out)[named[0]]["reviewed"] is None
     assert call("review", "out").status == 0
     assert not (out / "model_masks" / named[0]).exists()
 
@@ -415,7 +398,7 @@ def reviewed_clinic(clinic: Path, tmp_path: Path, decision: str) -> Path:
             **{"scan_sha256": row["sha256"], "mask_sha256": row["masks"][0]["sha256"]},
             "polygons": [SQUARE] if decision == "edited" else None,
         }
-        for row in rows(out).values()
+        for row in rows_by_scan(out).values()
     ]
     run = json.loads((out / "run.json").read_text())["id"]
     document = {"format": "busicli-reviews", "version": 1, "run": run, "reviewer": "Møller^X"}
@@ -443,7 +426,7 @@ def test_objects_say_who_corrected_what(clinic, call, tmp_path):
         lesion = next(csv.DictReader(file))
     # pixels of 0.1 x 0.05 mm
     assert (lesion["area_px"], lesion["area_mm2"], lesion["mean_probability"]) == ("600", "3", "")
-    row = rows(out)["a.dcm"]
+    row = rows_by_scan(out)["a.dcm"]
     assert row["dicom_left_out"] == ""
     assert len(row["dicom"]) == 3
 
@@ -453,17 +436,17 @@ def test_without_the_scans_objects_are_left_out_until_they_are_there(clinic, cal
     shutil.move(tmp_path / "ward", tmp_path / "archive")
     assert call("review", "out", "reviews.json", "--scans", "ward").status == 0
     assert list((out / "dicom").iterdir()) == []
-    assert "the scan was not found" in rows(out)["a.dcm"]["dicom_left_out"]
+    assert "the scan was not found" in rows_by_scan(out)["a.dcm"]["dicom_left_out"]
     assert call("review", "out", "--scans", "archive").status == 0
     assert len(list((out / "dicom").iterdir())) == 6
-    assert rows(out)["a.dcm"]["dicom_left_out"] == ""
+    assert rows_by_scan(out)["a.dcm"]["dicom_left_out"] == ""
 
 
 def test_a_rejected_scan_has_no_objects(clinic, call, tmp_path):
     out = reviewed_clinic(clinic, tmp_path, "rejected")
     assert call("review", "out", "reviews.json").status == 0
     assert list((out / "dicom").iterdir()) == []
-    assert rows(out)["a.dcm"]["dicom_left_out"] == "a person rejected the scan"
+    assert rows_by_scan(out)["a.dcm"]["dicom_left_out"] == "a person rejected the scan"
     assert mask(out, "a.dcm.png").shape
 
 

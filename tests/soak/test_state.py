@@ -1,31 +1,16 @@
 """Thousands of random changes of what a run keeps and leaves; tests/batch holds a few of each."""
 
-import pytest
-
 from tests.soak.state import (
-    ALL,
-    FEW,
-    Ward,
     check_card,
     check_parts,
     check_results,
     check_state,
-    make_ward,
 )
 
 BITS = 2_500
 """Of the state of a run, and of its parts: 5,000 in all."""
 DAMAGED = 500
 CARDS = 5_000
-
-
-@pytest.fixture(scope="module")
-def wards(tmp_path_factory, scans) -> dict[str, Ward]:
-    phantoms = [path for path in sorted(scans.glob("*/*.png")) if "_mask" not in path.stem]
-    return {
-        name: make_ward(tmp_path_factory.mktemp(name), phantoms, outputs)
-        for name, outputs in (("few", FEW), ("all", ALL))
-    }
 
 
 def test_changed_bits_of_the_state_change_no_result(wards, tmp_path):
