@@ -9,7 +9,7 @@ NAMED = (
 
 
 def versions() -> dict[str, str]:
-    """Versions of busicli and of the packages that its figures depend on, where installed."""
+    """Versions of busicli and of the packages that its results depend on, where installed."""
     found = {}
     for name in NAMED:
         try:

@@ -56,7 +56,7 @@ def print_left_out(request: "TrainRequest", folds: int | None) -> None:
 
 
 def how_to_resume(request: "TrainRequest", folds: int | None) -> str:
-    """The advice after a stop: the command that resumes the run, if it has begun."""
+    """The advice after a stop: the command that resumes the run, if it has started."""
     from busicli.training.run_folder import read_run
 
     if read_run(request.runs / request.name) is None:

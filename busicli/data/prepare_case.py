@@ -68,7 +68,7 @@ class CasePreparation:
         for part in masks:
             mask |= part
         box, doubts = view_box(scan, self.settings, file.tissue)
-        grey = grayscale(scan)  # of the whole scan: near copies are told by all that is in it
+        grey = grayscale(scan)  # of the whole scan: near copies share all that is in it
         return PreparedCase(
             source=source,
             image=network_image(scan[box], self.settings),

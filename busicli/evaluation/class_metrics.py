@@ -47,7 +47,7 @@ def with_classes(
 
 
 def presence_summary(scores: Sequence[ImageScore]) -> PresenceSummary:
-    """How well the scores of some scans tell those with a lesion."""
+    """How well the scores of some scans distinguish those with a lesion."""
     lesion = np.array([s.reference_area_px > 0 for s in scores], bool)
     groups = groups_of(scores)
     chosen, by_map, by_class = (

@@ -1,4 +1,4 @@
-"""Two results on the same scans: paired, and how they differ, figure by figure."""
+"""Two results on the same scans: paired, and how they differ, metric by metric."""
 
 import csv
 import io

@@ -88,7 +88,7 @@ class ConfidenceSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresenceSummary:
-    """How well scans with a lesion are told from normal ones: areas under the ROC curve."""
+    """How well scans with a lesion and normal ones are distinguished: areas under the ROC curve."""
 
     scans_with_lesion: int
     normals: int
@@ -114,7 +114,7 @@ class CalibrationBin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MalignancySummary:
-    """How well malignant lesions are told from benign ones, among scans with a lesion."""
+    """How well malignant lesions are distinguished from benign ones, among scans with a lesion."""
 
     benign: int
     malignant: int

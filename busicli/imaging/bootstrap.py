@@ -173,7 +173,7 @@ def paired_difference(
 ) -> PairedDifference:
     """How the second of two (scans,) results on the same scans differs from the first.
 
-    Scans where either is NaN are left out of all figures. The interval is that of `mean_interval`
+    Scans where either is NaN are left out of all metrics. The interval is that of `mean_interval`
     over the scans' differences, the p-value that of `sign_flip_p_value`.
     Raises InputError where the shapes differ.
     """

@@ -24,7 +24,7 @@ def ends_in_grey(image: Image) -> bool:
 
 def ends_within_a_row(image: Image) -> bool:
     """Whether uncompressed pixels, in the order of their rows, end within one of them: from there
-    on all are alike, in at least two more rows, though the row above goes on.
+    on all are alike, in at least two more rows, though the row above continues.
 
     A margin begins with a row. The rest of a file that was copied in part begins anywhere.
 

@@ -52,12 +52,12 @@ class ProcessDecoder:
         Raises what `decode_frames` and `open_dicom` raise, and InputError where the process died.
         """
         try:
-            told, *channels = self.call([str(self.max_pixels).encode(), data])
+            known, *channels = self.call([str(self.max_pixels).encode(), data])
         except ProcessDiedError:
             raise InputError(
                 "crashed its decoder or took all memory; copy it again from its source."
             ) from None
-        document = json.loads(told)
+        document = json.loads(known)
         if "error" in document:
             raise _ERRORS.get(document["error"], RuntimeError)(*document["said"])
         pairs = zip(channels, document["shapes"], strict=True)
@@ -71,7 +71,7 @@ def answer(parts: Sequence[bytes]) -> Parts:
     max_pixels, data = int(parts[0]), parts[1]
     try:
         shown = list(_frames(data, max_pixels))
-    except Exception as error:  # also a fault of ours: it is raised where it is seen
+    except Exception as error:  # also a bug of ours: it is raised where it is seen
         if isinstance(error, MemoryError):
             error = InputError(NO_MEMORY)
         name = type(error).__name__

@@ -30,7 +30,7 @@ MAX_PIXELS = 50_000_000
 """Of all frames of a scan: one of so many pixels takes less than 1 GB."""
 YELLOW = (255, 213, 0)
 GREEN = (0, 158, 115)
-"""Bluish green of Okabe and Ito: told from yellow by colour-blind eyes."""
+"""Bluish green of Okabe and Ito: colour-blind eyes distinguish it from yellow."""
 _GREYS_AND_LINES = bytes([*np.repeat(np.arange(254, dtype=np.uint8), 3), *GREEN, *YELLOW])
 
 

@@ -47,7 +47,7 @@ class Architecture:
     fill the variables of the same paths. Empty to begin from random weights."""
     feature_layers: tuple[str, ...] = ()
     """Layers whose (N, rows, columns, channels) output tells scans that are unlike the training
-    scans; early ones do it best. Empty: such scans are not told."""
+    scans; early ones do it best. Empty: such scans are not recognized."""
 
     def checked_options(self, given: dict[str, Any]) -> dict[str, Any]:
         """The defaults, replaced by what is given.

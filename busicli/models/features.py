@@ -1,4 +1,4 @@
-"""A network's features of a scan, by which scans unlike the training scans are told."""
+"""A network's features of a scan, by which scans unlike the training scans are recognized."""
 
 from __future__ import annotations
 

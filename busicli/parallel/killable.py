@@ -100,7 +100,7 @@ class KillableCall:
         return answer
 
     def kill(self) -> None:
-        """End the work, under way or not begun."""
+        """End the work, running or not started."""
         with self._lock:
             self._killed = True
             if self._process is not None:

@@ -56,7 +56,7 @@ def scores_page(metrics: Row, rows: Sequence[Cells], card: Row) -> Page:
 
 def scored_scan(index: int, cells: Cells, thumbnails: Links) -> ScanView:
     """One scan: its row of `per_image.csv`, which is the `index`th from 0."""
-    # Dice is told over scans with a lesion: a false mask has a badge of its own
+    # Dice is reported over scans with a lesion: a false mask has a badge of its own
     wanted = ("dice", "confidence") if _has_lesion(cells) else ("confidence",)
     values = {name: float(cells[name]) for name in wanted if cells.get(name)}
     return ScanView(

@@ -14,7 +14,7 @@ from busicli.types import Image, Mask, View
 LONGEST_PX = 320
 """The longer side of a small image; a smaller scan keeps its size."""
 REFERENCE = (86, 180, 233)
-"""Sky blue of Okabe and Ito: colour-blind eyes and grey print tell it from yellow."""
+"""Sky blue of Okabe and Ito: distinct from yellow for colour-blind eyes and in grey print."""
 DASH_PX = 4
 _NEIGHBOURS = np.ones((3, 3), bool)
 

@@ -182,7 +182,7 @@ def tune_confidence(
 ) -> ConfidenceSettings | None:
     """Logistic regression of whether masks are good, (N,) bool, on their (N, F) features.
 
-    None where all are good or none is: there is nothing to tell apart. The review threshold is the
+    None where all are good or none is: there is nothing to distinguish. The review threshold is the
     confidence below which a fifth of these scans lie.
     """
     if good.all() or not good.any():

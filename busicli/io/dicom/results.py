@@ -75,7 +75,7 @@ def capture(source: Source, image: Image, frame: int, maker: Maker) -> Dataset:
 
 
 def identity(source: Source, kind: Kind, number: int, maker: Maker) -> dict[str, Any]:
-    """The arguments of highdicom that tell an object from others."""
+    """The arguments of highdicom that identify an object."""
     seed, scan = [kind, *maker.seed], source.stand_in
     own = [*seed, source.sha256, scan.SOPInstanceUID, str(number)]
     return {
