@@ -15,18 +15,17 @@ from busicli.inference.segmenter import Segmentation
 from busicli.inference.views import default_mode
 from busicli.io.dicom.maker import Maker
 from busicli.io.dicom.read import DicomScan, reading
-from busicli.io.dicom.regions import Box
-from busicli.io.dicom.source import Source, source_of
 from busicli.io.escaping import percent_escape
 from busicli.io.files import sha256_bytes
 from busicli.io.images import draw_contour
 from busicli.io.run_record import RunSettings
-from busicli.types import Image
+from busicli.types import Image, View
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
     from busicli.io.dicom.report import Finding
+    from busicli.io.dicom.source import Source
 
 _IDENTIFIERS = {
     "patient_id": "PatientID",
@@ -43,7 +42,7 @@ class DicomSource:
     """A DICOM scan of which objects are wanted."""
 
     scan: DicomScan = field(repr=False)
-    source: Source | None = field(repr=False)
+    source: "Source | None" = field(repr=False)
     """What objects take over from its header; None where none can refer to it."""
     why_none: str
     """Why none can, with the attribute's name; empty where one can."""
@@ -74,6 +73,8 @@ class ScanFrames:
 
 def dicom_source(scan: DicomScan, maker: Maker, sha256: str) -> DicomSource:
     """The scan with what objects take over, if its header holds that; `sha256` is of its file."""
+    from busicli.io.dicom.source import source_of  # slow to load
+
     source, why_none = None, ""
     try:
         source = source_of(scan.header, deidentified=maker.deidentified, sha256=sha256)
@@ -115,7 +116,7 @@ def displayed_frames(
     return tuple(_only_boxes(frame, scan.boxes) for frame in frames)
 
 
-def _only_boxes(frame: Image, boxes: Sequence[Box]) -> Image:
+def _only_boxes(frame: Image, boxes: Sequence[View]) -> Image:
     shown = np.zeros_like(frame)
     for top, left, bottom, right in boxes:
         shown[top:bottom, left:right] = frame[top:bottom, left:right]
@@ -215,7 +216,7 @@ def _findings(segmentations: Sequence[Segmentation]) -> "Iterator[Finding]":
             )
 
 
-def _present(dicom: DicomSource | None) -> tuple[Source, Maker]:
+def _present(dicom: DicomSource | None) -> "tuple[Source, Maker]":
     if dicom is None or dicom.source is None:
         raise InputError("is no DICOM object; leave out --dicom.")
     return dicom.source, dicom.maker

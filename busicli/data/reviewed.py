@@ -5,7 +5,6 @@ from pathlib import Path
 
 from busicli.errors import InputError
 from busicli.io.dicom.read import reading
-from busicli.io.dicom.source import REMOVED
 from busicli.io.files import sha256_file
 from busicli.io.output_paths import WrittenPaths
 from busicli.io.scan_results import FrameMask, ScanResult, parse_manifest_line
@@ -69,6 +68,8 @@ def _patient(out: Path, result: ScanResult, written: WrittenPaths) -> str:
 
 def _patients(out: Path, result: ScanResult, written: WrittenPaths) -> Iterator[str]:
     from pydicom import dcmread  # slow to load, and images need none
+
+    from busicli.io.dicom.source import REMOVED
 
     for made in result.dicom or ():
         path = written.find(made.path.removeprefix("dicom/"))

@@ -1,12 +1,12 @@
 """What a header leaves out of its pixels' description, as viewers assume it."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+
+from pydicom import Dataset
+from pydicom.encaps import generate_fragments
+from pydicom.uid import UID
 
 from busicli.errors import InputError
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 _GREY = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
 _COLOUR = (
@@ -19,7 +19,7 @@ _BIG = "1.2.840.10008.1.2.2"
 _STREAM_STARTS = (b"\xff\xd8", b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  ")
 
 
-def complete_description(header: "Dataset") -> tuple[str, ...]:
+def complete_description(header: Dataset) -> tuple[str, ...]:
     """Fill in what the header does not say of its pixels, or says wrongly; what was assumed.
 
     The values are those that viewers assume: `BitsStored 8`. Raises InputError, naming the
@@ -28,7 +28,7 @@ def complete_description(header: "Dataset") -> tuple[str, ...]:
     return tuple(_set_all(header))
 
 
-def _set_all(header: "Dataset") -> list[str]:
+def _set_all(header: Dataset) -> list[str]:
     assumed: list[str] = []
 
     def assume(name: str, value: str | int) -> None:
@@ -52,10 +52,8 @@ def _set_all(header: "Dataset") -> list[str]:
     return assumed
 
 
-def _assume_syntax(header: "Dataset", assumed: list[str]) -> None:
+def _assume_syntax(header: Dataset, assumed: list[str]) -> None:
     """The transfer syntax that the data set itself was read by, where its pixels are plain."""
-    from pydicom.uid import UID
-
     if header.file_meta.get("TransferSyntaxUID"):
         return
     if header["PixelData"].is_undefined_length:
@@ -69,7 +67,7 @@ def _assume_syntax(header: "Dataset", assumed: list[str]) -> None:
     assumed.append(f"TransferSyntaxUID {syntax.name}")
 
 
-def _assume_samples(header: "Dataset", assume: Callable[[str, str | int], None]) -> None:
+def _assume_samples(header: Dataset, assume: Callable[[str, str | int], None]) -> None:
     """Samples per pixel and kind of colours, each from the other or from the pixels' length."""
     kind = str(header.get("PhotometricInterpretation") or "")
     known = " ".join(kind.upper().split())
@@ -88,7 +86,7 @@ def _assume_samples(header: "Dataset", assume: Callable[[str, str | int], None])
         assume("PhotometricInterpretation", known)
 
 
-def _assume_bits(header: "Dataset", assume: Callable[[str, str | int], None]) -> None:
+def _assume_bits(header: Dataset, assume: Callable[[str, str | int], None]) -> None:
     stored, allocated = _whole(header, "BitsStored"), _whole(header, "BitsAllocated")
     if allocated is None:
         allocated = _allocated(header, stored)
@@ -100,7 +98,7 @@ def _assume_bits(header: "Dataset", assume: Callable[[str, str | int], None]) ->
         assume("HighBit", stored - 1)
 
 
-def _allocated(header: "Dataset", stored: int | None) -> int:
+def _allocated(header: Dataset, stored: int | None) -> int:
     """Bits of a sample by the pixels' length, else whole bytes for those that are stored."""
     values = _values(header) * header.SamplesPerPixel
     length = len(header.get("PixelData") or b"")
@@ -109,10 +107,8 @@ def _allocated(header: "Dataset", stored: int | None) -> int:
     return 16 if stored is not None and stored > 8 else 8
 
 
-def _samples(header: "Dataset") -> int:
+def _samples(header: Dataset) -> int:
     """Samples per pixel by the pixels' length, or by a stream's own header."""
-    from pydicom.encaps import generate_fragments
-
     from busicli.io.dicom.codestream import image_size
 
     data = header.get("PixelData") or b""
@@ -123,10 +119,8 @@ def _samples(header: "Dataset") -> int:
     return 3 if size and len(data) >= 3 * size and not _whole(header, "NumberOfFrames") else 1
 
 
-def _frames(header: "Dataset") -> int:
+def _frames(header: Dataset) -> int:
     """The number of frames by the pixels' length, or by the streams; 1 where that fits none."""
-    from pydicom.encaps import generate_fragments
-
     data = header.get("PixelData") or b""
     if _is_encapsulated(header):
         fragments = (bytes(fragment) for fragment in generate_fragments(data))
@@ -136,17 +130,17 @@ def _frames(header: "Dataset") -> int:
     return count if left == 0 or left == 1 == count * size % 2 else 1
 
 
-def _is_encapsulated(header: "Dataset") -> bool:
+def _is_encapsulated(header: Dataset) -> bool:
     syntax = header.file_meta.TransferSyntaxUID
     known = syntax.is_transfer_syntax and not syntax.is_private
     return bool(known and syntax.is_encapsulated)
 
 
-def _values(header: "Dataset") -> int:
+def _values(header: Dataset) -> int:
     return int(header.Rows) * int(header.Columns) * (_whole(header, "NumberOfFrames") or 1)
 
 
-def _whole(header: "Dataset", name: str) -> int | None:
+def _whole(header: Dataset, name: str) -> int | None:
     """A whole number of the header; None where there is none, or none that can be read."""
     try:
         return int(header.get(name))

@@ -7,15 +7,13 @@ is too short.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom import Dataset
 
 from busicli.imaging.greys import DEPTHS, Levels, bits_for, is_faint, to_levels, whole_levels
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 Integers = NDArray[np.integer]
 Numbers = NDArray[np.floating]
@@ -83,7 +81,7 @@ def range_around(values: Integers) -> ValueRange:
     return ValueRange(low=low, high=high) if low < 0 else bit_range(bits_for(high))
 
 
-def display_of(header: "Dataset") -> Display:
+def display_of(header: Dataset) -> Display:
     """What means something of a header's rescaling, tables, window and polarity."""
     by_kind = str(header.PhotometricInterpretation) == "MONOCHROME1"
     inverse = _POLARITY.get(str(header.get("PresentationLUTShape", "")), by_kind)
@@ -147,7 +145,7 @@ def _level_table(stored: ValueRange, display: Display) -> Levels:
     return levels if display.slope > 0 else levels[::-1]
 
 
-def _window(header: "Dataset") -> Callable[[Numbers], Numbers] | None:
+def _window(header: Dataset) -> Callable[[Numbers], Numbers] | None:
     """What maps values to [0, 1] by the header's first window; None where it means nothing.
 
     PS3.3 C.11.2.1.2 and C.11.2.1.3.
@@ -176,7 +174,7 @@ def _number(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _table(header: "Dataset", name: str) -> _Table | None:
+def _table(header: Dataset, name: str) -> _Table | None:
     """The first table of a sequence; None where there is none or it is too short."""
     items = header.get(name)
     descriptor = items[0].get("LUTDescriptor") if items else None

@@ -2,13 +2,14 @@
 
 import io
 import zlib
-from typing import TYPE_CHECKING
+
+from pydicom import Dataset, dcmread
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.filereader import read_dataset
 
 from busicli.errors import InputError
 from busicli.io.dicom.file_start import data_start
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 DEFLATED = "1.2.840.10008.1.2.1.99"
 MAX_INFLATED = 64 * 2**20
@@ -34,15 +35,12 @@ class _CountedBytes(io.BytesIO):
         return super().read(size)
 
 
-def read_header(data: bytes) -> "Dataset":
+def read_header(data: bytes) -> Dataset:
     """The data set of a file's bytes that begin as DICOM does; its values are not parsed yet.
 
     Raises InputError where it inflates to more than MAX_INFLATED, has too many elements or items,
     or holds a value too long to be parsed; what pydicom raises where it is damaged.
     """
-    from pydicom import dcmread
-    from pydicom.filereader import read_dataset
-
     file = _CountedBytes(data)
     file.seek(data_start(data) or 0)
     meta = read_dataset(file, False, True, stop_when=lambda tag, vr, length: tag.group != 2)
@@ -55,11 +53,8 @@ def read_header(data: bytes) -> "Dataset":
     return header
 
 
-def _inflated(data: bytes, start: int, meta: "Dataset") -> "Dataset":
+def _inflated(data: bytes, start: int, meta: Dataset) -> Dataset:
     """The data set of a deflated file, as pydicom reads it: PS3.5 A.5."""
-    from pydicom.dataset import FileDataset, FileMetaDataset
-    from pydicom.filereader import read_dataset
-
     inflating = zlib.decompressobj(-zlib.MAX_WBITS)
     plain = inflating.decompress(data[start:], MAX_INFLATED)
     if inflating.unconsumed_tail:
@@ -71,10 +66,8 @@ def _inflated(data: bytes, start: int, meta: "Dataset") -> "Dataset":
     return FileDataset(file, content, data[:128], FileMetaDataset(meta), False, True)
 
 
-def _check_values(header: "Dataset") -> None:
+def _check_values(header: Dataset) -> None:
     """Refuse values that would swell when they are parsed, also in sequences that were read."""
-    from pydicom.dataelem import RawDataElement
-
     for tag in header.keys():  # noqa: SIM118  # the data set's own iterator parses its values
         element = header.get_item(tag)
         if isinstance(element, RawDataElement):

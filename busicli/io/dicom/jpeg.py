@@ -8,14 +8,11 @@ stream.
 
 import io
 from threading import Lock
-from typing import TYPE_CHECKING
 
 from PIL import Image as Pillow
+from pydicom.pixels.decoders.base import DecodeRunner, get_decoder
 
 from busicli.io.dicom.codestream import component_ids
-
-if TYPE_CHECKING:
-    from pydicom.pixels.decoders.base import DecodeRunner
 
 NAME = "busicli"
 LOSSY = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
@@ -27,8 +24,6 @@ DECODER_DEPENDENCIES = dict.fromkeys((*LOSSY, *LOSSLESS), ("pillow>=11",))
 
 def register() -> None:
     """Register the decoder with pydicom; calling it again changes nothing."""
-    from pydicom.pixels.decoders.base import get_decoder
-
     with _registering:  # pydicom is not thread-safe here
         for syntax in DECODER_DEPENDENCIES:
             decoder = get_decoder(syntax)
@@ -41,7 +36,7 @@ def is_available(syntax: str) -> bool:
     return syntax in DECODER_DEPENDENCIES
 
 
-def decode_frame(stream: bytes, runner: "DecodeRunner") -> bytes:
+def decode_frame(stream: bytes, runner: DecodeRunner) -> bytes:
     """The samples of one frame, interleaved: grey, or RGB whatever the stream holds.
 
     The stream's markers and its components' numbers say what it holds. The header counts only where
@@ -64,7 +59,7 @@ def decode_frame(stream: bytes, runner: "DecodeRunner") -> bytes:
     return image.convert("RGB").tobytes()
 
 
-def _is_ycbcr(image: Pillow.Image, numbers: bytes, runner: "DecodeRunner") -> bool:
+def _is_ycbcr(image: Pillow.Image, numbers: bytes, runner: DecodeRunner) -> bool:
     """Whether libjpeg is right to convert a lossy stream: it takes unknown samples for YCbCr."""
     if "jfif" in image.info or "adobe_transform" in image.info or numbers == b"RGB":
         return True  # of RGB it knows, and converts nothing

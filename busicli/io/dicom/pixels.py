@@ -1,20 +1,22 @@
 """Frames of a DICOM object, decoded and shown as a viewer does."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom import Dataset
+from pydicom.encaps import generate_frames
+from pydicom.pixels.processing import apply_color_lut, convert_color_space
+from pydicom.pixels.utils import iter_pixels
 
 from busicli.errors import InputError
 from busicli.imaging.greys import Levels, Shown, bits_for, shown, shown_image, whole_levels
 from busicli.io.dicom import jpeg
-from busicli.io.dicom.codestream import has_colour_transform
+from busicli.io.dicom.codestream import has_colour_transform, is_plain_jpeg
 from busicli.io.dicom.display import bit_range, display_of, grey_levels
+from busicli.io.dicom.read import UNREADABLE
 from busicli.types import Image
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 DECODERS = {
     **dict.fromkeys(jpeg.DECODER_DEPENDENCIES, jpeg.NAME),
@@ -25,11 +27,11 @@ DECODERS = {
     "1.2.840.10008.1.2.5": "pydicom",  # RLE
 }
 """Compressed transfer syntaxes that are read, with the name of pydicom's decoder."""
+_JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
 RUN_LENGTHS = "1.2.840.10008.1.2.5"
 _JPEG_2000 = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
 _OWN_BITS = frozenset(DECODERS) - {RUN_LENGTHS}
 """Syntaxes whose streams hold samples without unused bits around them."""
-UNREADABLE = "is damaged or cut short; copy it again from its source."
 NEAR = 6
 """Levels by which a grey pixel's channels differ at most."""
 MOSTLY, HARDLY = 0.5, 0.25
@@ -38,15 +40,23 @@ MOSTLY, HARDLY = 0.5, 0.25
 Samples = NDArray[Any]
 
 
-def frame_count(header: "Dataset") -> int:
+def frame_count(header: Dataset) -> int:
     """Number of frames in the header, at least 1."""
     return int(header.get("NumberOfFrames") or 1)
 
 
-def decoded_frames(header: "Dataset") -> Iterator[Shown]:
-    """Each frame, in order; InputError if their number is not the header's."""
-    from pydicom.pixels.utils import iter_pixels
+def is_bounded(header: Dataset) -> bool:
+    """Whether decoding costs what the pixels cost."""
+    syntax = header.file_meta.TransferSyntaxUID
+    if syntax not in DECODERS or syntax != _JPEG_BASELINE:
+        return syntax not in DECODERS
+    streams = generate_frames(header.PixelData, number_of_frames=frame_count(header))
+    pixels = int(header.Rows) * int(header.Columns)
+    return all(is_plain_jpeg(stream, max_pixels=pixels) for stream in streams)
 
+
+def decoded_frames(header: Dataset) -> Iterator[Shown]:
+    """Each frame, in order; InputError if their number is not the header's."""
     plugin = DECODERS.get(header.file_meta.TransferSyntaxUID, "")
     if plugin == jpeg.NAME:
         jpeg.register()
@@ -65,7 +75,7 @@ def decoded_frames(header: "Dataset") -> Iterator[Shown]:
 class _Frames:
     """How an object's decoded samples are shown."""
 
-    def __init__(self, header: "Dataset") -> None:
+    def __init__(self, header: Dataset) -> None:
         self.header = header
         self.kind = str(header.PhotometricInterpretation)
         self.display = display_of(header)
@@ -86,7 +96,7 @@ class _Frames:
         return shown_image(image, certain=sure and as_said and needed >= bits_for(2**bits - 1))
 
 
-def significant(values: Samples, header: "Dataset") -> tuple[Samples, int, bool]:
+def significant(values: Samples, header: Dataset) -> tuple[Samples, int, bool]:
     """Samples without the unused bits around them, how many bits they have, and whether that is
     certain.
 
@@ -113,7 +123,7 @@ def _cut(values: Samples, above: int, unused: int) -> Samples:
     return cut.astype(values.dtype)
 
 
-def _has_overlay(header: "Dataset") -> bool:
+def _has_overlay(header: Dataset) -> bool:
     """Whether an overlay lies in the samples' unused bits, as old objects have it."""
     return any(
         (group, 0x0102) in header and (group, 0x3000) not in header
@@ -121,7 +131,7 @@ def _has_overlay(header: "Dataset") -> bool:
     )
 
 
-def _stored_as(header: "Dataset") -> dict[str, str]:
+def _stored_as(header: Dataset) -> dict[str, str]:
     """The option of pydicom that names the colour space which the samples' length shows.
 
     Empty where the header's has that length. YBR_FULL_422 stores 2 samples a pixel, others 3.
@@ -136,10 +146,8 @@ def _stored_as(header: "Dataset") -> dict[str, str]:
     return {"photometric_interpretation": "YBR_FULL_422"} if halved else {}
 
 
-def _holds_ybr(header: "Dataset") -> bool:
+def _holds_ybr(header: Dataset) -> bool:
     """Whether the decoded samples of colours are YBR according to stream and header."""
-    from pydicom.encaps import generate_frames
-
     syntax = header.file_meta.TransferSyntaxUID
     kind = str(header.PhotometricInterpretation)
     if syntax in jpeg.DECODER_DEPENDENCIES or kind in ("YBR_RCT", "YBR_ICT"):
@@ -155,8 +163,6 @@ def _as_rgb(samples: Levels, said_ybr: bool) -> tuple[Image, bool]:
 
     Ultrasound is mostly grey: its pixels have three equal samples in RGB, and two of 128 in YBR.
     """
-    from pydicom.pixels.processing import convert_color_space
-
     few = samples[::8, ::8].reshape(-1, 3).astype(np.int16)
     as_rgb = float((np.ptp(few, axis=1) <= NEAR).mean())
     as_ybr = float((np.abs(few[:, 1:] - 128) <= NEAR).all(axis=1).mean())
@@ -167,9 +173,7 @@ def _as_rgb(samples: Levels, said_ybr: bool) -> tuple[Image, bool]:
     return samples, as_said
 
 
-def _palette_colours(values: Samples, header: "Dataset") -> Image:
-    from pydicom.pixels.processing import apply_color_lut
-
+def _palette_colours(values: Samples, header: Dataset) -> Image:
     colours = apply_color_lut(values, header)
     wide = colours.dtype.itemsize > 1 and int(colours.max(initial=0)) > 255
     return (colours >> 8 if wide else colours).astype(np.uint8)

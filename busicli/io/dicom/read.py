@@ -1,39 +1,23 @@
-"""DICOM ultrasound objects: checked from the header, then decoded frame by frame."""
+"""DICOM ultrasound objects: whether a file is one, and what is known of it before it is decoded.
 
-import importlib
-import logging
-import warnings
+pydicom is imported only where a DICOM file is found: importing it takes half a second.
+"""
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from busicli.errors import InputError
 from busicli.imaging.greys import Shown
-from busicli.io.dicom import jpeg
-from busicli.io.dicom.codestream import image_size, is_plain_jpeg
-from busicli.io.dicom.description import complete_description
 from busicli.io.dicom.file_start import data_start
-from busicli.io.dicom.header import DEFLATED, read_header
-from busicli.io.dicom.pixels import DECODERS, RUN_LENGTHS, UNREADABLE, decoded_frames, frame_count
-from busicli.io.dicom.regions import Box, boxes_of, scale_of, tissue_of
-from busicli.io.images import NO_MEMORY, check_pixels
-from busicli.types import Scale
+from busicli.io.images import NO_MEMORY
+from busicli.types import Scale, View
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-MAX_BITS = 16
-ULTRASOUND = "US"
-"""The modality; secondary captures of ultrasound have it too."""
-_ULTRASOUND_CLASSES = (
-    "1.2.840.10008.5.1.4.1.1.6.1",
-    "1.2.840.10008.5.1.4.1.1.3.1",
-    "1.2.840.10008.5.1.4.1.1.6",  # retired forms of the two above
-    "1.2.840.10008.5.1.4.1.1.3",
-)
-_DIRECTORY = "1.2.840.10008.1.3.10"
-_JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
+UNREADABLE = "is damaged or cut short; copy it again from its source."
 
 
 class NotUltrasoundError(InputError):
@@ -47,9 +31,9 @@ class DicomScan:
     header: "Dataset"
     """With the pixels as stored."""
     scale: Scale
-    boxes: tuple[Box, ...]
+    boxes: tuple[View, ...]
     """Ultrasound regions according to the header."""
-    tissue: tuple[Box, ...]
+    tissue: tuple[View, ...]
     """Those of tissue in two dimensions."""
     says_no_text: bool
     """Whether the header says that no text is burned into the pixels."""
@@ -59,19 +43,15 @@ class DicomScan:
     @property
     def is_bounded(self) -> bool:
         """Whether decoding costs what its pixels cost: of others, a few bytes may take hours."""
-        from pydicom.encaps import generate_frames
+        from busicli.io.dicom.pixels import is_bounded
 
         with reading():
-            header = self.header
-            syntax = header.file_meta.TransferSyntaxUID
-            if syntax not in DECODERS or syntax != _JPEG_BASELINE:
-                return syntax not in DECODERS
-            streams = generate_frames(header.PixelData, number_of_frames=frame_count(header))
-            pixels = int(header.Rows) * int(header.Columns)
-            return all(is_plain_jpeg(stream, max_pixels=pixels) for stream in streams)
+            return is_bounded(self.header)
 
     def frames(self) -> Iterator[Shown]:
         """Each frame, in order; InputError if one is damaged."""
+        from busicli.io.dicom.pixels import decoded_frames
+
         with reading():
             yield from decoded_frames(self.header)
 
@@ -87,14 +67,11 @@ def open_dicom(data: bytes, *, max_pixels: int) -> DicomScan:
     Raises NotUltrasoundError for objects of other kinds, and InputError for damaged or unreadable
     ones and if all frames together have more than `max_pixels` pixels.
     """
-    _quieten()
+    from busicli.io.dicom.check import checked_header
+    from busicli.io.dicom.regions import boxes_of, scale_of, tissue_of
+
     with reading():
-        header = read_header(data)
-        _check_kind(header)
-        _check_has_pixels(header)
-        assumed = complete_description(header)
-        _check_pixel_description(header, max_pixels)
-        _check_codestreams(header)
+        header, assumed = checked_header(data, max_pixels)
         return DicomScan(
             header=header,
             scale=scale_of(header),
@@ -103,87 +80,6 @@ def open_dicom(data: bytes, *, max_pixels: int) -> DicomScan:
             says_no_text=header.get("BurnedInAnnotation") == "NO",
             assumed=assumed,
         )
-
-
-def _check_kind(header: "Dataset") -> None:
-    from pydicom.uid import UID
-
-    kind = UID(str(header.file_meta.get("MediaStorageSOPClassUID", "")))
-    if kind == _DIRECTORY:
-        raise NotUltrasoundError("is a DICOM directory, not a scan.")
-    kind = UID(str(header.get("SOPClassUID", kind)))
-    if kind not in _ULTRASOUND_CLASSES and header.get("Modality") != ULTRASOUND:
-        known = kind.name if kind.name != str(kind) else "unknown kind"  # never text of the file
-        raise NotUltrasoundError(f"is a DICOM object but not an ultrasound scan: {known}.")
-
-
-def _check_has_pixels(header: "Dataset") -> None:
-    if "PixelData" not in header:
-        raise InputError(
-            "is encrypted; decrypt it first."
-            if "EncryptedAttributesSequence" in header
-            else "holds no pixels; export it again with its image."
-        )
-
-
-def _check_pixel_description(header: "Dataset", max_pixels: int) -> None:
-    rows, columns = int(header.Rows), int(header.Columns)
-    frames = frame_count(header)
-    if min(rows, columns, frames) < 1:
-        raise InputError(
-            f"has {rows} rows, {columns} columns and {frames} frames in its header; "
-            "export it again."
-        )
-    check_pixels(rows * columns, max_pixels, frames=frames)
-    bits = int(header.BitsStored)
-    if not 1 <= bits <= MAX_BITS:
-        raise InputError(f"has {bits} bits per sample; export it with 1 to {MAX_BITS}.")
-    syntax = header.file_meta.TransferSyntaxUID
-    if not syntax.is_transfer_syntax or syntax.is_private:
-        raise InputError(
-            "has a transfer syntax that busicli does not know; export it uncompressed."
-        )
-    if syntax.is_compressed and syntax != DEFLATED and syntax not in DECODERS:
-        raise InputError(f"is stored as {syntax.name}, which is not read; export it uncompressed.")
-    if header.PhotometricInterpretation == "PALETTE COLOR" and not _has_palette(header):
-        raise InputError("has palette colours but no palette; export it as RGB.")
-
-
-def _has_palette(header: "Dataset") -> bool:
-    colours = ("Red", "Green", "Blue")
-    return all(
-        f"{colour}PaletteColorLookupTable{part}" in header
-        for colour in colours
-        for part in ("Descriptor", "Data")
-    ) or all(f"Segmented{colour}PaletteColorLookupTableData" in header for colour in colours)
-
-
-def _check_codestreams(header: "Dataset") -> None:
-    """Refuse, before decoding, compressed frames whose size differs from the header's."""
-    from pydicom.encaps import generate_frames
-
-    syntax = header.file_meta.TransferSyntaxUID
-    if syntax not in DECODERS:
-        return
-    size = int(header.Rows), int(header.Columns), int(header.SamplesPerPixel)
-    depth = size[2] * -(-int(header.BitsAllocated) // 8)
-    if syntax in jpeg.LOSSLESS and depth > size[2]:
-        raise InputError(
-            "is lossless JPEG of more than 8 bits, which is not read; export it uncompressed."
-        )
-    for frame in generate_frames(header.PixelData, number_of_frames=frame_count(header)):
-        if syntax == RUN_LENGTHS:
-            if len(frame) > 1024 + 2 * size[0] * size[1] * depth:
-                raise InputError("holds more pixels than its header says; export it again.")
-            continue
-        found = image_size(frame)
-        if found is None:
-            raise InputError(UNREADABLE)
-        if found != size:
-            raise InputError(
-                f"holds images of {found[0]} x {found[1]} x {found[2]} (rows, columns, samples) "
-                f"where its header says {size[0]} x {size[1]} x {size[2]}; export it again."
-            )
 
 
 @contextmanager
@@ -201,14 +97,3 @@ def reading() -> Iterator[None]:
         raise InputError(NO_MEMORY) from None
     except Exception as error:
         raise InputError(UNREADABLE) from RuntimeError(type(error).__name__)
-
-
-def _quieten() -> None:
-    """Turn off pydicom's warnings and log, which quote values of the file, such as names of
-    patients.
-    """
-    pydicom: Any = importlib.import_module("pydicom")
-    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
-    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
-    logging.getLogger("highdicom").setLevel(logging.CRITICAL)
-    warnings.filterwarnings("ignore", module=r"pydicom|highdicom")

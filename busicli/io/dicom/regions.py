@@ -2,26 +2,21 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from pydicom import Dataset
 
 from busicli.imaging.arrays import is_within
-from busicli.types import Region, Scale, Spacing
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
+from busicli.types import Region, Scale, Spacing, View
 
 TWO_DIMENSIONAL, TISSUE, CENTIMETRES = 1, 1, 3
-Box = tuple[int, int, int, int]
-"""Top, left, bottom, right in pixels; the last two exclusive."""
 PLAUSIBLE_MM = (0.005, 1.0)
 """Smallest and largest pixel of a breast-ultrasound scan."""
 _TOLERANCE = 0.01
 """Relative difference up to which two sizes of a pixel agree."""
 
 
-def scale_of(header: "Dataset") -> Scale:
+def scale_of(header: Dataset) -> Scale:
     """The size of pixels according to an ultrasound header; no region if anything is doubtful.
 
     A region counts if it is of tissue, two-dimensional and in centimetres, with plausible positive
@@ -48,7 +43,7 @@ def scale_of(header: "Dataset") -> Scale:
     return Scale(origin="ultrasound regions of the file", regions=regions)
 
 
-def boxes_of(header: "Dataset") -> tuple[Box, ...]:
+def boxes_of(header: Dataset) -> tuple[View, ...]:
     """All ultrasound regions of the header, tissue or curve.
 
     Empty if one of them reaches outside the image, or if together they cover the whole image: the
@@ -63,7 +58,7 @@ def boxes_of(header: "Dataset") -> tuple[Box, ...]:
     return whole if len(whole) == len(boxes) and beside.any() else ()
 
 
-def tissue_of(header: "Dataset") -> tuple[Box, ...]:
+def tissue_of(header: Dataset) -> tuple[View, ...]:
     """The two-dimensional regions of tissue, calibrated or not, in the header's order.
 
     Empty where a region of any kind reaches out of the image: then the image was changed and the
@@ -79,7 +74,7 @@ def tissue_of(header: "Dataset") -> tuple[Box, ...]:
     return tuple(box for box, kind in pairs if box and kind == (TWO_DIMENSIONAL, TISSUE))
 
 
-def _box(item: "Dataset") -> Box | None:
+def _box(item: Dataset) -> View | None:
     names = ("MinY0", "MinX0", "MaxY1", "MaxX1")
     corners = [item.get(f"RegionLocation{name}") for name in names]
     if not all(isinstance(corner, int) for corner in corners):
@@ -88,7 +83,7 @@ def _box(item: "Dataset") -> Box | None:
     return top, left, last_row + 1, last_column + 1
 
 
-def _spacing(item: "Dataset") -> Spacing | None:
+def _spacing(item: Dataset) -> Spacing | None:
     """The size of pixels in a region of tissue; None for other regions and implausible deltas."""
     kind = (
         item.get("RegionSpatialFormat"),
@@ -108,7 +103,7 @@ def _spacing(item: "Dataset") -> Spacing | None:
     return Spacing(row_mm=row_mm, column_mm=column_mm)
 
 
-def _is_contradicted(header: "Dataset", regions: Sequence[Region]) -> bool:
+def _is_contradicted(header: Dataset, regions: Sequence[Region]) -> bool:
     """Whether a spacing or aspect ratio elsewhere in the header disagrees."""
     stated = header.get("PixelSpacing")
     if stated:

@@ -2,7 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from pydicom import Dataset
+from pydicom.filewriter import correct_ambiguous_vr
+from pydicom.uid import generate_uid
 
 from busicli.errors import InputError
 from busicli.io.dicom.pixels import frame_count
@@ -20,9 +24,6 @@ from busicli.io.dicom.values import (
     raw_bytes,
     raw_element,
 )
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 _REFERENCES = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 _IMAGE, _MULTI_FRAME = "1.2.840.10008.5.1.4.1.1.6.1", "1.2.840.10008.5.1.4.1.1.3.1"
@@ -55,7 +56,7 @@ _MAKER = "busicli"
 class Source:
     """A scan as its results refer to it."""
 
-    stand_in: "Dataset" = field(repr=False)
+    stand_in: Dataset = field(repr=False)
     """The scan without its patient, of an ultrasound class of today: what objects are built from,
     before `complete` makes them the scan's own."""
     class_uid: str
@@ -69,13 +70,11 @@ class Source:
     sha256: str
     """Of the scan's file: two scans with one identifier give objects with two."""
 
-    def complete(self, made: "Dataset") -> None:
+    def complete(self, made: Dataset) -> None:
         """Put patient, study and the scan's own class into an object built from `stand_in`.
 
         The object is to be written as Explicit VR Little Endian.
         """
-        from pydicom.filewriter import correct_ambiguous_vr
-
         own = self.stand_in.SOPInstanceUID
         correct_ambiguous_vr(made, is_little_endian=True)
         for item in _items(made):  # before there are bytes, which iterating would decode
@@ -92,7 +91,7 @@ class Source:
         made.set_original_encoding(False, True, made._character_set)
 
 
-def source_of(header: "Dataset", *, deidentified: bool, sha256: str = "") -> Source:
+def source_of(header: Dataset, *, deidentified: bool, sha256: str = "") -> Source:
     """What results take over.
 
     Text keeps its bytes and character sets. A value that no new object may hold is left empty.
@@ -105,7 +104,7 @@ def source_of(header: "Dataset", *, deidentified: bool, sha256: str = "") -> Sou
         return _source(header, deidentified, sha256)
 
 
-def _source(header: "Dataset", deidentified: bool, sha256: str) -> Source:
+def _source(header: Dataset, deidentified: bool, sha256: str) -> Source:
     for name in _REFERENCES:
         if not is_uid(header.get(name)):
             lacks = "is not a valid identifier" if header.get(name) else "is missing"
@@ -122,10 +121,7 @@ def _source(header: "Dataset", deidentified: bool, sha256: str) -> Source:
     )
 
 
-def _stand_in(header: "Dataset", deidentified: bool) -> "Dataset":
-    from pydicom import Dataset
-    from pydicom.uid import generate_uid
-
+def _stand_in(header: Dataset, deidentified: bool) -> Dataset:
     made = Dataset()
     for name in _REFERENCES:
         setattr(made, name, str(header.get(name)))
@@ -147,7 +143,7 @@ def _stand_in(header: "Dataset", deidentified: bool) -> "Dataset":
     return made
 
 
-def _patient(header: "Dataset", sets: list[str] | None) -> tuple[dict[str, bytes], list[str]]:
+def _patient(header: Dataset, sets: list[str] | None) -> tuple[dict[str, bytes], list[str]]:
     """The attributes that are valid in a new object, and the names of those that are not."""
     values = {"PatientID": raw_bytes(header, "PatientID")}
     empty = []
@@ -172,7 +168,7 @@ def _conforming(name: str, value: bytes) -> bytes:
     return plain if known else value
 
 
-def _items(made: "Dataset") -> Iterator["Dataset"]:
+def _items(made: Dataset) -> Iterator[Dataset]:
     """Every item of every sequence."""
     for element in made:
         if element.VR == "SQ":
@@ -181,10 +177,8 @@ def _items(made: "Dataset") -> Iterator["Dataset"]:
                 yield from _items(item)
 
 
-def mark_deidentified(result: "Dataset") -> None:
+def mark_deidentified(result: Dataset) -> None:
     """Record in a result that, and how, it was deidentified. PS3.15 E.1."""
-    from pydicom import Dataset
-
     result.PatientIdentityRemoved = "YES"
     result.DeidentificationMethod = "patient and study attributes left out, references kept"
     items: list[Any] = []

@@ -6,11 +6,13 @@ Text keeps its bytes and its character set: so it reads as in the scan, whatever
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pydicom import Dataset
-    from pydicom.dataelem import RawDataElement
+from pydicom import Dataset
+from pydicom.charset import STAND_ALONE_ENCODINGS, convert_encodings, python_encoding
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import RawDataElement
+from pydicom.tag import Tag
+from pydicom.uid import UID
 
 _GROUP = 64
 """Most characters of each of the three forms of a person's name. PS3.5 6.2."""
@@ -18,13 +20,11 @@ _ESCAPE = b"\x1b"
 Valid = Callable[[str], bool]
 
 
-def character_sets(header: "Dataset") -> list[str] | None:
+def character_sets(header: Dataset) -> list[str] | None:
     """The character sets that a header declares, in the standard's spelling; None if unknown.
 
     An empty list is the default repertoire. PS3.3 C.12.1.1.2.
     """
-    from pydicom.charset import STAND_ALONE_ENCODINGS, python_encoding
-
     declared = header.get("SpecificCharacterSet") or ""
     names = [declared] if isinstance(declared, str) else [str(name or "") for name in declared]
     names = [_standard_name(name) for name in names]
@@ -38,14 +38,12 @@ def character_sets(header: "Dataset") -> list[str] | None:
     return names if known and not alone_only else None
 
 
-def is_valid(header: "Dataset", name: str, valid: Valid, sets: Sequence[str] | None) -> bool:
+def is_valid(header: Dataset, name: str, valid: Valid, sets: Sequence[str] | None) -> bool:
     """Whether an attribute's text is of these character sets and passes a check, or is empty.
 
     Without known character sets only ASCII is. Text that switches between sets is taken on trust:
     its bytes may look like any delimiter.
     """
-    from pydicom.charset import convert_encodings
-
     value = raw_bytes(header, name)
     if sets is None and not value.isascii():
         return False
@@ -58,22 +56,16 @@ def is_valid(header: "Dataset", name: str, valid: Valid, sets: Sequence[str] | N
     return not text or valid(text)
 
 
-def raw_bytes(header: "Dataset", name: str) -> bytes:
+def raw_bytes(header: Dataset, name: str) -> bytes:
     """An attribute's bytes as in the file, without padding; empty where it is not there."""
-    from pydicom.datadict import tag_for_keyword
-
     tag = tag_for_keyword(name)
     element = header.get_item(tag) if tag is not None and tag in header else None
     value = element.value if element is not None else None
     return value.strip(b"\0 ") if isinstance(value, bytes) else str(value or "").strip().encode()
 
 
-def raw_element(name: str, value: bytes) -> "RawDataElement":
+def raw_element(name: str, value: bytes) -> RawDataElement:
     """An element that is written with exactly these bytes, padded to an even number."""
-    from pydicom.datadict import dictionary_VR, tag_for_keyword
-    from pydicom.dataelem import RawDataElement
-    from pydicom.tag import Tag
-
     tag = Tag(tag_for_keyword(name) or 0)
     padded = value + b" " * (len(value) % 2)
     return RawDataElement(tag, dictionary_VR(tag), len(padded), padded, 0, False, True)
@@ -81,8 +73,6 @@ def raw_element(name: str, value: bytes) -> "RawDataElement":
 
 def is_uid(value: object) -> bool:
     """Whether a value is one well-formed identifier."""
-    from pydicom.uid import UID
-
     return isinstance(value, str) and UID(value).is_valid
 
 
