@@ -89,12 +89,12 @@ def malignancy_summary(scores: Sequence[ImageScore]) -> MalignancySummary:
 
 def presence_by_dataset(scores: Sequence[ImageScore]) -> dict[str, PresenceSummary] | None:
     """Of all scans with a map and by data set; None without any."""
-    return _by_dataset([s for s in scores if not np.isnan(s.presence)], presence_summary)
+    return by_dataset([s for s in scores if not np.isnan(s.presence)], presence_summary)
 
 
 def malignancy_by_dataset(scores: Sequence[ImageScore]) -> dict[str, MalignancySummary] | None:
     """Of all scans of a benign or malignant lesion and by data set; None without any."""
-    return _by_dataset(lesions_with_classes(scores), malignancy_summary)
+    return by_dataset(lesions_with_classes(scores), malignancy_summary)
 
 
 def lesions_with_classes(scores: Sequence[ImageScore]) -> list[ImageScore]:
@@ -119,9 +119,10 @@ def scan_scores(scores: Sequence[ImageScore]) -> tuple[Floats, Floats]:
     return normal, lesion
 
 
-def _by_dataset(
+def by_dataset(
     scores: Sequence[ImageScore], summary: Callable[[Sequence[ImageScore]], T]
 ) -> dict[str, T] | None:
+    """A summary of all scans and, where there are several, of each data set; None for no scan."""
     if not scores:
         return None
     names = sorted({s.dataset for s in scores})

@@ -1,7 +1,5 @@
 """Two results on the same scans: paired, and how they differ, metric by metric."""
 
-import csv
-import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
@@ -13,6 +11,7 @@ from busicli.errors import InputError
 from busicli.imaging.bootstrap import PairedDifference, paired_difference
 from busicli.imaging.similarity import join_groups
 from busicli.io.escaping import escape_csv_formula, first_few
+from busicli.io.files import csv_bytes
 from busicli.types import ImageScore
 
 NAN = float("nan")
@@ -126,16 +125,14 @@ def label_of(pair: Pair) -> str:
 
 def comparison_csv(found: Differences) -> bytes:
     """One row for each kind of scan and metric; an undefined one is an empty cell."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("kind", "name", "metric", *_COLUMNS))
     kinds = {"all": found.all, "class": found.by_class, "dataset": found.by_dataset}
-    for kind, parts in kinds.items():
-        for name, rows in parts.items():
-            for metric, row in rows.items():
-                cells = map(_cell, astuple(row))
-                writer.writerow((kind, escape_csv_formula(name), metric, *cells))
-    return text.getvalue().encode()
+    rows = (
+        (kind, escape_csv_formula(name), metric, *map(_cell, astuple(row)))
+        for kind, parts in kinds.items()
+        for name, metrics in parts.items()
+        for metric, row in metrics.items()
+    )
+    return csv_bytes([("kind", "name", "metric", *_COLUMNS), *rows])
 
 
 def _by_name(scores: Sequence[ImageScore], which: str) -> dict[tuple[str, str], ImageScore]:

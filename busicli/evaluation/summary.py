@@ -1,7 +1,5 @@
 """Scores of an evaluation, summed up for people."""
 
-import csv
-import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
@@ -11,6 +9,7 @@ from numpy.typing import NDArray
 
 from busicli.evaluation.class_metrics import (
     ALL,
+    by_dataset,
     groups_of,
     malignancy_by_dataset,
     presence_by_dataset,
@@ -28,6 +27,7 @@ from busicli.imaging.bootstrap import Interval, mean_interval, ratio_interval
 from busicli.imaging.metrics import GOOD_DICE, is_good, roc_auc
 from busicli.imaging.operating_point import trade_off
 from busicli.io.escaping import escape_csv_formula
+from busicli.io.files import csv_bytes
 from busicli.types import ImageScore
 
 SIZE_CLASSES = (
@@ -84,7 +84,7 @@ def score_block(
         by_size=_in_order(by(scores, size_class)),
         by_device=by(scores, lambda score: score.device),
         lesions_by_size=lesions_by_size(scores),
-        failures=_failures(scores),
+        failures=by_dataset(scores, failures) or {ALL: failures(scores)},
         by_fold=None if folds is None else _by_fold(scores, folds),
     )
 
@@ -173,15 +173,13 @@ def per_image_csv(scores: Sequence[ImageScore], errors: Sequence[str] | None = N
 
     `errors`, one a scan, make a last column `prediction`: what was wrong with it, or nothing.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     names = [f.name for f in fields(ImageScore)]
     columns = ["class" if name == "label" else name for name in names]
-    writer.writerow(columns if errors is None else [*columns, "prediction"])
-    for number, score in enumerate(scores):
-        own = () if errors is None else (errors[number],)
-        writer.writerow([_cell(value) for value in (*(getattr(score, n) for n in names), *own)])
-    return text.getvalue().encode()
+    rows = [[_cell(getattr(score, name)) for name in names] for score in scores]
+    if errors is not None:
+        columns.append("prediction")
+        rows = [[*row, _cell(error)] for row, error in zip(rows, errors, strict=True)]
+    return csv_bytes([columns, *rows])
 
 
 def failures(scores: Sequence[ImageScore]) -> FailureSummary:
@@ -196,12 +194,6 @@ def failures(scores: Sequence[ImageScore]) -> FailureSummary:
         false_mask=sum(s.predicted_area_px > 0 for s in scores if not s.reference_area_px),
         further_missed=sum(s.lesions - 1 - _further_found(s) for s in scores if s.lesions > 1),
     )
-
-
-def _failures(scores: Sequence[ImageScore]) -> dict[str, FailureSummary]:
-    names = sorted({s.dataset for s in scores})
-    own = {name: failures([s for s in scores if s.dataset == name]) for name in names}
-    return {ALL: failures(scores)} | (own if len(own) > 1 else {})
 
 
 def _further_found(score: ImageScore) -> int:

@@ -1,5 +1,6 @@
 """Hashes, walks through folders, atomic writes of files and folders."""
 
+import csv
 import ctypes
 import errno
 import hashlib
@@ -9,7 +10,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -48,6 +49,13 @@ def atomic_write(path: Path, data: bytes) -> None:
 def write_json(path: Path, document: object) -> None:
     """As `atomic_write`, for an indented JSON document."""
     atomic_write(path, (json.dumps(document, indent=2) + "\n").encode())
+
+
+def csv_bytes(rows: Iterable[Iterable[object]]) -> bytes:
+    """A CSV table in UTF-8 whose lines end as on Unix."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
 
 
 @contextmanager

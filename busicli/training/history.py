@@ -1,11 +1,10 @@
 """`history.csv`: the metrics of every epoch; what was not measured is an empty cell."""
 
 import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from busicli.io.files import atomic_write
+from busicli.io.files import atomic_write, csv_bytes
 
 METRICS = ("Loss", "Dice_coef", "Recall", "Precision", "Accuracy", "F1_score")
 COLUMNS = (
@@ -23,13 +22,11 @@ Row = dict[str, float]
 
 def write_history(path: Path, rows: Sequence[Row]) -> None:
     """Rewrite the whole file; six significant digits, so that equal runs give equal files."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        cells = (f"{row[name]:.6g}" if name in row else "" for name in COLUMNS[1:])
-        writer.writerow([int(row["epoch"]), *cells])
-    atomic_write(path, text.getvalue().encode())
+    cells = (
+        [int(row["epoch"]), *(f"{row[n]:.6g}" if n in row else "" for n in COLUMNS[1:])]
+        for row in rows
+    )
+    atomic_write(path, csv_bytes([COLUMNS, *cells]))
 
 
 def read_history(path: Path) -> list[Row]:

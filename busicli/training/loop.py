@@ -18,19 +18,7 @@ from busicli.training.checkpoint import Progress, load_checkpoint, read_progress
 from busicli.training.examples import Epoch
 from busicli.training.history import Row, read_history, write_history
 from busicli.training.loader import Loader, open_loader
-
-OnBatch = Callable[[int, int, int], None]
-"""Called with epoch (from 1), batches done, batches in all."""
-OnEpoch = Callable[[list[Row], float], None]
-"""Called after each epoch with the history and the estimated seconds left."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Callbacks:
-    """Called while training."""
-
-    on_batch: OnBatch
-    on_epoch: OnEpoch
+from busicli.training.request import TrainCallbacks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +126,7 @@ def train_model(
     scans: tuple[PreparedScans, PreparedScans | None],
     plan: TrainingPlan,
     folder: Path,
-    callbacks: Callbacks,
+    callbacks: TrainCallbacks,
 ) -> tuple[keras.Model, Progress]:
     """Train the model that `build` makes, compiled, for a number of rows and columns.
 
@@ -157,7 +145,7 @@ def _train(
     feed: _Feed,
     plan: TrainingPlan,
     folder: Path,
-    callbacks: Callbacks,
+    callbacks: TrainCallbacks,
 ) -> tuple[keras.Model, Progress]:
     last, best = (folder / "checkpoints" / f"{name}.safetensors" for name in ("last", "best"))
     progress = read_progress(last) if last.is_file() else Progress()
@@ -169,7 +157,7 @@ def _train(
             model = build(size)
             if epoch:
                 load_checkpoint(last, model)
-        row = _epoch(model, feed, plan, epoch, callbacks.on_batch)
+        row = _epoch(model, feed, plan, epoch, callbacks)
         if not math.isfinite(row["Loss"]):
             raise InputError(
                 f"the loss became NaN in epoch {epoch + 1}; lower --learning-rate or check the "
@@ -211,14 +199,14 @@ def validated(
 
 
 def _epoch(
-    model: keras.Model, feed: _Feed, plan: TrainingPlan, epoch: int, on_batch: OnBatch
+    model: keras.Model, feed: _Feed, plan: TrainingPlan, epoch: int, called: TrainCallbacks
 ) -> Row:
     started = time.monotonic()
     size = plan.size_px(epoch)
     examples = Epoch(feed.train, plan.settings, epoch, size)
     batches = TrainingBatches(examples, targets_of(model), feed.loader)
     report_batch = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, logs: on_batch(epoch + 1, batch + 1, len(batches))
+        on_train_batch_end=lambda batch, logs: called.on_batch(epoch + 1, batch + 1, len(batches))
     )
     result = model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[report_batch])
     trained = {name: values[-1] for name, values in result.history.items()}

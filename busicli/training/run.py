@@ -175,7 +175,7 @@ def train_fold(request: TrainRequest, fold: tuple[int, int], callbacks: TrainCal
 
 def _train_locked(job: _Job, callbacks: TrainCallbacks) -> TrainOutcome:
     from busicli.training.history import read_history
-    from busicli.training.loop import Callbacks, train_model
+    from busicli.training.loop import train_model
 
     request, settings, folder, plan = job.request, job.request.settings, job.folder, job.plan
     load_keras().utils.set_random_seed(settings.seed)
@@ -188,8 +188,8 @@ def _train_locked(job: _Job, callbacks: TrainCallbacks) -> TrainOutcome:
             drawn = time.monotonic()
         callbacks.on_epoch(history, left_s)
 
-    loop_callbacks = Callbacks(on_batch=callbacks.on_batch, on_epoch=after_epoch)
-    model, progress = train_model(job.build, (job.train, job.val), plan, folder, loop_callbacks)
+    own = replace(callbacks, on_epoch=after_epoch)
+    model, progress = train_model(job.build, (job.train, job.val), plan, folder, own)
     _store_exactly(job, model)
     familiar = familiar_of(model, job.architecture, job.train)
     card = _card(job, model, familiar, progress.best_epoch)

@@ -33,10 +33,10 @@ def test_ordinary_images_are_bounded(form, mode):
         with_chunks(b"teST", b"", 5000),
         with_chunks(b"iCCP", bytes(70_000), 1),
         stored(GREYS, "PNG")[:-12],
-        stored(GREYS, "PNG", Pillow.new("L", (4097, 4097))),  # over 16 * 2**20 pixels
+        stored(Pillow.new("L", (4097, 4097)), "PNG"),  # over 16 * 2**20 pixels
         stored(GREYS, "JPEG")[:2] + 70 * b"\xff\xe5\0\2" + stored(GREYS, "JPEG")[2:],
         stored(GREYS, "JPEG")[:2] + 20_000 * b"\xff" + stored(GREYS, "JPEG")[2:],
-        stored("BMP")[:30] + b"\1" + stored("BMP")[31:],  # run-length encoded
+        stored(GREYS, "BMP")[:30] + b"\1" + stored(GREYS, "BMP")[31:],  # run-length encoded
         b"BM",
         b"",
     ],
