@@ -1,6 +1,5 @@
 """Small files that would take all memory or hours: one of each kind, made from nothing."""
 
-import io
 import struct
 import zlib
 
@@ -9,6 +8,7 @@ from PIL import Image as Pillow
 from pydicom.uid import JPEG2000, DeflatedExplicitVRLittleEndian
 
 from tests.dicom_maker import ultrasound
+from tests.made_images import stored
 
 SQ_END, ITEM, ITEM_END = (struct.pack("<HHL", 0xFFFE, e, 0) for e in (0xE0DD, 0xE000, 0xE00D))
 OPEN_ITEM = struct.pack("<HHL", 0xFFFE, 0xE000, 0xFFFFFFFF)
@@ -89,7 +89,7 @@ def jpeg2000_tiles() -> bytes:
 
 def tiff_directories() -> bytes:
     """A million frames, each a directory of one entry, behind the first."""
-    first = _stored(Pillow.fromarray(GREY), "TIFF")
+    first = stored(Pillow.fromarray(GREY), "TIFF")
     (at,) = struct.unpack_from("<L", first, 4)
     (count,) = struct.unpack_from("<H", first, at)
     chain = bytearray()
@@ -102,14 +102,14 @@ def tiff_directories() -> bytes:
 
 def jpeg_segments() -> bytes:
     """Ten million empty segments before the pixels."""
-    plain = _stored(Pillow.fromarray(GREY), "JPEG")
+    plain = stored(Pillow.fromarray(GREY), "JPEG")
     return plain[:2] + b"\xff\xe5\0\2" * 10_000_000 + plain[2:]
 
 
 def jpeg_scans() -> bytes:
     """A progressive JPEG of 60 megapixels with 20,000 passes over it."""
     side = 7_744
-    plain = _stored(Pillow.new("L", (side, side), 128), "JPEG", progressive=True)
+    plain = stored(Pillow.new("L", (side, side), 128), "JPEG", progressive=True)
     last = plain.rindex(b"\xff\xda")
     passes = plain[last:-2]
     return plain[:-2] + passes * (20_000_000 // len(passes)) + plain[-2:]
@@ -117,20 +117,14 @@ def jpeg_scans() -> bytes:
 
 def png_pixels() -> bytes:
     """Ten thousand by ten thousand black pixels, less one row: as many as are allowed."""
-    return _stored(Pillow.new("L", (10_000, 9_999)), "PNG")
+    return stored(Pillow.new("L", (10_000, 9_999)), "PNG")
 
 
 def png_chunks() -> bytes:
     """Ten million empty chunks before the pixels."""
-    plain = _stored(Pillow.fromarray(GREY), "PNG")
+    plain = stored(Pillow.fromarray(GREY), "PNG")
     empty = struct.pack(">L4sL", 0, b"teST", zlib.crc32(b"teST"))
     return plain[:33] + empty * 10_000_000 + plain[33:]
-
-
-def _stored(image: Pillow.Image, form: str, **options: object) -> bytes:
-    file = io.BytesIO()
-    image.save(file, form, **options)
-    return file.getvalue()
 
 
 BOMBS = {
