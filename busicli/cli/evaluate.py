@@ -6,23 +6,23 @@ from typing import Annotated, Literal
 import typer
 
 from busicli.cli.options import (
-    RESULTS,
-    SCANS,
-    WEIGHTS,
     Data,
     Json,
     Plugin,
     Runs,
     Tta,
     WeightsSha256,
+    in_results,
+    in_scans,
+    in_weights,
+    option_under,
 )
 from busicli.cli.settings import SWITCHES
 from busicli.errors import UsageError
 
 Chosen = Literal["train", "val", "test", "all"]
 """Scans of the data."""
-MASKS = "Masks by any tool"
-"""A heading of the help, beside those that commands share."""
+in_masks = option_under("Masks by any tool")
 OF_MASKS = ("predictions", "reference", "scans", "split", "out", "as_json")
 OF_FOLDS = ("folds", "fold", "data", "weights", "runs", "out", "tta", "as_json", "plugin")
 OF_COMPARE = ("compare", "out", "as_json")
@@ -30,64 +30,36 @@ OF_COMPARE = ("compare", "out", "as_json")
 
 def evaluate(
     context: typer.Context,
-    split: Annotated[
-        Chosen | None,
-        typer.Option(help="Which scans; default: test.", rich_help_panel=SCANS),
-    ] = None,
+    split: Annotated[Chosen | None, in_scans(help="Which scans; default: test.")] = None,
     folds: Annotated[
         int | None,
-        typer.Option(
-            min=2,
-            help="Score the networks of train --folds, each on its own fold.",
-            rich_help_panel=SCANS,
-        ),
+        in_scans(min=2, help="Score the networks of train --folds, each on its own fold."),
     ] = None,
     fold: Annotated[
-        list[int] | None,
-        typer.Option(min=1, help="Only these of --folds, two or more.", rich_help_panel=SCANS),
+        list[int] | None, in_scans(min=1, help="Only these of --folds, two or more.")
     ] = None,
     data: Data = Path("data"),
     weights: Annotated[
         str | None,
-        typer.Option(
-            metavar="W",
-            help="Folder or shipped name; default: the last trained here.",
-            rich_help_panel=WEIGHTS,
-        ),
+        in_weights(metavar="W", help="Folder or shipped name; default: the last trained here."),
     ] = None,
     predictions: Annotated[
         Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Score these masks, by any tool; needs --reference.",
-            rich_help_panel=MASKS,
-        ),
+        in_masks(metavar="DIR", help="Score these masks, by any tool; needs --reference."),
     ] = None,
     reference: Annotated[
         Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Reference masks of the same names, or prepared data.",
-            rich_help_panel=MASKS,
-        ),
+        in_masks(metavar="DIR", help="Reference masks of the same names, or prepared data."),
     ] = None,
     scans: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="Scans to show with --predictions.", rich_help_panel=MASKS
-        ),
+        Path | None, in_masks(metavar="DIR", help="Scans to show with --predictions.")
     ] = None,
     compare: Annotated[
         tuple[Path, Path] | None,
-        typer.Option(
-            metavar="A B",
-            help="Test B against A: two folders that eval wrote.",
-            rich_help_panel=RESULTS,
-        ),
+        in_results(metavar="A B", help="Test B against A: two folders that eval wrote."),
     ] = None,
     out: Annotated[
-        Path | None,
-        typer.Option(help="Folder to write to; default: one below eval/.", rich_help_panel=RESULTS),
+        Path | None, in_results(help="Folder to write to; default: one below eval/.")
     ] = None,
     tta: Tta = None,
     as_json: Json = False,

@@ -1,6 +1,8 @@
 """Options that several commands share, each declared once."""
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,124 +15,94 @@ if TYPE_CHECKING:
     from busicli.parallel.dask import ClusterRequest
     from busicli.types import Spacing
 
-WEIGHTS, SCANS, RESULTS = "Weights and models", "Scans", "Results"
-WHERE = "Where the work runs"
-"""Titles of help panels that several commands share."""
 
-Data = Annotated[
-    Path, typer.Option("--data", help="Folder that preprocess wrote.", rich_help_panel=SCANS)
-]
-Runs = Annotated[
-    Path, typer.Option("--runs", help="Folder of training runs.", rich_help_panel=WEIGHTS)
-]
+def option_under(title: str) -> Callable[..., Any]:
+    """`typer.Option` for options that stand under that title of the help."""
+    return partial(typer.Option, rich_help_panel=title)
+
+
+in_weights, in_scans = option_under("Weights and models"), option_under("Scans")
+in_results, in_where = option_under("Results"), option_under("Where the work runs")
+"""Under titles that several commands share."""
+
+Data = Annotated[Path, in_scans("--data", help="Folder that preprocess wrote.")]
+Runs = Annotated[Path, in_weights("--runs", help="Folder of training runs.")]
 Jobs = Annotated[
     int,
-    typer.Option(
-        "--jobs",
-        "-j",
-        min=-1,
-        help="Number of workers; -1 uses every core, 1 starts none.",
-        rich_help_panel=WHERE,
-    ),
+    in_where("--jobs", "-j", min=-1, help="Number of workers; -1 uses every core, 1 starts none."),
 ]
 ModelOption = Annotated[
     list[str] | None,
-    typer.Option(
+    in_weights(
         "--model-option",
         metavar="KEY=VALUE",
         help="Option of the model, such as filters=16. Repeatable.",
-        rich_help_panel=WEIGHTS,
         autocompletion=model_options,
     ),
 ]
 Plugin = Annotated[
     list[Path] | None,
-    typer.Option(
-        "--plugin",
-        metavar="FILE",
-        help="Python file with an architecture. Repeatable.",
-        rich_help_panel=WEIGHTS,
-    ),
+    in_weights("--plugin", metavar="FILE", help="Python file with an architecture. Repeatable."),
 ]
 WeightsSha256 = Annotated[
     str | None,
-    typer.Option(
-        "--weights-sha256",
-        help="Refuse the weights unless their card has this SHA-256.",
-        rich_help_panel=WEIGHTS,
-    ),
+    in_weights("--weights-sha256", help="Refuse the weights unless their card has this SHA-256."),
 ]
 Tta = Annotated[
     bool | None,
-    typer.Option(
+    in_weights(
         "--tta/--no-tta",
         help="Horizontal-flip test-time augmentation. Default: as stored with the weights; with "
         "--folds, off.",
-        rich_help_panel=WEIGHTS,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json/--no-json", help="Print JSON instead of tables.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same result.")]
 Cluster = Annotated[
     str | None,
-    typer.Option(
+    in_where(
         metavar="WHERE",
         help="Run on a Dask cluster: tcp://HOST:PORT of a scheduler, or slurm, pbs, lsf, sge.",
-        rich_help_panel=WHERE,
     ),
 ]
 Workers = Annotated[
     int | None,
-    typer.Option(
-        min=1,
-        help="Number of jobs to submit to slurm, pbs, lsf or sge. Default: 1.",
-        rich_help_panel=WHERE,
-    ),
+    in_where(min=1, help="Number of jobs to submit to slurm, pbs, lsf or sge. Default: 1."),
 ]
-WorkerCores = Annotated[
-    int | None,
-    typer.Option(min=1, help="Cores of each job. Default: 1.", rich_help_panel=WHERE),
-]
+WorkerCores = Annotated[int | None, in_where(min=1, help="Cores of each job. Default: 1.")]
 WorkerMemory = Annotated[
-    str | None,
-    typer.Option(metavar="SIZE", help="Memory of each job. Default: 4GiB.", rich_help_panel=WHERE),
+    str | None, in_where(metavar="SIZE", help="Memory of each job. Default: 4GiB.")
 ]
 Walltime = Annotated[
-    str | None,
-    typer.Option(
-        metavar="H:M:S", help="Time limit of each job. Default: 02:00:00.", rich_help_panel=WHERE
-    ),
+    str | None, in_where(metavar="H:M:S", help="Time limit of each job. Default: 02:00:00.")
 ]
 PixelSpacing = Annotated[
     str | None,
-    typer.Option(
+    in_scans(
         metavar="ROW,COLUMN",
         help="Millimetres between rows and between columns of images. DICOM scans have their own.",
-        rich_help_panel=SCANS,
     ),
 ]
 
 Views = Annotated[
     Literal["header", "auto", "whole"] | None,
-    typer.Option(
+    in_scans(
         "--views",
         help="What the network sees. header: the regions of tissue in a DICOM header; auto: those, "
         "else the field found in the image; whole: the whole frame. Default: auto, or whole where "
         "the weights were trained on whole frames.",
-        rich_help_panel=SCANS,
     ),
 ]
 
 MaxFalseMasks = Annotated[
     float | None,
-    typer.Option(
+    in_weights(
         "--max-false-masks",
         min=0.0001,
         max=0.9999,
         metavar="SHARE",
         help="Largest share of normal scans that may get a false mask, such as 0.1. A smaller "
         "share misses more lesions. Default: as the weights were tuned.",
-        rich_help_panel=WEIGHTS,
     ),
 ]
 

@@ -9,10 +9,6 @@ import typer
 
 from busicli.cli.completion import weights_names
 from busicli.cli.options import (
-    RESULTS,
-    SCANS,
-    WEIGHTS,
-    WHERE,
     Cluster,
     Jobs,
     MaxFalseMasks,
@@ -26,6 +22,11 @@ from busicli.cli.options import (
     WorkerMemory,
     Workers,
     cluster_of,
+    in_results,
+    in_scans,
+    in_weights,
+    in_where,
+    option_under,
     spacing_of,
 )
 from busicli.cli.segment_inputs import (
@@ -37,8 +38,8 @@ from busicli.cli.segment_inputs import (
 )
 from busicli.errors import UsageError
 
-DICOM, BROKEN, SHOWN = "DICOM", "Broken scans", "Output and progress"
-"""Titles of help panels, beside those that commands share."""
+in_dicom, in_broken = option_under("DICOM"), option_under("Broken scans")
+in_shown = option_under("Output and progress")
 
 
 def segment_dir(
@@ -48,152 +49,112 @@ def segment_dir(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write to.")],
     weights: Annotated[
         str,
-        typer.Option(
+        in_weights(
             metavar="W",
             help="Weights: a folder, a training run, or the name of shipped ones.",
-            rich_help_panel=WEIGHTS,
             autocompletion=weights_names,
         ),
     ] = "improved-unet",
     overlays: Annotated[
-        bool,
-        typer.Option(help="Write the scans with their contours drawn in.", rich_help_panel=RESULTS),
+        bool, in_results(help="Write the scans with their contours drawn in.")
     ] = True,
     save_probabilities: Annotated[
-        bool, typer.Option(help="Write probability maps as 16-bit PNG.", rich_help_panel=RESULTS)
+        bool, in_results(help="Write probability maps as 16-bit PNG.")
     ] = False,
     report: Annotated[
         bool,
-        typer.Option(
-            help="Write report.html, a page to review all scans, with thumbnails/ and images/.",
-            rich_help_panel=RESULTS,
+        in_results(
+            help="Write report.html, a page to review all scans, with thumbnails/ and images/."
         ),
     ] = True,
     prune: Annotated[
-        bool,
-        typer.Option(help="Remove the files in OUT whose scans are gone.", rich_help_panel=RESULTS),
+        bool, in_results(help="Remove the files in OUT whose scans are gone.")
     ] = False,
     tta: Tta = None,
     engine: Annotated[
         Literal["auto", "openvino", "keras"],
-        typer.Option(
-            help="Engine that runs the network; openvino runs the exported graph on CPUs.",
-            rich_help_panel=WEIGHTS,
-        ),
+        in_weights(help="Engine that runs the network; openvino runs the exported graph on CPUs."),
     ] = "auto",
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"],
-        typer.Option(
+        in_weights(
             help="bfloat16 is faster where the processor supports it; auto uses it if the weights' "
-            "masks were measured to stay the same.",
-            rich_help_panel=WEIGHTS,
+            "masks were measured to stay the same."
         ),
     ] = "auto",
     as_json: Annotated[
         bool,
-        typer.Option(
-            "--json/--no-json",
-            help="Print one JSON line per scan instead of a summary.",
-            rich_help_panel=SHOWN,
-        ),
+        in_shown("--json/--no-json", help="Print one JSON line per scan instead of a summary."),
     ] = False,
     nul: Annotated[
         bool,
-        typer.Option(
-            "-0",
-            help="Paths on stdin are separated by NUL, as find -print0 writes them.",
-            rich_help_panel=SCANS,
-        ),
+        in_scans("-0", help="Paths on stdin are separated by NUL, as find -print0 writes them."),
     ] = False,
     root: Annotated[
         Path | None,
-        typer.Option(
+        in_scans(
             metavar="FOLDER",
             help="Name listed scans by their path below this folder. Default: the current one.",
-            rich_help_panel=SCANS,
         ),
     ] = None,
     names: Annotated[
         Literal["keep", "hash"],
-        typer.Option(
-            help="hash replaces your file names in everything written.", rich_help_panel=RESULTS
-        ),
+        in_results(help="hash replaces your file names in everything written."),
     ] = "keep",
     views: Views = None,
     max_false_masks: MaxFalseMasks = None,
     pixel_spacing: PixelSpacing = None,
     dicom: Annotated[
         str | None,
-        typer.Option(
+        in_dicom(
             metavar="KINDS",
             help="DICOM objects to write for DICOM scans: seg, sr, sc, or several: seg,sr.",
-            rich_help_panel=DICOM,
         ),
     ] = None,
     deidentify: Annotated[
         bool,
-        typer.Option(
+        in_dicom(
             help="Remove patient data from DICOM objects and black out everything outside the "
-            "ultrasound regions.",
-            rich_help_panel=DICOM,
+            "ultrasound regions."
         ),
     ] = False,
     keep_identifiers: Annotated[
-        bool,
-        typer.Option(
-            help="Write patient and study identifiers into the manifest.", rich_help_panel=DICOM
-        ),
+        bool, in_dicom(help="Write patient and study identifiers into the manifest.")
     ] = False,
     progress: Annotated[
         Literal["auto", "json", "none"],
-        typer.Option(
-            help="Progress on stderr; auto: a bar on a terminal, else a line every 10 s.",
-            rich_help_panel=SHOWN,
-        ),
+        in_shown(help="Progress on stderr; auto: a bar on a terminal, else a line every 10 s."),
     ] = "auto",
     max_pixels: Annotated[
-        int,
-        typer.Option(
-            min=1, help="Refuse larger images before they are decoded.", rich_help_panel=BROKEN
-        ),
+        int, in_broken(min=1, help="Refuse larger images before they are decoded.")
     ] = 50_000_000,
     part: Annotated[
         str | None,
-        typer.Option(
+        in_where(
             metavar="I/N",
             help="Segment only this part of the scans; slurm takes it from the job array. When all "
             "parts are done: busicli merge OUT.",
-            rich_help_panel=WHERE,
         ),
     ] = None,
     timeout: Annotated[
         float,
-        typer.Option(
+        in_broken(
             min=0.1,
             max=86_400,
             metavar="S",
             help="Fail a scan that is not read and decoded after S seconds.",
-            rich_help_panel=BROKEN,
         ),
     ] = 60,
     max_failures: Annotated[
         int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="Stop once N scans have failed. Default: never.",
-            rich_help_panel=BROKEN,
-        ),
+        in_broken(min=1, metavar="N", help="Stop once N scans have failed. Default: never."),
     ] = None,
-    fail_fast: Annotated[
-        bool, typer.Option(help="Stop at the first scan that fails.", rich_help_panel=BROKEN)
-    ] = False,
+    fail_fast: Annotated[bool, in_broken(help="Stop at the first scan that fails.")] = False,
     dry_run: Annotated[
         bool,
-        typer.Option(
+        in_shown(
             "--dry-run",
             help="Write nothing; print what would be done, is done already, or would be skipped.",
-            rich_help_panel=SHOWN,
         ),
     ] = False,
     jobs: Jobs = -1,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from busicli.cli.options import WEIGHTS, PixelSpacing, Plugin, Views, WeightsSha256, spacing_of
+from busicli.cli.options import PixelSpacing, Plugin, Views, WeightsSha256, in_weights, spacing_of
 from busicli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,10 +24,7 @@ def show(
     ] = None,
     frame: Annotated[int, typer.Option(min=1, help="Which frame of several.")] = 1,
     weights: Annotated[
-        str,
-        typer.Option(
-            metavar="W", help="Folder, or the name of weights that ship.", rich_help_panel=WEIGHTS
-        ),
+        str, in_weights(metavar="W", help="Folder, or the name of weights that ship.")
     ] = "improved-unet",
     views: Views = None,
     pixel_spacing: PixelSpacing = None,

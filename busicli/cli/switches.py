@@ -10,13 +10,14 @@ from typing import Annotated, Any
 
 import typer
 
+from busicli.cli.options import option_under
 from busicli.cli.settings import FILE, SWITCHES, check_location, option_values
 from busicli.cli.streams import results_on_stdout
 from busicli.errors import UsageError
 from busicli.io.library_messages import silence_libraries
 from busicli.parallel.limits import check_limits
 
-PANEL = "Every command"
+in_every = option_under("Every command")
 _READ = "busicli.settings"
 """Key of the path of the settings file that was read, in the context's `meta`."""
 _NAMED = "busicli.settings.named"
@@ -44,29 +45,15 @@ def read_settings(context: typer.Context, path: Path | None) -> Path | None:
     return path
 
 
-Quiet = Annotated[
-    bool,
-    typer.Option(
-        "--quiet", "-q", help="Print only errors, warnings and JSON.", rich_help_panel=PANEL
-    ),
-]
-Verbose = Annotated[
-    bool,
-    typer.Option("--verbose", "-v", help="Print the result of each scan.", rich_help_panel=PANEL),
-]
-Debug = Annotated[
-    bool,
-    typer.Option(
-        "--debug", help="Print tracebacks and messages of libraries.", rich_help_panel=PANEL
-    ),
-]
+Quiet = Annotated[bool, in_every("--quiet", "-q", help="Print only errors, warnings and JSON.")]
+Verbose = Annotated[bool, in_every("--verbose", "-v", help="Print the result of each scan.")]
+Debug = Annotated[bool, in_every("--debug", help="Print tracebacks and messages of libraries.")]
 SettingsFile = Annotated[
     Path | None,
-    typer.Option(
+    in_every(
         "--settings",
         metavar="FILE",
         help="File with values for any option. Default: busicli.toml, if it exists.",
-        rich_help_panel=PANEL,
         is_eager=True,
         callback=read_settings,
     ),

@@ -7,9 +7,6 @@ import typer
 
 from busicli.cli.completion import initial_weights_names, model_names, training_settings
 from busicli.cli.options import (
-    SCANS,
-    WEIGHTS,
-    WHERE,
     Cluster,
     Data,
     ModelOption,
@@ -21,7 +18,11 @@ from busicli.cli.options import (
     WorkerMemory,
     Workers,
     cluster_of,
+    in_scans,
+    in_weights,
+    in_where,
     key_value,
+    option_under,
 )
 from busicli.errors import InputError, UsageError
 
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
     from busicli.settings import TrainSettings
     from busicli.training.request import TrainCallbacks, TrainRequest
 
-RUN, LEARNING = "The run", "Training settings"
-"""Titles of help panels, beside those that commands share."""
+in_run, in_learning = option_under("The run"), option_under("Training settings")
 SETTINGS = ("epochs", "batch_size", "learning_rate", "precision", "augment", "seed")
 """Training settings that have an option of their own."""
 
@@ -40,125 +40,86 @@ def train(
     context: typer.Context,
     data: Data = Path("data"),
     model: Annotated[
-        str,
-        typer.Option(
-            help="Architecture; see busicli models list.",
-            rich_help_panel=WEIGHTS,
-            autocompletion=model_names,
-        ),
+        str, in_weights(help="Architecture; see busicli models list.", autocompletion=model_names)
     ] = "improved-unet",
-    epochs: Annotated[
-        int, typer.Option(min=1, help="Passes over the training split.", rich_help_panel=LEARNING)
-    ] = 100,
+    epochs: Annotated[int, in_learning(min=1, help="Passes over the training split.")] = 100,
     name: Annotated[
-        str | None,
-        typer.Option(
-            help="Name of the run. Default: the model and the UTC time.", rich_help_panel=RUN
-        ),
+        str | None, in_run(help="Name of the run. Default: the model and the UTC time.")
     ] = None,
     train_on: Annotated[
         Literal["train", "all"],
-        typer.Option(
+        in_scans(
             help="train: train on the training split and keep the best epoch by validation; "
-            "all: train on every scan and keep the last epoch.",
-            rich_help_panel=SCANS,
+            "all: train on every scan and keep the last epoch."
         ),
     ] = "train",
     folds: Annotated[
         int | None,
-        typer.Option(
-            min=2,
-            help="Split the data into this many folds and train one network without each.",
-            rich_help_panel=SCANS,
+        in_scans(
+            min=2, help="Split the data into this many folds and train one network without each."
         ),
     ] = None,
     fold: Annotated[
-        list[int] | None,
-        typer.Option(min=1, help="Train only this fold. Repeatable.", rich_help_panel=SCANS),
+        list[int] | None, in_scans(min=1, help="Train only this fold. Repeatable.")
     ] = None,
     dataset: Annotated[
         list[str] | None,
-        typer.Option(
+        in_scans(
             "--dataset",
             metavar="DATASET",
             help="Train only on the scans of this data set. Repeatable.",
-            rich_help_panel=SCANS,
         ),
     ] = None,
     objected: Annotated[
         Literal["leave-out", "keep"],
-        typer.Option(
-            help="Leave out or keep scans to which the curators of BUSI object.",
-            rich_help_panel=SCANS,
-        ),
+        in_scans(help="Leave out or keep scans to which the curators of BUSI object."),
     ] = "leave-out",
     postprocess_from: Annotated[
         Path | None,
-        typer.Option(
-            metavar="EVAL",
-            help="Results of eval --folds, whose post-processing the weights get.",
-            rich_help_panel=RUN,
+        in_run(
+            metavar="EVAL", help="Results of eval --folds, whose post-processing the weights get."
         ),
     ] = None,
     init: Annotated[
         str | None,
-        typer.Option(
+        in_weights(
             metavar="W",
             help="Weights to begin from; random for none. Default: the pre-trained encoder where "
             "the model has one. With --folds also a run of the same folds.",
-            rich_help_panel=WEIGHTS,
             autocompletion=initial_weights_names,
         ),
     ] = None,
     resume: Annotated[
         bool,
-        typer.Option(
-            "--resume",
-            help="Resume the run --name, or the newest, with its own settings.",
-            rich_help_panel=RUN,
-        ),
+        in_run("--resume", help="Resume the run --name, or the newest, with its own settings."),
     ] = False,
-    batch_size: Annotated[
-        int, typer.Option(min=1, help="Scans per step.", rich_help_panel=LEARNING)
-    ] = 8,
+    batch_size: Annotated[int, in_learning(min=1, help="Scans per step.")] = 8,
     learning_rate: Annotated[
-        float,
-        typer.Option(min=0, help="Highest learning rate; it falls to 0.", rich_help_panel=LEARNING),
+        float, in_learning(min=0, help="Highest learning rate; it falls to 0.")
     ] = 3e-3,
     precision: Annotated[
         Literal["float32", "bfloat16"],
-        typer.Option(
-            help="bfloat16 is faster where the processor supports it.", rich_help_panel=LEARNING
-        ),
+        in_learning(help="bfloat16 is faster where the processor supports it."),
     ] = "float32",
-    augment: Annotated[
-        bool, typer.Option(help="Augment training scans at random.", rich_help_panel=LEARNING)
-    ] = True,
+    augment: Annotated[bool, in_learning(help="Augment training scans at random.")] = True,
     model_option: ModelOption = None,
     overrides: Annotated[
         list[str] | None,
-        typer.Option(
+        in_learning(
             "--set",
             metavar="KEY=VALUE",
             help="Any other training setting, such as augmentation.gamma=0.2. Repeatable.",
-            rich_help_panel=LEARNING,
             autocompletion=training_settings,
         ),
     ] = None,
     seed: Seed = 0,
     devices: Annotated[
         Literal["one", "all"],
-        typer.Option(
-            help="all: divide each batch among all accelerators (JAX only).", rich_help_panel=WHERE
-        ),
+        in_where(help="all: divide each batch among all accelerators (JAX only)."),
     ] = "one",
     loader_processes: Annotated[
         int,
-        typer.Option(
-            min=0,
-            help="Processes that prepare training scans; 0 uses two threads instead.",
-            rich_help_panel=WHERE,
-        ),
+        in_where(min=0, help="Processes that prepare training scans; 0 uses two threads instead."),
     ] = 0,
     cluster: Cluster = None,
     workers: Workers = None,
