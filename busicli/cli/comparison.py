@@ -1,19 +1,17 @@
 """A comparison of two results on the screen."""
 
 import json
-from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from busicli.cli.scores import between, number
+from busicli.evaluation.compare import CompareOutcome
+from busicli.evaluation.comparison import Differences
+from busicli.evaluation.records import to_json
+from busicli.imaging.bootstrap import PairedDifference
 from busicli.io.escaping import first_few
-
-if TYPE_CHECKING:
-    from busicli.evaluation.compare import CompareOutcome
-    from busicli.evaluation.comparison import Differences
-    from busicli.imaging.bootstrap import PairedDifference
 
 METRICS = {
     "dice": ("Dice", ".3f"),
@@ -29,10 +27,8 @@ LONGEST_NAME = 20
 COLUMNS = ("", "metric", "scans", "A", "B", "B - A", "95 % interval", "p")
 
 
-def show(outcome: "CompareOutcome", *, as_json: bool) -> None:
+def show(outcome: CompareOutcome, *, as_json: bool) -> None:
     """Print a comparison as a table with the notes to read it by, or as one JSON document."""
-    from busicli.evaluation.records import to_json
-
     found = outcome.comparison
     if as_json:
         print(json.dumps(to_json(found)))
@@ -55,7 +51,7 @@ def show(outcome: "CompareOutcome", *, as_json: bool) -> None:
     print(f"Written to {outcome.out}: compare.json, compare.csv, compare.png, compare.svg")
 
 
-def _table(found: "Differences") -> Table:
+def _table(found: Differences) -> Table:
     table = Table(title="Paired by scan", box=SIMPLE_HEAD)
     table.add_column(COLUMNS[0], max_width=LONGEST_NAME, overflow="fold")
     table.add_column(COLUMNS[1], no_wrap=True)
@@ -71,7 +67,7 @@ def _table(found: "Differences") -> Table:
     return table
 
 
-def _cells(row: "PairedDifference", form: str) -> tuple[str, ...]:
+def _cells(row: PairedDifference, form: str) -> tuple[str, ...]:
     return (
         str(row.scans),
         number(row.a, form),

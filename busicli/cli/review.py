@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from busicli.report.formatting import counted
+
 if TYPE_CHECKING:
     from busicli.review.run import ReviewOutcome
 
@@ -52,8 +54,6 @@ def review(
 
 
 def _show(outcome: "ReviewOutcome", out: Path) -> None:
-    from busicli.report.formatting import counted
-
     known = f", {outcome.known:,} known already" if outcome.known else ""
     print(f"{counted(outcome.new, 'new review')}{known}, {len(outcome.refused)} refused.")
     _list([f"refused: {sentence}" for sentence in outcome.refused])
@@ -75,8 +75,6 @@ def _show(outcome: "ReviewOutcome", out: Path) -> None:
 
 
 def _show_agreement(outcome: "ReviewOutcome") -> None:
-    from busicli.report.formatting import counted
-
     found = outcome.agreement
     share, dice = found.accepted_share, found.edited_dice
     accepted = "" if share is None else f" ({share:.0%} of those not rejected)"

@@ -2,24 +2,22 @@
 
 import json
 import math
-from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from busicli.evaluation.output import EvaluateOutcome
+from busicli.evaluation.records import (
+    ConfidenceSummary,
+    EvaluationSummary,
+    Pairing,
+    ScanSummary,
+    ScoreBlock,
+    to_json,
+)
+from busicli.imaging.bootstrap import Interval
 from busicli.io.escaping import first_few
-
-if TYPE_CHECKING:
-    from busicli.evaluation.output import EvaluateOutcome
-    from busicli.evaluation.records import (
-        ConfidenceSummary,
-        EvaluationSummary,
-        Pairing,
-        ScanSummary,
-        ScoreBlock,
-    )
-    from busicli.imaging.bootstrap import Interval
 
 _WITHOUT = {"all": "without objections"}
 """What the row of all scans is called where those with an objection are left out."""
@@ -27,12 +25,10 @@ TABLE_COLUMNS = 112
 """Metrics must not be cut where there is no terminal, or a narrow one."""
 
 
-def show(outcome: "EvaluateOutcome", *, as_json: bool) -> None:
+def show(outcome: EvaluateOutcome, *, as_json: bool) -> None:
     """Print an evaluation as tables with the notes to read them by, or as one JSON document."""
     summary = outcome.summary
     if as_json:
-        from busicli.evaluation.records import to_json
-
         print(json.dumps(to_json(summary)))
         return
     print(_headline(summary))
@@ -64,13 +60,13 @@ def between(low: float | None, high: float | None, form: str = ".3f") -> str:
     return "-" if "-" in ends else " to ".join(ends)
 
 
-def _headline(summary: "EvaluationSummary") -> str:
+def _headline(summary: EvaluationSummary) -> str:
     if summary.weights is None:
         return f"Masks of {summary.predictions} against {summary.reference}."
     return f"Weights {summary.weights.name}: {summary.weights.reason}."
 
 
-def _pooled(summary: "EvaluationSummary") -> Table:
+def _pooled(summary: EvaluationSummary) -> Table:
     table = Table(title=f"Pooled over pixels, as in the literature: {_what(summary)}")
     for name in summary.pooled:
         table.add_column(name, justify="right")
@@ -78,7 +74,7 @@ def _pooled(summary: "EvaluationSummary") -> Table:
     return table
 
 
-def _trusted(summary: "EvaluationSummary") -> Table:
+def _trusted(summary: EvaluationSummary) -> Table:
     table = Table(title="Per image at each scan's own size: what to trust", box=SIMPLE_HEAD)
     columns = ("", "scans", "Dice", "95 % interval", "IoU", "HD95", "missed", "false")
     for name in columns:
@@ -95,14 +91,14 @@ def _trusted(summary: "EvaluationSummary") -> Table:
     return table
 
 
-def _clean(summary: "EvaluationSummary") -> "ScoreBlock | None":
+def _clean(summary: EvaluationSummary) -> ScoreBlock | None:
     """What is said without objections, where that leaves scans out."""
     clean = summary.without_objections
     whole = summary.all.per_image.scans
     return clean if clean and clean.per_image.scans < whole else None
 
 
-def _rows(block: "ScoreBlock") -> "dict[str, ScanSummary]":
+def _rows(block: ScoreBlock) -> dict[str, ScanSummary]:
     """Summaries by the name that stands before them in the table."""
     rows = {"all": block.per_image, **block.by_class}
     if len(block.by_dataset) > 1:
@@ -110,7 +106,7 @@ def _rows(block: "ScoreBlock") -> "dict[str, ScanSummary]":
     return rows
 
 
-def _cells(summary: "ScanSummary") -> tuple[str, ...]:
+def _cells(summary: ScanSummary) -> tuple[str, ...]:
     normals = summary.normals
     return (
         str(summary.scans),
@@ -123,11 +119,11 @@ def _cells(summary: "ScanSummary") -> tuple[str, ...]:
     )
 
 
-def _range(interval: "Interval") -> str:
+def _range(interval: Interval) -> str:
     return between(interval.low, interval.high)
 
 
-def _classes(summary: "EvaluationSummary") -> Table:
+def _classes(summary: EvaluationSummary) -> Table:
     """Areas under the ROC curve of presence and malignancy, over all scans and by data set."""
     table = Table(title="Per scan: area under the ROC curve", box=SIMPLE_HEAD)
     columns = ("", "lesion", "95 % interval", "malignant", "95 % interval")
@@ -141,7 +137,7 @@ def _classes(summary: "EvaluationSummary") -> Table:
     return table
 
 
-def _class_cells(block: "ScoreBlock | None", name: str) -> tuple[str, ...]:
+def _class_cells(block: ScoreBlock | None, name: str) -> tuple[str, ...]:
     presence = (block.presence or {}).get(name) if block else None
     malignancy = (block.malignancy or {}).get(name) if block else None
     lesion = (number(presence.auc.mean, ".3f"), _range(presence.auc)) if presence else ("-", "-")
@@ -156,7 +152,7 @@ def _class_cells(block: "ScoreBlock | None", name: str) -> tuple[str, ...]:
     )
 
 
-def _what(summary: "EvaluationSummary") -> str:
+def _what(summary: EvaluationSummary) -> str:
     if summary.split is None:
         return "all masks"
     if summary.all.by_fold:
@@ -164,7 +160,7 @@ def _what(summary: "EvaluationSummary") -> str:
     return "all scans" if summary.split == "all" else f"{summary.split} split"
 
 
-def _print_metrics(overall: "ScanSummary") -> None:
+def _print_metrics(overall: ScanSummary) -> None:
     everywhere = overall.dice_empty_is_1
     print(
         f"Dice, IoU and HD95 (px) are over the {overall.scans_with_lesion} scans with a lesion, "
@@ -183,7 +179,7 @@ def _print_metrics(overall: "ScanSummary") -> None:
     )
 
 
-def _print_pairing(pairing: "Pairing") -> None:
+def _print_pairing(pairing: Pairing) -> None:
     """Whatever did not go together, by number and name."""
     print(f"Predictions found for {pairing.paired} of {pairing.references} references.")
     for found, words in (
@@ -208,7 +204,7 @@ def _print_pairing(pairing: "Pairing") -> None:
         print(f"Files of other kinds, ignored: {len(others)} ({first_few(others)}).")
 
 
-def _print_seen(summary: "EvaluationSummary") -> None:
+def _print_seen(summary: EvaluationSummary) -> None:
     unknown = summary.hashes_unknown or 0
     if summary.predicted_by:
         print(f"Masks made by busicli with the weights {summary.predicted_by}.")
@@ -231,7 +227,7 @@ def _print_seen(summary: "EvaluationSummary") -> None:
         print("The weights have seen none of these scans in training, nor a near copy of one.")
 
 
-def _print_confidence(trust: "ConfidenceSummary") -> None:
+def _print_confidence(trust: ConfidenceSummary) -> None:
     if math.isnan(trust.auc):
         return
     print(

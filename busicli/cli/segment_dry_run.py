@@ -3,25 +3,22 @@
 import json
 from collections import Counter
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 import typer
 
+from busicli.batch.dry_run import PlannedRun, dry_run
+from busicli.batch.request import SegmentRequest
+from busicli.batch.tally import SOME_FAILED
+from busicli.cli.progress import tracked
+from busicli.cli.segment_output import orphans_text
 from busicli.errors import UsageError
-
-if TYPE_CHECKING:
-    from busicli.batch.dry_run import PlannedRun
-    from busicli.batch.request import SegmentRequest
+from busicli.report.formatting import counted
 
 LISTED = 10
 
 
-def show_dry_run(request: "SegmentRequest", form: str, *, as_json: bool) -> None:
+def show_dry_run(request: SegmentRequest, form: str, *, as_json: bool) -> None:
     """Print what a run would do; exit status 3 where scans would fail."""
-    from busicli.batch.dry_run import dry_run
-    from busicli.batch.tally import SOME_FAILED
-    from busicli.cli.progress import tracked
-
     if request.cluster:
         raise UsageError("--dry-run reads the scans on this machine; leave --cluster out.")
     planned = dry_run(request, tracked("looking at scans", form))  # type: ignore[arg-type]  # checked
@@ -34,10 +31,7 @@ def show_dry_run(request: "SegmentRequest", form: str, *, as_json: bool) -> None
         raise typer.Exit(SOME_FAILED)
 
 
-def _show(planned: "PlannedRun", request: "SegmentRequest") -> None:
-    from busicli.cli.segment_output import orphans_text
-    from busicli.report.formatting import counted
-
+def _show(planned: PlannedRun, request: SegmentRequest) -> None:
     counts = Counter(scan.status for scan in planned.scans)
     print(
         f"{counted(counts['to do'], 'scan')} would be segmented, done already: {counts['done']}; "

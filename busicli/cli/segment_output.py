@@ -1,13 +1,15 @@
 """What `busicli segment-dir` prints: progress, results and the summary."""
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from busicli.batch.outputs import wanted_outputs
+from busicli.batch.request import SegmentOutcome, SegmentRequest
+from busicli.cli.progress import bar
 from busicli.io.escaping import percent_escape
-
-if TYPE_CHECKING:
-    from busicli.batch.request import SegmentOutcome, SegmentRequest
-    from busicli.io.scan_results import ScanResult
+from busicli.io.scan_results import ScanResult, manifest_line
+from busicli.report.formatting import counted
+from busicli.report.write import REPORT
 
 TABLES = ("lesions.csv", "manifest.jsonl", "run.json")
 _log = logging.getLogger(__name__)
@@ -22,16 +24,12 @@ class ProgressOutput:
 
     def start(self, scans: int) -> None:
         """Begin the bar."""
-        from busicli.cli.progress import bar
-
         verbose = _log.isEnabledFor(logging.INFO)  # then each scan has a line of its own
         form = "none" if verbose and self.form == "auto" else self.form
         self.bar = bar("segmenting", scans, form)  # type: ignore[arg-type]
 
-    def result(self, result: "ScanResult") -> None:
+    def result(self, result: ScanResult) -> None:
         """Report a finished scan."""
-        from busicli.io.scan_results import manifest_line
-
         _log.info("%s", _line(result))
         if self.as_json:
             print(manifest_line(result), flush=True)
@@ -43,10 +41,8 @@ class ProgressOutput:
             self.bar.close()
 
 
-def _line(result: "ScanResult") -> str:
+def _line(result: ScanResult) -> str:
     """One scan's result in a few words."""
-    from busicli.report.formatting import counted
-
     if result.status != "ok":
         return f"{result.scan}: {result.status}: {result.reason}"
     confidence = "" if result.confidence is None else f", confidence {result.confidence:.2f}"
@@ -55,7 +51,7 @@ def _line(result: "ScanResult") -> str:
     return f"{result.scan}: {lesions}{confidence}{review}; {result.milliseconds:.0f} ms"
 
 
-def show(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
+def show(outcome: SegmentOutcome, request: SegmentRequest) -> None:
     """Print how a run ended and where its results are."""
     _show_counts(outcome)
     _show_review(outcome, request)
@@ -71,9 +67,7 @@ def show(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
     print("Not a medical device: a person must check every mask.")
 
 
-def _show_counts(outcome: "SegmentOutcome") -> None:
-    from busicli.report.formatting import counted
-
+def _show_counts(outcome: SegmentOutcome) -> None:
     counts = outcome.counts
     new = counts.ok - outcome.kept
     kept = f" ({new} new, {outcome.kept} in an earlier run)" if outcome.kept else ""
@@ -86,13 +80,11 @@ def _show_counts(outcome: "SegmentOutcome") -> None:
 
 def orphans_text(orphans: int, end: str) -> str:
     """A sentence on the masks without a scan, with its end."""
-    from busicli.report.formatting import counted
-
     verb = "belongs" if orphans == 1 else "belong"
     return f"{counted(orphans, 'mask')} of earlier runs {verb} to no scan of this one: {end}."
 
 
-def _show_orphans(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
+def _show_orphans(outcome: SegmentOutcome, request: SegmentRequest) -> None:
     removed = request.prune and not outcome.counts.pending
     if outcome.orphans:
         print(orphans_text(outcome.orphans, "removed" if removed else "--prune removes such masks"))
@@ -100,16 +92,11 @@ def _show_orphans(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
 
 def _skipped(files: int, masks: int) -> str:
     """How many files were skipped, and how many of them as masks beside their scans."""
-    from busicli.report.formatting import counted
-
     number = "" if masks == files else f"{masks} of them "
     return f"{counted(files, 'file')} skipped" + (f" ({number}masks beside scans)" if masks else "")
 
 
-def _show_review(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
-    from busicli.batch.outputs import wanted_outputs
-    from busicli.report.formatting import counted
-
+def _show_review(outcome: SegmentOutcome, request: SegmentRequest) -> None:
     if outcome.reviewed:
         print(f"{counted(outcome.reviewed, 'scan')} stayed as a person reviewed them.")
     if outcome.for_review:
@@ -126,9 +113,7 @@ def _show_review(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
         )
 
 
-def _show_same_objects(outcome: "SegmentOutcome") -> None:
-    from busicli.report.formatting import counted
-
+def _show_same_objects(outcome: SegmentOutcome) -> None:
     if outcome.same_objects:
         print(
             f"{counted(outcome.same_objects, 'scan')} with the SOP Instance UID of another scan: "
@@ -136,16 +121,14 @@ def _show_same_objects(outcome: "SegmentOutcome") -> None:
         )
 
 
-def _show_failures(outcome: "SegmentOutcome") -> None:
+def _show_failures(outcome: SegmentOutcome) -> None:
     for result in outcome.failed:
         print(f"  failed: {result.scan}: {result.reason}")
     if more := outcome.counts.failed - len(outcome.failed):
         print(f"  and {more} more: see manifest.jsonl")
 
 
-def _show_pending(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
-    from busicli.report.formatting import counted
-
+def _show_pending(outcome: SegmentOutcome, request: SegmentRequest) -> None:
     limit, pending = request.max_failures, outcome.counts.pending
     if not pending:
         return
@@ -159,10 +142,7 @@ def _show_pending(outcome: "SegmentOutcome", request: "SegmentRequest") -> None:
         print(f"Stopped: {remain}. Run the same command again to resume.")
 
 
-def _show_written(request: "SegmentRequest") -> None:
-    from busicli.batch.outputs import wanted_outputs
-    from busicli.report.write import REPORT
-
+def _show_written(request: SegmentRequest) -> None:
     out = request.out
     folders = dict.fromkeys(f"{output.folder}/" for output in wanted_outputs(request.outputs))
     wanted = ((REPORT,) if request.report else ()) + tuple(folders)

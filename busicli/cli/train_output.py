@@ -3,12 +3,17 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from busicli.training.history import Row
-    from busicli.training.request import TrainRequest
-    from busicli.training.run import TrainOutcome
+from rich.console import Console
+from rich.table import Table
+
+from busicli.cli.progress import bar, duration, print_dated
+from busicli.data.store import open_data
+from busicli.training.history import METRICS, Row
+from busicli.training.request import TrainRequest, left_out
+from busicli.training.run import TrainOutcome
+from busicli.training.run_folder import read_run
 
 
 class ProgressOutput:
@@ -20,18 +25,14 @@ class ProgressOutput:
 
     def batch(self, epoch: int, done: int, total: int) -> None:
         """Show that `done` of an epoch's `total` batches are done."""
-        from busicli.cli.progress import bar
-
         if done == 1:
             self.bar = bar(f"epoch {epoch} of {self.epochs}", total, unit="batch", leave=False)
         self.bar.update(1)
         if done == total:
             self.bar.close()
 
-    def epoch(self, history: "list[Row]", left_s: float) -> None:
+    def epoch(self, history: list[Row], left_s: float) -> None:
         """Write the line of the last epoch."""
-        from busicli.cli.progress import duration, print_dated
-
         row = history[-1]
         validation = f", {row['val_Dice_coef']:.4f} validation" if "val_Dice_coef" in row else ""
         left = f", {duration(left_s)} left" if left_s else ""
@@ -41,11 +42,8 @@ class ProgressOutput:
         )
 
 
-def print_left_out(request: "TrainRequest", folds: int | None) -> None:
+def print_left_out(request: TrainRequest, folds: int | None) -> None:
     """Print how many scans with an objection are not trained on, if any."""
-    from busicli.data.store import open_data
-    from busicli.training.request import left_out
-
     fold = (1, folds) if folds else None
     if count := left_out(replace(request, fold=fold), open_data(request.data)):
         print(
@@ -55,10 +53,8 @@ def print_left_out(request: "TrainRequest", folds: int | None) -> None:
         )
 
 
-def how_to_resume(request: "TrainRequest", folds: int | None) -> str:
+def how_to_resume(request: TrainRequest, folds: int | None) -> str:
     """The advice after a stop: the command that resumes the run, if it has started."""
-    from busicli.training.run_folder import read_run
-
     if read_run(request.runs / request.name) is None:
         return "nothing was trained yet: run the same command again"
     of_folds = f" --folds {folds}" if folds else ""
@@ -68,20 +64,15 @@ def how_to_resume(request: "TrainRequest", folds: int | None) -> str:
     )
 
 
-def path_options(request: "TrainRequest", *, runs: bool = True) -> str:
+def path_options(request: TrainRequest, *, runs: bool = True) -> str:
     """The options that name data, runs and plugins where they are not at their defaults."""
     paths = {"data": request.data, "runs": request.runs if runs else Path("runs")}
     options = [f" --{name} {path}" for name, path in paths.items() if path != Path(name)]
     return "".join([*options, *(f" --plugin {path}" for path in request.plugins)])
 
 
-def show(outcome: "TrainOutcome", request: "TrainRequest") -> None:
+def show(outcome: TrainOutcome, request: TrainRequest) -> None:
     """Print the metrics of the last epoch and of the best, and where the results are."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from busicli.training.history import METRICS
-
     last, kept = outcome.history[-1], outcome.history[outcome.best_epoch - 1]
     columns = {"training": (last, "")}
     title = f"After epoch {len(outcome.history)}"
@@ -106,7 +97,7 @@ def show(outcome: "TrainOutcome", request: "TrainRequest") -> None:
         print("Score them on scans that they were not trained on.")
 
 
-def _compared(outcome: "TrainOutcome") -> str:
+def _compared(outcome: TrainOutcome) -> str:
     """Which epochs the best was chosen from; those at a smaller size have easier validation."""
     first, last = outcome.compared[0], outcome.compared[-1]
     among = f"epochs {first} to {last}" if first < last else f"epoch {first} alone"
