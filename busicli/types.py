@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from busicli.errors import InputError
 
 T = TypeVar("T")
-
 Track = Callable[[Iterator[T], int], Iterable[T]]
 """Passes results through and shows how many of how many have come."""
 Image = NDArray[np.uint8]
