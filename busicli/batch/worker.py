@@ -36,10 +36,12 @@ from busicli.models.card import Card
 from busicli.models.registry import plugin_hashes
 from busicli.models.weights import open_card, resolve_weights
 from busicli.parallel.killable import ProcessPool
-from busicli.parallel.memory import MemoryBudget, free_bytes
+from busicli.parallel.memory import MemoryBudget, free_bytes, return_freed
 from busicli.versions import versions
 
 _log = logging.getLogger(__name__)
+_MANY_PIXELS = 4 * 2**20
+"""Of some scans, after which what they took is given back: a run's memory must not grow by them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,10 @@ class ScanWorker:
         results = [
             item if isinstance(item, LargeScan) else self._result(item, made) for item in loaded
         ]
+        pixels = sum(image.shape[0] * image.shape[1] for scan in scans for image in scan.displayed)
         del loaded, scans  # a large scan needs their room
+        if pixels > _MANY_PIXELS:
+            return_freed()
         return [
             self._large(entry, row, item) if isinstance(item, LargeScan) else item
             for entry, row, item in zip(entries, earlier, results, strict=True)
@@ -100,11 +105,16 @@ class ScanWorker:
         """The result of a scan that waits for memory, and fails where there is never enough."""
         try:
             with self.memory.taking(scan.needed_bytes):
-                loaded = load_scan(entry, self.scan_settings, earlier)
-                made = self._segmented([loaded]) if isinstance(loaded, LoadedScan) else []
-                return self._result(loaded, iter(made))
+                result = self._alone(entry, earlier)
+                return_freed()
+                return result
         except MemoryError:
             return not_segmented(entry, "failed", NO_MEMORY)
+
+    def _alone(self, entry: InputFile, earlier: ScanResult | None) -> ScanResult:
+        loaded = load_scan(entry, self.scan_settings, earlier)
+        made = self._segmented([loaded]) if isinstance(loaded, LoadedScan) else []
+        return self._result(loaded, iter(made))
 
     def _segmented(self, scans: Sequence[LoadedScan]) -> list[ScanResult]:
         """Results of scans whose views go through the network together."""

@@ -1,5 +1,6 @@
-"""The memory that this process may use, and its division among threads."""
+"""The memory that this process may use, its division among threads, and its return."""
 
+import ctypes
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +23,12 @@ def free_bytes() -> int | None:
     """
     known = [_free_on_machine(), _free_addresses(), *map(_free_in_group, _own_groups())]
     return min((free for free in known if free is not None), default=None)
+
+
+def return_freed() -> None:
+    """Give the system back what was freed in all threads; glibc keeps it for later otherwise."""
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        trim(0)
 
 
 @dataclass(slots=True)
