@@ -40,7 +40,7 @@ def map_features(probability: Probability, mask: Mask) -> NDArray[np.float64]:
     area = np.count_nonzero(mask)
     if not area:
         return np.array([1.0, peak, *[0.0] * (len(FEATURES) - 2)])
-    inside = float(probability.sum(where=mask, dtype=np.float64))
+    inside = float((probability * mask).sum(dtype=np.float64))
     everywhere = float(probability.sum(dtype=np.float64))
     doubt = float(np.minimum(probability, 1 - probability).sum(dtype=np.float64))
     components = component_count(mask)

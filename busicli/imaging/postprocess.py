@@ -81,8 +81,10 @@ def presence(probability: Probability) -> float:
     rows, columns = probability.shape
     high, wide = max(1, rows // _CELLS), max(1, columns // _CELLS)
     cut = probability[: rows // high * high, : columns // wide * wide]
-    cells = cut.reshape(rows // high, high, columns // wide, wide)
-    return float(cells.mean(axis=(1, 3), dtype=np.float64).max())
+    # first whole rows are added: a third of the time of adding cells
+    strips = cut.reshape(rows // high, high, -1).sum(axis=1, dtype=np.float64)
+    cells = strips.reshape(rows // high, columns // wide, wide).sum(axis=2)
+    return float(cells.max() / (high * wide))
 
 
 def _check_map(probability: Probability) -> None:
@@ -107,6 +109,8 @@ def _kept(
     areas = np.bincount(components.ravel())
     kept = areas / map_px >= settings.min_area_fraction
     kept[0] = False
+    if areas.size == 2:  # one component is the best
+        return kept
     sums = np.bincount(components.ravel(), probability.ravel())
     scores = kept * component_scores(areas, sums / np.maximum(areas, 1))
     best: NDArray[np.bool_] = kept & (scores >= settings.min_share_of_best * scores.max())
