@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -283,23 +283,3 @@ class ImageScore:
     """That there is a lesion: presence or 1 - p_normal, whichever was better on other scans."""
     call: str = ""
     """`benign` or `malignant`, by a threshold chosen on other scans; empty without classes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """Counts of a finished preparation, for showing."""
-
-    shapes: dict[str, tuple[int, int, int, int]] = field(default_factory=dict)
-    labels: dict[str, dict[str, int]] = field(default_factory=dict)
-    groups: int = 0
-    grouped_scans: int = 0
-    divided: int = 0
-    """Groups that stand in more than one split: only where the split was asked for so."""
-    objections: dict[str, int] = field(default_factory=dict)
-    """Scans by the curators' objection; scans without one are not counted."""
-    cut: int = 0
-    """Scans that were cut to their ultrasound field."""
-    doubts: dict[Doubt, tuple[str, ...]] = field(default_factory=dict)
-    """Scans of which something was assumed."""
-    mostly_lesion: tuple[str, ...] = ()
-    """Scans of which more than half is lesion; their masks may be inverted."""

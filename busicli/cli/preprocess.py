@@ -18,7 +18,7 @@ from busicli.cli.options import (
 from busicli.errors import UsageError
 
 if TYPE_CHECKING:
-    from busicli.types import Summary
+    from busicli.data.summary import Summary
 
 TITLES = {"train": "Training", "val": "Validation", "test": "Test"}
 

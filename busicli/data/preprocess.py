@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,13 +24,14 @@ from busicli.data.store import (
     write_native_masks,
     write_rows,
 )
+from busicli.data.summary import Summary, doubts_of, labels_of, objections_of, summary_of
 from busicli.errors import InputError
 from busicli.io.files import atomic_directory
 from busicli.parallel.dask import ClusterRequest, connected, ordered_map_on
 from busicli.parallel.threads import parallel_map
 from busicli.plots.montage import category_montage
 from busicli.settings import PreprocessSettings, SplitSettings
-from busicli.types import CLASSES, SPLITS, Case, Doubt, Failed, SourceCase, Split, Summary, Track
+from busicli.types import CLASSES, SPLITS, Case, Failed, SourceCase, Track
 from busicli.versions import versions
 
 MONTAGE_SCANS = 4
@@ -90,7 +91,7 @@ def prepare(request: PrepareRequest, track: Track[PreparedCase | Failed]) -> Sum
         for file in scratch.iterdir():
             file.unlink()
         scratch.rmdir()
-    return replace(_summary(cases, size), mostly_lesion=_mostly_lesion(read))
+    return replace(summary_of(cases, size), mostly_lesion=_mostly_lesion(read))
 
 
 def _prepared(
@@ -236,57 +237,16 @@ def _info(cases: Sequence[Case], request: PrepareRequest) -> dict[str, Any]:
         "preprocess": asdict(request.preprocess),
         "split": asdict(request.split),
         "datasets": dict(Counter(case.dataset for case in cases)),
-        "counts": _labels(cases),
+        "counts": labels_of(cases),
         "groups": len({case.group for case in cases}),
-        "objections": {"scans": _objections(cases), "source": SOURCE},
+        "objections": {"scans": objections_of(cases), "source": SOURCE},
         "cut_to_field": sum(case.view is not None for case in cases),
-        "doubts": {doubt: len(scans) for doubt, scans in _doubts(cases).items()},
+        "doubts": {doubt: len(scans) for doubt, scans in doubts_of(cases).items()},
         "versions": versions(),
     }
-
-
-def _labels(cases: Sequence[Case]) -> dict[str, dict[str, int]]:
-    return {
-        split: dict(
-            sorted(Counter(c.label or "unknown" for c in cases if c.split == split).items())
-        )
-        for split in SPLITS
-    }
-
-
-def _objections(cases: Sequence[Case]) -> dict[str, int]:
-    return dict(sorted(Counter(case.objection for case in cases if case.objection).items()))
-
-
-def _doubts(cases: Sequence[Case]) -> dict[Doubt, tuple[str, ...]]:
-    """The scans with each doubt."""
-    every: tuple[Doubt, ...] = get_args(Doubt)
-    named = {
-        doubt: tuple(f"{case.dataset}/{case.case}" for case in cases if doubt in case.doubts)
-        for doubt in every
-    }
-    return {doubt: scans for doubt, scans in named.items() if scans}
 
 
 def _mostly_lesion(read: LoadedCases) -> tuple[str, ...]:
     return tuple(
         f"{case.source.dataset}/{case.source.case}" for case in read.cases if case.mostly_lesion
-    )
-
-
-def _summary(cases: Sequence[Case], size: int) -> Summary:
-    def shape(split: Split) -> tuple[int, int, int, int]:
-        return (sum(case.split == split for case in cases), size, size, 3)
-
-    groups = Counter(case.group for case in cases)
-    parts = Counter(group for group, _ in {(case.group, case.split) for case in cases})
-    return Summary(
-        shapes={split: shape(split) for split in SPLITS},
-        labels=_labels(cases),
-        groups=sum(n > 1 for n in groups.values()),
-        grouped_scans=sum(n for n in groups.values() if n > 1),
-        divided=sum(n > 1 for n in parts.values()),
-        objections=_objections(cases),
-        cut=sum(case.view is not None for case in cases),
-        doubts=_doubts(cases),
     )
