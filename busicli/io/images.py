@@ -161,8 +161,8 @@ def encode_overlay(scan: Image, contour: Mask, outline: Mask) -> bytes:
     if grey is None:
         return encode_scan_png(draw_contour(scan, contour, outline))
     indices = np.minimum(grey, 253)
-    indices[outline] = 254
-    indices[contour] = 255
+    np.copyto(indices, 254, where=outline)
+    np.copyto(indices, 255, where=contour)
     return encode_scan_png(indices, palette=_GREYS_AND_LINES)
 
 

@@ -42,3 +42,8 @@ def test_every_palette_image_comes_back_with_its_palette(indices):
 def test_views_of_arrays_come_back(step):
     image = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)[:, ::step]
     assert np.array_equal(read(encode_scan_png(image)), image)
+
+
+def test_an_image_of_many_strips_comes_back():
+    image = np.random.default_rng(0).integers(0, 256, (150, 7, 3), dtype=np.uint8)
+    assert np.array_equal(read(encode_scan_png(image)), image)
