@@ -279,7 +279,5 @@ class ImageScore:
     p_malignant: float = float("nan")
     novelty: float = float("nan")
     """Distance from the training scans; NaN where the weights do not know these."""
-    lesion_score: float = float("nan")
-    """That there is a lesion: presence or 1 - p_normal, whichever was better on other scans."""
     call: str = ""
     """`benign` or `malignant`, by a threshold chosen on other scans; empty without classes."""

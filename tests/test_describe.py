@@ -11,7 +11,7 @@ from tests.evaluation.test_class_metrics import SCORES
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
-from describe import describe  # noqa: E402
+from describe import describe, overview  # noqa: E402
 
 
 def card_of(scores, title):
@@ -34,7 +34,7 @@ def test_the_page_holds_what_the_card_says_and_nothing_of_another():
     assert "| all | 5 | 0.800 |" in page
     assert "| all | 2 | 2 | 0.750 |" in page  # malignancy
     assert "| 5 to 10 % | 4 | 100.0% |" in page
-    assert "0.745" not in page  # of the weights that shipped before
+    assert "0.745" not in page  # of weights that shipped once
 
 
 def test_scores_of_a_data_set_that_was_not_seen_are_those_of_it_alone():
@@ -44,6 +44,18 @@ def test_scores_of_a_data_set_that_was_not_seen_are_those_of_it_alone():
     assert "| d | 4 |" not in page
 
 
-def test_every_card_that_ships_has_a_page():
+def test_the_table_of_the_readme_has_each_data_set_once_by_networks_that_had_not_seen_it():
+    known = overview(card_of(SCORES, "crossvalidation"))
+    assert known.count("\n| d | the scan, nor another of its patient |") == 1
+    assert known.count("\n| other | the scan, nor another of its patient |") == 1
+    unseen = overview(card_of(SCORES, "not trained on other"))
+    assert "\n| other | the data set |" in unseen
+    assert "| d |" not in unseen
+    assert overview(card_of(SCORES, "val")).count("\n") == 2  # a heading without rows
+
+
+def test_pages_are_those_of_the_card_that_ships():
     card = json.loads((ROOT / "weights/improved-unet/card.json").read_text(encoding="utf-8"))
-    assert describe(card).count("###") >= len(card["scores"])
+    written = (ROOT / "weights/improved-unet/README.md").read_text(encoding="utf-8")
+    assert written == describe(card)
+    assert overview(card) in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -51,7 +51,7 @@ def test_a_pages_commands_run_in_their_order(page, scans, call, tmp_path):
             shutil.copy(mask, tmp_path / name / mask.name.replace("_mask", ""))
     shutil.copy(scans / "benign" / "phantom-01.png", tmp_path / "scan.png")
     if page.name != "train.md":  # the page that prepares the data
-        as_shipped = ("--size", "192", "--views", "whole")  # what the shipped weights take
+        as_shipped = ("--size", "192", "--views", "auto")  # what the shipped weights take
         assert call("preprocess", "Dataset_BUSI_with_GT", *as_shipped).status == 0
     for words in WRITTEN[page]:
         if words[0] == "review":

@@ -15,7 +15,6 @@ from busicli.testing import CHECKS, Candidate, NotTriedError, title
 QUICK: dict[str, dict[str, Any]] = {
     "unet": {"filters": 4},
     "improved-unet": {"encoder": "lite0", "widths": [8, 8, 8, 8]},
-    "residual-unet": {"widths": [8, 8, 16, 16, 16], "blocks": [0, 1, 1, 1, 1]},
 }
 """Smaller than the defaults, so that the tests are quick; a plugin without a row takes its own."""
 

@@ -4,11 +4,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-import numpy as np
 import pytest
-
-from busicli.inference.engines import KerasEngine
-from busicli.models.weights import load_model, read_card, read_numbers
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ("tools/rebuild.sh", "examples/busi_session.sh")
@@ -46,30 +42,3 @@ def test_weights_whose_scores_are_of_another_recipe_do_not_ship(study, tmp_path)
     assert ended.returncode == 1
     assert "differ in settings of training, scans." in ended.stderr
     assert not (ROOT / "weights" / "not-to-be").exists()
-
-
-def test_a_wider_network_answers_as_the_one_it_was_widened_from(tmp_path):
-    wider = [16, 80, 128, 208, 272]
-    widen = [sys.executable, ROOT / "tools/widen.py", ROOT / "weights/improved-unet"]
-    subprocess.run([*widen, json.dumps({"widths": wider}), tmp_path], check=True)
-    card = read_card(tmp_path)
-    assert card.options["widths"] == wider
-    scans = np.random.default_rng(1).random((3, 192, 192, 3), np.float32)
-    found, expected = (
-        KerasEngine(load_model(folder, read_card(folder))).predict(scans).maps
-        for folder in (ROOT / "weights/improved-unet", tmp_path)
-    )
-    np.testing.assert_allclose(found, expected, atol=1e-4)
-    assert np.ptp(expected) > 0.01
-    numbers = read_numbers(tmp_path, card)
-    new = next(array for key, array in numbers.items() if "down4_halve.kernel" in key)[..., -1]
-    assert np.any(new)  # it is there to learn
-
-
-def test_a_network_of_other_layers_is_not_widened(tmp_path):
-    widen = [sys.executable, ROOT / "tools/widen.py", ROOT / "weights/improved-unet"]
-    command = [*widen, json.dumps({"blocks": [1, 1, 2, 2, 1]}), tmp_path / "wider"]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
-    assert "has other layers" in ended.stderr
-    assert not (tmp_path / "wider").exists()

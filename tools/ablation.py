@@ -1,8 +1,8 @@
 """What each part of the recipe is worth.
 
-    python tools/ablation.py BUSI BUSBRA [VARIANT...]
+    python tools/ablation.py BUSI BUSBRA BREAST [VARIANT...]
 
-Trains and scores every variant below on two of five folds of both data sets, the folds side by side
+Trains and scores every variant below on two of five folds of the data sets, the folds side by side
 on a core each, a few epochs at 128 px, and writes the table of docs/explanation/ablation.md. What
 is done already in ablation/ is kept, so that it can be stopped and resumed. Name variants to make
 only these.
@@ -25,13 +25,13 @@ from busicli.imaging.bootstrap import mean_interval
 PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "ablation.md"
 WORK = Path("ablation")
 FOLDS = ("1", "2")
-RECIPE = ("--epochs", "12", "--precision", "bfloat16")
+RECIPE = ("--epochs", "12")
 SIZE = ("--size", "128")
 BASE = "the recipe"
-BUSI, BUSBRA = (Path(argument).name for argument in (*sys.argv[1:3], "", "")[:2])
+BUSI, BUSBRA, BREAST = (Path(argument).name for argument in (*sys.argv[1:4], "", "", "")[:3])
 """Data sets are called as their folders."""
 COLUMNS = (
-    *("variant", "BUSI", "BUS-BRA", "difference", "95 % interval"),
+    *("variant", "BUSI", "BUS-BRA", "BrEaST", "difference", "95 % interval"),
     *("false masks", "empty masks", "fold 1", "fold 2"),
 )
 PLUGIN = "examples/cmunext_plugin/cmunext.py"
@@ -64,50 +64,47 @@ def option(text: str) -> tuple[str, str]:
     return "--model-option", text
 
 
-CHANGES = (
-    *("rotation_deg", "shift_fraction", "scale", "stretch"),
-    *("gamma", "contrast", "brightness", "speckle_std", "blur_px", "gain_field"),
-)
-MILDER = dict(zip(CHANGES, (12, 0.08, 0.25, 0.12, 0.4, 0.25, 0.1, 0.08, 0.7, 0), strict=True))
+SHAPES = ("rotation_deg", "shift_fraction", "scale", "stretch")
+GREYS = ("gamma", "contrast", "brightness", "gain_field", "depth_gain", "speckle_std", "blur_px")
+SCENES = ("sector_prob", "two_views_prob", "margin_prob", "screen_prob")
+OLD_FILES = ("low_res_prob", "jpeg_prob")
+
+
+def without(*changes: str) -> tuple[str, ...]:
+    """The recipe without some changes of its augmentation."""
+    return tuple(part for change in changes for part in setting(f"augmentation.{change}=0"))
+
 
 VARIANTS = (
     Variant(BASE),
     Variant("no augmentation", ("--no-augment",)),
-    Variant("flips alone", tuple(p for c in CHANGES for p in setting(f"augmentation.{c}=0"))),
-    Variant(
-        "milder augmentation",
-        tuple(p for c, v in MILDER.items() for p in setting(f"augmentation.{c}={v}")),
-    ),
-    Variant(
-        "lesion-free crops as normal scans", setting("augmentation.lesion_free_crop_prob=0.15")
-    ),
-    Variant("text burned in", setting("augmentation.burned_in_text_prob=0.5")),
+    Variant("no change of shape", without(*SHAPES)),
+    Variant("no change of greys", without(*GREYS, "rayleigh_prob")),
+    Variant("no screens, margins, second views or sectors", without(*SCENES)),
+    Variant("no low resolution or JPEG", without(*OLD_FILES)),
+    Variant("no text or calipers", without("burned_in_text_prob", "caliper_prob")),
+    Variant("no lesion-free crops", without("lesion_free_crop_prob")),
     Variant("cross-entropy alone", setting("dice_weight=0")),
     Variant("Dice loss alone", setting("bce_weight=0")),
-    Variant("weights not averaged", setting("ema_momentum=0")),
-    Variant("no side outputs (deep supervision)", option("side_outputs=false")),
+    Variant("no loss of the class", setting("class_weight=0")),
+    Variant("no class head", option("class_head=false")),
     Variant("presence term", setting("presence_weight=0.1")),
-    Variant("stronger presence term", setting("presence_weight=0.5")),
+    Variant("rare kinds not shown more often", setting("class_balance=0")),
+    Variant("weights not averaged", setting("ema_momentum=0")),
+    Variant("random weights at first", ("--init", "random")),
+    Variant("trained on scans with objections, too", ("--objected", "keep")),
     Variant("BUSI alone", ("--dataset", BUSI)),
     Variant("proportions kept", prepare=(*SIZE, "--aspect", "keep")),
-    Variant("192 px throughout", setting("low_res_fraction=0"), prepare=("--size", "192")),
     Variant("192 px, started at 128", prepare=("--size", "192")),
-    Variant("attention gates", option("gates=true")),
-    Variant("decoder to half resolution", option("finest=0")),
-    Variant("outputs interpolated, not sub-pixel", option("sub_pixel=false")),
-    Variant("no normalisation by the scan alone", option("instance_levels=0")),
-    Variant("four levels normalised by the scan", option("instance_levels=4")),
-    Variant("two thirds of the width", option("widths=[12,32,64,96,128]")),
-    Variant("a third wider", option("widths=[24,64,128,192,256]")),
-    Variant("batches of 16", ("--batch-size", "16")),
-    Variant("a third of the learning rate", ("--learning-rate", "0.001")),
+    Variant("batches of 8", ("--batch-size", "8")),
+    Variant("three times the learning rate", ("--learning-rate", "0.003")),
     Variant(
         "the baseline notebook's U-Net, a quarter of its filters",
-        ("--model", "unet", "--model-option", "filters=16", "--learning-rate", "0.001"),
+        ("--model", "unet", "--model-option", "filters=16"),
     ),
     Variant(
         "CMUNeXt-S, examples/cmunext_plugin",
-        ("--model", "cmunext-s", "--plugin", PLUGIN, "--precision", "float32"),
+        ("--model", "cmunext-s", "--plugin", PLUGIN),
         score=("--plugin", PLUGIN),
     ),
     Variant("flip test-time augmentation", score=("--tta",), same_weights=True),
@@ -116,8 +113,8 @@ VARIANTS = (
 
 def main() -> None:
     """Make what is missing, then the table."""
-    datasets, only = sys.argv[1:3], set(sys.argv[3:])
-    if len(datasets) < 2 or only - {variant.name for variant in VARIANTS}:
+    datasets, only = sys.argv[1:4], set(sys.argv[4:])
+    if len(datasets) < 3 or only - {variant.name for variant in VARIANTS}:
         sys.exit(f"{__doc__}\nVariants: {', '.join(variant.name for variant in VARIANTS)}")
     for variant in VARIANTS:
         if not only or variant.name in only:
@@ -177,8 +174,9 @@ def row(name: str, base: Scores) -> str:
         found = mean_interval(gain, groups)
         difference = f"{found.mean:+.3f} | {found.low:+.3f} to {found.high:+.3f} |"
     by, whole = metrics["by_dataset"], metrics["per_image"]
+    means = " | ".join(mean(by.get(dataset)) for dataset in (BUSI, BUSBRA, BREAST))
     return (
-        f"| {name} | {mean(by.get(BUSI))} | {mean(by.get(BUSBRA))} | {difference} "
+        f"| {name} | {means} | {difference} "
         f"{whole['normals_with_false_mask']} of {whole['normals']} | "
         f"{whole['lesion_scans_with_empty_mask']} of {whole['scans_with_lesion']} | "
         f"{mean(metrics['by_fold']['1'])} | {mean(metrics['by_fold']['2'])} |"

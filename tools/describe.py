@@ -1,6 +1,7 @@
 """The model card that people read: python tools/describe.py NAME writes weights/NAME/README.md.
 
-Every number comes from weights/NAME/card.json; only words stand here.
+For the default weights it also writes the table of figures in the project's README. Every number
+comes from weights/NAME/card.json; only words stand here.
 """
 
 import json
@@ -9,9 +10,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from busicli.io.files import atomic_write
+from marked import replace_marked
 
-WEIGHTS = Path(__file__).parents[1] / "weights"
+from busicli.io.files import atomic_write
+from busicli.models.weights import DEFAULT_WEIGHTS
+
+ROOT = Path(__file__).parents[1]
+WEIGHTS = ROOT / "weights"
+README = ROOT / "README.md"
+NAMES = {"Dataset_BUSI_with_GT": "BUSI", "BUSBRA": "BUS-BRA"}
+"""What data sets are called where their folder is named otherwise."""
+OVERVIEW = (
+    *("scored on", "never trained on", "scans with a lesion", "Dice per image (95 % interval)"),
+    *("empty masks", "false masks on normal scans"),
+)
 Values = Mapping[str, Any]
 COLUMNS = (
     *("", "scans", "Dice per image", "95 % interval", "IoU", "HD95, px"),
@@ -60,6 +72,39 @@ def describe(card: Values) -> str:
         f"This page is written by `python tools/describe.py {card['name']}` from `card.json`.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def overview(card: Values) -> str:
+    """The table of the project's README: cross-validation and data sets left out."""
+    rows = []
+    for title, metrics in card["scores"].items():
+        left_out = title.removeprefix("not trained on ")
+        unseen = left_out != title
+        if unseen or title == "crossvalidation":
+            names = [left_out] if unseen else list(metrics["by_dataset"])
+            new = "the data set" if unseen else "the scan, nor another of its patient"
+            rows += [row for name in names for row in _overview_rows(name, metrics, new)]
+    return _table(OVERVIEW, rows) + "\n"
+
+
+def _overview_rows(name: str, metrics: Values, new: str) -> Iterator[tuple[Any, ...]]:
+    whole = metrics["by_dataset"][name]
+    clean = metrics.get("without_objections", {}).get("by_dataset", {}).get(name, whole)
+    shown = NAMES.get(name, name)
+    if clean["scans"] < whole["scans"]:
+        yield _overview_row(f"{shown}, without scans that curators object to", clean, new)
+        shown = f"{shown}, all scans"
+    yield _overview_row(shown, whole, new)
+
+
+def _overview_row(shown: str, found: Values, new: str) -> tuple[Any, ...]:
+    lesions, normals = found["scans_with_lesion"], found["normals"]
+    return (
+        *(shown, new, f"{lesions:,}"),
+        _with_interval(found["dice"]),
+        found["lesion_scans_with_empty_mask"],
+        f"{found['normals_with_false_mask']} of {normals}" if normals else "no normal scans",
+    )
 
 
 def _network(card: Values) -> str:
@@ -122,7 +167,7 @@ def _tables(block: Values, words: str) -> Iterator[str]:
         yield _table(("share of the scan", "lesions", "found", "95 % interval"), rows)
     if found := block.get("presence"):
         yield f"**Lesion or normal: area under the ROC curve{words}**"
-        names = ("", "lesions", "normal", "AUC", "95 % interval", "by the map", "by the class")
+        names = ("", "lesions", "normal", "AUC", "95 % interval", "by the class")
         yield _table(names, [_presence(name, v) for name, v in found.items() if v["normals"]])
     if found := block.get("malignancy"):
         yield f"**Malignant or benign{words}**"
@@ -228,8 +273,8 @@ def _further(metrics: Values) -> str:
 
 def _presence(name: str, found: Values) -> tuple[Any, ...]:
     counts = found["scans_with_lesion"], found["normals"]
-    others = (_figure(found[key]["mean"]) for key in ("map_auc", "class_auc"))
-    return (name, *counts, _figure(found["auc"]["mean"]), _interval(found["auc"]), *others)
+    by_class = _figure(found["class_auc"]["mean"])
+    return (name, *counts, _figure(found["auc"]["mean"]), _interval(found["auc"]), by_class)
 
 
 def _malignancy(name: str, found: Values) -> tuple[Any, ...]:
@@ -272,5 +317,8 @@ def _interval(interval: Values) -> str:
 
 
 if __name__ == "__main__":
-    found = json.loads((WEIGHTS / sys.argv[1] / "card.json").read_text(encoding="utf-8"))
-    atomic_write(WEIGHTS / sys.argv[1] / "README.md", describe(found).encode())
+    name = sys.argv[1]
+    found = json.loads((WEIGHTS / name / "card.json").read_text(encoding="utf-8"))
+    atomic_write(WEIGHTS / name / "README.md", describe(found).encode())
+    if name == DEFAULT_WEIGHTS:
+        atomic_write(README, replace_marked(README, "scores", overview(found)).encode())

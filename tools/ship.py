@@ -24,7 +24,7 @@ WEIGHTS = Path(__file__).parents[1] / "weights"
 KEPT = (
     *("split", "protocol", "tta", "pooled", "per_image", "by_class", "by_dataset", "by_size"),
     *("by_device", "by_fold", "lesions_by_size", "failures", "confidence", "presence"),
-    *("malignancy", "trade_off", "froc", "presence_by", "without_objections"),
+    *("malignancy", "trade_off", "froc", "without_objections"),
 )
 KEPT_OF_OTHERS = ("split", "protocol", "tta", "by_dataset", "without_objections")
 """Of a network that was not trained on one data set: that data set's metrics count."""

@@ -93,10 +93,10 @@ def train(
         bool,
         in_run("--resume", help="Resume the run --name, or the newest, with its own settings."),
     ] = False,
-    batch_size: Annotated[int, in_learning(min=1, help="Scans per step.")] = 8,
+    batch_size: Annotated[int, in_learning(min=1, help="Scans per step.")] = 16,
     learning_rate: Annotated[
         float, in_learning(min=0, help="Highest learning rate; it falls to 0.")
-    ] = 3e-3,
+    ] = 1e-3,
     precision: Annotated[
         Literal["float32", "bfloat16"],
         in_learning(help="bfloat16 is faster where the processor supports it."),

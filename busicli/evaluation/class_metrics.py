@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from busicli.evaluation.records import CalibrationBin, MalignancySummary, PresenceSummary
 from busicli.imaging.agreement import calibration
 from busicli.imaging.bootstrap import auc_interval, mean_interval
-from busicli.imaging.class_probabilities import lesion_probability, malignancy, with_temperature
+from busicli.imaging.class_probabilities import malignancy, with_temperature
 from busicli.imaging.postprocess import presence
 from busicli.settings import TunedSettings
 from busicli.types import ImageScore, Probability
@@ -28,20 +28,17 @@ def with_classes(
     tuned: TunedSettings,
 ) -> ImageScore:
     """A scan's scores with its map's presence and its (3,) class probabilities, calibrated."""
-    shown = presence(probability)
-    score = replace(score, presence=shown, lesion_score=shown)
+    score = replace(score, presence=presence(probability))
     if classes is None:
         return score
     calibrated = with_temperature(classes[None], tuned.class_temperature)
     normal, benign, malignant = map(float, calibrated[0])
     called = "malignant" if malignancy(calibrated)[0] >= tuned.malignant_from else "benign"
-    by_class = tuned.presence_by == "class"
     return replace(
         score,
         p_normal=normal,
         p_benign=benign,
         p_malignant=malignant,
-        lesion_score=float(lesion_probability(calibrated)[0]) if by_class else shown,
         call=called,
     )
 
@@ -50,15 +47,14 @@ def presence_summary(scores: Sequence[ImageScore]) -> PresenceSummary:
     """How well the scores of some scans distinguish those with a lesion."""
     lesion = np.array([s.reference_area_px > 0 for s in scores], bool)
     groups = groups_of(scores)
-    chosen, by_map, by_class = (
+    by_map, by_class = (
         auc_interval(_values(scores, value), lesion, groups)
-        for value in (lambda s: s.lesion_score, lambda s: s.presence, lambda s: 1 - s.p_normal)
+        for value in (lambda s: s.presence, lambda s: 1 - s.p_normal)
     )
     return PresenceSummary(
         scans_with_lesion=int(lesion.sum()),
         normals=int((~lesion).sum()),
-        auc=chosen,
-        map_auc=by_map,
+        auc=by_map,
         class_auc=by_class,
     )
 

@@ -34,8 +34,8 @@ from busicli.types import NETWORK_CLASSES, Track
 PROTOCOL = {
     "folds": "each scan by the network trained on the other folds; near copies and scans of one "
     "patient in one fold, classes and data sets shared out; the last epoch, no choice of it",
-    "tuned": "threshold, post-processing, confidence, review threshold, class temperature, "
-    "threshold of malignancy and score of presence of a fold on the other folds' scans, scored by "
+    "tuned": "threshold, post-processing, confidence, review threshold, class temperature "
+    "and threshold of malignancy of a fold on the other folds' scans, scored by "
     "networks that had not seen these; without scans that carry an objection, unless the networks "
     "were trained on them",
     "pooled": "all pixels at the network's size, threshold 0.5, not post-processed",
@@ -106,7 +106,6 @@ def evaluate_folds(request: EvaluateFoldsRequest, track: Track[Scored]) -> Evalu
         tta=request.tta,
         tuned_for_fold={number: without_scores(settings) for number, settings in tuned.items()},
         tuned_for_all=without_scores(for_all),
-        presence_by={str(number): settings.presence_by for number, settings in tuned.items()},
     )
     out = request.out or Path("eval") / f"{folder.name}-folds"
     examples = example_plot(scans, predicted, scores, own)

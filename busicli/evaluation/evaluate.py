@@ -91,7 +91,6 @@ def evaluate(request: EvaluateRequest, track: Track[Scored]) -> EvaluateOutcome:
         protocol=PROTOCOL,
         postprocess=card.postprocess,
         tta=tta,
-        presence_by={request.split: card.presence_by},
     )
     out = request.out or Path("eval") / f"{card.name}-{request.split}"
     examples = example_plot(scans, predicted, scores, [card.tuned] * len(scores))

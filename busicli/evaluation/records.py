@@ -7,7 +7,7 @@ from typing import Any
 
 from busicli.imaging.bootstrap import Interval
 from busicli.imaging.operating_point import OperatingPoint
-from busicli.settings import PostprocessSettings, PresenceBy, TunedSettings
+from busicli.settings import PostprocessSettings, TunedSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +93,9 @@ class PresenceSummary:
     scans_with_lesion: int
     normals: int
     auc: Interval
-    """Of the score that was better on other scans."""
-    map_auc: Interval
-    """Of the map's presence."""
+    """Of the map's presence, by which masks are kept or left empty."""
     class_auc: Interval
-    """Of 1 - P(normal)."""
+    """Of 1 - P(normal), for comparison."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,8 +238,6 @@ class EvaluationSummary:
     initial_weights: str | None = None
     tuned_for_fold: dict[int, TunedSettings] | None = None
     tuned_for_all: TunedSettings | None = None
-    presence_by: dict[str, PresenceBy] | None = None
-    """Which score of presence was chosen, by fold or for the split."""
     pairing: Pairing | None = None
     calibration_error: float | None = None
     average_precision: float | None = None

@@ -9,7 +9,7 @@ from busicli.types import NETWORK_CLASSES
 
 Floats = NDArray[np.floating]
 
-_NORMAL, _BENIGN, _MALIGNANT = map(NETWORK_CLASSES.index, ("normal", "benign", "malignant"))
+_BENIGN, _MALIGNANT = map(NETWORK_CLASSES.index, ("benign", "malignant"))
 _TINY = 1e-7
 """Smallest probability whose logarithm is taken."""
 _LOG_TEMPERATURES = (-3.0, 3.0)
@@ -64,11 +64,6 @@ def malignancy(probabilities: Floats) -> NDArray[np.float64]:
         values[:, _BENIGN] + values[:, _MALIGNANT]
     )
     return share
-
-
-def lesion_probability(probabilities: Floats) -> NDArray[np.float64]:
-    """1 - P(normal), (N,), of (N, 3) in the order of NETWORK_CLASSES."""
-    return 1 - np.asarray(probabilities, np.float64)[:, _NORMAL]
 
 
 def best_threshold(values: Floats, positive: NDArray[np.bool_]) -> float:

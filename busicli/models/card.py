@@ -14,7 +14,6 @@ from busicli.settings import (
     ConfidenceSettings,
     PostprocessSettings,
     PreprocessSettings,
-    PresenceBy,
     PresenceScores,
     TunedSettings,
 )
@@ -57,8 +56,6 @@ class Card:
     """What calibrates the class probabilities; 1 where nothing was there to learn it from."""
     malignant_from: float = 0.5
     """Share of malignancy at or above which a lesion is called malignant."""
-    presence_by: PresenceBy = "map"
-    """What better tells scans with a lesion: the map's presence or 1 - P(normal)."""
     novel_from: float | None = None
     """Novelty at or above which a scan is unlike the training scans; None where none is known."""
     presence_scores: PresenceScores = field(default_factory=PresenceScores)

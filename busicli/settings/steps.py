@@ -8,7 +8,6 @@ from busicli.settings.record import Record, check
 SplitBy = Literal["group", "image"]
 Aspect = Literal["stretch", "keep"]
 Views = Literal["auto", "whole"]
-PresenceBy = Literal["map", "class"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +105,6 @@ class TunedSettings(Record):
     """What the logarithms of class probabilities are divided by, above 0: 1 leaves them."""
     malignant_from: float = 0.5
     """P(malignant) / (P(benign) + P(malignant)) at or above which a lesion is called malignant."""
-    presence_by: PresenceBy = "map"
-    """What better tells scans with a lesion: the map's presence or 1 - P(normal)."""
     novel_from: float | None = None
     """`busicli.imaging.novelty` at or above which a scan is unlike the training scans: one scan in
     a hundred that the networks had not seen."""
@@ -118,4 +115,3 @@ class TunedSettings(Record):
         value = self.class_temperature
         check(value > 0, "class_temperature", value, "above 0")
         check(0 <= self.malignant_from <= 1, "malignant_from", self.malignant_from, "in [0, 1]")
-        check(self.presence_by in ("map", "class"), "presence_by", self.presence_by, "known")

@@ -14,27 +14,27 @@ class AugmentSettings(Record):
 
     flip: bool = True
     """Flip left to right half of the time. Never upside down, as the skin is on top."""
-    rotation_deg: float = 15.0
+    rotation_deg: float = 10.0
     """Largest rotation in degrees."""
-    shift_fraction: float = 0.1
+    shift_fraction: float = 0.06
     """Largest shift in rows and in columns, as a fraction of the side."""
-    scale: float = 0.35
+    scale: float = 0.25
     """Size changes by factors between 1 / (1 + scale) and 1 + scale."""
-    stretch: float = 0.2
+    stretch: float = 0.15
     """Rows and columns change by separate factors, in addition to `scale`, within these bounds."""
-    lesion_free_crop_prob: float = 0.0
+    lesion_free_crop_prob: float = 0.05
     """Fraction of scans cropped to tissue without their lesion, if there is room, because normal
     scans are rare."""
-    gamma: float = 0.6
+    gamma: float = 0.4
     """The exponent of the brightness curve is between 1 / (1 + gamma) and 1 + gamma."""
-    contrast: float = 0.6
+    contrast: float = 0.4
     """Distance from mid-grey changes by factors between 1 / (1 + contrast) and 1 + contrast."""
-    brightness: float = 0.2
+    brightness: float = 0.1
     """Added to every grey value; black is 0 and white 1."""
-    gain_field: float = 0.6
+    gain_field: float = 0.3
     """Brightness varies smoothly over the scan by factors between 1 / (1 + gain_field) and
     1 + gain_field."""
-    depth_gain: float = 0.4
+    depth_gain: float = 0.3
     """Brightness varies smoothly with depth by factors between 1 / (1 + depth_gain) and
     1 + depth_gain, as by time-gain compensation."""
     blur_px: float = 1.2
@@ -47,17 +47,17 @@ class AugmentSettings(Record):
     """Largest width of a grain divided by its height, at least 1: depth is resolved best."""
     rayleigh_prob: float = 0.25
     """Fraction of scans whose speckle is added log-compressed Rayleigh noise."""
-    sector_prob: float = 0.06
+    sector_prob: float = 0.04
     """Fraction of scans cut to a sector like that of a curved probe; lesions are cut with it."""
     caliper_prob: float = 0.15
     """Fraction of scans with calipers, at the lesion's ends or elsewhere, also without a lesion."""
     burned_in_text_prob: float = 0.15
     """Fraction of scans with burned-in text, so that text is not learned as a sign of a lesion."""
-    two_views_prob: float = 0.06
+    two_views_prob: float = 0.04
     """Fraction of scans shown on the left, with another scan on the right."""
-    margin_prob: float = 0.12
+    margin_prob: float = 0.08
     """Fraction of scans shrunk into a rectangle with uniform margins."""
-    screen_prob: float = 0.12
+    screen_prob: float = 0.08
     """Fraction of scans shrunk into a scanner's screen, instead of margins."""
     low_res_prob: float = 0.2
     """Fraction of scans with reduced resolution."""
@@ -84,24 +84,23 @@ class TrainSettings(Record):
 
     epochs: int = 100
     """Passes over the training scans."""
-    batch_size: int = 8
+    batch_size: int = 16
     """Scans per step."""
-    learning_rate: float = 3e-3
+    learning_rate: float = 1e-3
     """The highest rate; it falls to 0 by the last epoch, as a cosine."""
     weight_decay: float = 5e-2
     """AdamW's: each step shrinks weights by this times the learning rate."""
     warmup_epochs: float = 1.0
     """Epochs in which the learning rate rises to its highest; at most a quarter of all."""
     low_res_px: int = 128
-    """Rows and columns of scans in the first epochs, which take a third of the time."""
-    low_res_fraction: float = 0.75
+    """Rows and columns of scans in the first epochs, which take less time."""
+    low_res_fraction: float = 0.5
     """Fraction of the epochs at that size, in [0, 1); the last ones are at the data's own."""
-    ema_momentum: float = 0.99
+    ema_momentum: float = 0.998
     """Momentum per step of the weights' moving average, which is validated and kept."""
     init_weight: float = 0.0
     """Share of the initial weights in the final ones, in [0, 1); the rest are the trained weights.
-    For a last stage with stronger augmentation: 0.5 keeps what both have learned
-    (docs/explanation/accuracy.md)."""
+    For fine-tuning on few scans: 0.5 keeps what both have learned (docs/how-to/review.md)."""
     bce_weight: float = 1.0
     """Weight of the pixels' binary cross-entropy in the loss."""
     dice_weight: float = 1.0

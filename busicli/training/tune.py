@@ -11,7 +11,6 @@ from scipy.special import expit
 from busicli.imaging.class_probabilities import (
     best_threshold,
     fit_temperature,
-    lesion_probability,
     malignancy,
     with_temperature,
 )
@@ -24,7 +23,7 @@ from busicli.imaging.detection import (
     detections,
     kept_components,
 )
-from busicli.imaging.metrics import is_good, roc_auc
+from busicli.imaging.metrics import is_good
 from busicli.imaging.postprocess import lesion_mask, presence
 from busicli.inference.engines import Predictions
 from busicli.settings import (
@@ -150,21 +149,17 @@ def tune_postprocess(sweep: Sweep, rows: NDArray[np.bool_]) -> PostprocessSettin
 
 
 def _tune_classes(tuned: TunedSettings, sweep: Sweep, rows: NDArray[np.bool_]) -> TunedSettings:
-    """The temperature, the threshold of malignancy, and which score of a lesion's presence."""
+    """The temperature of the class probabilities and the threshold of malignancy."""
     assert sweep.classes is not None
     classes, labels = sweep.classes[rows], sweep.labels[rows]
     temperature = fit_temperature(classes, labels)
     calibrated = with_temperature(classes, temperature)
     benign, malignant = (labels == NETWORK_CLASSES.index(name) for name in LESION_CLASSES)
     lesion = benign | malignant
-    with_lesion = sweep.with_lesion[rows]
-    by_map = roc_auc(sweep.presence[rows], with_lesion)
-    by_class = roc_auc(lesion_probability(calibrated), with_lesion)
     return replace(
         tuned,
         class_temperature=temperature,
         malignant_from=best_threshold(malignancy(calibrated)[lesion], malignant[lesion]),
-        presence_by="class" if by_class > by_map else "map",
     )
 
 

@@ -71,6 +71,6 @@ def test_results_hold_for_one_plugin_file_and_one_engine(weights, scans, tmp_pat
     assert before.plugins != after.plugins
     assert replace(before, plugins={}) == replace(after, plugins={})
     keras = scan_worker(replace(request, engine="keras", plugins=())).settings
-    assert list(keras.plugins) == ["residual_unet.py"]
+    assert list(keras.plugins) == ["unet.py"]
     assert keras.engine.version.endswith(" on tensorflow")
     assert before.engine.version[:4].isdigit()

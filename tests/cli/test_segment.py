@@ -195,7 +195,7 @@ def test_run_json_says_with_what_and_how_the_run_went(study):
     version = record["engine"].pop("version")
     assert version.endswith(" on tensorflow")
     assert record["engine"] == {"name": "keras", "precision": "float32"}
-    assert list(record["plugins"]) == ["residual_unet.py"]
+    assert list(record["plugins"]) == ["unet.py"]
     # 24 scans with a mask each; phantoms 06 and 09 have a second one
     assert record["counts"] == {"ok": 24, "failed": 0, "skipped": 26, "inputs": 50, "pending": 0}
     assert record["exit_status"] == study.segment.status == 0

@@ -1,4 +1,5 @@
 import csv
+import gzip
 import json
 import re
 import shutil
@@ -7,7 +8,7 @@ import signal
 import numpy as np
 import pytest
 from PIL import Image
-from safetensors.numpy import load_file
+from safetensors.numpy import load
 
 from busicli.cli.train_output import ProgressOutput
 from busicli.inference.openvino import open_graph
@@ -25,6 +26,10 @@ COLUMNS = (
     "seconds",
 )
 DATE = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+
+
+def load_numbers(path):
+    return load(gzip.decompress(path.read_bytes()))
 
 
 def epochs_reported(err: str) -> list[str]:
@@ -90,8 +95,8 @@ def test_run_json_tells_how_the_run_was_made(study):
     record = json.loads((study.run / "run.json").read_text())
     info = json.loads((study.data / "dataset.json").read_text())
     assert record["model"] == {
-        "name": "residual-unet",
-        "options": {"widths": [8, 16, 16], "blocks": [0, 1, 0], "instance_levels": 0},
+        "name": "unet",
+        "options": {"filters": 8, "levels": 3},
         "init": None,
         "postprocess_from": None,
     }
@@ -103,12 +108,8 @@ def test_run_json_tells_how_the_run_was_made(study):
 
 def test_the_card_says_what_the_weights_are_and_what_they_have_seen(study, scans):
     card = json.loads((study.weights / "card.json").read_text())
-    assert card["architecture"] == "residual-unet"
-    assert card["options"] == {
-        **{"widths": [8, 16, 16], "blocks": [0, 1, 0], "dropout": 0.1},
-        **{"gates": False, "finest": 1, "sub_pixel": True, "side_outputs": True},
-        "instance_levels": 0,
-    }
+    assert card["architecture"] == "unet"
+    assert card["options"] == {"filters": 8, "levels": 3}
     assert card["preprocess"] == {"size_px": 64, "aspect": "stretch", "views": "auto"}
     assert card["training"]["data"]["datasets"] == {"scans": 24}
     assert "upper bound" in card["scores"]["val"]["protocol"]
@@ -119,12 +120,12 @@ def test_the_card_says_what_the_weights_are_and_what_they_have_seen(study, scans
         (row["pixels_sha256"], row["phash"]) for row in train
     }
     assert sorted(path.name for path in study.weights.iterdir()) == [
-        *("card.json", "graph.bin", "graph.xml", "model.safetensors"),
+        *("card.json", "graph.bin", "graph.xml", "model.safetensors.gz"),
     ]
 
 
 def test_the_weights_are_numbers_alone_and_finite(study):
-    numbers = load_file(study.weights / "model.safetensors")
+    numbers = load_numbers(study.weights / "model.safetensors.gz")
     assert len(numbers) > 20
     assert all(np.isfinite(array).all() for array in numbers.values())
 
@@ -146,7 +147,7 @@ def test_a_killed_run_resumes_to_the_same_weights_and_history(
     ended = run("train", "--resume", *options, cwd=tmp_path)
     assert ended.status == 0
     assert epochs_reported(ended.err) == ["epoch 2 of 2"]
-    numbers = [path / "weights" / "model.safetensors" for path in (folder, study.run)]
+    numbers = [path / "weights" / "model.safetensors.gz" for path in (folder, study.run)]
     assert numbers[0].read_bytes() == numbers[1].read_bytes()
     ours, theirs = history(folder), history(study.run)
     for row in (*ours, *theirs):
@@ -194,7 +195,7 @@ def test_a_settings_file_changes_no_run_that_resumes(study, call, tmp_path):
         (("--learning-rate", 0.002), "learning_rate"),
         (("--no-augment",), "augment"),
         (("--seed", 7), "seed"),
-        (("--model-option", "dropout=0.2"), "options"),
+        (("--model-option", "filters=4"), "options"),
     ],
 )
 def test_resume_with_other_settings_is_refused(study, call, training, tree, changed, named):
@@ -234,7 +235,7 @@ def test_an_existing_run_is_never_written_over(study, call, training, tree):
     [
         (
             ("--model", "resnet"),
-            "there is no model resnet; known are: improved-unet, residual-unet, unet.",
+            "there is no model resnet; known are: improved-unet, unet.",
         ),
         (
             ("--model-option", "filters=8"),
@@ -271,7 +272,7 @@ def test_init_begins_from_the_weights_given(study, call, training, tmp_path):
     assert ended.status == 0
     # so small a rate changes next to nothing: the kernels are still those it began from
     first, second = (
-        load_file(weights / "model.safetensors")
+        load_numbers(weights / "model.safetensors.gz")
         for weights in (study.weights, tmp_path / "runs" / "more" / "weights")
     )
     kernels = [key for key in first if key.endswith("kernel")]
@@ -287,7 +288,7 @@ def test_the_weights_started_from_keep_the_share_that_is_asked_for(study, call, 
     assert call(*begin, "--name", "whole").status == 0
     assert call(*begin, "--name", "mixed", "--set", "init_weight=0.25").status == 0
     started, whole, mixed = (
-        load_file(weights / "model.safetensors")
+        load_numbers(weights / "model.safetensors.gz")
         for weights in (
             study.weights,
             *(tmp_path / "runs" / n / "weights" for n in ("whole", "mixed")),
@@ -359,11 +360,11 @@ def test_no_line_is_written_within_a_short_epoch(capsys):
 @pytest.mark.parametrize(
     ("options", "status", "sentence"),
     [
-        (("--model-option", "widths=3"), 1, "is 3; it must be like [16, 48, 96, 144, 192]."),
-        (("--model-option", "blocks=[1]"), 1, "cannot be built with the options {'blocks': [1]}: "),
+        (("--model-option", "widths=3"), 1, "is 3; it must be like [48, 80, 112, 192]."),
+        (("--model-option", "widths=[0,8,8,8]"), 1, "cannot be built with the options {'widths':"),
         (("--model", "unet", "--model-option", "levels=30"), 1, "size would be zero or negative"),
         (("--learning-rate", "0"), 2, "learning rate is 0.0; it must be above 0."),
-        (("--set", "augmentation.gamma=x"), 2, "augmentation.gamma is x; it must be like 0.6."),
+        (("--set", "augmentation.gamma=x"), 2, "augmentation.gamma is x; it must be like 0.4."),
         (("--set", "learning_rate=Infinity"), 2, "learning_rate is inf; it must be finite."),
         (("--fold", "1"), 2, "--fold needs --folds, the number of folds."),
         (("--folds", "2", "--fold", "3"), 2, "--fold is 3; there are 2 folds."),
@@ -372,7 +373,7 @@ def test_no_line_is_written_within_a_short_epoch(capsys):
 def test_a_wrong_value_is_refused_in_a_sentence_and_leaves_no_run(
     study, call, tmp_path, options, status, sentence
 ):
-    ended = call("train", "--data", study.data, "--model", "residual-unet", *options)
+    ended = call("train", "--data", study.data, "--model", "improved-unet", *options)
     assert ended.status == status
     assert sentence in ended.err
     assert ended.err.count("\n") == 1
@@ -380,8 +381,8 @@ def test_a_wrong_value_is_refused_in_a_sentence_and_leaves_no_run(
 
 
 def test_weights_that_do_not_fit_name_the_first_layer_that_differs(study, call, tmp_path):
-    widths = ("--model-option", "widths=[16,16,16]")
-    ended = call("train", "--data", study.data, "--init", study.weights, *TRAINING, *widths)
+    filters = ("--model-option", "filters=16")
+    ended = call("train", "--data", study.data, "--init", study.weights, *TRAINING, *filters)
     assert ended.status == 1
     assert re.search(
         r"do not fit the model \S+: its first difference is \S+, of shape \(.*8\) in the weights "
@@ -423,7 +424,7 @@ def test_a_run_resumes_with_the_settings_it_was_started_with(study, call, tree):
     before = tree(study.run)
     ended = call("train", "--resume", "--runs", study.folder / "runs", "--data", study.data)
     assert ended.status == 0, ended.err
-    assert "residual-unet, 2 epochs" in ended.out
+    assert "unet, 2 epochs" in ended.out
     assert f"eval --split test --data {study.data} --runs {study.folder / 'runs'}" in ended.out
     changed = {name for name, data in tree(study.run).items() if data != before[name]}
     assert not any(name.startswith("checkpoints/") for name in changed)

@@ -17,7 +17,7 @@ from busicli.settings import TunedSettings
 from tests.evaluation.test_plots import SCORE
 
 NORMAL = {"label": "normal", "reference_area_px": 0, "lesions": 0, "found_lesions_px": ()}
-TUNED = TunedSettings(class_temperature=1.0, malignant_from=0.6, presence_by="class")
+TUNED = TunedSettings(class_temperature=1.0, malignant_from=0.6)
 
 
 def scan(number, classes, presence, **changes):
@@ -39,22 +39,20 @@ def test_a_score_gets_presence_classes_and_a_call():
     first = SCORES[0]
     assert first.presence == pytest.approx(0.9)
     assert (first.p_normal, first.p_malignant) == (pytest.approx(0.1), pytest.approx(0.7))
-    assert first.lesion_score == pytest.approx(0.9)  # 1 - p_normal
     assert [score.call for score in SCORES[:4]] == ["malignant", "benign", "benign", "malignant"]
 
 
-def test_without_classes_presence_is_the_score():
+def test_without_classes_there_is_the_presence_alone():
     score = with_classes(SCORE, np.full((4, 4), 0.25, np.float32), None, TUNED)
-    assert (score.presence, score.lesion_score, score.call) == (0.25, 0.25, "")
+    assert (score.presence, score.call) == (0.25, "")
     assert np.isnan(score.p_normal)
 
 
 def test_presence_tells_lesions_from_normal_scans():
     found = presence_summary(SCORES)
     assert (found.scans_with_lesion, found.normals) == (4, 1)
-    assert found.map_auc.mean == 0.75  # 0.9, 0.8 and 0.7 are above 0.5, 0.4 is not
+    assert found.auc.mean == 0.75  # 0.9, 0.8 and 0.7 are above 0.5, 0.4 is not
     assert found.class_auc.mean == 0.75  # 0.9, 0.8, 0.7 above 0.5, 0.4 not
-    assert found.auc.mean == found.class_auc.mean
 
 
 def test_malignancy_among_lesions():

@@ -7,7 +7,6 @@ from busicli.errors import InputError
 from busicli.imaging.class_probabilities import (
     best_threshold,
     fit_temperature,
-    lesion_probability,
     malignancy,
     with_temperature,
 )
@@ -39,7 +38,6 @@ def test_a_temperature_of_0_is_refused():
 def test_scores_of_one_scan():
     probabilities = np.array([[0.2, 0.2, 0.6], [1.0, 0.0, 0.0]])
     assert malignancy(probabilities).tolist() == pytest.approx([0.75, 0.5])
-    assert lesion_probability(probabilities).tolist() == pytest.approx([0.8, 0.0])
 
 
 def test_the_best_threshold_has_the_highest_sensitivity_and_specificity():

@@ -228,7 +228,7 @@ def test_bfloat16_is_taken_only_where_masks_are_known_to_stay_the_same(shipped):
 
 def test_without_a_graph_keras_is_taken_and_the_reason_reported(shipped):
     folder, card = shipped
-    bare = replace(card, files={"model.safetensors": card.files["model.safetensors"]})
+    bare = replace(card, files={"model.safetensors.gz": card.files["model.safetensors.gz"]})
     engine, note = choose_engine(AUTO, folder, bare)
     assert isinstance(engine, KerasEngine)
     assert note == (
@@ -251,7 +251,7 @@ def test_trained_weights_bring_their_graph_and_neither_engine_changes_a_mask_muc
     study, scans, call, tmp_path
 ):
     card = json.loads((study.weights / "card.json").read_text())
-    assert sorted(card["files"]) == ["graph.bin", "graph.xml", "model.safetensors"]
+    assert sorted(card["files"]) == ["graph.bin", "graph.xml", "model.safetensors.gz"]
     assert masks_agree(card["graph"]["float32"])
     assert ("bfloat16" in card["graph"]) is has_bfloat16()
     for engine in ("openvino", "keras"):

@@ -1,8 +1,10 @@
 """Options of every architecture that ships, wrong in every way, and what is said of them."""
 
+import keras
 import pytest
 
 from busicli.errors import InputError
+from busicli.models.architecture import Architecture
 from busicli.models.registry import find
 from busicli.models.trial import check_network
 
@@ -22,12 +24,6 @@ WRONG = [
     ("improved-unet", {"dropout": None}, "is null; it must be like 0.2."),
     ("improved-unet", {"class_head": "no"}, 'is "no"; it must be like true.'),
     ("improved-unet", {"encoder": "lite9"}, "known are lite0, lite1, lite2"),
-    ("residual-unet", {"blocks": [1]}, "cannot be built"),
-    (
-        "residual-unet",
-        {"finest": 9},
-        r"its output for 256 x 256 px has the shape \[8192, 8192, 1\]",
-    ),
 ]
 
 
@@ -35,6 +31,18 @@ WRONG = [
 def test_a_wrong_option_is_refused_before_memory_is_taken(name, options, sentence):
     with pytest.raises(InputError, match=sentence):
         check_network(find(name), 256, options)
+
+
+def test_an_answer_of_another_size_is_refused():
+    def build(input_shape, *, kernel=1):
+        scan = keras.Input(input_shape)
+        return keras.Model(scan, keras.layers.Conv2D(1, kernel)(scan))
+
+    own = Architecture(
+        name="own", summary="s", source="s", size_multiple=1, build=build, options={"kernel": 1}
+    )
+    with pytest.raises(InputError, match=r"output for 64 x 64 px has the shape \[62, 62, 1\]"):
+        check_network(own, 64, {"kernel": 3})
 
 
 def test_options_that_make_sense_pass():

@@ -1,3 +1,4 @@
+import gzip
 import json
 import math
 import shutil
@@ -11,6 +12,7 @@ from safetensors.numpy import load
 
 from busicli.errors import InputError
 from busicli.io.files import sha256_bytes, sha256_file
+from busicli.models import weights
 from busicli.models.card import Card
 from busicli.models.registry import find
 from busicli.models.weights import (
@@ -83,7 +85,7 @@ def test_the_card_comes_back_with_the_hash_of_the_numbers(saved):
 
 def test_kernels_are_kept_in_half_precision_and_the_rest_in_single(saved):
     model, folder, _ = saved
-    numbers = load((folder / NUMBERS).read_bytes())
+    numbers = load(gzip.decompress((folder / NUMBERS).read_bytes()))
     assert len(numbers) == len(model.weights)
     for variable, (key, array) in zip(model.weights, sorted(numbers.items()), strict=True):
         assert key.endswith(variable.path.split("/")[-1])
@@ -110,7 +112,7 @@ def test_keys_do_not_depend_on_what_was_built_before(saved, tmp_path):
     _, folder, _ = saved
     for _ in range(2):
         save_weights(tmp_path, small_unet(), CARD_OF_UNET)
-        keys = [set(load((f / NUMBERS).read_bytes())) for f in (tmp_path, folder)]
+        keys = [set(load(gzip.decompress((f / NUMBERS).read_bytes()))) for f in (tmp_path, folder)]
         assert keys[0] == keys[1]
 
 
@@ -130,11 +132,23 @@ def test_numbers_that_were_tampered_with_are_refused_before_they_are_parsed(fold
             load_model(folder, read_card(folder))
 
 
-def test_numbers_of_another_format_are_refused_though_the_hash_agrees(folder):
-    (folder / NUMBERS).write_bytes(b"no numbers")
-    card = replace(read_card(folder), files={NUMBERS: sha256_bytes(b"no numbers")})
+@pytest.mark.parametrize(
+    "data", [b"no numbers", gzip.compress(b"no numbers"), gzip.compress(b"")[:-1]]
+)
+def test_numbers_of_another_format_are_refused_though_the_hash_agrees(folder, data):
+    (folder / NUMBERS).write_bytes(data)
+    card = replace(read_card(folder), files={NUMBERS: sha256_bytes(data)})
     with pytest.raises(InputError, match="holds no numbers"):
         read_numbers(folder, card)
+
+
+def test_numbers_that_unpack_to_more_than_is_allowed_are_refused(folder, monkeypatch):
+    size = len(gzip.decompress((folder / NUMBERS).read_bytes()))
+    monkeypatch.setattr(weights, "LARGEST_NUMBERS", size)
+    assert read_numbers(folder, read_card(folder))
+    monkeypatch.setattr(weights, "LARGEST_NUMBERS", size - 1)
+    with pytest.raises(InputError, match="holds no numbers"):
+        read_numbers(folder, read_card(folder))
 
 
 @pytest.mark.parametrize("files", [{}, {"other": "ab"}])
@@ -193,7 +207,6 @@ def test_a_damaged_card_is_refused_in_one_sentence(folder, text):
         ({"tta": 1}, "tta of Card is no bool"),
         ({"class_temperature": -1.0}, "class_temperature is -1.0"),
         ({"malignant_from": 1e999}, "malignant_from of Card"),
-        ({"presence_by": "colour"}, "presence_by of Card"),
         ({"graph": {"float32": {"mean": 1.0}}}, "the graph is float32; it must be compared"),
         ({"training_scans": [["a"]]}, "a training scan is another number of hashes"),
         ({"confidence": {"weights": [1.0], "bias": 0.0, "review_below": 0.5}}, "weights is 1"),
@@ -303,7 +316,7 @@ def test_a_folder_is_located_by_path_and_what_ships_by_name(folder):
     assert resolve_weights("./no such weights") == (Path("no such weights"), None)
     for name in shipped_names():
         found, pinned = resolve_weights(name)
-        assert read_card(found, pinned_sha256=pinned).architecture == "residual-unet"
+        assert read_card(found, pinned_sha256=pinned).architecture == "improved-unet"
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
