@@ -11,7 +11,8 @@ from tests.evaluation.test_class_metrics import SCORES
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
-from describe import describe, overview  # noqa: E402
+from describe import describe  # noqa: E402
+from overview import overview  # noqa: E402
 
 
 def card_of(scores, title):
@@ -46,8 +47,8 @@ def test_scores_of_a_data_set_that_was_not_seen_are_those_of_it_alone():
 
 def test_the_table_of_the_readme_has_each_data_set_once_by_networks_that_had_not_seen_it():
     known = overview(card_of(SCORES, "crossvalidation"))
-    assert known.count("\n| d | the scan, nor another of its patient |") == 1
-    assert known.count("\n| other | the scan, nor another of its patient |") == 1
+    assert known.count("\n| d | the scan and its patient (folds 1, 2) |") == 1
+    assert known.count("\n| other | the scan and its patient (folds 1, 2) |") == 1
     unseen = overview(card_of(SCORES, "not trained on other"))
     assert "\n| other | the data set |" in unseen
     assert "| d |" not in unseen

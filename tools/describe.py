@@ -6,25 +6,19 @@ comes from weights/NAME/card.json; only words stand here.
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from cells import Values, figure, interval, percent, share, table, with_interval
 from marked import replace_marked
+from overview import overview
 
 from busicli.io.files import atomic_write
 from busicli.models.weights import DEFAULT_WEIGHTS
 
 ROOT = Path(__file__).parents[1]
-WEIGHTS = ROOT / "weights"
-README = ROOT / "README.md"
-NAMES = {"Dataset_BUSI_with_GT": "BUSI", "BUSBRA": "BUS-BRA"}
-"""What data sets are called where their folder is named otherwise."""
-OVERVIEW = (
-    *("scored on", "never trained on", "scans with a lesion", "Dice per image (95 % interval)"),
-    *("empty masks", "false masks on normal scans"),
-)
-Values = Mapping[str, Any]
+README, WEIGHTS = ROOT / "README.md", ROOT / "weights"
 COLUMNS = (
     *("", "scans", "Dice per image", "95 % interval", "IoU", "HD95, px"),
     *("missed lesions", "empty masks", "false masks", "false lesions a scan"),
@@ -74,39 +68,6 @@ def describe(card: Values) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def overview(card: Values) -> str:
-    """The table of the project's README: cross-validation and data sets left out."""
-    rows = []
-    for title, metrics in card["scores"].items():
-        left_out = title.removeprefix("not trained on ")
-        unseen = left_out != title
-        if unseen or title == "crossvalidation":
-            names = [left_out] if unseen else list(metrics["by_dataset"])
-            new = "the data set" if unseen else "the scan, nor another of its patient"
-            rows += [row for name in names for row in _overview_rows(name, metrics, new)]
-    return _table(OVERVIEW, rows) + "\n"
-
-
-def _overview_rows(name: str, metrics: Values, new: str) -> Iterator[tuple[Any, ...]]:
-    whole = metrics["by_dataset"][name]
-    clean = metrics.get("without_objections", {}).get("by_dataset", {}).get(name, whole)
-    shown = NAMES.get(name, name)
-    if clean["scans"] < whole["scans"]:
-        yield _overview_row(f"{shown}, without scans that curators object to", clean, new)
-        shown = f"{shown}, all scans"
-    yield _overview_row(shown, whole, new)
-
-
-def _overview_row(shown: str, found: Values, new: str) -> tuple[Any, ...]:
-    lesions, normals = found["scans_with_lesion"], found["normals"]
-    return (
-        *(shown, new, f"{lesions:,}"),
-        _with_interval(found["dice"]),
-        found["lesion_scans_with_empty_mask"],
-        f"{found['normals_with_false_mask']} of {normals}" if normals else "no normal scans",
-    )
-
-
 def _network(card: Values) -> str:
     size = card["preprocess"]["size_px"]
     tta = ", each scan with its mirror image" if card.get("tta") else ""
@@ -143,15 +104,15 @@ def _scores(title: str, metrics: Values) -> Iterator[str]:
     yield _protocol(metrics)
     if title.startswith("not trained on "):
         name = title.removeprefix("not trained on ")
-        yield _table(COLUMNS, list(_unseen(name, metrics)))
+        yield table(COLUMNS, list(_unseen(name, metrics)))
         return
-    yield _table(COLUMNS, list(_rows(metrics)))
+    yield table(COLUMNS, list(_rows(metrics)))
     if "per_image" not in metrics:
         return
     clean = metrics.get("without_objections")
     if clean and clean["per_image"]["scans"] < metrics["per_image"]["scans"]:
         yield "Without the scans to which curators object:"
-        yield _table(COLUMNS, list(_rows(clean)))
+        yield table(COLUMNS, list(_rows(clean)))
     yield _further(metrics)
     for block, words in ((metrics, ""), (clean, ", without objections")):
         if block:
@@ -163,21 +124,21 @@ def _tables(block: Values, words: str) -> Iterator[str]:
     """Lesions by size, classes and failures of some scans."""
     if found := block.get("lesions_by_size"):
         yield f"**Lesions found by their own size{words}**"
-        rows = [(n, v["lesions"], *_share(v["found"])) for n, v in found.items()]
-        yield _table(("share of the scan", "lesions", "found", "95 % interval"), rows)
+        rows = [(n, v["lesions"], *share(v["found"])) for n, v in found.items()]
+        yield table(("share of the scan", "lesions", "found", "95 % interval"), rows)
     if found := block.get("presence"):
         yield f"**Lesion or normal: area under the ROC curve{words}**"
         names = ("", "lesions", "normal", "AUC", "95 % interval", "by the class")
-        yield _table(names, [_presence(name, v) for name, v in found.items() if v["normals"]])
+        yield table(names, [_presence(name, v) for name, v in found.items() if v["normals"]])
     if found := block.get("malignancy"):
         yield f"**Malignant or benign{words}**"
         names = ("", "benign", "malignant", "AUC", "95 % interval", "sensitivity", "specificity")
         columns = (*names, "calibration error")
-        yield _table(columns, [_malignancy(name, v) for name, v in found.items()])
+        yield table(columns, [_malignancy(name, v) for name, v in found.items()])
     if found := block.get("failures"):
         yield f"**What fails and how often{words}**"
         rows = [(name, *(v[key] for key in FAILURES)) for name, v in found.items()]
-        yield _table(("", *FAILURES.values()), rows)
+        yield table(("", *FAILURES.values()), rows)
 
 
 def _curves(clean: Values, metrics: Values) -> Iterator[str]:
@@ -185,18 +146,18 @@ def _curves(clean: Values, metrics: Values) -> Iterator[str]:
     if points := clean.get("trade_off"):
         yield "**Lesions without a mask against normal scans with one, by `min_presence`**"
         rows = [
-            (f"{p['min_presence']:.4f}", _percent(p["false_masks"]), _percent(p["missed"]))
+            (f"{p['min_presence']:.4f}", percent(p["false_masks"]), percent(p["missed"]))
             for p in _some(points)
             if p["false_masks"] is not None
         ]
-        yield _table(("min_presence", "normal scans with a mask", "lesions without"), rows)
+        yield table(("min_presence", "normal scans with a mask", "lesions without"), rows)
     if points := metrics.get("froc"):
         yield "**Lesions found against false ones a scan (FROC)**"
         rows = [
-            (f"{p['threshold']:.3f}", _percent(p["found"]), f"{p['false_lesions']:.3f}")
+            (f"{p['threshold']:.3f}", percent(p["found"]), f"{p['false_lesions']:.3f}")
             for p in _some(points)
         ]
-        yield _table(("mean probability", "lesions found", "false lesions a scan"), rows)
+        yield table(("mean probability", "lesions found", "false lesions a scan"), rows)
 
 
 def _some(points: Sequence[Values]) -> list[Values]:
@@ -230,14 +191,14 @@ def _row(name: str, found: Values) -> tuple[Any, ...]:
     return (
         name,
         found["scans"],
-        _figure(found["dice"]["mean"]),
-        _interval(found["dice"]),
-        _figure(found["iou"]["mean"]),
-        _figure(found["hd95_px"]["mean"], ".1f"),
+        figure(found["dice"]["mean"]),
+        interval(found["dice"]),
+        figure(found["iou"]["mean"]),
+        figure(found["hd95_px"]["mean"], ".1f"),
         f"{found['missed_lesions']} of {found['lesions']}" if found["lesions"] else "",
         f"{found['lesion_scans_with_empty_mask']} of {lesions}" if lesions else "",
         f"{found['normals_with_false_mask']} of {normals}" if normals else "",
-        _figure(false),
+        figure(false),
     )
 
 
@@ -249,12 +210,12 @@ def _protocol(metrics: Values) -> str:
 
 def _further(metrics: Values) -> str:
     pooled = ", ".join(
-        f"{name} {_figure(value, '.4f')}" for name, value in metrics["pooled"].items()
+        f"{name} {figure(value, '.4f')}" for name, value in metrics["pooled"].items()
     )
     whole = metrics["per_image"]["dice_empty_is_1"]
     text = [
-        f"All scans, two empty masks counting as 1: Dice {_figure(whole['mean'])} "
-        f"({_interval(whole)}).",
+        f"All scans, two empty masks counting as 1: Dice {figure(whole['mean'])} "
+        f"({interval(whole)}).",
         f"Pooled over pixels, as the literature does it: {pooled}.",
     ]
     if further := metrics["per_image"].get("further_lesions"):
@@ -273,47 +234,17 @@ def _further(metrics: Values) -> str:
 
 def _presence(name: str, found: Values) -> tuple[Any, ...]:
     counts = found["scans_with_lesion"], found["normals"]
-    by_class = _figure(found["class_auc"]["mean"])
-    return (name, *counts, _figure(found["auc"]["mean"]), _interval(found["auc"]), by_class)
+    by_class = figure(found["class_auc"]["mean"])
+    return (name, *counts, figure(found["auc"]["mean"]), interval(found["auc"]), by_class)
 
 
 def _malignancy(name: str, found: Values) -> tuple[Any, ...]:
     return (
         *(name, found["benign"], found["malignant"]),
-        *(_figure(found["auc"]["mean"]), _interval(found["auc"])),
-        *(_with_interval(found[key]) for key in ("sensitivity", "specificity")),
-        _figure(found["calibration_error"]),
+        *(figure(found["auc"]["mean"]), interval(found["auc"])),
+        *(with_interval(found[key]) for key in ("sensitivity", "specificity")),
+        figure(found["calibration_error"]),
     )
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
-
-
-def _share(interval: Values) -> tuple[str, str]:
-    if interval["low"] is None:
-        return _percent(interval["mean"]), ""
-    return _percent(interval["mean"]), f"{interval['low']:.1%} to {interval['high']:.1%}"
-
-
-def _with_interval(interval: Values) -> str:
-    between = _interval(interval)
-    return f"{_figure(interval['mean'])} ({between})" if between else _figure(interval["mean"])
-
-
-def _percent(value: float | None) -> str:
-    return "" if value is None else f"{value:.1%}"
-
-
-def _figure(value: float | None, form: str = ".3f") -> str:
-    return "" if value is None else format(value, form)
-
-
-def _interval(interval: Values) -> str:
-    if interval["low"] is None:
-        return ""
-    return f"{interval['low']:.3f} to {interval['high']:.3f}"
 
 
 if __name__ == "__main__":
