@@ -43,7 +43,7 @@ def test_a_live_worker_takes_weights_that_were_replaced(weights, scans):
 
 def test_a_worker_of_other_weights_or_versions_refuses(weights, scans):
     task = sent(weights, scans)
-    change_card(weights, tta=False)
+    change_card(weights, tta=True)
     with pytest.raises(
         BusicliError, match="has other engine, tta, weights than the program that sends"
     ):
@@ -71,6 +71,6 @@ def test_results_hold_for_one_plugin_file_and_one_engine(weights, scans, tmp_pat
     assert before.plugins != after.plugins
     assert replace(before, plugins={}) == replace(after, plugins={})
     keras = scan_worker(replace(request, engine="keras", plugins=())).settings
-    assert list(keras.plugins) == ["unet.py"]
+    assert list(keras.plugins) == ["improved_unet.py"]
     assert keras.engine.version.endswith(" on tensorflow")
     assert before.engine.version[:4].isdigit()

@@ -9,6 +9,7 @@ from PIL import Image
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
+from busicli.io.images import GREEN
 from tests.dicom_maker import PATIENT, PATIENT_ID, region, ultrasound
 from tests.run_rows import rows_by_scan
 
@@ -201,7 +202,9 @@ def test_deidentified_images_show_nothing_beside_the_ultrasound(tmp_path, phanto
     capture = dcmread(out / "dicom/described.sc.dcm").pixel_array
     assert not capture[:20].any()
     assert capture[20:].any()
-    assert not np.asarray(Image.open(out / "overlays/described.png").convert("L"))[:20].any()
+    overlay = np.asarray(Image.open(out / "overlays/described.png").convert("RGB"))
+    assert not overlay[:19].any()
+    assert (overlay[19] == GREEN).all()  # the line around what was looked at
     found = rows_by_scan(out)
     assert [kind["kind"] for kind in found["clean"]["dicom"]] == ["sc"]
     for name in ("undescribed", "whole", "halves"):

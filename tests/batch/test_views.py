@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from busicli.io.images import GREEN
+from busicli.models.weights import DEFAULT_WEIGHTS, read_card, resolve_weights
 from tests.dicom_maker import region, ultrasound
 from tests.run_rows import rows_by_scan
 
@@ -62,8 +63,13 @@ def test_each_region_of_the_header_is_segmented_as_a_bare_scan(call, ward, phant
     assert sorted(areas) == pytest.approx([0.01, 0.04])
 
 
-def test_whole_frames_are_what_weights_trained_on_them_see(call, ward, phantom, tmp_path):
+def test_frames_are_looked_at_as_the_weights_were_trained_or_as_is_asked(
+    call, ward, phantom, tmp_path
+):
     call("segment-dir", ward, "out")
+    shipped = read_card(resolve_weights(DEFAULT_WEIGHTS)[0])
+    assert json.loads((tmp_path / "out/run.json").read_text())["views"] == shipped.preprocess.views
+    call("segment-dir", ward, "out", "--views", "whole")
     rows, columns = phantom.shape
     expected = {"frame": 1, "box": [0, 0, rows, columns], "kind": "whole", "source": "whole"}
     assert rows_by_scan(tmp_path / "out")["bare.png"]["views"] == [expected]

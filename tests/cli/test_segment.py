@@ -118,9 +118,9 @@ def test_every_scan_has_a_mask_of_its_own_size_in_black_and_white(study, scans):
         assert (image.format, image.mode) == ("PNG", "L")
         assert image.size == Image.open(scans / mask.relative_to(study.out / "masks")).size
         assert set(np.unique(image)) <= {0, 255}
-    found = [bool(pixels(mask).any()) for mask in masks]
-    assert any(found)
-    assert not all(found)
+    covered = [np.count_nonzero(pixels(mask)) / pixels(mask).size for mask in masks]
+    assert max(covered) > 0.01
+    assert max(covered) < 0.5
 
 
 def test_overlays_are_the_scans_with_the_lesions_contours_in_yellow(study, scans):

@@ -19,7 +19,7 @@ def mask(out: Path, scan: str) -> np.ndarray:
 
 
 def test_a_drawn_lesion_becomes_the_mask(review, out, call, tmp_path):
-    scan = "normal/phantom-22.png"
+    scan = "normal/phantom-20.png"
     shown = review()
     shown.page.fill("#reviewer", "AB")
     shown.page.locator("#grid").focus()
@@ -84,7 +84,7 @@ def test_a_point_is_dragged_added_moved_and_deleted(review):
 
 def test_keys_alone_make_and_delete_a_lesion(review):
     shown = review()
-    shown.open("normal/phantom-22.png")
+    shown.open("normal/phantom-20.png")
     shown.press("e", "l", "i", ".", "ArrowLeft", "Enter")
     assert shown.progress() == "1 of 24 reviewed"
     shown.press("Escape")
@@ -96,7 +96,7 @@ def test_keys_alone_make_and_delete_a_lesion(review):
 
 def test_the_brush_paints_and_erases_by_keys_alone(review):
     shown = review()
-    shown.open("normal/phantom-22.png")
+    shown.open("normal/phantom-20.png")
     shown.press("e", "b")
     radius = shown.page.evaluate("editor.radius")
     shown.press("ArrowLeft", "Space")
@@ -122,7 +122,7 @@ def area(shown: Review) -> int:
 
 def test_a_brush_that_leaves_the_window_takes_the_image_along(review):
     shown = review()
-    shown.open("normal/phantom-22.png")
+    shown.open("normal/phantom-20.png")
     shown.press("e", "b", *"+++++++++")
     shown.press(*["Shift+ArrowLeft"] * 9)
     box = shown.page.locator(".pane").first.bounding_box()
@@ -167,7 +167,7 @@ def test_one_finger_moves_the_image(touched):
 
 
 def test_a_finger_paints_and_a_second_one_undoes_that_and_zooms(touched):
-    touched.open("normal/phantom-22.png")
+    touched.open("normal/phantom-20.png")
     touched.press("e", "b")
     x, y = touched.at(120, 100)
     touch(touched, [(x, y)], [(x + 20, y)], [(x + 30, y)])
