@@ -183,9 +183,7 @@ def test_an_inference_that_fails_is_one_sentence_and_keeps_no_stream(shipped, im
 def test_a_card_of_another_size_than_its_graph_is_refused_at_load(shipped):
     folder, card = shipped
     smaller = replace(card, preprocess=replace(card.preprocess, size_px=96))
-    with pytest.raises(
-        InputError, match=r"\(192, 192, 1\), .+ but its card says .* 96 x 96"
-    ):
+    with pytest.raises(InputError, match=r"\(192, 192, 1\), .+ but its card says .* 96 x 96"):
         choose_engine(OPENVINO, folder, smaller)
 
 
