@@ -140,5 +140,7 @@ def _result_of(row: Mapping[str, Any]) -> ScanResult:
 
 
 def _kept_of_json(row: Mapping[str, Any]) -> KeptReview:
-    review = row["review"]
-    return KeptReview(**{**row, "review": Review.from_json(review, review["reviewer"])})
+    written = row["review"]
+    review = Review.from_json({**written, "comment": ""}, written["reviewer"])
+    comment = str(written["comment"])  # escaped, it may be longer than a new one
+    return KeptReview(**{**row, "review": replace(review, comment=comment)})

@@ -161,7 +161,8 @@ def _time(value: Any) -> str:
         found = datetime.fromisoformat(value)
         if found.tzinfo is None:
             raise ValueError
-        return found.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        utc = found.astimezone(UTC).replace(tzinfo=None)
+        return f"{utc.isoformat(timespec='seconds')}Z"
     except (TypeError, ValueError, OverflowError):
         _refuse(f"has the time {_short(value)}", "ISO 8601 in UTC, such as 2026-01-31T07:12:00Z")
 

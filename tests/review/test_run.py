@@ -124,6 +124,20 @@ def test_a_second_time_nothing_changes(out, named, review_of, saved, call, tree)
     assert tree(out) == before
 
 
+@pytest.mark.parametrize(
+    "changed", [{"comment": "\n" * 2_000}, {"at": "0999-01-31T07:12:00Z"}], ids=["comment", "at"]
+)
+def test_what_is_written_otherwise_than_it_came_can_be_read_again(
+    changed, out, named, review_of, saved, call, tree
+):
+    file = saved(review_of(named[0], **changed))
+    assert call("review", "out", file).status == 0
+    before = tree(out)
+    ended = call("review", "out", file)
+    assert "no new review, 1 known already, 0 refused." in ended.out
+    assert tree(out) == before
+
+
 def test_the_overlay_shows_the_mask_as_reviewed(out, named, review_of, saved, call):
     call("review", "out", saved(review_of(named[0], "edited")))
     overlay = np.asarray(Image.open(out / "overlays" / named[0]).convert("RGB"))
