@@ -82,6 +82,33 @@ def test_a_file_of_another_run_is_not_taken(review, tmp_path):
     assert "no file of reviews of this page" in shown.page.locator("#message").inner_text()
 
 
+BAD = (
+    {"decision": "constructor"},
+    {"decision": "edited", "polygons": 5},
+    {"decision": "edited", "polygons": ["<img src=x>"]},
+    {"decision": "edited", "polygons": [[["a", "b"]] * 3]},
+    {"decision": "edited", "polygons": [[[0, 0]] * 20_001]},
+    {"decision": "accepted", "polygons": [[[0, 0], [9, 0], [9, 9]]]},
+    {"at": None},
+)
+
+
+def test_bad_reviews_of_a_file_are_left_out(review, tmp_path):
+    shown = review()
+    shown.page.fill("#reviewer", "AB")
+    shown.page.locator("#grid").focus()
+    shown.press("Enter", "a", "r", "Escape")
+    saved = shown.save(tmp_path / "reviews.json")
+    bad, good = saved["reviews"]
+    saved["reviews"] = [None, *({**bad, **changed} for changed in BAD), good]
+    (tmp_path / "bad.json").write_text(json.dumps(saved))
+    other = review()
+    other.page.set_input_files("#file", tmp_path / "bad.json")
+    other.page.locator("#message.shown").wait_for()
+    assert other.page.locator("#message").inner_text() == "1 decisions of the file fit this page."
+    assert other.progress() == "1 of 24 reviewed"
+
+
 def test_the_button_asks_for_a_file_and_takes_each_review_once(review, browser, tmp_path):
     shown = review()
     shown.page.fill("#reviewer", "AB")

@@ -3,6 +3,8 @@
 const FORMAT = "busicli-reviews";
 const DECISIONS = { accepted: "Accepted", edited: "Edited", no_lesion: "No lesion", rejected: "Rejected" };
 const STRONGEST = ["edited", "no_lesion", "rejected", "accepted"];
+const MAX_POINTS = 20_000; // of one frame
+const MAX_COMMENT = 2_000;
 const LABELS = ["benign", "malignant", "normal"];
 const PREFIX = `busicli ${page.run} `;
 
@@ -122,21 +124,40 @@ function rowOf(scan, at, review) {
   };
 }
 
+function isPoint(point) {
+  return Array.isArray(point) && point.length === 2 && point.every(Number.isFinite);
+}
+
+/** Whether a row of a file is a review as the command reads it. */
+function isReview(row) {
+  const polygons = row?.polygons ?? [];
+  const isPolygon = (one) => Array.isArray(one) && one.length > 2 && one.every(isPoint);
+  return (
+    Object.hasOwn(DECISIONS, row?.decision) &&
+    Array.isArray(polygons) &&
+    polygons.every(isPolygon) &&
+    polygons.flat().length <= MAX_POINTS &&
+    (row.decision === "edited") === polygons.length > 0 &&
+    typeof row.at === "string" &&
+    !Number.isNaN(Date.parse(row.at))
+  );
+}
+
 /** Take the reviews of a file that was saved before; how many fit this page. */
 function takeFile(text) {
   const found = JSON.parse(text);
   if (found?.format !== FORMAT || found.run !== page.run) return -1;
   const byName = new Map(scans.map((scan) => [scan.name, scan]));
   let taken = 0;
-  for (const row of found.reviews) {
+  for (const row of found.reviews.filter(isReview)) {
     const scan = byName.get(row.scan);
     const at = row.frame - 1;
     const fits = scan && isReviewable(scan) && scan.frames[at]?.mask_sha256 === row.mask_sha256;
-    if (!fits || scan.details.sha256 !== row.scan_sha256 || !(row.decision in DECISIONS)) continue;
+    if (!fits || scan.details.sha256 !== row.scan_sha256) continue;
     const review = { decision: row.decision, at: row.at, mask: row.mask_sha256 };
-    if (row.polygons) review.polygons = row.polygons;
+    if (row.decision === "edited") review.polygons = row.polygons;
     if (LABELS.includes(row.class)) review.label = row.class;
-    if (row.comment) review.comment = String(row.comment);
+    if (row.comment) review.comment = String(row.comment).slice(0, MAX_COMMENT);
     const mine = reviews.kept.get(keyOf(scan, at));
     if (stillHolds(scan, at, review) && !(mine && mine.at >= review.at)) {
       reviews.kept.set(keyOf(scan, at), review);
