@@ -76,11 +76,11 @@ def test_without_a_run_on_this_data_the_shipped_weights_are_chosen(call, scans):
 
 def test_metrics_json_holds_what_a_paper_needs(study, scored):
     _, _, metrics = scored
-    assert set(metrics) - {"calibration_error"} == {
+    assert set(metrics) == {
         *("weights", "data", "split", "protocol", "postprocess", "pooled", "per_image"),
         *("by_class", "by_dataset", "by_size", "by_device", "confidence", "tta"),
         *("seen", "unseen", "areas", "average_precision", "without_objections"),
-        *("lesions_by_size", "failures", "presence", "trade_off", "froc"),
+        *("lesions_by_size", "failures", "presence", "trade_off", "froc", "calibration_error"),
     }
     assert metrics["split"] == "train"
     card = (study.weights / "card.json").read_bytes()
@@ -268,9 +268,8 @@ def test_unseen_scans_are_said_to_be_unseen(study, call, tmp_path):
 def test_plots_are_for_print_and_for_screen_and_their_numbers_are_reported(scored):
     out, _, metrics = scored
     found = sorted(path.name for path in (out / "plots").iterdir())
-    # these weights give no classes, and confidence only if some masks are good and some are not
-    trusted = ("calibration",) if "calibration_error" in metrics else ()
-    names = ("areas", *trusted, "dice", "missed_and_false", "precision_recall")
+    # these weights give confidence and no classes
+    names = ("areas", "calibration", "dice", "missed_and_false", "precision_recall")
     assert found == [f"{name}.{kind}" for name in names for kind in ("png", "svg")]
     for path in (out / "plots").glob("*.png"):
         assert Image.open(path).width > 1000  # 300 dots an inch
