@@ -17,7 +17,7 @@ from busicli.imaging.augment_layout import (
     side_by_side,
     within_margins,
 )
-from busicli.imaging.augment_overlay import caliper_drawing, draw_text, drawn_over
+from busicli.imaging.augment_overlay import caliper_drawing, draw_body_mark, draw_text, drawn_over
 from busicli.imaging.augment_params import AugmentationParams, Rectangle, draw_augmentation
 from busicli.imaging.augment_tone import changed_tone, jpeg_compressed, lower_resolution
 from busicli.types import Image
@@ -75,6 +75,8 @@ def _scan(image: Image, mask: NDArray[np.uint8], params: AugmentationParams, see
         planes = drawn_over(planes, caliper_drawing(mask), seed)
     if params.burned_in_text:
         planes = drawn_over(planes, draw_text, seed)
+    if params.body_mark:
+        planes = drawn_over(planes, draw_body_mark, seed)
     return planes, mask
 
 

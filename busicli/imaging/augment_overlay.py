@@ -142,9 +142,31 @@ def _dotted_ellipse(pen: Pen, start: Point, end: Point, grey: int) -> None:
     pen.point(points.ravel().tolist(), fill=grey)
 
 
-def draw_body_mark(pen: Pen, position: Point, size: float, grey: int) -> None:
-    """A breast's outline with a probe, `size` pixels wide, its top left at `position`."""
-    x, y = position
-    pen.ellipse((x, y, x + size, y + size), outline=grey)
-    pen.ellipse((x + 0.42 * size, y + 0.42 * size, x + 0.58 * size, y + 0.58 * size), outline=grey)
-    pen.line((x + 0.6 * size, y + 0.25 * size, x + 0.85 * size, y + 0.4 * size), fill=255)
+def draw_body_mark(pen: Pen, rng: np.random.Generator) -> None:
+    """The outline of one breast or two with the place of the probe, mostly near a border."""
+    columns, rows = pen.im.size
+    size = float(rng.uniform(0.07, 0.2)) * min(rows, columns)
+    grey, width = int(rng.integers(90, 256)), int(rng.integers(1, 3))
+    breasts = 2 if rng.random() < 0.3 else 1
+    room = np.array((columns - breasts * size, rows - size))
+    place = rng.uniform(0.02, 0.98, 2)
+    if rng.random() < 0.8:
+        place[rng.integers(2)] = rng.choice((0.03, 0.97)) + rng.uniform(-0.03, 0.03)
+    x, y = (float(value) for value in place * room)
+    if rng.random() < 0.4:
+        pen.rectangle((x - 2, y - 2, x + breasts * size + 2, y + size + 2), fill=0)
+    fill = int(grey * rng.uniform(0.2, 0.8)) if rng.random() < 0.3 else None
+    for breast in range(breasts):
+        left = x + breast * size
+        pen.ellipse((left, y, left + size, y + size), fill, grey, width)
+        middle, nipple = (left + size / 2, y + size / 2), size * float(rng.uniform(0.04, 0.12))
+        pen.ellipse(_around(middle, nipple), outline=grey)
+    start = x + rng.uniform(0.1, 0.9) * breasts * size, y + rng.uniform(0.1, 0.9) * size
+    angle, length = rng.uniform(0, 2 * np.pi), rng.uniform(0.15, 0.4) * size
+    end = start[0] + length * np.cos(angle), start[1] + length * np.sin(angle)
+    pen.line((*start, *end), fill=255, width=width + 1)
+
+
+def _around(middle: Point, radius: float) -> tuple[float, float, float, float]:
+    x, y = middle
+    return x - radius, y - radius, x + radius, y + radius

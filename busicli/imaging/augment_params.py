@@ -59,6 +59,7 @@ class AugmentationParams:
     sector: bool = False
     calipers: bool = False
     burned_in_text: bool = False
+    body_mark: bool = False
     two_views: bool = False
     """A second scan is shown on the right: the caller gives it as `partner`."""
     margin: Rectangle | None = None
@@ -82,6 +83,7 @@ def draw_augmentation(rng: np.random.Generator, settings: AugmentSettings) -> Au
         sector=_chance(rng, settings.sector_prob),
         calipers=_chance(rng, settings.caliper_prob),
         burned_in_text=_chance(rng, settings.burned_in_text_prob),
+        body_mark=_chance(rng, settings.body_mark_prob),
         two_views=_chance(rng, settings.two_views_prob),
         margin=_margin_rectangle(rng) if margin else None,
         margin_grey=_margin_grey(rng) if margin else 0,

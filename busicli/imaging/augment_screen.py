@@ -49,11 +49,9 @@ def screen_picture(
 def draw_on_screen(pen: Pen, rng: np.random.Generator) -> None:
     """Overlays of a scanner on the scan itself: body mark, probe mark, text."""
     columns, rows = pen.im.size
-    size = rng.uniform(0.06, 0.14) * rows
     grey = int(rng.integers(120, 256))
     if rng.random() < 0.4:
-        corner = rng.integers(2, size=2) * (columns - 1.3 * size, rows - 1.3 * size) + 0.15 * size
-        draw_body_mark(pen, (float(corner[0]), float(corner[1])), size, grey)
+        draw_body_mark(pen, rng)
     if rng.random() < 0.5:  # the mark of the probe's first element
         x = rng.uniform(0.01, 0.15) * columns
         pen.text(

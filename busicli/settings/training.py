@@ -53,6 +53,8 @@ class AugmentSettings(Record):
     """Fraction of scans with calipers, at the lesion's ends or elsewhere, also without a lesion."""
     burned_in_text_prob: float = 0.15
     """Fraction of scans with burned-in text, so that text is not learned as a sign of a lesion."""
+    body_mark_prob: float = 0.12
+    """Fraction of scans with a body mark, whose round outline is not that of a lesion."""
     two_views_prob: float = 0.04
     """Fraction of scans shown on the left, with another scan on the right."""
     margin_prob: float = 0.08
