@@ -57,7 +57,7 @@ def describe(card: Values) -> str:
         "## The network",
         _network(card),
         "## Data",
-        _data(training),
+        _data(training, card["preprocess"]["size_px"]),
         "## Scores",
         TERMS,
         *(part for title, found in card["scores"].items() for part in _scores(title, found)),
@@ -85,17 +85,24 @@ def _network(card: Values) -> str:
     return "\n\n".join(lines)
 
 
-def _data(training: Values) -> str:
+def _data(training: Values, size_px: int) -> str:
     data = training["data"]
     counts = ", ".join(f"{name} ({count:,} scans)" for name, count in data["datasets"].items())
     left_out = data.get("left_out")
     objected = f" {left_out} scans with an objection were left out." if left_out else ""
     cited = "".join(f"\n- {name}: {text}" for name, text in training.get("citations", {}).items())
-    initial = f", from `{training['init']}`" if training.get("init") else ""
     return (
         f"{counts}; trained on {data.get('trained_on', 'the training split')}, "
-        f"{training['settings']['epochs']} epochs{initial}.{objected}\n{cited}"
+        f"{_stages(training, size_px)}.{objected}\n{cited}"
     )
+
+
+def _stages(training: Values, size_px: int) -> str:
+    """Every training in turn, and what the first one began from."""
+    stages = [*training.get("earlier_stages", ()), {**training, "size_px": size_px}]
+    initial = stages[0].get("init")
+    told = [f"{stage['settings']['epochs']} epochs at {stage['size_px']} px" for stage in stages]
+    return ", then ".join(told) + (f", from `{initial}`" if initial else "")
 
 
 def _scores(title: str, metrics: Values) -> Iterator[str]:

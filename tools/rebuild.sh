@@ -6,31 +6,45 @@
 # after make setup. The folders must be called so: citations and titles in the card go by their names.
 # Stopped, it resumes where it was when it is called again; what is done is kept in rebuild/.
 set -eu
-busicli="busicli --settings /dev/null"  # the default settings are the recipe
-made="--data rebuild/data --runs rebuild/runs"
-recipe="--epochs 60"
+# shellcheck disable=SC2086,SC2046  # options are words
+busicli="busicli --settings /dev/null"
+runs="--runs rebuild/runs"
+# Two stages: most epochs on small scans, the last ones larger, from where the first ended.
+first="--data rebuild/data192 --epochs 60 --set augmentation.body_mark_prob=0"
+last="--data rebuild/data224 --epochs 12 --learning-rate 0.0005 --set low_res_fraction=0"
 
-# train NAME OPTION...: starts a run, resumes one that was started, leaves one that is finished
+# train NAME OPTION...: both stages of a network on every scan; resumes, leaves what is finished
 train() {
+    name=$1
+    shift
+    stage "$name-first" $first "$@"
+    stage "$name" $last --init "rebuild/runs/$name-first/weights" "$@"
+}
+
+# stage NAME OPTION...
+stage() {
     [ -e "rebuild/runs/$1/weights/card.json" ] && return
     resume=
     [ -e "rebuild/runs/$1/run.json" ] && resume=--resume
-    # shellcheck disable=SC2086  # the options are words
-    $busicli train $made $recipe --train-on all --name "$@" $resume
+    $busicli train $runs --train-on all --name "$@" $resume
 }
 
 # score NAME OPTION...: scores into rebuild/eval/NAME what is not scored yet
 score() {
     name=$1
     shift
-    # shellcheck disable=SC2086
-    [ -e "rebuild/eval/$name/metrics.json" ] || $busicli eval $made --out "rebuild/eval/$name" "$@"
+    [ -e "rebuild/eval/$name/metrics.json" ] ||
+        $busicli eval $runs --data rebuild/data224 --out "rebuild/eval/$name" "$@"
 }
 
-[ -e rebuild/data/dataset.json ] || $busicli preprocess "$@" --size 192 --out rebuild/data
+for size in 192 224; do
+    [ -e rebuild/data$size/dataset.json ] ||
+        $busicli preprocess "$@" --size $size --out rebuild/data$size
+done
 for fold in 1 2 3 4 5; do
-    # shellcheck disable=SC2086
-    $busicli train $made $recipe --folds 5 --fold "$fold" --name folds --resume
+    of="--folds 5 --fold $fold --resume"
+    $busicli train $runs $first $of --name folds-first
+    $busicli train $runs $last $of --name folds --init rebuild/runs/folds-first
 done
 score folds --folds 5 --weights rebuild/runs/folds
 train improved-unet

@@ -176,8 +176,8 @@ def _recipe(card: Card) -> tuple[object, ...]:
     folds = training["data"].get("trained_on", "").partition(" of ")[2]
     datasets = folds.partition(" of ")[2]
     objected = training["data"].get("objected", "keep")
-    settings = training["settings"], training["init"]
-    return card.architecture, card.options, *settings, datasets, objected
+    stages = training["settings"], training["init"], training.get("earlier_stages", [])
+    return card.architecture, card.options, *stages, datasets, objected
 
 
 def _usable(card: Card, objected: NDArray[np.bool_], folds: NDArray[np.int64]) -> NDArray[np.bool_]:

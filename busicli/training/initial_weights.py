@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from busicli.data.store import PreparedData
 from busicli.errors import InputError
+from busicli.models.card import Card
 from busicli.models.registry import find
 from busicli.models.weights import (
     ENCODER,
@@ -39,6 +40,8 @@ class InitialWeights:
     numbers: dict[str, np.ndarray[Any, Any]] = field(repr=False)
     training_scans: list[list[str]] = field(repr=False)
     """The scans they were trained on, as in their card; empty for an encoder, which saw none."""
+    stages: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    """The trainings that made them, the first one first; empty for an encoder."""
 
     def fill(self, model: "keras.Model") -> None:
         """Load them into a network; InputError, naming a layer, where they do not fit."""
@@ -79,7 +82,18 @@ def load_initial_weights(request: TrainRequest, data: PreparedData) -> InitialWe
         part="network",
         numbers=read_numbers(source, card),
         training_scans=card.training_scans,
+        stages=[*card.training.get("earlier_stages", ()), _stage(card)],
     )
+
+
+def _stage(card: Card) -> dict[str, Any]:
+    """What the card of later weights keeps of a training."""
+    training = card.training
+    return {
+        "size_px": card.preprocess.size_px,
+        "settings": training["settings"],
+        "init": training["init"],
+    }
 
 
 def _encoder(folder: Path, pinned_sha256: str | None) -> InitialWeights:

@@ -61,6 +61,7 @@ def card_of_run(
             "split": data.info["split"],
             "settings": asdict(request.settings),
             "init": initial.name if initial and request.init is None else request.init,
+            "earlier_stages": initial.stages if initial else [],
             "best_epoch": best_epoch,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "versions": versions(),

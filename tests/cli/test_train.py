@@ -280,6 +280,14 @@ def test_init_begins_from_the_weights_given(study, call, training, tmp_path):
     for key in kernels:
         assert np.allclose(first[key], second[key], atol=2e-3)
     assert json.loads((tmp_path / "runs" / "more" / "run.json").read_text())["model"]["init"]
+    before, after = (
+        json.loads((weights / "card.json").read_text())["training"]
+        for weights in (study.weights, tmp_path / "runs" / "more" / "weights")
+    )
+    assert before["earlier_stages"] == []
+    (stage,) = after["earlier_stages"]
+    assert (stage["settings"], stage["init"]) == (before["settings"], None)
+    assert after["settings"]["epochs"] == 1
 
 
 def test_the_weights_started_from_keep_the_share_that_is_asked_for(study, call, training, tmp_path):
