@@ -19,15 +19,17 @@ from pathlib import Path
 from threading import Lock
 from typing import IO, Any
 
-from busicli.errors import BusicliError
+from busicli.errors import BusicliError, InputError
 from busicli.io.checksums import checksum_line, verify_line
-from busicli.io.files import atomic_write, sync_file_system
+from busicli.io.files import atomic_write, parse_json, sync_file_system
+from busicli.io.output_paths import stays_below
 from busicli.io.scan_results import ScanResult, journal_line, parse_journal_line
 
 MAX_CRASHES = 3
 """Crashes after which a scan is given up, all but the first with no other scan under way. A file
 that crashes a decoder or takes all memory would end every night's job. A scan that was given up is
 tried again alone, and one more crash is enough."""
+_NAMES = {"scan", "started", "left", "made"}
 CRASHED = "the program crashed each time at it: too little memory, or a library error"
 
 
@@ -69,6 +71,14 @@ class Journal:
     def earlier(self, scan: str) -> RowOffset | None:
         """The newest result that an earlier run left of a scan."""
         return self._earlier.offsets.get(scan)
+
+    def earlier_result(self, scan: str) -> ScanResult | None:
+        """What stands there; None where there is none, or it is no result."""
+        offset = self.earlier(scan)
+        try:
+            return self.read(offset) if offset else None
+        except InputError:
+            return None
 
     def has_results(self, scan: str) -> bool:
         """Whether an earlier run, of this key or another, may have written files of a scan."""
@@ -249,7 +259,11 @@ def _ends_a_line(file: IO[bytes]) -> bool:
 
 
 def _parsed(line: bytes) -> dict[str, Any]:
-    """The JSON object of a line; empty where the line is damaged."""
+    """The JSON object of a line; empty where the line is damaged, or names no scan by a path."""
     text = verify_line(line)
-    row = json.loads(text) if text else {}
-    return row if isinstance(row, dict) else {}
+    try:
+        row = parse_json(text) if text else {}
+    except InputError:
+        return {}
+    right = isinstance(row, dict) and all(stays_below(row[n]) for n in _NAMES & row.keys())
+    return row if right else {}

@@ -64,7 +64,7 @@ def run_id(out: Path) -> str:
 def known_scans(out: Path) -> Path | None:
     """The folder that the newest run into OUT read; None where that is not known."""
     scans = (_record(own_folder(out) / _STARTED) or {}).get("scans")
-    return Path(scans) if scans else None
+    return Path(scans) if scans and isinstance(scans, str) else None
 
 
 def check_output(request: SegmentRequest) -> None:

@@ -121,7 +121,7 @@ class ScanLoop:
     def _finish(self, result: ScanResult) -> FinishedScan:
         """Count a result, report it, and keep it in the journal unless it stands there."""
         journal, offset = self.journal, self.journal.earlier(result.scan)
-        before = journal.read(offset) if offset else None
+        before = journal.earlier_result(result.scan)
         # images may have been drawn again from the mask of a kept result
         same = before and replace(before, files=result.files) == replace(result, new=False)
         kept = same or result.reviewed is not None
@@ -138,8 +138,7 @@ class ScanLoop:
 def earlier_result(entry: InputFile, journal: Journal, reviewed: ReviewStore) -> ScanResult | None:
     """A scan's result as a person reviewed it, else as an earlier run left it; None for none."""
     name = percent_escape(entry.relative)
-    offset = journal.earlier(name)
-    before = journal.read(offset) if offset else None
+    before = journal.earlier_result(name)
     if (found := reviewed.get(name)) and found.result:
         return replace(found.result, files=before.files if before else {})
     return before

@@ -6,7 +6,6 @@ behind its position in the whole list.
 """
 
 import hashlib
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,10 +21,11 @@ from busicli.io.checksums import (
     verify_checksum,
     verify_line,
 )
-from busicli.io.files import atomic_text, write_json
+from busicli.io.files import atomic_text, parse_json, write_json
 from busicli.io.locks import file_lock
 from busicli.io.run_record import RunCounts, RunSettings
 from busicli.io.scan_results import ScanResult, journal_line, parse_journal_line
+from busicli.settings.values import check_values, from_plain
 
 MAX_SHARDS = 100_000
 
@@ -118,9 +118,13 @@ class ShardRecord:
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """The record of a document that `to_json` made; InputError where it is damaged."""
         document = verify_checksum(document)
-        settings = RunSettings.from_json(document["settings"])
-        counts = RunCounts(**document["counts"])
-        return cls(**{**document, "settings": settings, "counts": counts})
+        try:
+            settings = RunSettings.from_json(document["settings"])
+            record = from_plain(cls, {**document, "settings": settings})
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError("it is no record of a part.") from error
+        check_values(record)
+        return record
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +172,16 @@ def count_shards(own: Path) -> int | None:
     Raises InputError where the file that says so is damaged. The next part writes it again.
     """
     try:
-        return int(verified_json((own / "parts.json").read_bytes())["of"])
+        of = verified_json((own / "parts.json").read_bytes()).get("of")
+        if type(of) is int and 1 <= of <= MAX_SHARDS:
+            return of
     except FileNotFoundError:
         return None
-    except InputError as error:
-        raise InputError(
-            f"parts.json of {own.parent} is damaged; run one of its parts again with --part."
-        ) from error
+    except InputError:
+        pass
+    raise InputError(
+        f"parts.json of {own.parent} is damaged; run one of its parts again with --part."
+    )
 
 
 def _count_or_none(own: Path) -> int | None:
@@ -201,8 +208,8 @@ def remove_shard(folder: Path) -> None:
 def read_shard(folder: Path) -> ShardRecord | None:
     """How a part ended; None where it has not, or where its record is damaged."""
     try:
-        return ShardRecord.from_json(json.loads((folder / "part.json").read_bytes()))
-    except (FileNotFoundError, ValueError, InputError):
+        return ShardRecord.from_json(parse_json((folder / "part.json").read_bytes()))
+    except (FileNotFoundError, InputError):
         return None
 
 

@@ -15,7 +15,7 @@ from busicli.data.cases import read_cases, write_cases
 from busicli.data.splits import divide_into_folds
 from busicli.errors import InputError
 from busicli.imaging.preprocess import network_image, network_mask
-from busicli.io.files import sha256_bytes, write_json
+from busicli.io.files import parse_json, sha256_bytes, write_json
 from busicli.io.masks import decode_mask
 from busicli.settings import PreprocessSettings
 from busicli.types import Case, Mask, Split
@@ -146,7 +146,7 @@ def open_data(folder: Path) -> PreparedData:
             f"{folder} holds no prepared data; make them: busicli preprocess DATASET --out {folder}"
         )
     try:
-        info = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        info = parse_json((folder / MARKER).read_bytes())
         cases = tuple(read_cases(folder / "cases.csv"))
         if _fingerprint(cases, info) != info["fingerprint"]:
             raise _unusable(folder)
@@ -157,7 +157,7 @@ def open_data(folder: Path) -> PreparedData:
             cases=cases,
             info=info,
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, InputError) as error:
         raise _unusable(folder) from error
 
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from busicli.errors import InputError
-from busicli.io.files import sha256_bytes
+from busicli.io.files import parse_json, sha256_bytes
 
 CHECKSUM = "checksum"
 _DIGITS = 16
@@ -49,10 +49,7 @@ def verify_checksum(document: object) -> dict[str, Any]:
 
 def verified_json(data: bytes) -> dict[str, Any]:
     """The values of a file that holds a document of `add_checksum`; InputError where damaged."""
-    try:
-        return verify_checksum(json.loads(data))
-    except (ValueError, RecursionError) as error:
-        raise InputError("it is no JSON document: it is damaged.") from error
+    return verify_checksum(parse_json(data))
 
 
 def _canonical(document: Mapping[str, Any]) -> bytes:

@@ -10,15 +10,19 @@ import os
 import secrets
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from busicli.errors import BusicliError
+from busicli.errors import BusicliError, InputError
+from busicli.io.escaping import percent_escape
 from busicli.io.output_paths import own_folder
 
 MAX_DEPTH = 100
+_MOST_NAMED = 60
+"""Characters of a name in a sentence."""
 TOO_DEEP = f"it lies more than {MAX_DEPTH} folders deep"
 
 
@@ -49,6 +53,26 @@ def atomic_write(path: Path, data: bytes) -> None:
 def write_json(path: Path, document: object) -> None:
     """As `atomic_write`, for an indented JSON document."""
     atomic_write(path, (json.dumps(document, indent=2) + "\n").encode())
+
+
+def parse_json(text: bytes | str) -> Any:
+    """The values of a JSON document that somebody may have damaged or made up.
+
+    Raises InputError where it is none: also where an object names a value twice, of which one
+    program would take the first and another the last.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_named_once)
+    except (ValueError, RecursionError) as error:
+        raise InputError("it is no JSON, or damaged or cut short") from error
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        ((twice, _),) = Counter(name for name, _ in pairs).most_common(1)
+        raise InputError(f"it names {percent_escape(twice[:_MOST_NAMED])} twice")
+    return found
 
 
 def csv_bytes(rows: Iterable[Iterable[object]]) -> bytes:

@@ -17,6 +17,19 @@ def own_folder(out: Path) -> Path:
     return out / ".busicli"
 
 
+def stays_below(written: object) -> bool:
+    """Whether something names what lies below a folder: a path without a way up or a NUL.
+
+    >>> [stays_below(path) for path in ("a/..b.png", "../b.png", "/b.png", "./b", "", None)]
+    [True, False, False, False, False, False]
+    """
+    return (
+        isinstance(written, str)
+        and "\0" not in written
+        and not {"", ".", ".."} & {*written.split("/")}
+    )
+
+
 class WrittenPaths:
     """The files below a folder by their paths as results write them, which are escaped.
 

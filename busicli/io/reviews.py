@@ -1,6 +1,5 @@
 """What a person decided on the page: the records, and the file that the page saves."""
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any, Literal, NoReturn, get_args
 
 from busicli.errors import InputError
 from busicli.io.escaping import percent_escape
+from busicli.io.files import parse_json
 from busicli.types import CLASSES, Polygon
 
 Decision = Literal["accepted", "edited", "no_lesion", "rejected"]
@@ -112,9 +112,9 @@ def _document(path: Path) -> dict[str, Any]:
             f"has {size:,} bytes, of at most {MAX_BYTES:,}; save it on the page again."
         )
     try:
-        found = json.loads(path.read_bytes(), parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise InputError("is not JSON or is cut short; save it on the page again.") from error
+        found = parse_json(path.read_bytes())
+    except InputError as error:
+        raise InputError(f"cannot be read: {error}; save it on the page again.") from error
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise InputError("is no file of reviews; name one that the page saved.")
     if found.get("version") != VERSION:
@@ -188,10 +188,6 @@ def _point(found: Any, needed: str) -> tuple[float, float]:
 
 def _short(value: Any) -> str:
     return percent_escape(str(value).encode("utf-8", "replace").decode()[:60])
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)
 
 
 def _refuse(came: str, needed: str) -> NoReturn:

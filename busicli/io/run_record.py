@@ -7,12 +7,14 @@ from typing import Any, Literal, Self
 from busicli.errors import InputError
 from busicli.io.checksums import add_checksum, verify_checksum
 from busicli.settings import ConfidenceSettings, Precision, PreprocessSettings, TunedSettings
-from busicli.settings.values import from_plain
+from busicli.settings.values import check_values, from_plain
 from busicli.types import Spacing
 
 Names = Literal["keep", "hash"]
 _NOT_RECORDED = "presence_scores"
 """Of the tuned settings: it decides no result, and is long."""
+_WRONG = AttributeError, InputError, KeyError, TypeError, ValueError
+"""What reading raises where values are of another shape or kind."""
 _TUNED = tuple(f.name for f in fields(TunedSettings) if f.name != _NOT_RECORDED)
 
 
@@ -78,9 +80,12 @@ class RunSettings:
         """The settings of a document that may hold more; InputError where it lacks some."""
         try:
             values = {f.name: document[f.name] for f in fields(cls) if f.name != "tuned"}
-            return from_plain(cls, {**values, "tuned": {name: document[name] for name in _TUNED}})
-        except (KeyError, TypeError) as error:
+            tuned = {name: document[name] for name in _TUNED}
+            settings = from_plain(cls, {**values, "tuned": tuned})
+            check_values(settings)
+        except _WRONG as error:
             raise _another_version() from error
+        return settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,9 +140,11 @@ class RunRecord:
         names = [f.name for f in fields(cls) if f.name in document]
         values = {name: document[name] for name in names}
         try:
-            return from_plain(cls, {**values, "settings": RunSettings.from_json(document)})
-        except (KeyError, TypeError) as error:
+            record = from_plain(cls, {**values, "settings": RunSettings.from_json(document)})
+            check_values(record)
+        except _WRONG as error:
             raise _another_version() from error
+        return record
 
 
 def _another_version() -> InputError:

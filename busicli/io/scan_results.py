@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 from busicli.errors import InputError
-from busicli.settings.values import from_plain
+from busicli.io.files import parse_json
+from busicli.io.output_paths import stays_below
+from busicli.settings.values import check_values, from_plain
 from busicli.types import ClassProbabilities, FrameView, Lesion, Polygon, Region, View
 
 Status = Literal["ok", "failed", "skipped"]
@@ -197,8 +199,8 @@ def _without_empty(values: dict[str, Any]) -> dict[str, Any]:
 
 def _parsed(line: str | bytes) -> dict[str, Any]:
     try:
-        row = json.loads(line)
-    except ValueError as error:
+        row = parse_json(line)
+    except InputError as error:
         raise _no_row() from error
     if not (isinstance(row, dict) and {"scan", "status"} <= set(row)):
         raise _no_row()
@@ -207,9 +209,14 @@ def _parsed(line: str | bytes) -> dict[str, Any]:
 
 def _result(row: Mapping[str, Any]) -> ScanResult:
     try:
-        return from_plain(ScanResult, {name: v for name, v in row.items() if name != "review"})
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        result = from_plain(ScanResult, {name: v for name, v in row.items() if name != "review"})
+        check_values(result)
+    except (TypeError, ValueError, KeyError, AttributeError, InputError) as error:
         raise _no_row() from error
+    made = (*(mask.path for mask in result.masks), *result.files, result.scan)
+    if not all(map(stays_below, made)):
+        raise _no_row()
+    return result
 
 
 def _no_row() -> InputError:

@@ -10,6 +10,7 @@ from busicli.errors import InputError
 from busicli.imaging.confidence import FEATURES
 from busicli.io.checksums import CHECKSUM, add_checksum, verify_checksum
 from busicli.io.escaping import percent_escape
+from busicli.io.files import parse_json
 from busicli.settings import (
     ConfidenceSettings,
     PostprocessSettings,
@@ -113,7 +114,7 @@ def parse_card(text: bytes) -> tuple[Card, bool]:
     Raises InputError where anything in it is not as it must be, or the checksum does not agree.
     """
     try:
-        values = json.loads(text)
+        values = parse_json(text)
         if not isinstance(values, dict) or _OLD_NAME in values:
             raise InputError("it is of busicli 0.1, whose settings had other names.")
         sealed = CHECKSUM in values

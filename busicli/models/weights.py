@@ -19,7 +19,7 @@ from safetensors.numpy import save as numbers_to_bytes
 
 from busicli.errors import InputError
 from busicli.imaging.novelty import Familiar
-from busicli.io.files import atomic_write, sha256_bytes
+from busicli.io.files import atomic_write, parse_json, sha256_bytes
 from busicli.models.architecture import Architecture
 from busicli.models.card import Card, card_text, parse_card
 from busicli.models.features import with_features
@@ -185,8 +185,8 @@ def read_encoder(folder: Path, *, pinned_sha256: str | None) -> dict[str, np.nda
     """The checked arrays of a folder of pre-trained weights, by the paths of their variables."""
     text = _read_card_text(folder, pinned_sha256)
     try:
-        wanted = json.loads(text)["files"][ENCODER]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        wanted = parse_json(text)["files"][ENCODER]
+    except (InputError, KeyError, TypeError) as error:
         raise InputError(f"the card of {folder.name} names no {ENCODER}; get it again.") from error
     data = _read_whole(folder, ENCODER, wanted)
     try:

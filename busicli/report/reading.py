@@ -1,7 +1,6 @@
 """What a run or an evaluation left, read back row by row."""
 
 import csv
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields, replace
 from itertools import islice
@@ -10,6 +9,7 @@ from typing import Any
 
 from busicli.errors import InputError
 from busicli.io.escaping import escape_csv_formula
+from busicli.io.files import parse_json
 from busicli.io.lesion_table import parse_lesion_cells
 from busicli.io.run_record import RunRecord
 from busicli.io.scan_results import ScanResult, parse_manifest_line
@@ -79,8 +79,8 @@ def document(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        found = parse_json(path.read_bytes())
+    except InputError as error:
         raise _damaged(path) from error
     if not isinstance(found, dict):
         raise _damaged(path)

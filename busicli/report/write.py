@@ -1,14 +1,13 @@
 """Writes the page of a run or an evaluation from the files in its folder."""
 
 import heapq
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from busicli.errors import BusicliError, InputError
-from busicli.io.files import atomic_text, sha256_bytes
+from busicli.io.files import atomic_text, parse_json, sha256_bytes
 from busicli.io.output_paths import own_folder
 from busicli.io.run_record import RunRecord
 from busicli.io.scan_results import ScanResult
@@ -148,7 +147,7 @@ def _card(out: Path, record: dict[str, Any]) -> dict[str, Any]:
     for path in candidates:
         data = path.read_bytes() if path.is_file() else b""
         if sha256_bytes(data) == named.get("card_sha256"):
-            return _without_scans(json.loads(data))
+            return _without_scans(parse_json(data))
     return {}
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from busicli.batch.output_lock import known_scans
@@ -36,6 +37,9 @@ from busicli.types import Track
 ROWS = "rows.jsonl"
 """In our own folder: the results, while manifest and table of lesions are replaced."""
 SOME_REFUSED = 3
+AHEAD = timedelta(days=1)
+"""How far a reviewer's clock may be ahead: a later review could never replace one of next year."""
+_IN_FUTURE = "has a review from more than a day ahead"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,11 +171,14 @@ class _Reviewing:
 
     def _take_scan(self, scan: ReviewedScan, reviews: Sequence[Review]) -> int:
         before = {kept.review for kept in scan.reviews}
+        latest = f"{datetime.now(UTC) + AHEAD:%Y-%m-%dT%H:%M:%SZ}"
         new = 0
         for one in reviews:
             if one in before:
                 continue
             try:
+                if one.at > latest:
+                    raise InputError(f"{_IN_FUTURE}, {one.at}; set the clock there, review again.")
                 more = scan.with_review(kept_review(self.files, scan, one))
             except InputError as error:
                 self.refused.append(_sentence(one.scan, str(error)))

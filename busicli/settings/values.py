@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache, partial
-from types import NoneType, UnionType
+from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from busicli.errors import InputError
@@ -64,34 +64,53 @@ def check_values(record: object) -> None:
 
     Numbers must be finite, and whole where an int is declared. Records within are checked too.
     """
-    kinds = get_type_hints(type(record))
-    for each in fields(record):  # type: ignore[arg-type]
-        value = getattr(record, each.name)
-        if not _fits(value, kinds[each.name]):
-            wanted = _name(kinds[each.name])
-            raise InputError(f"{each.name} of {type(record).__name__} is no {wanted}.")
+    for name, fits, kind in _checks(type(record)):  # type: ignore[arg-type]  # it is hashable
+        if not fits(getattr(record, name)):
+            raise InputError(f"{name} of {type(record).__name__} is no {_name(kind)}.")
 
 
-def _fits(value: Any, kind: Any) -> bool:
+@cache
+def _checks(record: type) -> tuple[tuple[str, Callable[[Any], bool], Any], ...]:
+    """Each field of a record with its check and its type."""
+    hints = get_type_hints(record)
+    return tuple((f.name, _check(hints[f.name]), hints[f.name]) for f in fields(record))
+
+
+def _check(kind: Any) -> Callable[[Any], bool]:
+    """Whether a value is of a type."""
     origin, parts = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
-        return any(_fits(value, part) for part in parts)
+        checks = tuple(map(_check, parts))
+        return lambda value: any(fits(value) for fits in checks)
     if origin is Literal:
-        return isinstance(value, str) and value in parts
-    if origin is tuple or origin is list:
-        element = parts[0]
-        return isinstance(value, origin) and all(_fits(each, element) for each in value)
+        return lambda value: isinstance(value, str) and value in parts
+    if origin in (tuple, list, Sequence):
+        number = len(parts) if len(parts) > 1 and parts[1] is not Ellipsis else None
+        return partial(_fit_elements, list if origin is list else tuple, number, _check(parts[0]))
     if origin in (dict, Mapping):
-        pairs = value.items() if isinstance(value, dict) else ((None, None),)
-        return all(_fits(key, parts[0]) and _fits(each, parts[1]) for key, each in pairs)
-    if kind is Any:
-        return _is_json(value)
-    if kind in (int, float):
-        return _is_number(value) and (kind is float or isinstance(value, int))
-    if is_dataclass(kind) and isinstance(value, kind):  # type: ignore[arg-type]
-        check_values(value)
-        return True
-    return kind in (str, bool, NoneType) and isinstance(value, kind)
+        return partial(_fit_pairs, _check(parts[0]), _check(parts[1]))
+    if is_dataclass(kind):
+        return partial(_fits_record, kind)
+    others = {Any: _is_json, float: _is_number, int: _is_whole}
+    return others.get(kind) or (lambda value: isinstance(value, kind))
+
+
+def _fit_elements(kind: Any, number: int | None, fits: Callable[[Any], bool], value: Any) -> bool:
+    """Whether a list or tuple holds what is declared, and so many where a number is."""
+    if not isinstance(value, kind):
+        return False
+    return number in (None, len(value)) and all(map(fits, value))
+
+
+def _fits_record(kind: Any, value: Any) -> bool:
+    if not isinstance(value, kind):
+        return False
+    check_values(value)
+    return True
+
+
+def _fit_pairs(key: Callable[[Any], bool], fits: Callable[[Any], bool], value: Any) -> bool:
+    return isinstance(value, dict) and all(map(key, value)) and all(map(fits, value.values()))
 
 
 def _is_number(value: object) -> bool:
@@ -101,6 +120,10 @@ def _is_number(value: object) -> bool:
         return math.isfinite(value)
     except OverflowError:  # a whole number beyond all floats
         return False
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and _is_number(value)
 
 
 def _is_json(value: object) -> bool:

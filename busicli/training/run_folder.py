@@ -1,6 +1,5 @@
 """The folder of a training run: its settings, and its curves."""
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.ticker import MaxNLocator
 
 from busicli.errors import InputError, UsageError
-from busicli.io.files import write_json
+from busicli.io.files import parse_json, write_json
 from busicli.plots.drawing import (
     BLUE,
     COLUMN_IN,
@@ -61,8 +60,8 @@ def newest_run(
     for path in runs.glob(f"{run}/{RUN}"):
         if not (path.parent / holding).is_file():
             continue
-        with suppress(ValueError, KeyError, TypeError):  # segment-dir writes a run.json too
-            record = json.loads(path.read_text(encoding="utf-8"))
+        with suppress(InputError, KeyError, TypeError):  # segment-dir writes a run.json too
+            record = parse_json(path.read_bytes())
             if fingerprint in (None, record["data"]["fingerprint"]):
                 found.append((record["started"], path.parent))
     return max(found)[1] if found else None
@@ -84,7 +83,7 @@ def check_run(folder: Path, now: Mapping[str, Any], *, resume: bool) -> None:
         return
     if not record.is_file():
         raise InputError(f"there is no run {folder} to resume; leave out --resume.")
-    before = json.loads(record.read_text(encoding="utf-8"))
+    before = _read(record)
     different = sorted(
         f"{key} ({before[part].get(key)}, now {now[part][key]})"
         if isinstance(now[part][key], int | float | str | None)
@@ -102,9 +101,24 @@ def check_run(folder: Path, now: Mapping[str, Any], *, resume: bool) -> None:
 
 
 def read_run(folder: Path) -> dict[str, Any] | None:
-    """The record of a run, or of a cross-validation's first fold; None where there is none."""
+    """The record of a run, or of a cross-validation's first fold; None where there is none.
+
+    Raises InputError where it is damaged.
+    """
     records = sorted((*folder.glob(RUN), *folder.glob(f"fold-*/{RUN}")))
-    return json.loads(records[0].read_text(encoding="utf-8")) if records else None
+    return _read(records[0]) if records else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = parse_json(path.read_bytes())
+        if {"settings", "data", "model"} <= found.keys():
+            return found
+    except (InputError, AttributeError):
+        pass
+    raise InputError(
+        f"{path} is damaged or of another version; start a new run under another --name."
+    )
 
 
 def write_run(folder: Path, record: Mapping[str, Any]) -> None:

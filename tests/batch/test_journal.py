@@ -1,5 +1,6 @@
 """The journal survives whatever ends a run."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -146,6 +147,26 @@ def test_lines_of_rubbish_are_passed_over(tmp_path, line):
     with path.open("ab") as file:
         file.write(line + b"\n" + checksum_line(journal_line(row("b"))))
     assert kept(path) == {"a": row("a"), "b": row("b")}
+
+
+@pytest.mark.parametrize("name", ["../scans/x.png", "/scans/x.png", "", ".", "a/../../x", None, 5])
+def test_names_that_lead_out_of_the_folder_are_passed_over(tmp_path, name):
+    path = tmp_path / "journal.jsonl"
+    notes = ({"key": "key"}, {"made": name}, {"started": name}, {"scan": name, "status": "ok"})
+    path.write_bytes(b"".join(checksum_line(json.dumps(note)) for note in notes))
+    for key in ("key", "other"):
+        with open_journal(path, key) as journal:
+            assert journal.scans() == set()
+            assert journal.has_results("a")  # damage was seen, so any scan may have files
+
+
+def test_a_result_that_is_none_counts_as_none(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    notes = ({"key": "key"}, {"scan": "a", "status": "ok", "masks": [{"frame": "1"}]})
+    path.write_bytes(b"".join(checksum_line(json.dumps(note)) for note in notes))
+    with open_journal(path, "key") as journal:
+        assert journal.earlier_result("a") is None
+        assert journal.has_results("a")
 
 
 def test_no_bit_of_a_journal_can_change_what_is_read_from_it(tmp_path):

@@ -4,6 +4,7 @@ import pytest
 
 from tests.soak.state import (
     check_card,
+    check_forged,
     check_parts,
     check_results,
     check_state,
@@ -17,6 +18,10 @@ def test_changed_bits_of_the_state_change_no_result(wards, tmp_path):
 
 def test_changed_bits_of_parts_change_no_result(wards, tmp_path):
     check_parts(wards["few"], tmp_path / "out", 20)
+
+
+def test_forged_values_of_the_state_crash_nothing(wards, tmp_path):
+    check_forged(wards["few"], tmp_path / "out", 12)
 
 
 def test_damaged_results_are_made_again(wards, tmp_path):

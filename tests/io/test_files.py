@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from busicli.errors import BusicliError
+from busicli.errors import BusicliError, InputError
 from busicli.io.files import (
     MAX_DEPTH,
     atomic_directory,
     atomic_write,
     atomic_write_unsynced,
+    parse_json,
     remove_leftovers,
     sha256_bytes,
     sha256_file,
@@ -47,6 +48,25 @@ def test_a_file_is_written_and_replaced_with_its_parents(tmp_path, write):
     write(path, b"second")
     assert path.read_bytes() == b"second"
     assert names(path.parent) == ["file.txt"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"a": 1, "b": 2, "a": 1}', "it names a twice"),
+        ('[{"b": {"x\\u000a": 1, "x\\n": 2}}]', "it names x%0A twice"),
+        ('{"a": [1, ', "it is no JSON"),
+        (b"\xff", "it is no JSON"),
+        ("[" * 100_000, "it is no JSON"),
+    ],
+)
+def test_json_that_programs_would_read_differently_is_refused(text, reason):
+    with pytest.raises(InputError, match=reason):
+        parse_json(text)
+
+
+def test_json_is_read():
+    assert parse_json('{"a": {"b": 1}, "b": [1e3, null]}') == {"a": {"b": 1}, "b": [1000.0, None]}
 
 
 def test_a_name_as_long_as_the_file_system_allows_is_written(tmp_path):

@@ -129,3 +129,27 @@ def test_cells_hold_few_digits_and_nothing_where_nothing_is_known():
 def test_a_row_of_another_table_is_refused():
     with pytest.raises(InputError, match=r"lesions\.csv is damaged"):
         parse_lesion_cells({"scan": "a", "frame": "1"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("scan", "../a.png"),
+        ("scan", ""),
+        ("scan", None),
+        ("status", ["ok"]),
+        ("sha256", 5),
+        ("milliseconds", "long"),
+        ("confidence", True),
+        ("masks", [{"frame": 1, "path": "masks/../../a.png", "sha256": "ab"}]),
+        ("masks", [{"frame": 1, "path": "/etc/a.png", "sha256": "ab"}]),
+        ("masks", [{"frame": 1, "path": "masks/a.png", "sha256": "ab", "polygons": [[[1, 2, 3]]]}]),
+        ("views", [{"box": [1, 2, 3], "kind": "whole", "source": "whole"}]),
+        ("files", {"../x": "ab"}),
+        ("identifiers", {"patient_id": 1}),
+    ],
+)
+def test_a_row_of_other_types_or_that_leads_out_of_the_folder_is_refused(name, value):
+    row = json.loads(journal_line(FULL)) | {name: value}
+    with pytest.raises(InputError, match="a row of the results is damaged"):
+        parse_journal_line(json.dumps(row))

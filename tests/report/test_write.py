@@ -418,17 +418,13 @@ def test_a_damaged_record_is_refused(tmp_path, text):
 
 
 @pytest.mark.parametrize(
-    ("was", "now", "sentence"),
-    [
-        ('"path"', '"place"', r"manifest\.jsonl is damaged"),
-        ("0.9", "NaN", r"tables in .* are damaged"),
-    ],
+    ("was", "now"), [('"path"', '"place"'), ("0.9", "NaN"), ('"masks/', '"masks/../../')]
 )
-def test_rows_of_another_kind_are_refused(tmp_path, was, now, sentence):
+def test_rows_of_another_kind_are_refused(tmp_path, was, now):
     write_run(tmp_path, [done("a.png")])
     manifest = tmp_path / "manifest.jsonl"
     manifest.write_text(manifest.read_text().replace(was, now))
-    with pytest.raises(InputError, match=sentence):
+    with pytest.raises(InputError, match=r"manifest\.jsonl is damaged"):
         write_report(tmp_path)
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -257,10 +258,12 @@ def test_a_file_with_a_bad_review_changes_nothing(
     ("text", "why"),
     [
         ("[]", "is no file of reviews"),
-        ('{"format": "busicli-reviews"', "is not JSON or is cut short"),
-        ("[" * 100_000, "is not JSON or is cut short"),
+        ('{"format": "busicli-reviews"', "cannot be read: it is no JSON, or damaged or cut short"),
+        ("[" * 100_000, "cannot be read: it is no JSON, or damaged or cut short"),
+        ('{"format": "busicli-reviews", "run": "a", "run": "b"}', "read: it names run twice"),
+        ('{"reviews": [{"decision": 1, "\\u0064ecision": 2}]}', "read: it names decision twice"),
         ('{"format": "busicli-reviews", "version": 2}', "has version 2 of the format"),
-        ('{"format": "busicli-reviews", "version": NaN}', "is not JSON"),
+        ('{"format": "busicli-reviews", "version": NaN}', "has version nan of"),
         ('{"format": "busicli-reviews", "version": 1, "reviewer": " "}', "names no reviewer"),
         ('{"format": "busicli-reviews", "version": 1, "reviewer": "A"}', "no list of reviews"),
         ('{"format": "busicli-reviews", "version": 1, "reviewer": [1]}', "reviewer that is no"),
@@ -273,6 +276,25 @@ def test_what_is_no_file_of_reviews_is_refused(text, why, out, call, tmp_path, t
     assert ended.status == 1
     assert why in ended.err
     assert tree(out) == before
+
+
+def test_a_review_from_the_future_is_refused_by_name_and_a_clock_may_be_hours_ahead(
+    out, named, review_of, saved, call
+):
+    hours = f"{datetime.now(UTC) + timedelta(hours=20):%Y-%m-%dT%H:%M:%SZ}"
+    reviews = [
+        review_of(named[0], "rejected", at="2099-01-31T07:12:00Z"),
+        review_of(named[1], at=hours),
+    ]
+    ended = call("review", "out", saved(*reviews))
+    assert ended.status == 3
+    assert "1 new review, 1 refused." in ended.out
+    assert (
+        f"refused: {named[0]} has a review from more than a day ahead, 2099-01-31T07:12:00Z; set "
+        "the clock there, review again." in ended.out
+    )
+    assert call("review", "out", saved(review_of(named[0]))).status == 0
+    assert rows_by_scan(out)[named[0]]["reviewed"]["decision"] == "accepted"
 
 
 def test_reviews_of_another_run_and_huge_files_are_refused(

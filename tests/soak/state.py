@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -19,10 +20,11 @@ from busicli.batch.run import list_inputs, segment_inputs
 from busicli.batch.shards import Shard
 from busicli.batch.worker import ScanWorker, scan_worker
 from busicli.errors import BusicliError, InputError
-from busicli.io.checksums import add_checksum, verified_json
+from busicli.io.checksums import add_checksum, checksum_line, verified_json, verify_line
 from busicli.models.card import card_text
 from busicli.models.weights import CARD, locate_shipped, read_card
 from busicli.report.write import write_report
+from busicli.review.run import ReviewRequest, review
 from busicli.settings import PresenceScores
 from tests.dicom_maker import region, ultrasound
 
@@ -156,6 +158,65 @@ def check_parts(ward: Ward, out: Path, count: int) -> None:
             ward.run_parts(out)
             merge(out)
         assert results(out) == expected, path
+
+
+def check_forged(ward: Ward, out: Path, count: int) -> None:
+    """A value of a run's state is another and its checksum fits: a result or a sentence, no crash.
+
+    Whoever may write into OUT can do so; whoever is given such an OUT must not be harmed.
+    """
+    chance = random.Random(0)
+    ward.run(out)
+    ward.run_parts(parts := out.with_name("parts"))
+    merge(parts)
+    state = [out / name for name in (*STATE, "manifest.jsonl")]
+    state += [p for p in sorted((parts / ".busicli").rglob("*.json*")) if p.name != CARD]
+    files = {path: path.read_bytes() for path in state}
+    commands = {
+        out: (write_report, lambda _: review(ReviewRequest(out=out, files=()), _all), ward.run),
+        parts: (merge, lambda _: ward.run(parts, 1), merge),
+    }
+    for path in cases(files, lambda data: forged(data, chance), chance, count):
+        folder = out if path.is_relative_to(out) else parts
+        for command in commands[folder]:
+            with suppress(BusicliError):
+                command(folder)
+
+
+def forged(data: bytes, chance: random.Random) -> bytes:
+    """Another value somewhere in a JSON document or in one line of a log, with its checksum."""
+    with suppress(InputError):
+        return json.dumps(add_checksum(_changed(verified_json(data), chance))).encode()
+    lines = data.splitlines(keepends=True)
+    at = chance.randrange(len(lines))
+    sealed = verify_line(lines[at])
+    position, tab, row = (sealed or lines[at]).rpartition(b"\t")
+    text = (position + tab).decode() + json.dumps(_changed(json.loads(row), chance))
+    lines[at] = checksum_line(text) if sealed else f"{text}\n".encode()
+    return b"".join(lines)
+
+
+def _changed(document: dict[str, Any], chance: random.Random) -> dict[str, Any]:
+    places = list(_places(document))
+    node, name = chance.choice(places)
+    if chance.random() < 0.2:
+        del node[name]
+    else:
+        node[name] = chance.choice((*_STRANGE, "/x", 2.5, "x" * 10_000))
+    return document
+
+
+def _places(node: Any) -> Iterator[tuple[Any, Any]]:
+    """Where values stand in a document: a dict or list, and the key or index in it."""
+    known = node.items() if isinstance(node, dict) else enumerate(node)
+    for name, value in known:
+        yield node, name
+        if isinstance(value, dict | list):
+            yield from _places(value)
+
+
+def _all(items: Iterator[Any], _: int) -> Iterator[Any]:
+    return items
 
 
 def damaged(data: bytes, chance: random.Random) -> bytes | None:

@@ -2,6 +2,7 @@
 
 from tests.soak.state import (
     check_card,
+    check_forged,
     check_parts,
     check_results,
     check_state,
@@ -9,6 +10,7 @@ from tests.soak.state import (
 
 BITS = 2_500
 """Of the state of a run, and of its parts: 5,000 in all."""
+FORGED = 2_000
 DAMAGED = 500
 CARDS = 5_000
 
@@ -19,6 +21,10 @@ def test_changed_bits_of_the_state_change_no_result(wards, tmp_path):
 
 def test_changed_bits_of_parts_change_no_result(wards, tmp_path):
     check_parts(wards["few"], tmp_path / "out", BITS)
+
+
+def test_forged_values_of_the_state_crash_nothing(wards, tmp_path):
+    check_forged(wards["few"], tmp_path / "out", FORGED)
 
 
 def test_damaged_results_are_made_again(wards, tmp_path):
