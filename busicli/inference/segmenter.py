@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from busicli.imaging.arrays import Box
 from busicli.imaging.class_probabilities import with_temperature
 from busicli.imaging.confidence import confidence
+from busicli.imaging.field_shape import FieldShape
 from busicli.imaging.measure import lesions_of_views
 from busicli.imaging.millimetres import in_millimetres
 from busicli.imaging.postprocess import lesion_mask, native_lesion_mask
-from busicli.imaging.preprocess import native_probability, network_image
+from busicli.imaging.preprocess import native_probability, network_image, network_mask
 from busicli.imaging.topology import component_count
 from busicli.inference.engines import Engine, Predictions
 from busicli.inference.review import Evidence, Reason, ReviewSettings, why_review
@@ -125,11 +126,14 @@ def interpret(
 
     `predicted` holds a (size, size) map a view, in the order of the layout. Each view is
     post-processed as a scan of its own: what counts as small or as second best must not depend on
-    the screen around it. Where views overlap, the higher probability and either mask count.
+    the screen around it. What lies outside its tissue is 0. Where views overlap, the higher
+    probability and either mask count.
     Raises InputError where a map holds NaN.
     """
+    shapes = layout.shapes or (None,) * len(layout.views)
     views = [
-        _view(map_, box, settings) for map_, box in zip(predicted.maps, layout.boxes, strict=True)
+        _view(map_, box, tissue, settings)
+        for map_, box, tissue in zip(predicted.maps, layout.boxes, shapes, strict=True)
     ]
     novelty, novel_from = predicted.novelty, settings.tuned.novel_from
     unlike = novelty is not None and novel_from is not None and bool((novelty >= novel_from).any())
@@ -164,20 +168,30 @@ class _View:
     probability: Probability
     confidence: float | None
     candidates: int
+    at_border: bool
+    """Whether the mask reaches the view's border, or that of its tissue."""
 
 
-def _view(map_: Probability, box: Box, settings: SegmentSettings) -> _View:
+def _view(
+    map_: Probability, box: Box, tissue: FieldShape | None, settings: SegmentSettings
+) -> _View:
     tuned = settings.tuned
     rows, columns = box
     shape = (rows.stop - rows.start, columns.stop - columns.start)
     probability = native_probability(map_, shape, settings.preprocess)
+    if tissue is not None:
+        inside = tissue.inside()
+        probability *= inside
+        map_ = map_ * network_mask(inside, settings.preprocess)
     small = lesion_mask(map_, tuned.postprocess)
     trusted = None if tuned.confidence is None else confidence(map_, small, tuned.confidence)
+    mask = native_lesion_mask(probability, map_, tuned.postprocess)
     return _View(
-        mask=native_lesion_mask(probability, map_, tuned.postprocess),
+        mask=mask,
         probability=probability,
         confidence=trusted,
         candidates=_candidates(map_, small, settings),
+        at_border=_reaches_border(mask) if tissue is None else bool((mask & tissue.rim()).any()),
     )
 
 
@@ -197,7 +211,7 @@ def _evidence(views: Sequence[_View], layout: FrameLayout) -> Evidence:
         certain_greys=layout.certain_greys,
         certain_field=layout.certain,
         candidates=max(view.candidates for view in views),
-        at_border=any(_reaches_border(view.mask) for view in views),
+        at_border=any(view.at_border for view in views),
     )
 
 

@@ -1,11 +1,14 @@
 """Which parts of a frame the network looks at: ultrasound fields, or the whole frame."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
+
+import numpy as np
 
 from busicli.imaging.arrays import Box
 from busicli.imaging.field import find_fields
+from busicli.imaging.field_shape import FieldShape, field_shape
 from busicli.imaging.regions import distinct
 from busicli.settings import PreprocessSettings
 from busicli.types import FrameView, Image, View, ViewKind, ViewSource
@@ -30,6 +33,8 @@ class FrameLayout:
     certain: a person should look."""
     cut_short: bool = False
     """Whether the image's last rows seem to be missing."""
+    shapes: tuple[FieldShape | None, ...] = field(default=(), compare=False)
+    """Of each view, where tissue is; None where all of it may be tissue, () where all views may."""
 
     @property
     def boxes(self) -> tuple[Box, ...]:
@@ -57,11 +62,21 @@ def find_layout(image: Image, tissue: Sequence[View], mode: ViewMode) -> FrameLa
     """The views of a (rows, columns, 3) uint8 frame.
 
     `tissue` holds the header's regions of tissue. They come first, unless they are the whole frame
-    and so say nothing; only then the image is searched.
+    and so say nothing; only then the image is searched. With `whole` all of the frame may be
+    tissue.
     """
     rows, columns = image.shape[:2]
+    if mode == "whole":
+        return one_view((rows, columns))
+    layout = _searched(image, distinct(tissue), mode)
+    greys = (np.ascontiguousarray(image[box][..., 1]) for box in layout.boxes)
+    return replace(layout, shapes=tuple(field_shape(grey) for grey in greys))
+
+
+def _searched(image: Image, regions: Sequence[View], mode: ViewMode) -> FrameLayout:
+    """The views, without their shapes."""
+    rows, columns = image.shape[:2]
     shape = (rows, columns)
-    regions = () if mode == "whole" else distinct(tissue)
     if regions and (0, 0, rows, columns) not in regions:
         return _layout(shape, regions, "tissue", "header")
     if mode != "auto":

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 from pydicom import Dataset
-from scipy.ndimage import distance_transform_edt
 
 from tests.dicom_maker import region, ultrasound
 from tests.screen_parts import View
@@ -122,8 +121,5 @@ def test_what_lies_outside_tissue_never_gets_a_mask(out, phantom):
         name, _, source = scan.partition("-")
         mask = np.asarray(Image.open(out / "masks" / f"{scan}.png")) > 0
         assert mask.any(), scan
-        # a mask may end within a pixel of the network, which covers two of the scan
-        near = distance_transform_edt(~tissue[name]) <= 2
-        assert not (mask & ~near).any(), scan
-        assert (mask & ~tissue[name]).sum() <= (10 if name == "curved" else 0), scan
+        assert not (mask & ~tissue[name]).any(), scan
         assert [view["source"] for view in seen] == [source], scan

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from busicli.errors import InputError
+from busicli.imaging.field_shape import FieldShape
 from busicli.inference.engines import Predictions
 from busicli.inference.segmenter import SegmentSettings, interpret
 from busicli.inference.views import FrameLayout, one_view
@@ -76,6 +77,21 @@ def test_a_small_field_on_a_screen_is_judged_as_a_scan_of_its_own():
     (lesion,) = found.lesions
     assert lesion.bbox == (14, 24, 18, 28)
     assert not found.probability[:10].any()
+
+
+@pytest.mark.parametrize(("left", "why"), [(3, ()), (4, ("lesion at the border",))])
+def test_what_lies_outside_tissue_is_no_candidate_and_ends_it(left, why):
+    """Tissue in columns 0 to 7: the surer square beside it is not the best component."""
+    left_half = FieldShape(
+        rows=np.array([[0] * SIZE, [SIZE] * SIZE]), columns=np.array([[0] * SIZE, [8] * SIZE])
+    )
+    frame = replace(one_view((SIZE, SIZE)), shapes=(left_half,))
+    map_ = np.maximum(square(left=left), square(left=10, value=1.0))
+    best = settings(min_share_of_best=1.0)
+    found = interpret(Predictions(map_[None]), frame, NO_SCALE, best)
+    assert [lesion.bbox for lesion in found.lesions] == [(4, left, 8, left + 4)]
+    assert not found.probability[:, 8:].any()
+    assert found.why_review == why
 
 
 def test_where_views_overlap_the_higher_probability_counts():
