@@ -52,6 +52,20 @@ def test_a_hash_has_sixteen_hexadecimal_digits(scans):
         assert len(bytes.fromhex(perceptual_hash(scan))) == 8
 
 
+def test_an_image_of_one_grey_has_only_the_lowest_frequency():
+    # 1 of 64 coefficients is above the median of 0: 1000 0000 ...; of a black image none is.
+    assert perceptual_hash(np.full((20, 30), 99, np.uint8)) == "8" + "0" * 15
+    assert perceptual_hash(np.zeros((20, 30), np.uint8)) == "0" * 16
+
+
+def test_an_image_brighter_at_the_left_has_odd_frequencies_along_the_rows():
+    # A falling ramp of equal rows has cosines along the row alone: the constant and the odd ones
+    # 1, 3, 5, 7 are above 0, the even ones are 0 up to rounding: 11?1 ?1?1 and seven rows of 0.
+    ramp = np.tile(np.arange(31, -1, -1, dtype=np.uint8) * 8, (32, 1))
+    first_row = int(perceptual_hash(ramp)[:2], 16)
+    assert first_row & 0b11010101 == 0b11010101
+
+
 def test_distances_count_differing_bits():
     # f is 1111, 7 is 0111, 0 is 0000.
     found = hash_distances(["0" * 16, "f" * 16], ["0" * 16, "7" + "0" * 15, "f" * 16])
