@@ -34,17 +34,18 @@ class MaskFiles:
     """Files with a suffix that no mask has, and masks of structures that are no lesion."""
 
 
-def mask_files(folder: Path, *, besides: Path) -> MaskFiles:
+def mask_files(folder: Path, *, besides: Path, known: Collection[str] = ()) -> MaskFiles:
     """The files below a folder, without hidden files and the folder `besides` for results.
 
     Names and folders tell the masks of a scan: see `busicli.io.mask_names`. Where no file is the
-    mask of another, all are masks: `x.png` as well as `x_mask.png` is one of x. Raises InputError
-    if there is no folder, if a part cannot be read, or if two files would each be a scan's only
-    mask.
+    mask of another, all are masks: `x.png` as well as `x_mask.png` is one of x. Names in `known`
+    are those of scans: `x_lesion_2.png` is then no mask of x. Raises InputError if there is no
+    folder, if a part cannot be read, or if two files would each be a scan's only mask.
     """
     _check_folder(folder, besides)
     files = {PurePosixPath(f.relative_to(folder)): f for f in files_below(folder, besides=besides)}
     of_scan = masks_by_name(files)
+    scans = {mask.scan for mask in of_scan.values()}
     masks: dict[str, list[Path]] = {}
     plain: dict[str, list[Path]] = {}
     others = []
@@ -54,7 +55,7 @@ def mask_files(folder: Path, *, besides: Path) -> MaskFiles:
             masks.setdefault(_name(of_scan[relative].scan), []).append(path)
         elif relative in of_scan or not (_is_image(path) or path.suffix.lower() in MASK_SUFFIXES):
             others.append(path)
-        elif stem is not None:
+        elif stem is not None and not (relative in scans or short_name(_name(relative)) in known):
             masks.setdefault(_written(relative.with_name(stem)), []).append(path)
         else:
             plain.setdefault(_name(relative), []).append(path)

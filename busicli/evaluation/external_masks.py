@@ -82,7 +82,8 @@ def evaluate_masks(
     """
     out = request.out or _default_out(request)
     reference_set = find_references(request.reference, request.split, besides=out)
-    found = mask_files(request.predictions, besides=out)
+    known = {name for each in reference_set.references for name in each.names}
+    found = mask_files(request.predictions, besides=out, known=known)
     if request.out is not None:
         check_folder(request.out)
     pairs = paired(reference_set, found, backgrounds(reference_set, request.scans, besides=out))

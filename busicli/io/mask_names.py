@@ -24,14 +24,14 @@ _CERTAIN = ("mask", "masks")
 """Words that no scan has in its name; after the others, the content decides."""
 _IN_FOLDERS = (
     *_CERTAIN,
-    *("gt", "gts", "groundtruth", "seg", "segs", "segmentation", "segmentations"),
-    *("label", "labels", "annotation", "annotations", "ann", "roi", "rois", "target", "targets"),
-    *("contour", "contours", "lesions"),
+    *("gt", "gts", "groundtruth", "truth", "seg", "segs", "segmentation", "segmentations"),
+    *("label", "labels", "labelmap", "labelmaps", "annotation", "annotations", "ann"),
+    *("roi", "rois", "target", "targets", "contour", "contours", "lesions", "binary", "manual"),
 )
 _IN_NAMES = (
     *_IN_FOLDERS,
-    *("cp_masks", "ground_truth", "segm", "lesion", "tumor", "tumour", "annot", "annotated"),
-    *("pred", "prediction", "other"),
+    *("cp_masks", "ground_truth", "label_map", "segm", "segmented", "lesion", "tumor", "tumour"),
+    *("annot", "annotated", "outline", "bin", "pred", "prediction", "other"),
 )
 _OTHER = "other"
 """BrEaST's word for structures that are no lesion."""
@@ -42,13 +42,17 @@ _SCAN_WORDS = (
 _WITH_MASKS = ("class", "object", "binary")
 """Words that say how masks are made, as in VOC's SegmentationClass."""
 _NUMBER = r"\)?(?:[ _.-]*\d+|[ _.-]*\(\d+\))?"
-_WORDS = "|".join(sorted(_IN_NAMES, key=len, reverse=True))
+_WORDS = "|".join(sorted(_IN_NAMES, key=len, reverse=True)).replace("_", "[ _-]?")
+_NEW_WORD = r"(?:[ _.(-]+|(?-i:(?<=[a-z\d])(?=[A-Z])))"
+"""Between a scan's name and a mark: signs, or a capital letter alone, as in `xMask`."""
 _MARKED_AT_END = re.compile(
-    rf"(?P<scan>.*[^ _.(-])[ _.(-]+(?P<word>{_WORDS}){_NUMBER}", re.IGNORECASE | re.DOTALL
+    rf"(?P<scan>.*?[^ _.(-]){_NEW_WORD}(?P<word>{_WORDS}){_NUMBER}", re.IGNORECASE | re.DOTALL
 )
-_MARKED_AT_START = re.compile(rf"(?P<word>{_WORDS})[ _.-]+(?P<scan>.+)", re.IGNORECASE | re.DOTALL)
+_MARKED_AT_START = re.compile(
+    rf"(?P<word>{_WORDS})(?:[ _.-]+|(?=\d))(?P<scan>.+)", re.IGNORECASE | re.DOTALL
+)
 _ONLY_A_MARK = re.compile(rf"(?P<word>{_WORDS}){_NUMBER}(?P<scan>)", re.IGNORECASE)
-_SCAN_AT_START = re.compile(rf"(?:{'|'.join(_SCAN_WORDS)})(?:[ _.-]+|$)", re.IGNORECASE)
+_SCAN_AT_START = re.compile(rf"(?:{'|'.join(_SCAN_WORDS)})(?:[ _.-]+|(?=\d)|$)", re.IGNORECASE)
 _SCAN_AT_END = re.compile(rf"(?<=.)[ _.-](?:{'|'.join(_SCAN_WORDS)}|0000)$", re.IGNORECASE)
 """`_0000` is nnU-Net's number of a scan's only channel."""
 _PARTS_OF_A_NAME = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
@@ -110,9 +114,9 @@ def is_marked(path: PurePosixPath) -> bool:
     >>> is_marked(PurePosixPath("a_mask.png")), is_marked(PurePosixPath("a_tumor.png"))
     (True, False)
     """
-    words = {mark.word for mark in _marks(stem_of(path.name))}
-    words = words or {word for part in path.parent.parts for word in _folder(part).masks}
-    return any(word.removeprefix("cp_") in _CERTAIN for word in words)
+    words = [mark.word for mark in _marks(stem_of(path.name))]
+    words += [word for part in path.parent.parts for word in _folder(part).masks]
+    return any(word in _CERTAIN for word in words)
 
 
 def bare_name(name: str) -> str:
@@ -136,7 +140,9 @@ def folder_words(name: str) -> tuple[str, ...]:
 def masks_by_name(files: Iterable[PurePosixPath]) -> dict[PurePosixPath, MaskOf]:
     """The files that are masks of others among them, by name and layout; paths of one root.
 
-    A mask is beside its scan, or in a folder of masks whose other parts are those of its scan.
+    A mask is beside its scan, or in a folder of masks whose other parts are those of its scan. A
+    mark that scans may have makes no mask without a scan of the name before it: `tumor_1.png` is
+    the scan of `tumor_1_mask.png`.
     """
     index = _Index()
     candidates: list[PurePosixPath] = []
@@ -147,8 +153,13 @@ def masks_by_name(files: Iterable[PurePosixPath]) -> dict[PurePosixPath, MaskOf]
             candidates.append(path)
         if not marked and _may_be_scan(path):
             index.add(path, in_masks=in_masks)
-    found = ((path, index.mask(path)) for path in candidates)
-    return {path: mask for path, mask in found if mask is not None}
+    found = index.masks(candidates)
+    rest = [path for path in candidates if path not in found]
+    for path in rest:
+        in_masks = any(_folder(part).masks for part in path.parent.parts)
+        if not in_masks and not is_marked(path) and _may_be_scan(path):
+            index.add(path, in_masks=False)
+    return found | index.masks(rest)
 
 
 def twins(files: Iterable[PurePosixPath]) -> dict[PurePosixPath, tuple[PurePosixPath, ...]]:
@@ -178,10 +189,15 @@ class _Index:
     elsewhere: dict[Key, PurePosixPath] = field(default_factory=dict)
 
     def add(self, path: PurePosixPath, *, in_masks: bool) -> None:
-        """Add a file whose own name is no mask's."""
+        """Add a file that is a scan by its name."""
         self.beside.setdefault((path.parent, stem_of(path.name)), path)
         if not in_masks:
-            self.elsewhere.setdefault(_keys(path)[0], path)
+            self.elsewhere.setdefault(_keys(path)[-1], path)
+
+    def masks(self, candidates: Iterable[PurePosixPath]) -> dict[PurePosixPath, MaskOf]:
+        """Those of the files that are masks of scans."""
+        found = ((path, self.mask(path)) for path in candidates)
+        return {path: mask for path, mask in found if mask is not None}
 
     def mask(self, path: PurePosixPath) -> MaskOf | None:
         """What a file is that may be a mask by its name or folder; None without its scan."""
@@ -213,11 +229,16 @@ def _marks(stem: str) -> Iterator[_Mark]:
 
 
 def _keys(path: PurePosixPath) -> list[Key]:
-    """The parts of a path without words for images and masks: equal for a scan and its mask."""
-    folders = tuple(" ".join(_folder(part).rest) for part in path.parent.parts)
-    folders = tuple(folder for folder in folders if folder)
+    """The parts of a path without words for images and masks: equal for a scan and its mask.
+
+    Numbers of folders of masks count first, then not: `masks_2` may be a second person's.
+    """
+    own = [_folder(part) for part in path.parent.parts]
+    exact = tuple(" ".join(folder.rest) for folder in own if folder.rest)
+    plain = tuple(" ".join(folder.unnumbered) for folder in own if folder.unnumbered)
     stem = stem_of(path.name)
-    return [(*folders, _bare_stem(own)) for own in [*(m.scan for m in _marks(stem)), stem]]
+    stems = [_bare_stem(each) for each in [*(m.scan for m in _marks(stem)), stem]]
+    return [(*folders, each) for folders in dict.fromkeys((exact, plain)) for each in stems]
 
 
 def _bare_stem(stem: str) -> str:
@@ -232,6 +253,11 @@ class _Folder:
     """Words for masks; none where it holds images too."""
     rest: tuple[str, ...]
     """Neither for masks nor for images."""
+
+    @property
+    def unnumbered(self) -> tuple[str, ...]:
+        """The rest without numbers, where the folder holds masks."""
+        return tuple(word for word in self.rest if not (self.masks and word.isdigit()))
 
 
 @cache

@@ -195,6 +195,20 @@ def test_all_masks_of_a_scan_are_united_and_scans_beside_them_shown(score, tmp_p
     assert (tmp_path / "o/examples.png").is_file()
 
 
+def test_scans_whose_names_have_a_word_for_masks_keep_their_own(score, tmp_path):
+    # Left of p3's second lesion alone is missing: Dice 2/3; united with the first it would be 1.
+    for number, predicted in ((1, TRUE), (2, LEFT)):
+        put(tmp_path / f"ref/p3_lesion_{number}.png", FULL)
+        put(tmp_path / f"ref/p3_lesion_{number}_mask.png", TRUE)
+        put(tmp_path / f"pred/p3_lesion_{number}.png", predicted)
+    _, metrics, found = score()
+    assert metrics["pairing"]["paired"] == 2
+    assert {case: row["dice"] for case, row in found.items()} == {
+        "p3_lesion_1": "1",
+        "p3_lesion_2": "0.666667",
+    }
+
+
 def test_a_scan_beside_masks_is_not_taken_for_its_own_prediction(score, tmp_path):
     put(tmp_path / "ref/a_mask.png", TRUE)
     put(tmp_path / "ref/b_mask.png", TRUE)

@@ -33,7 +33,10 @@ def test_a_masks_name_tells_its_scan(name, stem):
 MARKS = ("_Mask", "_GT", "_seg", "_segmentation", "_tumor", "-mask", "_label", "_annotation")
 
 
-MORE = ("_mask (2)", " mask 01", " (mask)", "_lesion_mask", "_mask_roi1", "__gt")
+MORE = (
+    *("_mask (2)", " mask 01", " (mask)", "_lesion_mask", "_mask_roi1", "__gt", "_bin_mask"),
+    *("Mask", "SegMask", "GroundTruth", "_ground_truth", "-label-map", "_outline", "_manual"),
+)
 
 
 @pytest.mark.parametrize("mark", [*MARKS, *map(str.upper, MARKS), *MORE])
@@ -63,6 +66,12 @@ def test_a_mark_of_any_case_is_a_mask_beside_its_scan_alone(mark):
         ("x_GT/a.png", "x_GT/a_mask.png"),
         ("images_and_masks/a.png", "images_and_masks/a_tumor.png"),  # BrEaST
         ("1.2.840", "1.2.840_mask.png"),  # a scanner's name without a suffix
+        ("image12.png", "mask12.png"),
+        ("images/a.png", "masks_2/a.png"),  # a second reader's
+        ("images_2/a.png", "masks_2/a.png"),
+        ("tumor_1.png", "tumor_1_mask.png"),
+        ("images/lesion_1.png", "masks/lesion_1.png"),
+        ("img/p3_lesion_2.png", "gt/p3_lesion_2.png"),
     ],
 )
 def test_folders_of_masks_go_with_folders_of_scans(scan, mask):
@@ -93,6 +102,14 @@ def test_words_that_scans_may_have_leave_the_content_to_decide():
         False,
     ]
     assert not found["a_other1.png"].lesion
+
+
+def test_a_mark_that_scans_may_have_is_their_own_without_a_scan_before_it():
+    assert masks("p3_lesion_1.png", "p3_lesion_2.png") == {}
+    assert masks("p3.png", "p3_lesion_1.png") == {"p3_lesion_1.png": "p3.png"}
+    assert masks("p3_lesion_1.png", "p3_lesion_1_mask.png", "p3_lesion_2.png") == {
+        "p3_lesion_1_mask.png": "p3_lesion_1.png"
+    }
 
 
 def test_twins_differ_in_one_folder():
