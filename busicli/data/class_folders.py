@@ -1,6 +1,6 @@
 """Data sets whose classes are folders: BUSI's layout, and what others make of it.
 
-Only names are looked at, no image is opened.
+Only names are looked at, and the first bytes of files whose names do not tell what they hold.
 """
 
 from collections import Counter, defaultdict
@@ -9,12 +9,23 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from busicli.data.objections import objection_by_name
-from busicli.io.images import SUFFIXES
+from busicli.io.dicom.read import is_dicom
+from busicli.io.images import IMAGE_STARTS, SUFFIXES, UnreadKindError
+from busicli.io.kinds import UNREAD_SUFFIXES, unread_kind
 from busicli.io.litter import files_below
-from busicli.io.mask_names import MaskOf, folder_words, is_marked, masks_by_name, stem_of
+from busicli.io.mask_names import (
+    MaskOf,
+    folder_words,
+    is_marked,
+    masks_by_name,
+    may_be_scan,
+    stem_of,
+)
 from busicli.types import CLASSES, LESION_CLASSES, Failed, Found, SourceCase
 
 Files = Mapping[PurePosixPath, Path]
+_HEAD = 4096
+"""Bytes that tell what a file holds."""
 
 
 def class_of(folder: PurePosixPath) -> str:
@@ -30,13 +41,36 @@ def class_of(folder: PurePosixPath) -> str:
 
 
 def class_files(folder: Path) -> dict[PurePosixPath, Path]:
-    """The images below a folder by their paths in it; none where no folder names a class."""
+    """The images below a folder by their paths in it; none where no folder names a class.
+
+    They include images of kinds that are not read, and DICOM files without a suffix.
+    """
     files = {
         PurePosixPath(path.relative_to(folder)): path
         for path in files_below(folder)
-        if path.suffix.lower() in SUFFIXES
+        if path.name.lower().endswith((*SUFFIXES, *UNREAD_SUFFIXES)) or _is_bare_dicom(path)
     }
     return files if any(class_of(relative.parent) for relative in files) else {}
+
+
+def _is_bare_dicom(path: Path) -> bool:
+    return may_be_scan(PurePosixPath(path)) and is_dicom(_head(path))
+
+
+def _unread_kind(path: Path) -> str:
+    head = _head(path) if path.name.lower().endswith(UNREAD_SUFFIXES) else b""
+    return "" if head.startswith(IMAGE_STARTS) else unread_kind(head)
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes; none of a pipe, nor where the file cannot be read: decoding reports that."""
+    if not path.is_file():
+        return b""
+    try:
+        with path.open("rb") as file:
+            return file.read(_HEAD)
+    except OSError:
+        return b""
 
 
 def read_classes(files: Files, name: str) -> Found:
@@ -45,7 +79,8 @@ def read_classes(files: Files, name: str) -> Found:
     Folders of classes may hold others (`malignant/images`) or lie in them (`images/malignant`).
     Masks are found by name and layout, see `busicli.io.mask_names`; BrEaST's `_other` masks show no
     lesion and are left out. A scan is named without its folders, unless another has that name. A
-    scan in no folder of a class is an error, as is a mask without its scan.
+    scan in no folder of a class is an error, as is a mask without its scan, and a scan of a kind
+    that is not read.
     """
     masks = masks_by_name(files)
     of_scan: dict[PurePosixPath, list[Path]] = defaultdict(list)
@@ -57,7 +92,9 @@ def read_classes(files: Files, name: str) -> Found:
     stems = Counter(stem_of(r.name) for r in files.keys() - masks.keys() if class_of(r.parent))
     for relative in files.keys() - masks.keys():
         label = class_of(relative.parent)
-        if is_marked(relative) and label:
+        if label and (kind := _unread_kind(files[relative])):
+            errors.append(Failed(str(relative), str(UnreadKindError.of(kind)).rstrip(".")))
+        elif is_marked(relative) and label:
             errors.append(Failed(str(relative), "is a mask without its scan"))
         elif label in LESION_CLASSES and relative not in of_scan:
             errors.append(Failed(str(relative), f"has no mask {stem_of(relative.name)}_mask.png"))
@@ -85,7 +122,7 @@ def _without_class(files: Files, masks: Mapping[PurePosixPath, MaskOf]) -> list[
     folders = Counter(
         str(relative.parent)
         for relative in files
-        if relative not in masks and not class_of(relative.parent)
+        if relative not in masks and may_be_scan(relative) and not class_of(relative.parent)
     )
     return [
         Failed(

@@ -10,8 +10,14 @@ from busicli.errors import InputError
 
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """First bytes of an .xlsx and of an .xls file."""
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_SEPARATORS = ",;\t"
+_ENCODINGS = {
+    b"\xff\xfe\0\0": "utf-32",
+    b"\0\0\xfe\xff": "utf-32",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
+"""By the byte-order mark."""
+_SEPARATORS = ",;\t|"
 _INDEX = "unnamed:"
 """How pandas names the column in which it wrote its index, if at all."""
 
@@ -27,9 +33,9 @@ class CsvRow:
 
 
 def read_rows(path: Path) -> tuple[Sequence[str], list[CsvRow]]:
-    """Columns and rows of a table in UTF-8 or, with a byte-order mark, UTF-16.
+    """Columns and rows of a table in UTF-8, UTF-16 or, with a byte-order mark, UTF-32.
 
-    The separator is the comma, semicolon or tab that the header has most of, or the one that
+    The separator is the comma, semicolon, tab or bar that the header has most of, or the one that
     Excel's line `sep=;` names. Empty rows, empty columns and the index of pandas are left out; a
     missing cell is empty. Raises InputError if it is not such a table.
     """
@@ -43,7 +49,10 @@ def read_rows(path: Path) -> tuple[Sequence[str], list[CsvRow]]:
             if any(cell.strip() for cell in cells)
         ]
     except csv.Error as error:
-        raise InputError(f"{path} is not a CSV table in UTF-8; save it as one.") from error
+        raise InputError(
+            f"{path}, line {first + reader.line_num} cannot be split into cells; check its quotes "
+            "and save the table as CSV."
+        ) from error
     header = found[0][1] if found else []
     for line, cells in found:
         if any(cells[len(header) :]):
@@ -72,9 +81,17 @@ def _text(path: Path) -> str:
     if data.startswith(_WORKBOOKS):
         raise InputError(f"{path} is a workbook; save its table as CSV in UTF-8.")
     try:
-        return data.decode("utf-16" if data.startswith(_UTF16) else "utf-8-sig")
+        return data.decode(_encoding(data))
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not a CSV table in UTF-8; save it as one.") from error
+
+
+def _encoding(data: bytes) -> str:
+    """By the byte-order mark, else by the NUL that UTF-16 has beside the first letter."""
+    marked = (name for start, name in _ENCODINGS.items() if data.startswith(start))
+    nuls = (data[:1] == b"\0", data[1:2] == b"\0")
+    unmarked = {(True, False): "utf-16-be", (False, True): "utf-16-le"}.get(nuls, "utf-8-sig")
+    return next(marked, unmarked)
 
 
 def _separator(lines: Sequence[str]) -> tuple[str, int]:

@@ -30,7 +30,7 @@ def grayscale(scan: Image) -> NDArray[np.uint8]:
 
 
 def perceptual_hash(grey: NDArray[np.uint8]) -> str:
-    """pHash of the image's coarse structure: 64 bits as 16 hexadecimal digits.
+    """The pHash of the coarse structure: 64 bits as 16 hexadecimal digits.
 
     Each bit says whether one of the 8 x 8 lowest frequencies of the cosine transform exceeds their
     median. Zauner (2010), Implementation and benchmarking of perceptual image hash functions.

@@ -24,7 +24,7 @@ FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
 """Formats that are read. The content decides, not the file's name."""
 IMAGE_STARTS = (b"\x89PNG", b"\xff\xd8", b"BM", b"II*\0", b"MM\0*")
 """First bytes of these."""
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".dicom")
+SUFFIXES = (*(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".tif", ".tiff", ".dcm", ".dicom"),)
 """A file named so that cannot be read counts as failed, any other as skipped."""
 MAX_PIXELS = 50_000_000
 """Of all frames of a scan: one of so many pixels takes less than 1 GB."""

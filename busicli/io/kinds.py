@@ -6,6 +6,11 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
+UNREAD_SUFFIXES = (
+    *(".gif", ".webp", ".avif", ".heic", ".heif", ".jp2", ".j2k", ".jxl"),
+    *(".nii", ".nii.gz", ".nrrd", ".mha", ".mhd"),
+)
+"""How images and volumes are named that are not read, so that none is left out unnoticed."""
 _GZIP = 31
 """For zlib: data with a gzip header."""
 _HEAD = 4096

@@ -14,9 +14,11 @@ from functools import cache
 from pathlib import PurePosixPath
 
 from busicli.io.images import SUFFIXES
+from busicli.io.kinds import UNREAD_SUFFIXES
 
 MASK_SUFFIXES = (*(s for s in SUFFIXES if not s.startswith(".d")), ".npy")
 """Kinds of files that a mask is read from."""
+_MASK_LIKE = (*MASK_SUFFIXES, *UNREAD_SUFFIXES, ".dcm")
 MAX_TWINS = 4
 """Files of one name in other folders that are looked at to tell a mask from a scan."""
 
@@ -86,7 +88,7 @@ def stem_of(name: str) -> str:
     ('a', '1.2.840', 'a.1')
     """
     path = PurePosixPath(name)
-    known = path.suffix.lower() in (*SUFFIXES, *MASK_SUFFIXES)
+    known = path.suffix.lower() in (*SUFFIXES, *_MASK_LIKE)
     return path.stem if known else path.name
 
 
@@ -149,15 +151,15 @@ def masks_by_name(files: Iterable[PurePosixPath]) -> dict[PurePosixPath, MaskOf]
     for path in files:
         marked = any(True for _ in _marks(stem_of(path.name)))
         in_masks = any(_folder(part).masks for part in path.parent.parts)
-        if (marked or in_masks) and path.suffix.lower() in (*MASK_SUFFIXES, ".dcm"):
+        if (marked or in_masks) and path.name.lower().endswith(_MASK_LIKE):
             candidates.append(path)
-        if not marked and _may_be_scan(path):
+        if not marked and may_be_scan(path):
             index.add(path, in_masks=in_masks)
     found = index.masks(candidates)
     rest = [path for path in candidates if path not in found]
     for path in rest:
         in_masks = any(_folder(part).masks for part in path.parent.parts)
-        if not in_masks and not is_marked(path) and _may_be_scan(path):
+        if not in_masks and not is_marked(path) and may_be_scan(path):
             index.add(path, in_masks=False)
     return found | index.masks(rest)
 
@@ -169,7 +171,7 @@ def twins(files: Iterable[PurePosixPath]) -> dict[PurePosixPath, tuple[PurePosix
     """
     groups: dict[Key, list[PurePosixPath]] = defaultdict(list)
     for path in files:
-        if _may_be_scan(path):
+        if may_be_scan(path):
             for left_out in range(len(path.parts) - 1):
                 folders = (*path.parts[:left_out], "*", *path.parts[left_out + 1 : -1])
                 groups[(*folders, stem_of(path.name))].append(path)
@@ -179,6 +181,17 @@ def twins(files: Iterable[PurePosixPath]) -> dict[PurePosixPath, tuple[PurePosix
             others = (*found.get(path, ()), *(p for p in group[: MAX_TWINS + 1] if p != path))
             found[path] = others[:MAX_TWINS]
     return found
+
+
+def may_be_scan(path: PurePosixPath) -> bool:
+    """Whether the suffix is an image's, or none: scanners write DICOM files by number alone.
+
+    >>> may_be_scan(PurePosixPath("a.PNG")), may_be_scan(PurePosixPath("1.2.840"))
+    (True, True)
+    >>> may_be_scan(PurePosixPath("a.csv"))
+    False
+    """
+    return path.suffix.lower() in SUFFIXES or not re.search(r"\.[A-Za-z]\w*$", path.name)
 
 
 @dataclass(slots=True)
@@ -209,11 +222,6 @@ class _Index:
             return None
         lesion = all(mark.word != _OTHER for mark in marks)
         return MaskOf(scan=scan, certain=is_marked(path), lesion=lesion)
-
-
-def _may_be_scan(path: PurePosixPath) -> bool:
-    """Whether the suffix is an image's, or none: scanners write DICOM files by number alone."""
-    return path.suffix.lower() in SUFFIXES or not re.search(r"\.[A-Za-z]\w*$", path.name)
 
 
 def _marks(stem: str) -> Iterator[_Mark]:

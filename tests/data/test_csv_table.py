@@ -28,7 +28,9 @@ def table(tmp_path):
         f"{HEAD}\r\n{ROW}\r\n,,\r\n\r\n,,\r\n",
         f"{HEAD}\n{ROW}".replace(",", ";"),
         f"{HEAD}\n{ROW}".replace(",", "\t").encode("utf-16"),
-        f"{HEAD}\n{ROW}".encode("utf-8-sig"),
+        f"{HEAD}\n{ROW}".replace(",", "|"),
+        *(f"{HEAD}\n{ROW}".encode(name) for name in ("utf-8-sig", "utf-16-le", "utf-16-be")),
+        f"{HEAD}\n{ROW}".encode("utf-32"),
         f"sep=,\r\n{HEAD}\r\n{ROW}",
         f"sep=;\r\n{HEAD}\r\n{ROW}".replace(",", ";"),
         f",{HEAD}\n0,{ROW}\n",
@@ -67,7 +69,7 @@ def test_an_error_names_the_line_of_the_file(table):
         (f"Scan,scan,{HEAD}\n{ROW}\n".encode(), "two columns of one name"),
         (b"", "has no column scan, but none"),
         (f"{HEAD},\n{ROW},7\n".encode(), "has a column without a name"),
-        (b'scan\n"a.png\n', "is not a CSV table in UTF-8"),
+        (b'scan\n"a.png\n', "line 2 cannot be split into cells"),
     ],
 )
 def test_what_is_no_such_table_says_why(table, data, reason):
