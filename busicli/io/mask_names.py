@@ -104,12 +104,6 @@ def scan_stem(stem: str) -> str | None:
     return mark.scan or None if mark else None
 
 
-def shows_other(stem: str) -> bool:
-    """Whether a mask's stem says that it shows no lesion but another structure."""
-    mark = next(_marks(stem), None)
-    return mark is not None and mark.word == _OTHER
-
-
 def is_marked(path: PurePosixPath) -> bool:
     """Whether a file's name or folder says "mask", so that it is no scan.
 

@@ -10,7 +10,7 @@ from pydicom import dcmread
 from busicli.batch.dicom_outputs import FrameImage, encode_capture
 from busicli.errors import InputError
 from tests.dicom_maker import ultrasound
-from tests.run_rows import rows_by_scan
+from tests.segmented import rows_by_scan
 
 OPTIONS = ("--weights", "improved-unet", "--dicom", "seg,sr,sc")
 

@@ -11,7 +11,7 @@ from pydicom.data import get_testdata_file
 
 from busicli.io.images import GREEN
 from tests.dicom_maker import PATIENT, PATIENT_ID, region, ultrasound
-from tests.run_rows import rows_by_scan
+from tests.segmented import rows_by_scan
 
 PLANTED = ("PLANTED", PATIENT_ID, "19700102")
 WEIGHTS = ("--weights", "improved-unet")

@@ -7,13 +7,11 @@ import pytest
 from busicli.batch.request import Callbacks, SegmentRequest
 from busicli.batch.run import segment_batch
 from busicli.errors import BusicliError
+from tests.segmented import copied
 
 
 def test_results_removed_while_running_are_an_error_and_made_again(scans, tmp_path):
-    source, out = tmp_path / "scans", tmp_path / "out"
-    source.mkdir()
-    for number in (1, 2, 3):
-        shutil.copy(next(scans.glob(f"*/phantom-{number:02d}.png")), source)
+    source, out = copied(scans, tmp_path / "scans", 1, 2, 3), tmp_path / "out"
 
     def segment(on_result):
         calls = Callbacks(

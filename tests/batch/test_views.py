@@ -11,7 +11,7 @@ from PIL import Image
 from busicli.io.images import GREEN
 from busicli.models.weights import DEFAULT_WEIGHTS, read_card, resolve_weights
 from tests.dicom_maker import region, ultrasound
-from tests.run_rows import rows_by_scan
+from tests.segmented import rows_by_scan
 
 TOP, LEFT, GAP = 40, 30, 20
 

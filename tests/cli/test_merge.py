@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from busicli.batch.shards import ShardRow, read_shard, shard_rows, write_shard
-from tests.run_rows import lasting_rows
+from tests.segmented import lasting_rows, results
 
-TIMED = ("run.json", "manifest.jsonl", "report.html")
 PARTS = 10
 
 
@@ -53,11 +52,7 @@ def test_merged_the_parts_are_the_whole_byte_for_byte(parts, whole, call, tree, 
     ended = call("merge", out)
     assert ended.status == 3  # a scan failed
     assert f"{PARTS} parts: 24 scans segmented, 1 failed" in ended.out
-    merged, expected = tree(out), tree(whole)
-    names = {name for name in expected if not name.startswith(".busicli/")}
-    assert {name for name in merged if not name.startswith(".busicli/")} == names
-    assert [name for name in names - set(TIMED) if merged[name] != expected[name]] == []
-    assert lasting_rows(out) == lasting_rows(whole)
+    assert results(out, tree) == results(whole, tree)
 
 
 def test_the_merged_record_counts_everything(parts, whole, call, tmp_path):

@@ -12,11 +12,10 @@ import pytest
 from PIL import Image
 
 from tests.dask_processes import Dask
-from tests.run_rows import lasting_rows
+from tests.segmented import lasting_rows, results
 
 WAIT_S = 600
 """So long that no busy machine fails a test."""
-TIMED = ("run.json", "manifest.jsonl", "report.html")
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +44,6 @@ def whole(ward, run) -> Path:
     return out
 
 
-def check_same(out: Path, whole: Path, tree) -> None:
-    found, expected = tree(out), tree(whole)
-    names = {name for name in expected if not name.startswith(".busicli/")}
-    assert {name for name in found if not name.startswith(".busicli/")} == names
-    assert [name for name in names - set(TIMED) if found[name] != expected[name]] == []
-    assert lasting_rows(out) == lasting_rows(whole)
-
-
 def wait_for_rows(out: Path, process, count: int = 5) -> None:
     """Until so many segmented scans stand in the journal. Masks alone are not enough: on a busy
     machine workers write some long before the program that was killed would have noted them."""
@@ -66,7 +57,7 @@ def test_a_cluster_makes_the_same_files(ward, whole, dask, run, tree, tmp_path):
     ended = run("segment-dir", ward, "out", "--cluster", dask.address, cwd=tmp_path)
     assert ended.status == 3
     assert "72 scans segmented" in ended.out
-    check_same(tmp_path / "out", whole, tree)
+    assert results(tmp_path / "out", tree) == results(whole, tree)
 
 
 def test_a_worker_killed_costs_nothing(ward, whole, dask, start, tree, tmp_path):
@@ -74,7 +65,7 @@ def test_a_worker_killed_costs_nothing(ward, whole, dask, start, tree, tmp_path)
     wait_for_rows(tmp_path / "out", process)
     dask.worker_processes()[0].kill()
     assert process.wait(WAIT_S) == 3
-    check_same(tmp_path / "out", whole, tree)
+    assert results(tmp_path / "out", tree) == results(whole, tree)
 
 
 def test_a_client_killed_resumes_where_it_was(ward, whole, dask, start, run, tree, tmp_path):
@@ -84,7 +75,7 @@ def test_a_client_killed_resumes_where_it_was(ward, whole, dask, start, run, tre
     process.wait()
     ended = run("segment-dir", ward, "out", "--cluster", dask.address, cwd=tmp_path)
     assert re.search(r"\(\d+ new, \d+ in an earlier run\)", ended.out)
-    check_same(tmp_path / "out", whole, tree)
+    assert results(tmp_path / "out", tree) == results(whole, tree)
 
 
 def test_what_a_cluster_began_one_machine_ends(ward, whole, dask, start, run, tree, tmp_path):
@@ -93,7 +84,7 @@ def test_what_a_cluster_began_one_machine_ends(ward, whole, dask, start, run, tr
     process.send_signal(signal.SIGTERM)
     assert process.wait(WAIT_S) == 75
     assert run("segment-dir", ward, "out", cwd=tmp_path).status == 3
-    check_same(tmp_path / "out", whole, tree)
+    assert results(tmp_path / "out", tree) == results(whole, tree)
 
 
 def test_parts_on_a_cluster(ward, whole, dask, run, tree, tmp_path):
@@ -101,7 +92,7 @@ def test_parts_on_a_cluster(ward, whole, dask, run, tree, tmp_path):
         options = ("--cluster", dask.address, "--part", part)
         assert run("segment-dir", ward, "out", *options, cwd=tmp_path).status in (0, 3)
     assert run("merge", "out", cwd=tmp_path).status == 3
-    check_same(tmp_path / "out", whole, tree)
+    assert results(tmp_path / "out", tree) == results(whole, tree)
 
 
 def test_a_scan_that_takes_its_workers_with_it_fails_and_the_rest_is_done(scans, run, tmp_path):

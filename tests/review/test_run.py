@@ -17,7 +17,7 @@ from pydicom import dcmread
 from busicli.io.images import GREEN
 from busicli.review.run import ReviewRequest, review
 from tests.dicom_maker import region, ultrasound
-from tests.run_rows import rows_by_scan
+from tests.segmented import rows_by_scan
 
 AT = "2026-01-31T07:12:00Z"
 SQUARE = [[10, 20], [30, 20], [30, 50], [10, 50]]
