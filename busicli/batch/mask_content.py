@@ -6,7 +6,7 @@ from pathlib import Path
 from busicli.batch.inputs import InputFile
 from busicli.errors import InputError
 from busicli.io.images import read_scan
-from busicli.io.masks import has_two_values, is_mask_like
+from busicli.io.masks import is_mask_like, is_two_toned
 from busicli.io.scans import ScanFile
 from busicli.types import Image
 
@@ -17,7 +17,7 @@ Decode = Callable[[bytes], ScanFile]
 def is_mask(entry: InputFile, data: bytes, decode: Decode) -> bool:
     """Whether a file of these bytes is a mask of `entry.mask_of`, where that names any.
 
-    With a mask's name, its greys decide. Without one it must have two values, and the size of a
+    With a mask's name, its greys decide. Without one it must be two-toned, and have the size of a
     scan of its name that is none. What cannot be decoded, or has several frames, is no mask.
     """
     image = _image(data, decode) if entry.mask_of else None
@@ -25,7 +25,7 @@ def is_mask(entry: InputFile, data: bytes, decode: Decode) -> bool:
         return False
     if entry.named_as_mask:
         return is_mask_like(image)
-    return has_two_values(image) and any(_is_scan(p, image, decode) for p in entry.mask_of)
+    return is_two_toned(image) and any(_is_scan(p, image, decode) for p in entry.mask_of)
 
 
 def _is_scan(path: Path, mask: Image, decode: Decode) -> bool:

@@ -100,9 +100,15 @@ def find_mask(data: bytes, *, max_pixels: int = MAX_PIXELS) -> FoundMask:
 
 
 def is_mask_like(image: Image) -> bool:
-    """Whether a (rows, columns, 3) uint8 image has few values, or nearly none between its ends."""
-    brightest = _brightest(image)
-    return _count_of_different(brightest) <= _FEW_VALUES or _is_two_toned(brightest)
+    """Whether a (rows, columns, 3) uint8 image has few values, or is two-toned."""
+    return _count_of_different(_brightest(image)) <= _FEW_VALUES or is_two_toned(image)
+
+
+def is_two_toned(image: Image) -> bool:
+    """Whether a (rows, columns, 3) uint8 image is dark and bright with little between, as a mask
+    is that was stored as JPEG: no scan is.
+    """
+    return _is_two_toned(_brightest(image))
 
 
 def has_two_values(image: Image) -> bool:

@@ -24,6 +24,7 @@ def png(greys):
     [
         (GREYS, MASK, True, True),
         (GREYS, MASK, False, True),
+        (GREYS, MASK // 255 * 240 + np.arange(40, dtype=np.uint8) % 7, False, True),  # as in JPEG
         (GREYS, 0 * MASK, False, True),  # of a scan without a lesion
         (GREYS, GREYS, True, False),  # a scan called x_label, or with a contour drawn in
         (GREYS, np.minimum(MASK, np.arange(40) * 40 % 251).astype(np.uint8), False, False),
