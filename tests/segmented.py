@@ -22,15 +22,18 @@ def copied(scans: Path, folder: Path, *numbers: int) -> Path:
 
 def rows_by_scan(out: Path) -> dict[str, dict]:
     """Each row of the manifest by its scan's name, in the manifest's order."""
-    lines = (out / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
-    return {row["scan"]: row for row in map(json.loads, lines)}
+    return {row["scan"]: row for row in _rows(out)}
 
 
 def lasting_rows(out: Path) -> list[dict]:
     """The rows without what differs between runs of the same results."""
     timed = ("milliseconds", "new")
-    rows = rows_by_scan(out).values()
-    return [{name: value for name, value in row.items() if name not in timed} for row in rows]
+    return [{name: value for name, value in row.items() if name not in timed} for row in _rows(out)]
+
+
+def _rows(out: Path) -> list[dict]:
+    lines = (out / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
 
 
 def results(out: Path, tree: Callable[[Path], dict[str, bytes]]) -> dict[str, object]:
