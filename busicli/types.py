@@ -150,8 +150,7 @@ class Lesion:
     lesion: int
     """Number within the scan, from 1, largest first."""
     area_px: int
-    bbox: tuple[int, int, int, int]
-    """First row, first column, row after the last, column after the last."""
+    bbox: View
     centroid: tuple[float, float]
     """Row, column."""
     long_axis_px: float
@@ -187,8 +186,7 @@ class Spacing:
 class Region:
     """A part of a scan whose pixels are of one known size."""
 
-    box: tuple[int, int, int, int]
-    """First row, first column, row after the last, column after the last."""
+    box: View
     spacing: Spacing
     begins_at_skin: bool
     """Whether the first row is the top of what the transducer saw, so that depth can be known."""
