@@ -42,8 +42,8 @@ class FieldSearch:
     to right."""
     kind: Literal["whole", "found", "unsure"]
     """`found`: the boxes are certain. `whole`: the field fills the image, the one box is all of
-    it. `unsure`: there is more than the field, but its borders are not certain; one box as for
-    `whole`, and a person should look."""
+    it. `unsure`: there is more than the field, but its borders are not certain, one box as for
+    `whole`; or it is not certain whether a field is several views. A person should look."""
 
 
 def find_fields(scan: Image) -> FieldSearch:
@@ -59,7 +59,9 @@ def find_fields(scan: Image) -> FieldSearch:
     certain = _are_certain(fields, SHARP_SIDES)
     whole = (slice(0, grey.shape[0]), slice(0, grey.shape[1]))
     boxes = [field.box for field in fields] if certain else [without_margins(grey, whole)]
-    views = _views(grey, boxes) if fields else boxes
+    views, divided = _views(grey, boxes) if fields else (boxes, True)
+    if not divided:
+        return FieldSearch(boxes=_in_order(grey_views(scan, views)), kind="unsure")
     if certain or len(views) > 1:
         return FieldSearch(boxes=_in_order(grey_views(scan, views)), kind="found")
     if _is_unsure(fields, grey.size):
@@ -67,11 +69,16 @@ def find_fields(scan: Image) -> FieldSearch:
     return FieldSearch(boxes=tuple(views), kind="whole" if views == [whole] else "found")
 
 
-def _views(grey: Grey, boxes: Sequence[Box]) -> list[Box]:
-    """The views in all boxes; the boxes where that would make views of unlike size."""
-    views = [view for box in boxes for view in views_in(grey, box)]
+def _views(grey: Grey, boxes: Sequence[Box]) -> tuple[list[Box], bool]:
+    """The views in all boxes, and whether it is certain that there are no more.
+
+    The boxes where that would make views of unlike size.
+    """
+    divided = [views_in(grey, box) for box in boxes]
+    views = [view for part, _ in divided for view in part]
     shapes = np.array([box_shape(view) for view in views])
-    return views if (shapes.min(axis=0) >= ALIKE * shapes.max(axis=0)).all() else list(boxes)
+    alike = (shapes.min(axis=0) >= ALIKE * shapes.max(axis=0)).all()
+    return views if alike else list(boxes), all(certain for _, certain in divided)
 
 
 def _fields(grid: CoarseGrid, least_sharp: int = 0) -> list[Fitted]:

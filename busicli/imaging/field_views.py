@@ -43,19 +43,23 @@ SECOND = _Seam(middle=0.05, step=2.0, unlike=0.7)
 """Across a first one: four views."""
 
 
-def views_in(grey: Grey, box: Box) -> list[Box]:
-    """The views in one field of the (rows, columns) uint8 image: 1, 2 or 4 boxes.
+def views_in(grey: Grey, box: Box) -> tuple[list[Box], bool]:
+    """The views in one field of the (rows, columns) uint8 image: 1, 2 or 4; and if that is certain.
 
     Two scans side by side change abruptly along a whole line near the middle; tissue does not.
     """
     part = grey[box]
     if min(part.shape) < SMALLEST:
-        return [box]
-    column = _seam(part, BESIDE_EACH_OTHER)
-    row = _seam(part.T, SECOND if column else STACKED)
+        return [box], True
+    column, one_column = _seam(part, BESIDE_EACH_OTHER)
+    row, one_row = _seam(part.T, SECOND if column else STACKED)
+    if column and not row:
+        halves = (_seam(half.T, STACKED) for half in (part[:, :column], part[:, column:]))
+        row, one_row = max(halves, key=lambda seam: seam[0])
     if row and not column:
-        column = _seam(part, SECOND)
-    return [half for rows in _halves(grey, box, 0, row) for half in _halves(grey, rows, 1, column)]
+        column, one_column = _seam(part, SECOND)
+    views = [half for rows in _halves(grey, box, 0, row) for half in _halves(grey, rows, 1, column)]
+    return views, one_column and one_row
 
 
 def grey_views(scan: Image, views: Sequence[Box]) -> list[Box]:
@@ -86,10 +90,11 @@ def _halves(grey: Grey, box: Box, axis: int, seam: int) -> list[Box]:
     return [without_flat_lines(grey, half, axis) for half in halves]
 
 
-def _seam(part: Grey, sought: _Seam) -> int:
+def _seam(part: Grey, sought: _Seam) -> tuple[int, bool]:
     """The first column after a seam, the one nearest to the middle; 0 where there is none.
 
-    None either where the strongest step is a line drawn over one view.
+    None either where the strongest step is a line drawn over one view: views that happen to be
+    alike beside their seam look so too, so that is not certain.
     """
     height, width = part.shape
     low, high = int(width * (0.5 - sought.middle)), int(width * (0.5 + sought.middle)) + 2
@@ -97,15 +102,16 @@ def _seam(part: Grey, sought: _Seam) -> int:
     steps = np.sort(_steps(part[rows, low:high], 1), axis=0)[BLOCKS // 4]
     found = np.flatnonzero(steps > sought.step)
     if not found.size:
-        return 0
+        return 0, True
     beside = _steps(part[rows, low - BESIDE : high + BESIDE], 2 * BESIDE)
     unlike = np.median(beside, axis=0)[found + 1] >= sought.unlike
     if not unlike[steps[found].argmax()]:
-        return 0
+        return 0, _is_block_border(steps, int(steps.argmax()))
     seams = [index for index in found[unlike] if not _is_block_border(steps, int(index))]
-    return min(
+    nearest = min(
         (low + int(index) + 1 for index in seams), key=lambda at: abs(at - width / 2), default=0
     )
+    return nearest, True
 
 
 def _is_block_border(steps: NDArray[np.floating], index: int) -> bool:

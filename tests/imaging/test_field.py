@@ -182,7 +182,16 @@ def test_four_views_are_told():
 def test_a_line_drawn_over_tissue_does_not_make_two_views():
     grain = speckle(300, 400, wide=30)
     grain[:, 200] = 255
-    assert only(find_fields(as_rgb(grain))) == (0, 300, 0, 400)
+    search = find_fields(as_rgb(grain))
+    assert only(search) == (0, 300, 0, 400)
+    assert search.kind == "unsure"  # views that are alike beside their seam look so too
+
+
+def test_four_views_are_told_where_two_of_them_are_alike_beside_their_seam():
+    left = speckle(400, 260)  # as if the lower left view went on with the upper one's grain
+    right = np.vstack([speckle(200, 260, seed) for seed in (2, 4)])
+    search = find_fields(on_ground(np.hstack([left, right]), (60, 100), (600, 800)))
+    assert (len(search.boxes), search.kind) == (4, "found")
 
 
 def test_the_blocks_of_a_jpeg_do_not_make_two_views():
