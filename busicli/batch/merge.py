@@ -24,6 +24,7 @@ from busicli.io.output_paths import own_folder
 from busicli.io.review_store import read_store, reviewed_results
 from busicli.io.run_record import RunCounts, RunRecord
 from busicli.io.scan_results import STATUSES, ScanResult
+from busicli.report.formatting import counted
 
 NAMED = 5
 """How many missing parts are named."""
@@ -87,8 +88,9 @@ def _complete(out: Path, found: Sequence[ShardRecord | None]) -> list[ShardRecor
     records = [record for record in found if record is not None]
     for number, record in enumerate(records, start=1):
         if record.counts.pending:
+            pending = counted(record.counts.pending, "scan")
             raise BusicliError(
-                f"part {number} of {out} was stopped with {record.counts.pending} scans to go, "
+                f"part {number} of {out} was stopped with {pending} to go, "
                 f"{record.next} the first; run --part {number}/{len(records)} again."
             )
         if record.settings != records[0].settings:

@@ -25,6 +25,7 @@ from busicli.io.files import atomic_text, parse_json, write_json
 from busicli.io.locks import file_lock
 from busicli.io.run_record import RunCounts, RunSettings
 from busicli.io.scan_results import ScanResult, journal_line, parse_journal_line
+from busicli.report.formatting import counted
 from busicli.settings.values import check_values, from_plain
 
 MAX_SHARDS = 100_000
@@ -147,9 +148,9 @@ def check_shards(own: Path, shard: Shard) -> None:
             f"{own.parent} holds a run that was not in parts; name another folder for --part."
         )
     found = _count_or_none(own)
-    if found not in (None, shard.of):
+    if found is not None and found != shard.of:
         raise BusicliError(
-            f"{own.parent} is written in {found} parts, not {shard.of}; "
+            f"{own.parent} is written in {counted(found, 'part')}, not {shard.of}; "
             f"take --part I/{found} or name another folder."
         )
 

@@ -12,6 +12,7 @@ from busicli.evaluation.comparison import Differences
 from busicli.evaluation.records import to_json
 from busicli.imaging.bootstrap import PairedDifference
 from busicli.io.escaping import first_few
+from busicli.report.formatting import counted
 
 METRICS = {
     "dice": ("Dice", ".3f"),
@@ -34,7 +35,7 @@ def show(outcome: CompareOutcome, *, as_json: bool) -> None:
         print(json.dumps(to_json(found)))
         return
     print(f"A: {found.a}\nB: {found.b}")
-    print(f"{found.scans} scans of both, in {found.groups} groups.")
+    print(f"{counted(found.scans, 'scan')} of both, in {counted(found.groups, 'group')}.")
     for name, alone in (("a", found.only_in_a), ("b", found.only_in_b)):
         if alone:
             print(f"Left out, only in {name.upper()}: {len(alone)} ({first_few(alone)}).")

@@ -116,9 +116,8 @@ def _show(summary: "Summary", out: Path) -> None:
     console = Console()
     console.print(table)
     print(
-        f"{summary.grouped_scans} scans are in groups of several (one patient, or near copies): "
-        f"{summary.groups} groups, of which "
-        + (f"{summary.divided} are divided." if summary.divided else "none is divided.")
+        f"{summary.grouped_scans} scans are in groups of several (one patient, or near copies); "
+        f"groups: {summary.groups}, divided: {summary.divided}."
     )
     if summary.objections:
         kinds = ", ".join(f"{count} {name}" for name, count in summary.objections.items())

@@ -18,6 +18,7 @@ from busicli.evaluation.records import (
 )
 from busicli.imaging.bootstrap import Interval
 from busicli.io.escaping import first_few
+from busicli.report.formatting import counted
 
 _WITHOUT = {"all": "without objections"}
 """What the row of all scans is called where those with an objection are left out."""
@@ -163,16 +164,17 @@ def _what(summary: EvaluationSummary) -> str:
 def _print_metrics(overall: ScanSummary) -> None:
     everywhere = overall.dice_empty_is_1
     print(
-        f"Dice, IoU and HD95 (px) are over the {overall.scans_with_lesion} scans with a lesion, "
+        "Dice, IoU and HD95 (px) are over "
+        f"{counted(overall.scans_with_lesion, 'scan')} with a lesion, "
         f"HD95 without the {overall.hd95_left_out} whose mask came out empty.\n"
-        f"Over all {overall.scans} scans, two empty masks counting as 1, Dice is "
+        f"Over {counted(overall.scans, 'scan')} in all, two empty masks counting as 1, Dice is "
         f"{number(everywhere.mean, '.3f')} ({_range(everywhere)}).\n"
         "Missed: lesions covered by less than a tenth. False: normal scans with a mask."
     )
     if overall.further_lesions:
         print(
-            f"Of {overall.further_lesions} lesions beyond the first of a scan, "
-            f"{overall.further_lesions_found} were found."
+            f"Lesions beyond the first of a scan: {overall.further_lesions}, "
+            f"found: {overall.further_lesions_found}."
         )
     print(
         f"Predicted lesions off the reference: {number(overall.false_lesions.mean, '.3f')} a scan."
@@ -231,7 +233,7 @@ def _print_confidence(trust: ConfidenceSummary) -> None:
     if math.isnan(trust.auc):
         return
     print(
-        f"Review asked for {trust.flagged} scans, which finds {trust.bad_flagged} of the "
-        f"{trust.bad_masks} bad masks (Dice below 0.7, empty or false); "
+        f"Review asked for {counted(trust.flagged, 'scan')}, which finds {trust.bad_flagged} of "
+        f"{counted(trust.bad_masks, 'bad mask')} (Dice below 0.7, empty or false); "
         f"confidence tells them apart with an area under the ROC curve of {trust.auc:.3f}."
     )

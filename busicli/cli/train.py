@@ -25,6 +25,7 @@ from busicli.cli.options import (
     option_under,
 )
 from busicli.errors import InputError, UsageError
+from busicli.report.formatting import counted
 
 if TYPE_CHECKING:
     from busicli.parallel.dask import ClusterRequest
@@ -176,7 +177,9 @@ def train(
     epochs = settings.epochs
     output = ProgressOutput(epochs)
     callbacks = TrainCallbacks(
-        on_start=lambda folder: print(f"Run {folder}: {model}, {epochs} epochs", flush=True),
+        on_start=lambda folder: print(
+            f"Run {folder}: {model}, {counted(epochs, 'epoch')}", flush=True
+        ),
         on_batch=output.batch,
         on_epoch=output.epoch,
     )

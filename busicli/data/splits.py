@@ -26,7 +26,7 @@ def split_counts(scans: int, settings: SplitSettings) -> dict[Split, int]:
     counts: dict[Split, int] = {"train": train, "val": rest - test, "test": test}
     if min(counts.values()) < 1:
         raise InputError(
-            f"{scans} scans give {train} / {rest - test} / {test} for train, val and test; "
+            f"train, val and test get {train} / {rest - test} / {test} of {scans} in all; "
             "each needs at least one, so add scans."
         )
     return counts
@@ -74,8 +74,8 @@ def divide_into_folds(
     known, group = np.unique(groups, return_inverse=True)
     if not 2 <= folds <= len(known):
         raise InputError(
-            f"{len(known)} groups of scans cannot make {folds} folds; "
-            f"ask for between 2 and {len(known)}."
+            f"the number of folds is {folds}; it must be from 2 to that of the groups of scans, "
+            f"{len(known)}."
         )
     _, stratum = np.unique(np.array(strata), return_inverse=True)
     table = np.zeros((len(known), stratum.max() + 1), np.int64)

@@ -148,7 +148,7 @@ def test_too_few_scans_for_the_split_are_refused(call, scans, tmp_path):
     ended = call("preprocess", "busi", "--jobs", 1)
     assert ended.status == 1
     # floor(3.6) = 3 to train, of the one that is left ceil(1 / 4) = 1 to test, none to validate
-    assert "4 scans give 3 / 0 / 1 for train, val and test" in said(ended)
+    assert "train, val and test get 3 / 0 / 1 of 4 in all" in said(ended)
     assert [path.name for path in tmp_path.iterdir()] == ["busi"]
 
 

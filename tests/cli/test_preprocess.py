@@ -182,7 +182,7 @@ def test_near_copies_stay_on_one_side(call, busi, tmp_path):
     for seed in range(4):
         ended = call("preprocess", busi, "--size", 32, "--jobs", 1, "--seed", seed)
         assert "6 scans are in groups of several" in ended.out
-        assert "3 groups, of which none is divided" in ended.out
+        assert "groups: 3, divided: 0" in ended.out
         splits = {row["case"]: (row["split"], row["group"]) for row in rows(tmp_path / "data")}
         for number in (1, 11, 19):
             assert splits[f"phantom-{number:02d}"] == splits[f"copy-{number:02d}"]
@@ -200,7 +200,8 @@ def test_split_by_image_may_divide_a_group_and_says_so(call, busi, tmp_path):
     by_image = call("preprocess", busi, "--size", 32, "--jobs", 1, "--split-by", "image")
     assert by_image.out.startswith("Training data: (43, 32, 32, 3) (43, 32, 32)\n")
     assert (
-        "48 scans are in groups of several (one patient, or near copies): 24 groups" in by_image.out
+        "48 scans are in groups of several (one patient, or near copies); groups: 24"
+        in by_image.out
     )
     splits: dict[str, set[str]] = {}
     for row in rows(tmp_path / "data"):
@@ -224,7 +225,7 @@ def test_busbra_is_read_and_its_patients_are_not_divided(call, busbra, tmp_path)
     ended = call("preprocess", busbra, "--size", 32, "--jobs", 1)
     # 16 scans: floor(14.4) = 14 train; of the other 2, 1 test and 1 validation
     assert ended.out.splitlines()[0] == "Training data: (14, 32, 32, 3) (14, 32, 32)"
-    assert "14 scans are in groups of several (one patient, or near copies): 7 groups" in ended.out
+    assert "14 scans are in groups of several (one patient, or near copies); groups: 7" in ended.out
     found = rows(tmp_path / "data")
     assert {row["class"] for row in found} == {"benign", "malignant"}
     held_out = {row["case"] for row in found if row["split"] != "train"}
@@ -273,7 +274,7 @@ def test_groups_of_a_table_are_not_divided(call, scans, tmp_path):
     pairs = {f"phantom-{n:02d}": (f"patient{n // 2}", "") for n in range(2, 20)}
     cases = table(tmp_path / "cases.csv", scans, pairs)  # 9 pairs, 6 scans on their own
     ended = call("preprocess", "--table", cases, "--size", 32, "--jobs", 1)
-    assert "18 scans are in groups of several (one patient, or near copies): 9 groups" in ended.out
+    assert "18 scans are in groups of several (one patient, or near copies); groups: 9" in ended.out
     splits = {row["case"]: row["split"] for row in rows(tmp_path / "data")}
     by_number = {int(case[-2:]): split for case, split in splits.items()}
     assert all(by_number[n] == by_number[n + 1] for n in range(2, 20, 2))

@@ -43,7 +43,7 @@ def test_counts_are_nine_tenths_and_a_quarter_of_the_rest(scans, expected):
 
 @pytest.mark.parametrize("scans", [0, 1, 10])
 def test_too_few_scans_are_refused_in_one_sentence(scans):
-    with pytest.raises(InputError, match=rf"^{scans} scans give .*add scans\.$"):
+    with pytest.raises(InputError, match=rf"^train.* of {scans} in all; .*add scans\.$"):
         split_counts(scans, SplitSettings())
 
 

@@ -377,6 +377,20 @@ def test_the_theme_is_the_systems_until_another_is_chosen(view, ward, theme, oth
     assert page.get_attribute("html", "data-theme") == other
 
 
+def test_paper_is_white_and_has_scans_and_bars_but_no_controls(view, ward):
+    page = view(ward, theme="dark").page
+    page.emulate_media(media="print")
+
+    def style(selector: str, name: str) -> str:
+        return page.evaluate(f"getComputedStyle(document.querySelector('{selector}')).{name}")
+
+    assert style("body", "backgroundColor") == "rgb(255, 255, 255)"
+    assert style(".fill", "printColorAdjust") == "exact"
+    assert style(".card", "boxShadow") == "none"  # at a page's end it would stand alone
+    shown = page.locator("button:visible:not(.bar), input:visible, select:visible")
+    assert shown.evaluate_all("all => all.map(one => one.dataset.tag)") == [""]  # of all scans
+
+
 def test_a_dark_page_is_dark(view, ward):
     page = view(ward, theme="dark").page
     colour = page.evaluate("getComputedStyle(document.body).backgroundColor")

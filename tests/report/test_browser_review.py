@@ -105,7 +105,7 @@ def test_bad_reviews_of_a_file_are_left_out(review, tmp_path):
     other = review()
     other.page.set_input_files("#file", tmp_path / "bad.json")
     other.page.locator("#message.shown").wait_for()
-    assert other.page.locator("#message").inner_text() == "1 decisions of the file fit this page."
+    assert other.page.locator("#message").inner_text() == "1 decision of the file fits this page."
     assert other.progress() == "1 of 24 reviewed"
 
 

@@ -67,7 +67,7 @@ def _check_pixel_description(header: Dataset, max_pixels: int) -> None:
     frames = frame_count(header)
     if min(rows, columns, frames) < 1:
         raise InputError(
-            f"has {rows} rows, {columns} columns and {frames} frames in its header; "
+            f"has {rows} x {columns} pixels and {frames} as its number of frames in its header; "
             "export it again."
         )
     check_pixels(rows * columns, max_pixels, frames=frames)

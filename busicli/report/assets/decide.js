@@ -157,7 +157,7 @@ async function save() {
   if (!(await saveFile())) return;
   reviews.unsaved = false;
   showProgress();
-  say(`Saved ${reviews.kept.size.toLocaleString("en")} decisions. Apply: busicli review OUT reviews.json`);
+  say(`Saved ${counted(reviews.kept.size, "decision")}. Apply: busicli review OUT reviews.json`);
 }
 
 async function openFile(event) {
@@ -173,7 +173,8 @@ async function openFile(event) {
   find("reviewer").value = reviews.reviewer;
   showProgress();
   renewCards();
-  say(taken < 0 ? "This is no file of reviews of this page." : `${taken} decisions of the file fit this page.`);
+  const fitting = `${counted(taken, "decision")} of the file fit${taken === 1 ? "s" : ""} this page.`;
+  say(taken < 0 ? "This is no file of reviews of this page." : fitting);
 }
 
 function beginReviews() {

@@ -14,6 +14,11 @@ function button(className, ...children) {
   return element;
 }
 
+/** A number with its noun. */
+function counted(count, noun) {
+  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 function find(id) {
   return document.getElementById(id);
 }

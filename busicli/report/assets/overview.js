@@ -41,7 +41,7 @@ function histogram(described) {
   const plot = make("div", "plot", ...bars);
   if (described.mark !== null) plot.append(mark(described));
   const known = counts.reduce((sum, count) => sum + count, 0);
-  const caption = `${described.label}, ${known.toLocaleString("en")} scans`;
+  const caption = `${described.label}, ${counted(known, "scan")}`;
   const box = make(
     "div",
     "histogram",
