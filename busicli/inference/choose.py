@@ -1,5 +1,6 @@
 """Which engine runs a weights folder."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Literal
 
 from busicli.errors import InputError
 from busicli.inference.engines import Engine, KerasEngine, with_flip_tta
+from busicli.inference.graph_cache import cache_folder
 from busicli.inference.openvino import (
     CONSTANTS,
     GRAPH,
@@ -78,6 +80,7 @@ def _plain_engine(
         precision=precision,
         streams=request.streams,
         familiar=read_familiar(folder, card),
+        cached=cache_folder(os.environ),
     )
     return engine, ""
 

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from busicli.errors import InputError
 from busicli.imaging.novelty import Familiar
 from busicli.inference.engines import OpenVinoEngine
+from busicli.inference.graph_cache import CachedGraph
+from busicli.io.files import sha256_bytes
 from busicli.models.keras_backend import load_keras
 from busicli.settings import Precision
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 GRAPH, CONSTANTS = "graph.xml", "graph.bin"
 LEAST_MEAN_DICE, LEAST_DICE = 0.999, 0.98
 """Dice that the masks of two engines must have on real scans, on average and each."""
+_PROCESSOR = ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")
+"""What OpenVINO tells of it. A compiled graph names its instructions too, and others refuse it."""
 
 
 def have_openvino() -> bool:
@@ -126,17 +130,17 @@ def open_graph(
     precision: Precision = "float32",
     streams: int = 1,
     familiar: Familiar | None = None,
+    cached: Path | None = None,
 ) -> OpenVinoEngine:
     """An engine of the graph's two files that computes `streams` scans at a time, one core each.
 
-    The files must have been checked: they are parsed here. Raises InputError where the graph does
-    not take images of `size_px` (None: of any size), and where the processor does not support
-    `precision`.
+    The files must have been checked: they are parsed here. `cached` is a folder for compiled
+    graphs. Raises InputError where the graph does not take images of `size_px` (None: of any size),
+    and where the processor does not support `precision`.
     """
     core = _openvino().Core()
     if precision == "bfloat16" and not has_bfloat16():
         raise InputError("this processor does not support bfloat16; use --precision float32.")
-    graph = _read_graph(core, files, size_px)
     settings = {
         "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
         "NUM_STREAMS": streams,
@@ -144,8 +148,33 @@ def open_graph(
         # with pinning, two processes would share the first cores
         "ENABLE_CPU_PINNING": False,
     }
-    compiled = core.compile_model(graph, "CPU", settings)
+    place = CachedGraph(cached, _cache_key(core, files, size_px, precision)) if cached else None
+    compiled = _from_cache(core, place, settings) if place else None
+    if compiled is None:
+        compiled = core.compile_model(_read_graph(core, files, size_px), "CPU", settings)
+        if place:
+            place.write(compiled.export_model().getbuffer())
     return OpenVinoEngine(compiled, precision=precision, streams=streams, familiar=familiar)
+
+
+def _cache_key(
+    core: Any, files: Mapping[str, bytes], size_px: int | None, precision: Precision
+) -> str:
+    """All that a compiled graph depends on."""
+    processor = (core.get_property("CPU", name) for name in _PROCESSOR)
+    hashes = (sha256_bytes(files[name]) for name in (GRAPH, CONSTANTS))
+    return " ".join(map(str, (*hashes, size_px, precision, *processor, openvino_version())))
+
+
+def _from_cache(core: Any, place: CachedGraph, settings: Mapping[str, object]) -> Any:
+    """A compiled graph that an earlier process left; None where there is none, or no longer one."""
+    if (graph := place.read()) is None:
+        return None
+    try:
+        tensor = _openvino().Tensor(np.frombuffer(graph, np.uint8))
+        return core.import_model(tensor, "CPU", settings)
+    except RuntimeError:
+        return None
 
 
 def _read_graph(core: Any, files: Mapping[str, bytes], size_px: int | None) -> Any:

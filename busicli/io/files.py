@@ -92,13 +92,13 @@ def atomic_text(path: Path) -> Iterator[IO[str]]:
         text.detach()
 
 
-def atomic_write_unsynced(path: Path, data: bytes) -> None:
+def atomic_write_unsynced(path: Path, *parts: bytes | memoryview) -> None:
     """As `atomic_write`, but not flushed to disk: a power cut may leave an empty or damaged file.
 
     For the many files of scans, whose hashes a later run checks. `sync_file_system` follows them.
     """
     with _whole(path, sync=lambda _: None) as file:
-        file.write(data)
+        file.writelines(parts)
 
 
 def sync_file_system(descriptor: int) -> None:
