@@ -248,7 +248,8 @@ def _hull_side(left: NDArray[np.int64]) -> NDArray[np.float64]:
             corners.pop()
         corners.append((row, column))
     rows, columns = zip(*corners, strict=True)
-    return np.interp(np.arange(1, len(outline), 2), rows, columns) / 2
+    middles: NDArray[np.float64] = np.interp(np.arange(1, len(outline), 2), rows, columns)
+    return middles / 2
 
 
 def _touches_border(bbox: Sides, shape: tuple[int, ...]) -> bool:
