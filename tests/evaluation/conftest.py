@@ -1,0 +1,19 @@
+import json
+
+import pytest
+
+from tests.evaluation.made_masks import rows
+
+
+@pytest.fixture
+def score(call, tmp_path):
+    """Score `pred` against `ref`: how it ended, its metrics, its rows by case."""
+
+    def scored(*options):
+        ended = call("eval", "--predictions", "pred", "--reference", "ref", "--out", "o", *options)
+        if ended.status:
+            return ended, {}, {}
+        out = tmp_path / "o"
+        return ended, json.loads((out / "metrics.json").read_text()), rows(out)
+
+    return scored
