@@ -29,6 +29,8 @@ NOISE_MAX = 4.0
 """Mean difference of neighbours, in grey levels, above which noisy ground looks like tissue."""
 GROUND_ROUGH = 0.12
 """Share of neighbours on noisy ground that may differ: those of text and menus."""
+SIDE_ROUGH = 1.0
+"""Mean roughness, 0 to 2, of a side of the image above which tissue reaches it."""
 
 Grey = NDArray[np.uint8]
 
@@ -101,10 +103,19 @@ def _fields_in_noise(grid: CoarseGrid) -> list[Fitted]:
     if not 0 < noise <= NOISE_MAX:
         return []
     noisy = grid.with_noise(noise)
+    if not _has_ground(noisy):
+        return []
     fields = _fields(noisy, SHARP_SIDES + 1)
     if not fields or ground_roughness(noisy, [field.box for field in fields]) > GROUND_ROUGH:
         return []
     return fields
+
+
+def _has_ground(grid: CoarseGrid) -> bool:
+    """Whether as many of the image's sides are flat as must be sharp: most bare scans end here."""
+    rough = grid.roughness()
+    sides = (rough[0], rough[-1], rough[:, 0], rough[:, -1])
+    return sum(bool(side.mean() <= SIDE_ROUGH) for side in sides) > SHARP_SIDES
 
 
 def _are_certain(fields: Sequence[Fitted], sides: int) -> bool:
