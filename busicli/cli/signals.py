@@ -1,5 +1,6 @@
 """Stopping on SIGTERM and Ctrl-C: at once, or at the next safe point."""
 
+import atexit
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,9 +28,16 @@ def stop_on_signals() -> None:
     """From here on, SIGTERM and Ctrl-C raise Stopped, so that scratch files are removed.
 
     Ctrl-C also works in a job that a script starts in the background, which inherits it as ignored.
+    Once the program is done, a signal no longer changes its exit status.
     """
     for number in STATUS:
         signal.signal(number, _stop)
+    atexit.register(_ignore_signals)
+
+
+def _ignore_signals() -> None:
+    for number in STATUS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -10,6 +10,8 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from busicli.errors import InputError
 
 T = TypeVar("T")
+_DEEPEST = 50
+"""Levels of lists and dicts in a value of any type."""
 
 
 def from_plain(kind: type[T], values: Mapping[str, Any]) -> T:
@@ -126,11 +128,13 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, int) and _is_number(value)
 
 
-def _is_json(value: object) -> bool:
+def _is_json(value: object, depth: int = 0) -> bool:
+    if depth > _DEEPEST:  # copying it would exhaust the stack
+        return False
     if isinstance(value, list | tuple):
-        return all(map(_is_json, value))
+        return all(_is_json(each, depth + 1) for each in value)
     if isinstance(value, dict):
-        return all(isinstance(key, str) and _is_json(each) for key, each in value.items())
+        return all(isinstance(k, str) and _is_json(each, depth + 1) for k, each in value.items())
     return value is None or isinstance(value, str | bool) or _is_number(value)
 
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import subprocess
 import sys
 
@@ -91,3 +92,17 @@ def test_nothing_that_is_printed_takes_over_a_terminal_or_a_log():
 @pytest.mark.parametrize("first", "=+-@\uff1d\uff0b\uff0d\uff20")
 def test_a_spreadsheet_runs_no_cell_in_any_width(first):
     assert escape_csv_formula(f"{first}1+1.png") == f"'{first}1+1.png"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_at_the_very_end_changes_no_status(number):
+    # what is registered first is called last
+    script = (
+        "import atexit, os, sys\n"
+        f"atexit.register(os.kill, os.getpid(), {int(number)})\n"
+        "from busicli.cli.app import main\n"
+        "sys.argv = ['busicli', '--version']\n"
+        "main()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True)
+    assert (ended.returncode, ended.stderr) == (0, b"")

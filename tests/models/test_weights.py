@@ -206,6 +206,7 @@ def test_a_damaged_card_is_refused_in_one_sentence(folder, text):
         ({"options": [1]}, "options of Card is no dict"),
         ({"options": {"filters": math.inf}}, "options of Card"),
         ({"training": {"a": [{"b": math.nan}]}}, "training of Card"),
+        ({"scores": {"a": json.loads("[" * 60 + "]" * 60)}}, "scores of Card is no dict"),
         ({"tta": 1}, "tta of Card is no bool"),
         ({"class_temperature": -1.0}, "class_temperature is -1.0"),
         ({"malignant_from": 1e999}, "malignant_from of Card"),
