@@ -119,6 +119,8 @@ def _found(grey: Grey, ground: int, contrast: int) -> tuple[float, FieldShape | 
     if not tissue.any():
         return 0.0, None
     points = _border(tissue)
+    if np.ptp(points, axis=0).min() < CORNER:
+        return 0.0, None
     hull = ConvexHull(points)
     ends = points @ hull.equations[:, :2].T + hull.equations[:, 2] >= -NEAR
     sides = [
@@ -140,12 +142,20 @@ def _found(grey: Grey, ground: int, contrast: int) -> tuple[float, FieldShape | 
 
 
 def _large_parts(rough: Mask) -> Mask:
-    """Pixels with as many of their kind around; connected, and no text."""
+    """Pixels with as many of their kind around; connected, and no text.
+
+    Parts are told at half the size: labels take four bytes a pixel.
+    """
     count = ndimage.uniform_filter(rough * np.uint8(GRAIN**2), GRAIN, mode="nearest")
-    labels, _ = ndimage.label(rough & (count > GRAIN**2 // 2), np.ones((3, 3)))
-    large = np.bincount(labels.ravel()) >= SMALL * rough.size
+    found: Mask = rough & (count > GRAIN**2 // 2)
+    rows, columns = found.shape
+    half = np.zeros(((rows + 1) // 2, (columns + 1) // 2), bool)
+    for quarter in (found[row::2, column::2] for row in (0, 1) for column in (0, 1)):
+        half[: len(quarter), : quarter.shape[1]] |= quarter
+    labels, _ = ndimage.label(half, np.ones((3, 3)))
+    large = np.bincount(labels.ravel()) >= SMALL * half.size
     large[0] = False
-    found: Mask = large[labels]
+    found &= large[labels].repeat(2, axis=0).repeat(2, axis=1)[:rows, :columns]
     return found
 
 

@@ -109,7 +109,17 @@ def test_losses_of_a_jpeg_move_the_border_by_few_pixels():
     assert distance_transform_edt(inside)[~found].max() <= 3
 
 
-@pytest.mark.parametrize("grey", [speckle(), np.zeros((90, 90), np.uint8), speckle(3, 3)])
+def line(rows: int, columns: int) -> np.ndarray:
+    """A white first row, all else black."""
+    grey = np.zeros((rows, columns), np.uint8)
+    grey[0] = 255
+    return grey
+
+
+@pytest.mark.parametrize(
+    "grey",
+    [speckle(), np.zeros((90, 90), np.uint8), speckle(3, 3), line(80, 200), line(200, 80).T],
+)
 def test_a_scan_without_ground_or_without_tissue_has_no_shape(grey):
     assert field_shape(grey) is None
 
