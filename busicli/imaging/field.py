@@ -44,8 +44,15 @@ class FieldSearch:
     to right."""
     kind: Literal["whole", "found", "unsure"]
     """`found`: the boxes are certain. `whole`: the field fills the image, the one box is all of
-    it. `unsure`: there is more than the field, but its borders are not certain, one box as for
-    `whole`; or it is not certain whether a field is several views. A person should look."""
+    it. `unsure`: there is more than the field, but its borders are not certain; one box as for
+    `whole`."""
+    certain_views: bool = True
+    """False where a box may hold more views than one."""
+
+    @property
+    def certain(self) -> bool:
+        """Whether nobody needs to look."""
+        return self.certain_views and self.kind != "unsure"
 
 
 def find_fields(scan: Image) -> FieldSearch:
@@ -61,14 +68,14 @@ def find_fields(scan: Image) -> FieldSearch:
     certain = _are_certain(fields, SHARP_SIDES)
     whole = (slice(0, grey.shape[0]), slice(0, grey.shape[1]))
     boxes = [field.box for field in fields] if certain else [without_margins(grey, whole)]
-    views, divided = _views(grey, boxes) if fields else (boxes, True)
-    if not divided:
-        return FieldSearch(boxes=_in_order(grey_views(scan, views)), kind="unsure")
+    views, told = _views(grey, boxes) if fields else (boxes, True)
     if certain or len(views) > 1:
-        return FieldSearch(boxes=_in_order(grey_views(scan, views)), kind="found")
+        views = grey_views(scan, views)
+        return FieldSearch(boxes=_in_order(views), kind="found", certain_views=told)
     if _is_unsure(fields, grey.size):
         return FieldSearch(boxes=tuple(views), kind="unsure")
-    return FieldSearch(boxes=tuple(views), kind="whole" if views == [whole] else "found")
+    kind: Literal["whole", "found"] = "whole" if views == [whole] else "found"
+    return FieldSearch(boxes=tuple(views), kind=kind, certain_views=told)
 
 
 def _views(grey: Grey, boxes: Sequence[Box]) -> tuple[list[Box], bool]:

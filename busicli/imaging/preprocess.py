@@ -33,7 +33,7 @@ def view_box(
         certain = True
     else:
         search = find_fields(scan)
-        boxes, certain = search.boxes, search.kind != "unsure" or bool(regions)
+        boxes, certain = search.boxes, search.certain or bool(regions)
     holds: dict[Doubt, bool] = {
         "no certain ultrasound field": not certain,
         "several views taken as one": len(boxes) > 1,

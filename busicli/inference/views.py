@@ -30,7 +30,7 @@ class FrameLayout:
     """False where the file does not say how its greys or colours are to be shown."""
     certain: bool = True
     """False where there is more in the image than the field, but the field's borders are not
-    certain: a person should look."""
+    certain, or where it may be several views: a person should look."""
     cut_short: bool = False
     """Whether the image's last rows seem to be missing."""
     shapes: tuple[FieldShape | None, ...] = field(default=(), compare=False)
@@ -83,9 +83,9 @@ def _searched(image: Image, regions: Sequence[View], mode: ViewMode) -> FrameLay
         return one_view(shape)
     found = find_fields(image)
     boxes = tuple((r.start, c.start, r.stop, c.stop) for r, c in found.boxes)
+    certain = found.certain or bool(regions)
     if found.kind == "found":
-        return _layout(shape, boxes, "tissue", "found")
-    certain = found.kind == "whole" or bool(regions)
+        return _layout(shape, boxes, "tissue", "found", certain=certain)
     source: ViewSource = "whole" if boxes == ((0, 0, rows, columns),) else "found"
     return _layout(shape, boxes, "whole", source, certain=certain)
 

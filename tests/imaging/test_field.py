@@ -184,7 +184,7 @@ def test_a_line_drawn_over_tissue_does_not_make_two_views():
     grain[:, 200] = 255
     search = find_fields(as_rgb(grain))
     assert only(search) == (0, 300, 0, 400)
-    assert search.kind == "unsure"  # views that are alike beside their seam look so too
+    assert not search.certain  # views that are alike beside their seam look so too
 
 
 def test_four_views_are_told_where_two_of_them_are_alike_beside_their_seam():

@@ -56,6 +56,30 @@ def test_a_frame_without_texture_is_seen_whole_and_is_uncertain():
     assert find_layout(flat, [WHOLE], "auto").certain  # the header says so
 
 
+def test_a_field_that_may_be_two_views_is_uncertain():
+    image = speckled(120, 200, box=(0, 0, 120, 200))
+    image[:, 100] = 255  # a line drawn over one view, or the border of two that are alike
+    layout = find_layout(image, [], "auto")
+    assert [view.box for view in layout.views] == [(0, 0, 120, 200)]
+    assert not layout.certain
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_tissue"), [("auto", False), ("header", False), ("whole", True)]
+)
+def test_flat_ground_in_a_view_is_no_tissue_but_where_the_whole_frame_is_asked_for(mode, is_tissue):
+    image = speckled(120, 200, box=(0, 0, 120, 160))
+    layout = find_layout(image, [(0, 0, 120, 200)], mode)
+    whole = np.ones((120, 200), bool)
+    shape = layout.shapes[0] if layout.shapes else None
+    inside = whole if shape is None else shape.inside()
+    box = layout.boxes[0]
+    seen = np.zeros((120, 200), bool)
+    seen[box] = inside[: box[0].stop, : box[1].stop]
+    assert seen[:, :160].all()
+    assert seen[:, 160:].all() == is_tissue
+
+
 def test_boxes_are_rows_and_columns():
     assert one_view((60, 100), (10, 0, 60, 90)).boxes == ((slice(10, 60), slice(0, 90)),)
     assert one_view((60, 100), WHOLE) == one_view((60, 100))
