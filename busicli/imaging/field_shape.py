@@ -138,7 +138,8 @@ def _found(grey: Grey, ground: int, contrast: int) -> tuple[float, FieldShape | 
         return 0.0, None
     rows, columns = (_limits(lines, axis, grey.shape) for axis in (0, 1))
     rows[0] = np.maximum(rows[0], _below_arc(tissue.argmax(axis=0), hull))
-    return float(near.mean()), FieldShape(rows=rows, columns=columns)
+    shape = FieldShape(rows=_to_tissue(rows, tissue), columns=_to_tissue(columns, tissue.T))
+    return float(near.mean()), shape
 
 
 def _large_parts(rough: Mask) -> Mask:
@@ -217,6 +218,15 @@ def _limits(lines: list[_Line], axis: int, shape: tuple[int, ...]) -> NDArray[np
     return limits
 
 
+def _to_tissue(limits: NDArray[np.intp], tissue: Mask) -> NDArray[np.intp]:
+    """The limits of each column, moved to its tissue where that is near: a line may be one off."""
+    first, stop = tissue.argmax(axis=0), len(tissue) - tissue[::-1].argmax(axis=0)
+    start, end = limits
+    begins = (start > 0) & (first > start) & (first <= start + NEAR)
+    ends = (end < len(tissue)) & (stop < end) & (stop >= end - NEAR)
+    return np.stack([np.where(begins, first, start), np.where(ends, stop, end)])
+
+
 def _below_arc(first: NDArray[np.intp], hull: ConvexHull) -> NDArray[np.intp]:
     """The first row below the probe's arc in each column; 0 where there is none.
 
@@ -238,9 +248,7 @@ def _below_arc(first: NDArray[np.intp], hull: ConvexHull) -> NDArray[np.intp]:
     shares = [float((np.abs(below - arc) <= NEAR).mean()) for arc in arcs]
     if not arcs or max(shares) < DENSE:
         return start
-    rows = np.ceil(chord + arcs[int(np.argmax(shares))] - ROUNDING).astype(int)
-    begin = first[columns]
-    start[columns] = np.where((begin > rows) & (begin <= rows + NEAR), begin, rows)
+    start[columns] = np.ceil(chord + arcs[int(np.argmax(shares))] - ROUNDING)
     return start
 
 
