@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 GRAPH, CONSTANTS = "graph.xml", "graph.bin"
 LEAST_MEAN_DICE, LEAST_DICE = 0.999, 0.98
 """Dice that the masks of two engines must have on real scans, on average and each."""
+_CONVERTER = "openvino.tools.ovc"
 _PROCESSOR = ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")
 """What OpenVINO tells of it. A compiled graph names its instructions too, and others refuse it."""
 
@@ -211,11 +212,27 @@ def masks_agree(found: Mapping[str, float]) -> bool:
 
 
 def _openvino() -> Any:
-    """The openvino module, without its telemetry, which would use the network."""
+    """The openvino module without its telemetry, which would use the network.
+
+    Its converter takes as long to load as all the rest, and loads when it is asked for.
+    """
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    if "openvino" not in sys.modules:
+        sys.modules.setdefault(_CONVERTER, None)  # type: ignore[arg-type]
     try:
-        return importlib.import_module("openvino")
+        openvino = importlib.import_module("openvino")
     except ImportError as error:
         raise InputError(
             "the engine openvino is not installed; pip install openvino, or use --engine keras."
         ) from error
+    if "convert_model" not in vars(openvino):
+        openvino.__getattr__ = _converter  # type: ignore[method-assign]
+        sys.modules.pop(_CONVERTER, None)
+    return openvino
+
+
+def _converter(name: str) -> Any:
+    """`openvino.convert_model`, for Keras and for whoever else uses OpenVINO in this process."""
+    if name != "convert_model":
+        raise AttributeError(f"module 'openvino' has no attribute {name!r}")
+    return importlib.import_module(_CONVERTER).convert_model

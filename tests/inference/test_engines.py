@@ -266,6 +266,7 @@ def test_trained_weights_bring_their_graph_and_neither_engine_changes_a_mask_muc
 
 def test_segmenting_loads_nothing_slow_that_it_does_not_use(scans, tmp_path):
     slow = {"keras", "tensorflow", "scipy.stats", "scipy.signal", "joblib", "matplotlib", "pydicom"}
+    slow |= {"scipy.spatial", "openvino.tools.ovc"}
     code = (
         "import sys; from busicli.cli.app import main\n"
         "try: main()\n"
@@ -285,6 +286,16 @@ def test_openvino_tells_its_maker_nothing():
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "openvino.tools.ovc.telemetry_stub"
+
+
+def test_openvino_still_has_its_converter_in_this_process():
+    code = (
+        "import sys; from busicli.inference.openvino import _openvino; _openvino()\n"
+        "print('openvino.tools.ovc' in sys.modules)\n"
+        "import openvino; print(openvino.convert_model.__name__, hasattr(openvino, 'nothing'))\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == ["False", "convert_model", "False"]
 
 
 def test_the_engine_is_one_that_there_is(call, scans, tmp_path):
