@@ -19,6 +19,8 @@ from busicli.errors import UsageError
 
 FILE = Path("busicli.toml")
 """Looked for in the current folder."""
+LARGEST_BYTES = 100_000
+"""Ten times the template: small files alone are parsed in no time, whatever they hold."""
 TABLES = ("model-option", "set")
 """Options of KEY=VALUE, which can be a table too."""
 SWITCHES = ("quiet", "verbose", "debug")
@@ -26,7 +28,8 @@ SWITCHES = ("quiet", "verbose", "debug")
 NAMED_ONLY = (
     *("plugin", "weights", "weights-sha256", "init", "postprocess-from", "runs"),
     *("cluster", "workers", "worker-cores", "worker-memory", "walltime", "keep-identifiers"),
-    "show.out",  # it replaces whatever file it names
+    # they remove or replace files
+    *("prune", "show.out", "eval.out", "preprocess.out"),
 )
 """Options, of every command or of one, that only a file named with --settings may set."""
 HEADER = """\
@@ -48,7 +51,13 @@ def option_values(root: Any, path: Path, *, named: bool) -> dict[str, Any]:
         with path.open("rb") as file:
             if not named:
                 _check_owner(path, os.fstat(file.fileno()))
-            tables = tomllib.loads(file.read().decode())
+            text = file.read(LARGEST_BYTES + 1)
+        if len(text) > LARGEST_BYTES:
+            raise UsageError(
+                f"{path} is larger than {LARGEST_BYTES // 1000} kB, which settings are not; name a "
+                "file of settings: --settings FILE."
+            )
+        tables = tomllib.loads(text.decode())
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:

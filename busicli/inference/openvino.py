@@ -4,6 +4,7 @@ import importlib.util
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -154,7 +155,8 @@ def open_graph(
     if compiled is None:
         compiled = core.compile_model(_read_graph(core, files, size_px), "CPU", settings)
         if place:
-            place.write(compiled.export_model().getbuffer())
+            with suppress(RuntimeError, MemoryError):  # not every graph can be exported
+                place.write(compiled.export_model().getbuffer())
     return OpenVinoEngine(compiled, precision=precision, streams=streams, familiar=familiar)
 
 
@@ -174,7 +176,7 @@ def _from_cache(core: Any, place: CachedGraph, settings: Mapping[str, object]) -
     try:
         tensor = _openvino().Tensor(np.frombuffer(graph, np.uint8))
         return core.import_model(tensor, "CPU", settings)
-    except RuntimeError:
+    except (RuntimeError, MemoryError):
         return None
 
 

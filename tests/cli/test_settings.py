@@ -125,6 +125,9 @@ def test_the_template_holds_every_option_and_is_taken_as_it_is(call, tmp_path):
         ("[eval]\nruns = 'theirs'\n", "runs"),
         ("[models.list]\nplugin = ['own.py']\n", "plugin"),
         ("[show]\nout = '../x.png'\n", "out"),
+        ("[eval]\nout = '../x'\n", "out"),
+        ("[preprocess]\nout = '../x'\n", "out"),
+        ("[segment-dir]\nprune = true\n", "prune"),
     ],
 )
 def test_only_a_file_that_is_named_sets_what_is_trusted(call, scans, tmp_path, text, option):
@@ -157,6 +160,15 @@ def test_settings_among_scans_or_results_are_refused(call, tmp_path, line):
     assert "may not set options; move it, or name it: --settings busicli.toml" in ended.err
     if ".." not in line:  # which holds whatever other tests leave
         assert "lies in" not in call("--settings", "busicli.toml", *line).err
+
+
+@pytest.mark.parametrize("named", [(), ("--settings", "busicli.toml")])
+def test_a_settings_file_of_any_size_is_refused_without_being_read(call, tmp_path, named):
+    with (tmp_path / "busicli.toml").open("wb") as file:
+        file.truncate(2**40)
+    ended = call(*named, "models", "list")
+    assert ended.status == 2
+    assert "busicli.toml is larger than 100 kB, which settings are not; name a file" in ended.err
 
 
 def test_settings_that_others_may_write_are_refused(call, tmp_path):

@@ -51,8 +51,8 @@ def test_a_pipe_in_its_place_is_none_and_is_not_waited_for(kept):
     assert kept.read() is None
 
 
-@pytest.mark.parametrize("mode", [0o720, 0o702])
-def test_a_folder_that_others_may_write_to_is_not_used(kept, mode):
+@pytest.mark.parametrize("mode", [0o710, 0o701, 0o720, 0o702])
+def test_a_folder_that_others_may_enter_is_not_used(kept, mode):
     kept.folder.chmod(mode)
     assert kept.read() is None
     other = CachedGraph(kept.folder, "other weights")
@@ -74,6 +74,36 @@ def test_the_newest_four_graphs_stay(kept):
     assert [place.read() for place in places] == [b"compiled"] * 4
 
 
+def test_only_files_of_the_cache_are_ever_removed(tmp_path):
+    """XDG_CACHE_HOME may name a folder where a copy of this project lies under its own name."""
+    folder = tmp_path / "busicli"
+    folder.mkdir(mode=0o700)
+    theirs = [folder / name for name in ("README.md", "mine.graph", "a.tmp", "b", "c", "d")]
+    left = folder / ".busicli-0123456789abcdef.tmp"  # by a process that was killed
+    for path in (*theirs, left):
+        path.write_bytes(b"")
+        os.utime(path, (0, 0))
+    for number in range(4):
+        CachedGraph(folder, f"weights {number}").write(b"compiled")
+    assert all(path.exists() for path in theirs)
+    assert not left.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_nothing_is_made_in_the_home_of_another_user(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    os.chown(home, 12345, 12345)
+    CachedGraph(home / ".cache" / "busicli", KEY).write(b"compiled")
+    assert not list(home.iterdir())
+
+
+def test_a_graph_too_large_is_not_kept(tmp_path):
+    place = CachedGraph(tmp_path / "busicli", KEY)
+    place.write(memoryview(bytes(2**28)))
+    assert not place.folder.exists()
+
+
 def test_a_folder_that_cannot_be_made_is_no_error(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     place = CachedGraph(tmp_path / "file" / "busicli", KEY)
@@ -85,6 +115,21 @@ def test_the_folder_is_the_users(monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
     assert str(cache_folder({})) == "/home/me/.cache/busicli"
     assert str(cache_folder({"XDG_CACHE_HOME": "here"})) == "/home/me/.cache/busicli"
+    monkeypatch.setenv("HOME", ".")  # where scans may lie
+    assert cache_folder({}) is None
+
+
+def test_a_graph_that_cannot_be_exported_is_used_all_the_same(tmp_path, monkeypatch):
+    import openvino
+
+    def fail(_):
+        raise RuntimeError("not implemented")
+
+    monkeypatch.setattr(openvino.CompiledModel, "export_model", fail)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder, pinned = resolve_weights("improved-unet")
+    assert choose_engine(EngineRequest(), folder, read_card(folder, pinned_sha256=pinned))[1] == ""
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("change", ["none", "damage"])
