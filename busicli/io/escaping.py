@@ -1,12 +1,14 @@
 """File names as they are written into tables, messages and reports."""
 
 import os
+import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import PurePath
 
-_FORMULA_STARTS = (*"=+-@", *"\uff1d\uff0b\uff0d\uff20", "\t", "\r")
-"""Also in full width, which spreadsheets of East Asia read alike."""
+_FORMULA = re.compile(r"(?:^|(?<=[;|]))(?=[\s\"]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r])")
+"""Where one begins, also in full width, which spreadsheets of East Asia read alike. Where the comma
+is for decimals, they begin a cell at a semicolon, quotes or not."""
 
 
 def percent_escape(path: str | PurePath) -> str:
@@ -42,12 +44,12 @@ def _escaped(character: str) -> str:
 
 
 def escape_csv_formula(text: str) -> str:
-    """Text with a leading apostrophe if a spreadsheet would run it as a formula.
+    """Text with an apostrophe wherever a spreadsheet would run the rest as a formula.
 
     >>> escape_csv_formula("=1+1.png")
     "'=1+1.png"
     """
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    return _FORMULA.sub("'", text)
 
 
 def first_few(names: Sequence[str], most: int = 3) -> str:

@@ -1,6 +1,7 @@
 """Worker processes that make training examples: threads of one process keep one core busy."""
 
 import multiprocessing
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -42,6 +43,7 @@ def open_loader(split: PreparedScans, processes: int) -> Iterator[Loader]:
         yield Loader()
         return
     spawn = multiprocessing.get_context("spawn")  # a fork would copy the backend's threads
+    os.environ["PYTHONSAFEPATH"] = "1"  # no module of the current folder, which may be a stranger's
     pool = ProcessPoolExecutor(processes, spawn, _open, (split.folder, split.cases))
     try:
         yield Loader(pool, processes)

@@ -35,11 +35,16 @@ def test_any_name_becomes_text_that_can_be_printed_and_encoded(raw):
     assert written.encode("utf-8")
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@a", "\ta", "\ra"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@a", "\ta", "\ra", " =1", "\uff1d1"])
 def test_text_that_a_spreadsheet_would_run_is_made_plain(text):
     assert escape_csv_formula(text) == f"'{text}"
 
 
-@pytest.mark.parametrize("name", ["a=1", "", "'=1", "1-2"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\uff1d", " =", '"='])
+def test_a_formula_in_the_cell_that_a_semicolon_begins_is_made_plain_too(start):
+    assert escape_csv_formula(f"a;{start}1.png") == f"a;'{start}1.png"
+
+
+@pytest.mark.parametrize("name", ["a=1", "", "'=1", "1-2", "a;b", "a;1-2"])
 def test_other_cells_stay(name):
     assert escape_csv_formula(name) == name
