@@ -8,7 +8,16 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from busicli.imaging.bootstrap import PairedDifference
-from busicli.plots.drawing import CLASS_STYLES, INK, OTHER_STYLE, Plot, new_figure, render, short
+from busicli.plots.drawing import (
+    CLASS_STYLES,
+    INK,
+    OTHER_STYLE,
+    Plot,
+    legend_above,
+    new_figure,
+    render,
+    short,
+)
 
 
 def comparison_plot(
@@ -55,7 +64,7 @@ def _draw_scans(axis: Axes, points: Mapping[str, NDArray[np.float64]]) -> None:
     axis.text(0.03, 0.96, "B better" if points else "no scan with a lesion", va="top", **words)
     axis.text(0.97, 0.04, "A better" if points else "", ha="right", **words)
     if points:
-        axis.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False)
+        legend_above(axis)
 
 
 def _draw_effects(axis: Axes, effects: Sequence[tuple[str, PairedDifference]]) -> None:

@@ -1,5 +1,6 @@
-"""What all figures share: colours, sizes, and their bytes, drawn without a screen and without
-matplotlib's global state.
+"""What all figures share: colours, sizes, and their bytes, drawn without a screen and with
+matplotlib's own settings: a matplotlibrc in the current folder may be a stranger's, and have text
+typeset by LaTeX.
 """
 
 import io
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -17,6 +19,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from busicli.io.files import atomic_write
+
+matplotlib.rcdefaults()
 
 BLUE, VERMILION, INK = "#0072B2", "#D55E00", "#222222"
 """The first two of Okabe and Ito: distinguished by colour-blind eyes and in grey print."""
@@ -93,7 +97,18 @@ def log_axis(axis: Axes, low: float, high: float) -> None:
 
 def legend_below(axis: Axes) -> None:
     """A legend in one line below the axis, where it hides no scan."""
-    axis.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=4, frameon=False)
+    _plain_legend(axis, loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=4)
+
+
+def legend_above(axis: Axes) -> None:
+    """A legend in one line above the axis."""
+    _plain_legend(axis, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
+
+
+def _plain_legend(axis: Axes, **where: Any) -> None:
+    """Names of classes may hold dollars, which are no formula of matplotlib's."""
+    for text in axis.legend(fontsize=7, frameon=False, **where).get_texts():
+        text.set_parse_math(False)
 
 
 def short(name: str) -> str:

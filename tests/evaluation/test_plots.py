@@ -2,6 +2,8 @@
 
 import dataclasses
 import io
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from PIL import Image
 
 from busicli.evaluation.plots import area_summary, calibration_error, write_plots
 from busicli.imaging.agreement import precision_recall
+from busicli.plots.comparison import comparison_plot
 from busicli.plots.drawing import log_axis, new_figure
 from busicli.types import ImageScore
 
@@ -77,6 +80,20 @@ def test_few_scans_or_no_lesion_are_drawn_too(scores, tmp_path, count):
     write_plots(tmp_path / "b", scores[7:][:count])
     assert (tmp_path / "a" / "plots" / "dice.png").is_file()
     assert (tmp_path / "b" / "plots" / "areas.svg").is_file()
+
+
+def test_dollars_in_the_name_of_a_class_are_no_formula(scores, tmp_path):
+    label = "a$\\frac{$"
+    write_plots(tmp_path, [dataclasses.replace(s, label=label) for s in scores])
+    comparison_plot(("a", "b"), {label: np.full((2, 2), 0.5)}, [])
+
+
+def test_settings_of_matplotlib_in_the_current_folder_are_not_taken(tmp_path):
+    """They may come with scans, and have text typeset by LaTeX, which runs what it is told."""
+    (tmp_path / "matplotlibrc").write_text("text.usetex: True\n")
+    code = "import busicli.plots.drawing, matplotlib; print(matplotlib.rcParams['text.usetex'])"
+    found = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True)
+    assert found.stdout == b"False\n"
 
 
 def test_the_same_scores_give_the_same_bytes(scores, tmp_path):
