@@ -9,8 +9,10 @@ import sys
 import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import CodeType
 
 from busicli.errors import InputError
 from busicli.io.files import sha256_file
@@ -104,14 +106,19 @@ def of_file(file: Path) -> Architecture:
 def plugin_hashes(name: str | None, files: Sequence[Path]) -> dict[str, str]:
     """SHA-256 of the given files and, if an architecture is named, of the one that declares it.
 
-    By file name. A plugin's code decides what its network computes.
+    By file name, which gets a number where several files share it. A plugin's code decides what its
+    network computes.
     """
     used = list(files)
     point = next((each.entry_point for each in installed() if each.name == name), None)
     spec = importlib.util.find_spec(point.module) if point else None
     if spec and spec.origin:
         used.append(Path(spec.origin))
-    return {path.name: sha256_file(path) for path in used}
+    found: dict[str, str] = {}
+    for path in used:
+        alike = sum(path.name == other.name for other in used[: used.index(path)])
+        found[f"{path.name} ({alike + 1})" if alike else path.name] = sha256_file(path)
+    return found
 
 
 def find(name: str, files: Sequence[Path] = ()) -> Architecture:
@@ -141,15 +148,24 @@ def _origin(point: EntryPoint) -> str:
     return f"{package}: {point.value}"
 
 
+class _SourceLoader(SourceFileLoader):
+    """Runs a file as it is: compiled code beside it may be of other text of its size and second."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def _from_file(file: Path | None) -> object:
     if file is None or not file.is_file():
         raise InputError(f"there is no plugin file {file}; check the path given to --plugin.")
-    spec = importlib.util.spec_from_file_location(f"busicli_plugin_{file.stem}", file)
-    if spec is None or spec.loader is None:
+    if file.suffix != ".py":
         raise InputError(f"the plugin file {file} is no Python file; its name must end in .py.")
+    loader = _SourceLoader(f"busicli_plugin_{file.stem}", str(file))
+    spec = ModuleSpec(loader.name, loader, origin=str(file))
+    spec.has_location = True
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses and pickling look a module up by its name
-    spec.loader.exec_module(module)
+    loader.exec_module(module)
     if not hasattr(module, "ARCHITECTURE"):
         raise InputError(f"the plugin file {file} declares no ARCHITECTURE; add one.")
     return module.ARCHITECTURE

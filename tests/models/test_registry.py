@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -5,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from busicli.errors import InputError
+from busicli.io.files import sha256_file
 from busicli.models.architecture import Architecture
 from busicli.models.model_info import model_list
-from busicli.models.registry import find, from_files, installed
+from busicli.models.registry import find, from_files, installed, plugin_hashes
 
 GOOD = """
 from busicli.models.architecture import Architecture
@@ -84,6 +86,20 @@ def test_two_files_of_one_stem_are_two_plugins(tmp_path):
         (tmp_path / folder / "net.py").write_text(GOOD.replace("NAME", name))
     files = [tmp_path / "a" / "net.py", tmp_path / "b" / "net.py"]
     assert [find(name, files).name for name in ("first", "second")] == ["first", "second"]
+    assert plugin_hashes(None, files) == {
+        "net.py": sha256_file(files[0]),
+        "net.py (2)": sha256_file(files[1]),
+    }
+
+
+def test_a_changed_file_runs_as_it_is_though_its_size_and_time_stay(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    file = write_plugin(tmp_path, "first")
+    assert find("first", [file]).name == "first"
+    before = file.stat()
+    file.write_text(GOOD.replace("NAME", "other"))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert find("other", [file]).name == "other"
 
 
 def test_an_unknown_name_says_which_are_known(tmp_path):
