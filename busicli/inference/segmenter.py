@@ -7,6 +7,7 @@ from typing import Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from busicli.errors import InputError
 from busicli.imaging.arrays import Box
 from busicli.imaging.class_probabilities import with_temperature
 from busicli.imaging.confidence import confidence
@@ -128,8 +129,11 @@ def interpret(
     post-processed as a scan of its own: what counts as small or as second best must not depend on
     the screen around it. What lies outside its tissue is 0. Where views overlap, the higher
     probability and either mask count.
-    Raises InputError where a map holds NaN.
+    Raises InputError where it holds NaN, which no comparison would find.
     """
+    for values in (predicted.classes, predicted.novelty):
+        if values is not None and not np.isfinite(values).all():
+            raise InputError("the network's output holds NaN; get the weights again.")
     shapes = layout.shapes or (None,) * len(layout.views)
     views = [
         _view(map_, box, tissue, settings)

@@ -189,6 +189,13 @@ def test_a_weaker_component_is_no_candidate():
     assert found.why_review == ()
 
 
+@pytest.mark.parametrize("what", [{"classes": np.full((1, 3), np.nan)}, {"novelty": [np.nan]}])
+def test_classes_and_distances_without_a_number_are_refused(what):
+    predicted = Predictions(square()[None], **{k: np.array(v) for k, v in what.items()})
+    with pytest.raises(InputError, match="holds NaN"):
+        interpret(predicted, one_view((SIZE, SIZE)), NO_SCALE, settings())
+
+
 def test_a_map_without_a_number_is_refused():
     with pytest.raises(InputError, match="holds NaN"):
         interpret(
