@@ -65,11 +65,11 @@ def file_lock(path: Path, *, timeout_s: float) -> Iterator[None]:
     try:
         lock.acquire()
     except OSError as error:
-        if error.errno != errno.ENOLCK:
+        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):
             raise
         raise BusicliError(
-            f"the file system of {path.parent} grants no lock (ENOLCK); start its lock service "
-            "(lockd), or name a folder on another drive."
+            f"the file system of {path.parent} grants no lock ({errno.errorcode[error.errno]}); "
+            "start its lock service (lockd), or name a folder on another drive."
         ) from error
     try:
         yield
