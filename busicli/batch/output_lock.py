@@ -12,7 +12,7 @@ from busicli.batch.request import SegmentRequest
 from busicli.batch.shards import check_shards, count_shards, join_shards, remove_shard, shard_folder
 from busicli.errors import BusicliError, InputError
 from busicli.io.checksums import add_checksum, verified_json
-from busicli.io.files import write_json
+from busicli.io.files import read_regular, write_json
 from busicli.io.locks import folder_lock
 from busicli.io.output_paths import own_folder
 
@@ -111,6 +111,6 @@ def _check_names(request: SegmentRequest) -> None:
 def _record(path: Path) -> dict[str, Any] | None:
     """The values of a record; None where there is none, or it is damaged."""
     try:
-        return verified_json(path.read_bytes())
+        return verified_json(read_regular(path))
     except (FileNotFoundError, InputError):
         return None

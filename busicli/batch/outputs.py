@@ -19,7 +19,7 @@ from busicli.batch.dicom_outputs import (
 )
 from busicli.imaging.contour import contour_mask, view_outline
 from busicli.io.escaping import percent_escape
-from busicli.io.files import sha256_bytes
+from busicli.io.files import read_regular, sha256_bytes
 from busicli.io.images import encode_bare, encode_mask, encode_overlay, encode_probability
 from busicli.io.output_paths import KINDS, own_folder
 from busicli.io.scan_results import ScanResult
@@ -240,6 +240,6 @@ def foreign_result(out: Path) -> str:
 
 def _has_sha256(path: Path, expected: str) -> bool:
     try:
-        return sha256_bytes(path.read_bytes()) == expected  # small: faster than in chunks
+        return sha256_bytes(read_regular(path)) == expected  # small: faster than in chunks
     except OSError:  # missing, a folder, or not to be read
         return False

@@ -21,7 +21,7 @@ from busicli.io.checksums import (
     verify_checksum,
     verify_line,
 )
-from busicli.io.files import atomic_text, parse_json, write_json
+from busicli.io.files import atomic_text, open_regular, parse_json, read_regular, write_json
 from busicli.io.locks import file_lock
 from busicli.io.run_record import RunCounts, RunSettings
 from busicli.io.scan_results import ScanResult, journal_line, parse_journal_line
@@ -173,7 +173,7 @@ def count_shards(own: Path) -> int | None:
     Raises InputError where the file that says so is damaged. The next part writes it again.
     """
     try:
-        of = verified_json((own / "parts.json").read_bytes()).get("of")
+        of = verified_json(read_regular(own / "parts.json")).get("of")
         if type(of) is int and 1 <= of <= MAX_SHARDS:
             return of
     except FileNotFoundError:
@@ -209,7 +209,7 @@ def remove_shard(folder: Path) -> None:
 def read_shard(folder: Path) -> ShardRecord | None:
     """How a part ended; None where it has not, or where its record is damaged."""
     try:
-        return ShardRecord.from_json(parse_json((folder / "part.json").read_bytes()))
+        return ShardRecord.from_json(parse_json(read_regular(folder / "part.json")))
     except (FileNotFoundError, InputError):
         return None
 
@@ -222,7 +222,7 @@ def shard_rows(folder: Path) -> Iterator[ShardRow]:
     """
     start = 0
     while True:
-        with (folder / "rows.jsonl").open("rb") as file:
+        with open_regular(folder / "rows.jsonl") as file:
             file.seek(start)
             lines = file.readlines(_READ_BYTES)  # whole lines, one at least
             start = file.tell()

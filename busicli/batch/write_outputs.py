@@ -25,7 +25,7 @@ from busicli.inference.engines import Predictions
 from busicli.inference.review import REASONS
 from busicli.inference.segmenter import Segmentation
 from busicli.io.escaping import percent_escape
-from busicli.io.files import atomic_write_unsynced, sha256_bytes
+from busicli.io.files import atomic_write_unsynced, read_regular, sha256_bytes
 from busicli.io.masks import decode_mask
 from busicli.io.scan_results import DicomFile, FrameMask, ScanResult
 from busicli.types import ClassProbabilities, Scale
@@ -93,7 +93,7 @@ def draw_outputs(kept: KeptScan, settings: ScanSettings) -> ScanResult:
     drawn, count, relative = _Encoded([], [], []), len(kept.displayed), kept.entry.relative
     for number, image in enumerate(kept.displayed, start=1):
         path = settings.out / OUTPUTS[0].path(relative, number, count)
-        mask = decode_mask(path.read_bytes(), max_pixels=settings.max_pixels)
+        mask = decode_mask(read_regular(path), max_pixels=settings.max_pixels)
         views = kept.result.boxes_of(number)
         for output in kept.lost:
             if output.draw_frame:

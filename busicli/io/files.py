@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -36,8 +37,31 @@ def sha256_bytes(*parts: bytes | memoryview) -> str:
 
 def sha256_file(path: Path) -> str:
     """SHA-256 of a file's bytes, 64 hexadecimal digits; the file is read in chunks."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def open_regular(path: Path) -> IO[bytes]:
+    """Open a file for reading; FileNotFoundError also for a pipe or device, which may never end.
+
+    For folders of results, which a stranger may have made.
+    """
+    return open(path, "rb", opener=_opened_regular)
+
+
+def read_regular(path: Path) -> bytes:
+    """The bytes of a file, as `open_regular` opens it."""
+    with open_regular(path) as file:
+        return file.read()
+
+
+def _opened_regular(path: str, flags: int) -> int:
+    found = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    mode = os.fstat(found).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        os.close(found)
+        raise FileNotFoundError(errno.ENOENT, "it is a pipe or device, not a file", path)
+    return found
 
 
 def atomic_write(path: Path, data: bytes) -> None:

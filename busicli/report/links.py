@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
 from busicli.io.escaping import percent_escape
-from busicli.io.files import walk
+from busicli.io.files import read_regular, walk
 
 Links = Callable[[str], str]
 """An image's link by its written path below its folder; empty where there is none."""
@@ -57,4 +57,4 @@ def inlined(out: Path, link: str) -> str:
     if not link:
         return ""
     path = out / os.fsdecode(unquote_to_bytes(link))
-    return "data:image/jpeg;base64," + base64.b64encode(path.read_bytes()).decode()
+    return "data:image/jpeg;base64," + base64.b64encode(read_regular(path)).decode()

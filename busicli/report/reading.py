@@ -3,13 +3,14 @@
 import csv
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields, replace
+from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from busicli.errors import InputError
 from busicli.io.escaping import escape_csv_formula
-from busicli.io.files import parse_json
+from busicli.io.files import open_regular, parse_json
 from busicli.io.lesion_table import parse_lesion_cells
 from busicli.io.run_record import RunRecord
 from busicli.io.scan_results import ScanResult, parse_manifest_line
@@ -65,8 +66,8 @@ def read_scores(out: Path) -> list[ImageScore]:
 def table_rows(path: Path) -> Iterator[Cells]:
     """The rows of a CSV table in UTF-8; InputError where it cannot be read as one."""
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            for cells in csv.DictReader(file, restval=""):
+        with open_regular(path) as file, TextIOWrapper(file, "utf-8", newline="") as text:
+            for cells in csv.DictReader(text, restval=""):
                 if None in cells:  # more cells than columns
                     raise _damaged(path)
                 yield cells
@@ -98,7 +99,7 @@ def _score(cells: Cells) -> ImageScore:
 
 
 def _manifest(path: Path) -> Iterator[tuple[ScanResult, int]]:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         for line in file:
             try:
                 yield parse_manifest_line(line)

@@ -14,7 +14,7 @@ from busicli.imaging.millimetres import in_millimetres
 from busicli.imaging.polygons import polygon_mask
 from busicli.inference.segmenter import Segmentation
 from busicli.io.escaping import percent_escape
-from busicli.io.files import atomic_write, sha256_bytes, sha256_file
+from busicli.io.files import atomic_write, read_regular, sha256_bytes, sha256_file
 from busicli.io.images import decode_scan, encode_mask
 from busicli.io.masks import decode_mask
 from busicli.io.output_paths import WrittenPaths
@@ -205,7 +205,7 @@ def _drawn(scan: ReviewedScan, frame: int, wanted: KeptReview) -> KeptReview:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except FileNotFoundError:
         raise InputError(
             f"has no file under {path.parent.name}/; run segment-dir again with --report."

@@ -1,5 +1,9 @@
 """What is damaged under OUT is found and made again; tests/soak does it thousands of times."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from tests.soak.state import (
@@ -30,6 +34,21 @@ def test_damaged_results_are_made_again(wards, tmp_path):
 
 def test_a_changed_card_is_refused_or_says_the_same(tmp_path):
     check_card(tmp_path, 30)
+
+
+def test_pipes_in_place_of_all_files_are_not_waited_for(scans, tmp_path):
+    """A folder of results may be a stranger's; who opens a pipe would wait for ever."""
+    out, command = tmp_path / "out", [sys.executable, "-m", "busicli"]
+    segment = [*command, "segment-dir", scans / "benign", out, "--quiet"]
+    assert subprocess.run(segment, timeout=120).returncode == 0
+    made = [path for path in out.rglob("*") if path.is_file() and path.name != "lock"]
+    assert {out / "run.json", out / "manifest.jsonl", out / ".busicli/journal.jsonl"} < {*made}
+    for path in made:
+        path.unlink()
+        os.mkfifo(path)
+    assert subprocess.run([*command, "report", out], timeout=120).returncode == 1
+    assert subprocess.run(segment, timeout=120).returncode == 0
+    assert all(path.is_file() for path in made)
 
 
 @pytest.mark.parametrize(
