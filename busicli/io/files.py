@@ -41,7 +41,7 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def open_regular(path: Path) -> IO[bytes]:
+def open_regular(path: Path) -> io.BufferedReader:
     """Open a file for reading; FileNotFoundError also for a pipe or device, which may never end.
 
     For folders of results, which a stranger may have made.
