@@ -245,7 +245,7 @@ def test_the_sentence_holds_nothing_of_the_file():
     [
         ({"without": ["PixelData"]}, "holds no pixels"),
         ({"without": ["Rows"]}, "has no Rows"),
-        ({"Rows": 0}, "0 rows"),
+        ({"Rows": 0}, "0 x 60 pixels"),
         ({"Rows": 4000, "Columns": 5000, "NumberOfFrames": 6}, "has 120,000,000 pixels"),
         ({"photometric": "PALETTE COLOR"}, "has palette colours but no palette"),
         ({"photometric": "SOMETHING"}, "PhotometricInterpretation that is not read"),
