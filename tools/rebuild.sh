@@ -9,16 +9,17 @@ set -eu
 # shellcheck disable=SC2086,SC2046  # options are words
 busicli="busicli --settings /dev/null"
 runs="--runs rebuild/runs"
-# Two stages: most epochs on small scans, the last ones larger, from where the first ended.
-first="--data rebuild/data192 --epochs 60 --set augmentation.body_mark_prob=0"
-last="--data rebuild/data224 --epochs 12 --learning-rate 0.0005 --set low_res_fraction=0"
+data="--data rebuild/data"
+# The second stage goes on from where the first ended; the mean of both is kept.
+first="--epochs 60 --set augmentation.body_mark_prob=0"
+second="--epochs 12 --learning-rate 0.0005 --set low_res_fraction=0 --set init_weight=0.5"
 
 # train NAME OPTION...: both stages of a network on every scan; resumes, leaves what is finished
 train() {
     name=$1
     shift
     stage "$name-first" $first "$@"
-    stage "$name" $last --init "rebuild/runs/$name-first/weights" "$@"
+    stage "$name" $second --init "rebuild/runs/$name-first/weights" "$@"
 }
 
 # stage NAME OPTION...
@@ -26,7 +27,7 @@ stage() {
     [ -e "rebuild/runs/$1/weights/card.json" ] && return
     resume=
     [ -e "rebuild/runs/$1/run.json" ] && resume=--resume
-    $busicli train $runs --train-on all --name "$@" $resume
+    $busicli train $data $runs --train-on all --name "$@" $resume
 }
 
 # score NAME OPTION...: scores into rebuild/eval/NAME what is not scored yet
@@ -34,17 +35,14 @@ score() {
     name=$1
     shift
     [ -e "rebuild/eval/$name/metrics.json" ] ||
-        $busicli eval $runs --data rebuild/data224 --out "rebuild/eval/$name" "$@"
+        $busicli eval $data $runs --out "rebuild/eval/$name" "$@"
 }
 
-for size in 192 224; do
-    [ -e rebuild/data$size/dataset.json ] ||
-        $busicli preprocess "$@" --size $size --out rebuild/data$size
-done
+[ -e rebuild/data/dataset.json ] || $busicli preprocess "$@" --size 192 --out rebuild/data
 for fold in 1 2 3 4 5; do
     of="--folds 5 --fold $fold --resume"
-    $busicli train $runs $first $of --name folds-first
-    $busicli train $runs $last $of --name folds --init rebuild/runs/folds-first
+    $busicli train $data $runs $first $of --name folds-first
+    $busicli train $data $runs $second $of --name folds --init rebuild/runs/folds-first
 done
 score folds --folds 5 --weights rebuild/runs/folds
 train improved-unet
