@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from busicli.errors import InputError
 from busicli.imaging.arrays import Box
+from busicli.imaging.field_shape import field_shape
 from busicli.imaging.preprocess import network_image, network_mask, view_box
 from busicli.imaging.similarity import grayscale, perceptual_hash, thumbnail
 from busicli.io.files import sha256_bytes
@@ -31,6 +32,8 @@ class PreparedCase:
     """(size, size) uint8 of 0 and 1, of the same part."""
     native_mask: bytes
     """One-bit PNG of the united mask at the scan's own size."""
+    tissue: bytes | None
+    """One-bit PNG of where tissue is in the view; None where all of it may be."""
     shape: tuple[int, int]
     """Rows and columns of the scan."""
     view: View | None
@@ -74,6 +77,7 @@ class CasePreparation:
             image=network_image(scan[box], self.settings),
             mask=network_mask(mask[box], self.settings),
             native_mask=encode_bitmap(mask),
+            tissue=_tissue(scan[box], self.settings),
             shape=scan.shape[:2],
             view=_view(box, scan.shape),
             doubts=(*_doubts(file), *doubts),
@@ -91,6 +95,13 @@ def scan_fingerprint(data: bytes, scan: Image, grey: NDArray[np.uint8]) -> Finge
         pixels_sha256=sha256_bytes(f"{scan.shape}".encode(), np.ascontiguousarray(scan).data),
         phash=perceptual_hash(grey),
     )
+
+
+def _tissue(view: Image, settings: PreprocessSettings) -> bytes | None:
+    if settings.views == "whole":
+        return None
+    shape = field_shape(np.ascontiguousarray(view[..., 1]))
+    return None if shape is None else encode_bitmap(shape.inside())
 
 
 def _view(box: Box, shape: tuple[int, ...]) -> View | None:

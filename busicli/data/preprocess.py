@@ -20,8 +20,10 @@ from busicli.data.sources import read_folder, read_table
 from busicli.data.store import (
     MARKER,
     ArrayFile,
+    native_path,
+    tissue_path,
+    write_bitmaps,
     write_index,
-    write_native_masks,
     write_rows,
 )
 from busicli.data.summary import Summary, doubts_of, labels_of, objections_of, summary_of
@@ -206,8 +208,10 @@ def _write(
     for split in SPLITS:
         rows = [i for i, case in enumerate(cases) if case.split == split]
         rows.sort(key=lambda i: cases[i].index)
-        images = [read.cases[i].native_mask for i in rows]
-        parts.append(partial(write_native_masks, folder / split, images))
+        masks = [read.cases[i].native_mask for i in rows]
+        parts.append(partial(write_bitmaps, folder / split, native_path, masks))
+        tissue = [read.cases[i].tissue for i in rows]
+        parts.append(partial(write_bitmaps, folder / split, tissue_path, tissue))
         for name, source in zip(("images", "masks"), arrays, strict=True):
             parts.append(partial(write_rows, folder / split / f"{name}.npy", source, rows))
     list(parallel_map(_call, parts, jobs=request.jobs))

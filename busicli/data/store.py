@@ -1,7 +1,7 @@
 """The prepared data folder: arrays per split, masks at the scans' own size, one table."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from busicli.data.cases import read_cases, write_cases
 from busicli.data.splits import divide_into_folds
 from busicli.errors import InputError
+from busicli.imaging.field_shape import FieldShape
 from busicli.imaging.preprocess import network_image, network_mask
 from busicli.io.files import parse_json, sha256_bytes, write_json
 from busicli.io.masks import decode_mask
@@ -79,6 +80,12 @@ class PreparedScans:
         """The united mask of one scan at the scan's own size, (rows, columns) bool."""
         case = self.cases[index]
         return decode_mask(native_path(self.folder / case.split, case.index).read_bytes())
+
+    def field_shape(self, index: int) -> FieldShape | None:
+        """Where tissue is in one scan's view; None where all of it may be."""
+        case = self.cases[index]
+        path = tissue_path(self.folder / case.split, case.index)
+        return FieldShape.of(decode_mask(path.read_bytes())) if path.is_file() else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +191,11 @@ def native_path(split_folder: Path, index: int) -> Path:
     return split_folder / "native" / f"{index:06d}.png"
 
 
+def tissue_path(split_folder: Path, index: int) -> Path:
+    """Path of where tissue is in a scan's view; no file where all of it may be."""
+    return split_folder / "tissue" / f"{index:06d}.png"
+
+
 def write_rows(path: Path, source: NDArray[np.uint8], rows: Sequence[int]) -> None:
     """Write the given rows of an array to a .npy file, row by row: memory holds one."""
     with closing(ArrayFile(path, (len(rows), *source.shape[1:]))) as target:
@@ -191,11 +203,14 @@ def write_rows(path: Path, source: NDArray[np.uint8], rows: Sequence[int]) -> No
             target.append(source[row])
 
 
-def write_native_masks(split_folder: Path, images: Iterable[bytes]) -> None:
-    """Write the masks' PNG bytes in the order of the split's arrays."""
-    native_path(split_folder, 0).parent.mkdir(parents=True)
+def write_bitmaps(
+    split_folder: Path, path_of: Callable[[Path, int], Path], images: Iterable[bytes | None]
+) -> None:
+    """Write PNG bytes where `path_of` says, in the order of the split's arrays."""
+    path_of(split_folder, 0).parent.mkdir(parents=True)
     for index, data in enumerate(images):
-        native_path(split_folder, index).write_bytes(data)
+        if data is not None:
+            path_of(split_folder, index).write_bytes(data)
 
 
 def write_index(folder: Path, cases: Sequence[Case], info: dict[str, Any]) -> str:

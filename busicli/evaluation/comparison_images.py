@@ -36,6 +36,7 @@ def segmented(
         certain_greys="uncertain greys" not in case.doubts,
         certain="no certain ultrasound field" not in case.doubts,
         cut_short="rest of the image missing" in case.doubts,
+        shapes=(scans.field_shape(index),),
     )
     return interpret(predicted[index : index + 1], layout, _NO_SCALE, settings)
 

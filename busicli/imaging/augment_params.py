@@ -83,7 +83,6 @@ def draw_augmentation(rng: np.random.Generator, settings: AugmentSettings) -> Au
         sector=_chance(rng, settings.sector_prob),
         calipers=_chance(rng, settings.caliper_prob),
         burned_in_text=_chance(rng, settings.burned_in_text_prob),
-        body_mark=_chance(rng, settings.body_mark_prob),
         two_views=_chance(rng, settings.two_views_prob),
         margin=_margin_rectangle(rng) if margin else None,
         margin_grey=_margin_grey(rng) if margin else 0,
@@ -95,6 +94,7 @@ def draw_augmentation(rng: np.random.Generator, settings: AugmentSettings) -> Au
         ),
         jpeg_quality=int(rng.integers(30, 91)) if _chance(rng, settings.jpeg_prob) else None,
         seed=int(rng.integers(2**31)),
+        body_mark=_chance(rng, settings.body_mark_prob),
     )
 
 

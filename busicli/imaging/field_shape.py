@@ -47,6 +47,16 @@ class FieldShape:
     columns: NDArray[np.intp] = field(repr=False)
     """(2, rows): of each row the same columns. Tissue is within both."""
 
+    @classmethod
+    def of(cls, inside: Mask) -> "FieldShape":
+        """The shape that has this `inside()`."""
+        limits = [
+            np.stack([lines.argmax(axis=0), len(lines) - lines[::-1].argmax(axis=0)])
+            * lines.any(axis=0)
+            for lines in (inside, inside.T)
+        ]
+        return cls(rows=limits[0], columns=limits[1])
+
     def inside(self) -> Mask:
         """(rows, columns) bool of the view: tissue."""
         row, column = np.ogrid[: self.columns.shape[1], : self.rows.shape[1]]

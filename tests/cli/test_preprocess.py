@@ -208,7 +208,7 @@ def test_split_by_image_may_divide_a_group_and_says_so(call, busi, tmp_path):
         splits.setdefault(row["group"], set()).add(row["split"])
     divided = sum(len(found) > 1 for found in splits.values())
     assert divided > 0
-    assert f"of which {divided} are divided." in by_image.out
+    assert f", divided: {divided}." in by_image.out
 
 
 def test_busbra_is_read_and_its_patients_are_not_divided(call, busbra, tmp_path):

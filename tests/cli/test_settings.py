@@ -54,7 +54,7 @@ def test_settings_of_training_may_be_a_table(call, prepared, training, tmp_path)
     (tmp_path / "busicli.toml").write_text(
         "[train]\nepochs = 1\n[train.set]\naugmentation.gamma = 0.125\nlow_res_fraction = 0\n"
     )
-    options = [*training[2:-6], "--data", prepared.data, "--name", "x"]
+    options = [*training[2:-8], "--data", prepared.data, "--name", "x"]
     ended = call("train", *options)
     assert ended.status == 0, ended.err
     settings = json.loads((tmp_path / "runs/x/run.json").read_text())["settings"]

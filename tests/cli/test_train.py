@@ -58,7 +58,8 @@ def test_history_holds_the_six_metrics_for_both_splits_of_every_epoch(study):
             assert values["Loss"] + values["Dice_coef"] == pytest.approx(1, abs=1e-5)
             assert all(0 <= value <= 1 for value in values.values())
             precision, recall = values["Precision"], values["Recall"]
-            harmonic = 2 * precision * recall / (precision + recall)
+            total = precision + recall
+            harmonic = 2 * precision * recall / total if total else 0
             assert values["F1_score"] == pytest.approx(harmonic, rel=1e-3)
     # 2 epochs of ceil(21 / 2) = 11 steps: warm-up to 0.01 in 22 // 4 = 5, then a cosine to nothing
     assert 0 < float(found[0]["learning_rate"]) < 0.01

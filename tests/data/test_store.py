@@ -9,9 +9,10 @@ import pytest
 
 from busicli.data.store import (
     PreparedData,
+    native_path,
     open_data,
+    write_bitmaps,
     write_index,
-    write_native_masks,
     write_rows,
 )
 from busicli.errors import InputError
@@ -58,7 +59,7 @@ def store(folder: Path, cases: list[Case]) -> PreparedData:
         encoded = (encode_mask(native(cases[row].group)) for row in rows)
         write_rows(folder / split / "images.npy", images, rows)
         write_rows(folder / split / "masks.npy", masks, rows)
-        write_native_masks(folder / split, encoded)
+        write_bitmaps(folder / split, native_path, encoded)
     write_index(folder, cases, INFO)
     return open_data(folder)
 

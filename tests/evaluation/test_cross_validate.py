@@ -53,7 +53,9 @@ def test_folds_are_the_same_each_time_and_others_for_another_seed():
 
 @pytest.mark.parametrize("folds", [1, 5])
 def test_folds_need_groups_to_fill_them(folds):
-    with pytest.raises(InputError, match=r"^4 groups .*between 2 and 4\.$"):
+    with pytest.raises(
+        InputError, match=rf"^the number of folds is {folds}; it must be from 2 to .*, 4\.$"
+    ):
         divide_into_folds(np.array([0, 0, 1, 2, 3]), ["a"] * 5, folds)
 
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image as Pillow
 from scipy.ndimage import distance_transform_edt
 
-from busicli.imaging.field_shape import field_shape
+from busicli.imaging.field_shape import FieldShape, field_shape
 from tests.screen_parts import View
 
 ROWS, COLUMNS = 240, 320
@@ -124,6 +124,17 @@ def line(rows: int, columns: int) -> np.ndarray:
 )
 def test_a_scan_without_ground_or_without_tissue_has_no_shape(grey):
     assert field_shape(grey) is None
+
+
+@pytest.mark.parametrize("ground", [0, 210])
+def test_a_shape_is_made_again_from_what_is_inside(ground):
+    inside = field_shape(sector(ground)[0]).inside()
+    assert 0.3 < inside.mean() < 0.9
+    np.testing.assert_array_equal(FieldShape.of(inside).inside(), inside)
+
+
+def test_nothing_inside_makes_a_shape_of_nothing():
+    assert not FieldShape.of(np.zeros((5, 7), bool)).inside().any()
 
 
 def test_the_rim_is_the_outermost_tissue():
