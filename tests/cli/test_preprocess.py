@@ -73,6 +73,8 @@ def test_the_data_folder_holds_the_files_of_the_contract_and_nothing_else(prepar
     for split, count in counts.items():
         expected |= {f"{split}/images.npy", f"{split}/masks.npy"}
         expected |= {f"{split}/native/{i:06d}.png" for i in range(count)}
+    (sector,) = (row for row in rows(prepared.data) if row["case"] == "phantom-16")
+    expected.add(f"{sector['split']}/tissue/{int(sector['index']):06d}.png")  # the only one uncut
     assert set(tree(prepared.data)) == expected
 
 
