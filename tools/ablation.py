@@ -67,6 +67,7 @@ def option(text: str) -> tuple[str, str]:
 SHAPES = ("rotation_deg", "shift_fraction", "scale", "stretch")
 GREYS = ("gamma", "contrast", "brightness", "gain_field", "depth_gain", "speckle_std", "blur_px")
 SCENES = ("sector_prob", "two_views_prob", "margin_prob", "screen_prob")
+MARKS = ("burned_in_text_prob", "caliper_prob", "body_mark_prob")
 OLD_FILES = ("low_res_prob", "jpeg_prob")
 
 
@@ -82,7 +83,7 @@ VARIANTS = (
     Variant("no change of greys", without(*GREYS, "rayleigh_prob")),
     Variant("no screens, margins, second views or sectors", without(*SCENES)),
     Variant("no low resolution or JPEG", without(*OLD_FILES)),
-    Variant("no text or calipers", without("burned_in_text_prob", "caliper_prob")),
+    Variant("no text, calipers or body marks", without(*MARKS)),
     Variant("no lesion-free crops", without("lesion_free_crop_prob")),
     Variant("cross-entropy alone", setting("dice_weight=0")),
     Variant("Dice loss alone", setting("bce_weight=0")),

@@ -8,6 +8,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import find_objects
+from scipy.spatial import ConvexHull
 from skimage.measure import label
 
 from busicli.errors import InputError
@@ -223,33 +224,21 @@ def _hull_area_px(component: Mask) -> int:
     A pixel spans half a pixel to each side. The count equals that of scikit-image's
     `convex_hull_image` and takes a fraction of its time. Every row of `component` has a pixel.
     """
+    rows = np.arange(len(component))
     left = component.argmax(axis=1)
     right = component.shape[1] - 1 - component[:, ::-1].argmax(axis=1)
-    first, last = _hull_side(left), -_hull_side(-right)
+    points = [
+        np.stack([rows + down, column + across], axis=1)
+        for column, outwards in ((left, -0.5), (right, 0.5))
+        for down, across in ((-0.5, 0.0), (0.5, 0.0), (0.0, outwards))
+    ]
+    normals = ConvexHull(np.concatenate(points)).equations  # of edges: n . point + c <= 0 inside
+    rise, run, offset = (normals[:, part, None] for part in range(3))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ends = (-offset - rise * rows) / run
+    last = np.where(run > _TINY, ends, np.inf).min(axis=0)
+    first = np.where(run < -_TINY, ends, -np.inf).max(axis=0)
     return int((np.floor(last + _TINY) - np.ceil(first - _TINY) + 1).sum())
-
-
-def _hull_side(left: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The left side of the convex hull in each row's middle, from the rows' first pixels.
-
-    In half pixels, from above the first row to below the last: a pixel reaches half a pixel to the
-    left in its middle, and above and below it. Andrew (1979), doi:10.1016/0020-0190(79)90072-3.
-    """
-    outline = np.empty(2 * len(left) + 1, np.int64)
-    outline[1::2] = 2 * left - 1
-    outline[0], outline[-1] = 2 * left[0], 2 * left[-1]
-    outline[2:-1:2] = 2 * np.minimum(left[1:], left[:-1])
-    corners: list[tuple[int, int]] = []
-    for row, column in enumerate(outline.tolist()):
-        while len(corners) > 1:
-            (row_0, column_0), (row_1, column_1) = corners[-2:]
-            if (column_1 - column_0) * (row - row_0) < (column - column_0) * (row_1 - row_0):
-                break  # the last corner juts out to the left
-            corners.pop()
-        corners.append((row, column))
-    rows, columns = zip(*corners, strict=True)
-    middles: NDArray[np.float64] = np.interp(np.arange(1, len(outline), 2), rows, columns)
-    return middles / 2
 
 
 def _touches_border(bbox: Sides, shape: tuple[int, ...]) -> bool:
