@@ -1,4 +1,10 @@
+import json
+import shutil
+from pathlib import Path
+
 import pytest
+
+from tests.cli.made_plugins import GOOD
 
 
 @pytest.fixture
@@ -9,3 +15,29 @@ def segment(call, study):
         return call("segment-dir", *args, "--weights", study.weights, stdin=stdin)
 
     return do
+
+
+@pytest.fixture
+def busi(scans, tmp_path) -> Path:
+    """A copy of the phantoms that a test may spoil."""
+    return Path(shutil.copytree(scans, tmp_path / "busi"))
+
+
+@pytest.fixture(scope="package")
+def scored(study, run):
+    """The train split scored by a process: (folder, how it ended, metrics)."""
+    ended = run("eval", "--split", "train", cwd=study.folder)
+    out = study.folder / "eval" / "tiny-train"
+    return out, ended, json.loads((out / "metrics.json").read_text())
+
+
+@pytest.fixture
+def plugin(tmp_path):
+    """Write a plugin file."""
+
+    def write(file: str, name: str = "two-layers", code: str = GOOD) -> Path:
+        path = tmp_path / file
+        path.write_text(code.format(name=name))
+        return path
+
+    return write

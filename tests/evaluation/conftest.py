@@ -17,3 +17,13 @@ def score(call, tmp_path):
         return ended, json.loads((out / "metrics.json").read_text()), rows(out)
 
     return scored
+
+
+@pytest.fixture(scope="package")
+def crossed(prepared, run, training, tmp_path_factory):
+    """Two folds trained and scored, in a folder of their own."""
+    folder = tmp_path_factory.mktemp("folds")
+    data = ("--data", prepared.data)
+    train = run("train", "--folds", 2, "--name", "cv", *data, *training, cwd=folder)
+    score = run("eval", "--folds", 2, *data, cwd=folder)
+    return folder, train, score

@@ -1,14 +1,11 @@
 """The page in a real browser: what a person at a workstation, without a network, gets to see."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,108 +14,13 @@ from busicli.io.images import encode_jpeg
 from busicli.report.write import write_report
 from tests.made_results import (
     done,
-    in_mm,
-    lesion,
     not_done,
     square,
-    write_images,
     write_run,
     write_scores,
 )
 from tests.report.review_page import NARROW, WIDE
-
-MARKUP = "ward/<img src=x onerror=alert(1)>.png"
-NOT_UTF8 = os.fsdecode(b"ward/caf\xe9 100%#?.png")
-
-
-@dataclass
-class View:
-    """A page in the browser and all that it did which nobody sees."""
-
-    page: Any
-    folder: Path
-    said: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
-
-    def names(self) -> list[str]:
-        """Names of the cards in the document, in their order."""
-        cards = self.page.locator(".card")
-        texts = cards.evaluate_all(
-            "cards => cards.map(c => [Number(c.getAttribute('aria-posinset')),"
-            " c.querySelector('.card-name').textContent])"
-        )
-        return [name for _, name in sorted(texts)]
-
-    def current(self) -> str:
-        return self.page.locator(".card[aria-selected=true] .card-name").inner_text()
-
-    def status(self) -> str:
-        return self.page.locator("#status").inner_text()
-
-    def opened(self) -> str | None:
-        """The name of the scan that is open."""
-        name = self.page.locator("#detail[open] .whole-name")
-        return name.inner_text() if name.count() else None
-
-
-@pytest.fixture
-def view(browser):
-    """Open a page; at the end it must have kept silent and to its own folder."""
-    opened: list[View] = []
-    contexts = []
-
-    def show(page_file: Path, viewport=WIDE, theme="dark") -> View:
-        context = browser.new_context(viewport=viewport, color_scheme=theme)
-        contexts.append(context)
-        shown = View(context.new_page(), page_file.parent)
-        shown.page.on("console", lambda message: shown.said.append(message.text))
-        shown.page.on("pageerror", lambda error: shown.said.append(str(error)))
-        shown.page.on("dialog", lambda dialog: shown.said.append(dialog.message))
-        shown.page.on("request", lambda request: shown.asked.append(request.url))
-        shown.page.on("requestfailed", lambda request: shown.said.extend(missing(request)))
-        shown.page.add_init_script("addEventListener('error', e => console.log(e.message))")
-        shown.page.goto(page_file.as_uri())
-        opened.append(shown)
-        return shown
-
-    yield show
-    for shown in opened:
-        assert shown.said == []
-        own = shown.folder.as_uri() + "/"
-        assert [url for url in shown.asked if not url.startswith((own, "data:"))] == []
-    for context in contexts:
-        context.close()
-
-
-def missing(request: Any) -> list[str]:
-    """The address of a request that failed, unless the page itself gave it up: an image that a
-    filter hides, or one still on its way when the test ends.
-    """
-    return [] if request.failure == "net::ERR_ABORTED" else [request.url]
-
-
-@pytest.fixture(scope="module")
-def ward(tmp_path_factory) -> Path:
-    """A run of 30 scans: 1 failed, 3 for review, 1 skipped, a cine, names of all kinds."""
-    out = tmp_path_factory.mktemp("ward") / "out"
-    rows = [
-        not_done("ward/broken.png"),
-        done(MARKUP, [lesion()], confidence=0.11),
-        done(NOT_UTF8, [lesion(long_axis_px=40.0)], confidence=0.12),
-        done("ward/empty.png", confidence=0.52),
-        done("known.png", [lesion(millimetres=in_mm(14.24, 9.0))], confidence=0.72),
-        done("cine.dcm", [lesion(1, 2)], confidence=0.73, frames=3),
-        not_done("notes.txt", status="skipped", reason="is no image"),
-        *(done(f"plain {n:02d}.png", [lesion()], confidence=0.98) for n in range(23)),
-    ]
-    for row in rows:
-        for mask in row.masks:
-            below = mask.path.removeprefix("masks/")
-            write_images(out, NOT_UTF8 if "caf" in below else below)
-    return write_report(write_run(out, rows))
-
-
-# --- silence
+from tests.report.seen_page import MARKUP
 
 
 def test_every_image_that_is_seen_loads_and_nothing_else_is_asked_for(view, ward):
@@ -179,192 +81,12 @@ def test_cards_are_seen_before_the_page_has_come_to_its_end(browser, ward, tmp_p
     page.close()
 
 
-# --- what is listed
-
-
-def test_the_worst_come_first(view, ward):
-    names = view(ward).names()
-    assert names[:6] == [
-        "broken.png",
-        "<img src=x onerror=alert(1)>.png",
-        "caf%E9 100%#?.png",
-        "empty.png",
-        "known.png",
-        "cine.dcm",
-    ]
-
-
-def test_filters_list_what_they_say(view, ward):
-    shown = view(ward)
-    assert shown.status() == "30 of 30"
-    tags = shown.page.locator("[data-tag]")
-    assert tags.all_inner_texts() == [
-        *("All30", "Failed1", "For review3", "With lesions27", "Empty1", "New28", "Skipped1")
-    ]
-    shown.page.click("[data-tag=review]")
-    assert shown.status() == "3 of 30"
-    assert len(shown.names()) == 3
-    assert shown.page.get_attribute("[data-tag=review]", "aria-pressed") == "true"
-    shown.page.click("[data-tag=review]")  # once more: all again
-    assert shown.status() == "30 of 30"
-    shown.page.click("[data-tag=failed]")
-    assert shown.names() == ["broken.png"]
-    assert "is damaged or cut short" in shown.page.locator(".card").inner_text()
-
-
-def test_the_search_takes_words_in_any_order_and_case(view, ward):
-    shown = view(ward)
-    shown.page.keyboard.press("/")
-    shown.page.keyboard.type("PLAIN 1")
-    assert shown.status() == "12 of 30"  # 01, 10 to 19 and 21
-    shown.page.fill("#search", "10 plain")
-    assert shown.names() == ["plain 10.png"]
-    shown.page.fill("#search", "nothing of the kind")
-    assert shown.names() == []
-    shown.page.click("#clear")
-    assert shown.status() == "30 of 30"
-
-
-def test_scans_can_be_ordered_by_name_and_by_size(view, ward):
-    shown = view(ward)
-    shown.page.select_option("#sort", "name")
-    assert shown.names()[:3] == ["cine.dcm", "known.png", "notes.txt"]
-    shown.page.select_option("#sort", "size")
-    # millimetres first, then pixels from the largest on
-    assert shown.names()[:2] == ["known.png", "caf%E9 100%#?.png"]
-
-
-def test_a_bar_of_the_histogram_lists_its_scans(view, ward):
-    shown = view(ward)
-    bars = shown.page.locator(".bar")
-    assert bars.count() == 20
-    bars.nth(2).click()  # 0.10 to 0.15
-    assert shown.status() == "2 of 30"
-    assert shown.page.locator("#bin").inner_text().startswith("Confidence 0.10 to 0.15")
-    bars.nth(2).click()
-    assert shown.status() == "30 of 30"
-    bars.nth(19).click()
-    assert shown.status() == "23 of 30"
-    shown.page.click("#bin")
-    assert shown.status() == "30 of 30"
-
-
-def test_the_review_threshold_is_drawn_where_it_is(view, ward):
-    page = view(ward).page
-    plot, mark = page.locator(".plot").bounding_box(), page.locator(".mark").bounding_box()
-    assert (mark["x"] - plot["x"]) / plot["width"] == pytest.approx(0.6, abs=0.01)
-    assert page.locator(".mark-label").inner_text() == "review below 0.60"
-
-
-# --- keys
-
-
-def test_keys_go_through_the_scans(view, ward):
-    shown = view(ward)
-    press = shown.page.keyboard.press
-    assert shown.current() == "broken.png"
-    press("k")  # nothing before the first
-    assert shown.current() == "broken.png"
-    press("j")
-    press("ArrowRight")
-    assert shown.current() == "caf%E9 100%#?.png"
-    press("ArrowLeft")
-    assert shown.current() == "<img src=x onerror=alert(1)>.png"
-    press("End")
-    assert shown.current() == "notes.txt"
-    press("Home")
-    columns = shown.page.evaluate("layout.columns")
-    press("ArrowDown")
-    assert shown.current() == shown.names()[columns]
-
-
-def test_a_scan_opens_is_turned_and_closes_by_keys(view, ward):
-    shown = view(ward)
-    press = shown.page.keyboard.press
-    assert shown.opened() is None
-    press("Enter")
-    assert shown.opened() == "ward/broken.png"
-    assert "is damaged" in shown.page.locator("#aside .reason").inner_text()
-    press("j")
-    assert shown.opened() == MARKUP
-    press("k")
-    assert shown.opened() == "ward/broken.png"
-    press("Escape")
-    assert shown.opened() is None
-    press("j")
-    assert shown.current() == "<img src=x onerror=alert(1)>.png"
-
-
-def test_f_goes_to_the_next_one_for_review_and_round(view, ward):
-    shown = view(ward)
-    seen = []
-    for _ in range(4):
-        shown.page.keyboard.press("f")
-        seen.append(shown.current())
-    first, second, third = seen[:3]
-    assert len({first, second, third}) == 3
-    assert seen[3] == first
-    shown.page.click("[data-tag=failed]")
-    shown.page.keyboard.press("f")
-    assert shown.page.locator("#message.shown").inner_text() == "None of those listed: for review."
-
-
-def test_frames_of_a_cine_are_turned_by_keys(view, ward):
-    shown = view(ward)
-    shown.page.fill("#search", "cine")
-    shown.page.keyboard.press("Enter")
-    shown.page.keyboard.press("Enter")
-    reported = shown.page.locator(".frames span")
-    assert reported.inner_text() == "Frame 2 of 3"  # that of the lesion
-    assert shown.page.locator("#aside table").count() == 1
-    shown.page.keyboard.press(".")
-    assert reported.inner_text() == "Frame 3 of 3"
-    assert shown.page.locator("#aside table").count() == 0
-    assert shown.page.get_attribute("#figure img", "src") == "overlays/cine.dcm/0003.png"
-    shown.page.keyboard.press(".")  # none after the last
-    shown.page.keyboard.press(",")
-    assert reported.inner_text() == "Frame 2 of 3"
-
-
-def test_the_keys_are_listed_and_typing_in_the_search_is_no_key(view, ward):
-    shown = view(ward)
-    shown.page.keyboard.press("?")
-    assert shown.page.locator("#keys[open]").count() == 1
-    shown.page.keyboard.press("Escape")
-    assert shown.page.locator("#keys[open]").count() == 0
-    before = shown.page.get_attribute("html", "data-theme")
-    shown.page.keyboard.press("/")
-    shown.page.keyboard.type("tfjk")
-    assert shown.page.input_value("#search") == "tfjk"
-    assert shown.page.get_attribute("html", "data-theme") == before
-
-
-# --- one scan
-
-
-def test_an_open_scan_shows_its_measurements_and_links(view, ward):
-    shown = view(ward)
-    shown.page.fill("#search", "known")
-    shown.page.click(".card")
-    table = shown.page.locator("#aside table").inner_text()
-    assert table.splitlines()[1] == "Long axis, mm\t14.2"
-    assert "Depth, mm" not in table  # not known
-    assert "Area, px\t256" in table
-    links = shown.page.locator("#aside a")
-    assert links.all_inner_texts() == ["Mask", "Image with contour"]
-    assert links.first.get_attribute("href") == "masks/known.png"
-    assert shown.page.get_attribute("#figure img", "src") == "overlays/known.png"
-
-
 def test_settings_and_weights_are_shown(view, ward):
     page = view(ward).page
     page.click("#settings-button")
     reported = page.locator("#documents").inner_text()
     assert "openvino" in reported
     assert "Not beside these results." in reported  # the card of weights that nobody has
-
-
-# --- themes and screens
 
 
 @pytest.mark.parametrize(("theme", "other"), [("dark", "light"), ("light", "dark")])
@@ -417,20 +139,6 @@ def test_nothing_sticks_out_of_the_screen(view, ward, viewport):
     box = shown.page.locator("#detail").bounding_box()
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= viewport["width"]
-
-
-# --- other pages
-
-
-def test_of_thousands_of_scans_only_those_near_the_window_are_in_the_document(view, tmp_path):
-    rows = [done(f"{n:04d}.png", confidence=0.9) for n in range(3000)]
-    write_images(tmp_path, "2999.png")
-    shown = view(write_report(write_run(tmp_path, rows)))
-    assert len(shown.names()) < 60
-    shown.page.keyboard.press("End")
-    assert shown.current() == "2999.png"
-    assert len(shown.names()) < 60
-    shown.page.locator(".card[aria-selected=true] img").wait_for()
 
 
 def test_without_a_confidence_the_page_says_so(view, tmp_path):
