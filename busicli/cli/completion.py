@@ -1,8 +1,6 @@
 """Names that a shell completes: of weights, models and settings. Nothing here imports Keras."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -46,21 +44,12 @@ def model_options(context: typer.Context, incomplete: str) -> list[str]:
 
 def training_settings(incomplete: str) -> list[str]:
     """KEY= of what --set takes."""
+    from dataclasses import asdict
+
+    from busicli.cli.settings import joined_keys
     from busicli.settings import TrainSettings
 
-    return _beginning(incomplete, [f"{key}=" for key in _keys(TrainSettings())])
-
-
-def _keys(record: Any) -> Iterator[str]:
-    """Names of a record's fields; those of a record within are joined to its own by a dot."""
-    from dataclasses import fields, is_dataclass
-
-    for field in fields(record):
-        value = getattr(record, field.name)
-        if is_dataclass(value):
-            yield from (f"{field.name}.{key}" for key in _keys(value))
-        else:
-            yield field.name
+    return _beginning(incomplete, [f"{key}=" for key, _ in joined_keys(asdict(TrainSettings()))])
 
 
 def _beginning(incomplete: str, names: list[str]) -> list[str]:

@@ -201,7 +201,7 @@ def _checked(context: typer.Context, param: Any, key: str, value: Any) -> Any:
         wanted = "true or false, without quotes" if param.is_flag else "a value, not true or false"
         raise typer.BadParameter(f"it must be {wanted}")
     if key in TABLES and isinstance(value, dict):
-        value = [f"{name}={json.dumps(one, default=str)}" for name, one in _flat(value)]
+        value = [f"{name}={json.dumps(one, default=str)}" for name, one in joined_keys(value)]
     several = param.multiple or param.nargs != 1
     if several != isinstance(value, list):
         raise typer.BadParameter(f"it must be {'a list' if several else 'one value'}")
@@ -213,11 +213,11 @@ def _json(value: Any) -> str:
     return json.dumps(value, default=str, ensure_ascii=False)
 
 
-def _flat(table: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+def joined_keys(table: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
     """Keys of nested tables joined by dots: augmentation.gamma."""
     for key, value in table.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{before}{key}.")
+            yield from joined_keys(value, f"{before}{key}.")
         else:
             yield before + key, value
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from busicli.errors import InputError
 from busicli.io.dicom.read import reading
 from busicli.io.files import sha256_file
-from busicli.io.output_paths import WrittenPaths
 from busicli.io.scan_results import FrameMask, ScanResult, parse_manifest_line
+from busicli.io.written_paths import WrittenPaths
 from busicli.types import Failed, Found, SourceCase
 
 USED = ("accepted", "edited", "no_lesion")

@@ -121,9 +121,18 @@ def by_dataset(
     """A summary of all scans and, where there are several, of each data set; None for no scan."""
     if not scores:
         return None
-    names = sorted({s.dataset for s in scores})
-    own = {name: summary([s for s in scores if s.dataset == name]) for name in names}
+    own = {name: summary(some) for name, some in grouped(scores, lambda s: s.dataset).items()}
     return {ALL: summary(scores)} | (own if len(own) > 1 else {})
+
+
+def grouped(
+    scores: Sequence[ImageScore], kind: Callable[[ImageScore], str]
+) -> dict[str, list[ImageScore]]:
+    """The scores of each kind in alphabetical order; an empty name is `unknown`."""
+    found: dict[str, list[ImageScore]] = {}
+    for score in scores:
+        found.setdefault(kind(score) or "unknown", []).append(score)
+    return {name: found[name] for name in sorted(found)}
 
 
 def _values(scores: Sequence[ImageScore], value: Callable[[ImageScore], float]) -> Floats:

@@ -59,12 +59,6 @@ def write_comparison_images(out: Path, images: Sequence[bytes]) -> None:
         atomic_write(out / THUMBNAILS / image_name(index), image)
 
 
-def remove_comparison_images(out: Path) -> None:
-    """Remove those of an earlier evaluation: they must not stand beside other scores."""
-    for path in (out / THUMBNAILS).glob(image_name(0).replace("0", "[0-9]")):
-        path.unlink()
-
-
 def example_plot(
     scans: PreparedScans,
     predicted: Predictions,

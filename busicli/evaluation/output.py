@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from busicli.errors import InputError
-from busicli.evaluation.comparison_images import remove_comparison_images, write_comparison_images
-from busicli.evaluation.plots import remove_plots
+from busicli.evaluation.comparison_images import THUMBNAILS, write_comparison_images
+from busicli.evaluation.plots import NAMES, PLOTS
 from busicli.evaluation.records import EvaluationSummary, to_json
 from busicli.io.files import atomic_write, write_json
 from busicli.plots.drawing import Plot
@@ -16,6 +16,15 @@ from busicli.types import ImageScore
 
 EXAMPLES = "examples"
 METRICS = "metrics.json"
+_OF_SCORES = (
+    *(REPORT, TUNED_SETTINGS, f"{THUMBNAILS}/{'[0-9]' * 6}.jpg"),
+    *(
+        f"{name}.{suffix}"
+        for name in (EXAMPLES, *(f"{PLOTS}/{n}" for n in NAMES))
+        for suffix in ("png", "svg")
+    ),
+)
+"""What shows scores and is not always written anew, as patterns below the folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +59,8 @@ def write_results(
     The images and the page of an earlier evaluation go first: they show other scores.
     """
     check_folder(out)
-    (out / REPORT).unlink(missing_ok=True)
-    for suffix in ("png", "svg"):
-        (out / f"{EXAMPLES}.{suffix}").unlink(missing_ok=True)
-    remove_plots(out)
-    remove_comparison_images(out)
-    (out / TUNED_SETTINGS).unlink(missing_ok=True)  # of an earlier evaluation
+    for path in [path for pattern in _OF_SCORES for path in out.glob(pattern)]:
+        path.unlink()
     write_json(out / METRICS, to_json(summary))
     atomic_write(out / "per_image.csv", table)
     if examples is not None:

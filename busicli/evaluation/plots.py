@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from busicli.evaluation.class_metrics import (
+    grouped,
     lesions_with_classes,
     malignancy_scores,
     scan_scores,
@@ -24,17 +25,11 @@ from busicli.plots.drawing import Plot
 from busicli.types import ImageScore
 
 PLOTS = "plots"
-_NAMES = (
+NAMES = (
     *("dice", "areas", "calibration", "precision_recall"),
     *("malignancy_calibration", "missed_and_false"),
 )
-
-
-def remove_plots(out: Path) -> None:
-    """Remove those of an earlier evaluation: they must not stand beside other scores."""
-    for name in _NAMES:
-        for suffix in ("png", "svg"):
-            (out / PLOTS / f"{name}.{suffix}").unlink(missing_ok=True)
+"""Of all that `write_plots` may write."""
 
 
 def write_plots(
@@ -87,8 +82,8 @@ def calibration_error(scores: Sequence[ImageScore]) -> float | None:
 
 def _dice(scores: Sequence[ImageScore]) -> Plot:
     lesions = [score for score in scores if score.reference_area_px]
-    kinds = {"all": lesions, **_by(lesions, "label")}
-    if len(datasets := _by(lesions, "dataset")) > 1:
+    kinds = {"all": lesions, **grouped(lesions, lambda s: s.label)}
+    if len(datasets := grouped(lesions, lambda s: s.dataset)) > 1:
         kinds |= datasets
     shares = np.array([score.reference_area_px / score.scan_px for score in lesions])
     dice = np.array([score.dice for score in lesions])
@@ -115,14 +110,14 @@ def _dice(scores: Sequence[ImageScore]) -> Plot:
                 np.array([score.reference_area_px / score.scan_px for score in own]),
                 np.array([score.dice for score in own]),
             )
-            for name, own in _by(lesions, "label").items()
+            for name, own in grouped(lesions, lambda s: s.label).items()
         },
         sizes,
     )
 
 
 def _areas_by_class(scores: Sequence[ImageScore]) -> Mapping[str, AreaAgreement]:
-    found = {name: _areas(own) for name, own in _by(scores, "label").items()}
+    found = {name: _areas(own) for name, own in grouped(scores, lambda s: s.label).items()}
     return {name: each for name, each in found.items() if each.difference.size}
 
 
@@ -140,10 +135,3 @@ def _trust(scores: Sequence[ImageScore]) -> tuple[NDArray[np.float64], NDArray[n
     if not confidence.size or np.isnan(confidence).any():
         return None
     return confidence, np.array([is_good(score.dice) for score in scores], bool)
-
-
-def _by(scores: Sequence[ImageScore], kind: str) -> dict[str, list[ImageScore]]:
-    found: dict[str, list[ImageScore]] = {}
-    for score in scores:
-        found.setdefault(getattr(score, kind) or "unknown", []).append(score)
-    return {name: found[name] for name in sorted(found)}

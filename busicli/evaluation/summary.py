@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from busicli.evaluation.class_metrics import (
     ALL,
     by_dataset,
+    grouped,
     groups_of,
     malignancy_by_dataset,
     presence_by_dataset,
@@ -139,11 +140,7 @@ def trust(scores: Sequence[ImageScore]) -> ConfidenceSummary:
 
 def by(scores: Sequence[ImageScore], kind: Callable[[ImageScore], str]) -> dict[str, ScanSummary]:
     """`summarise` for each kind of scan, in alphabetical order."""
-    kinds = [kind(s) or "unknown" for s in scores]
-    return {
-        each: summarise([s for s, k in zip(scores, kinds, strict=True) if k == each])
-        for each in sorted(set(kinds))
-    }
+    return {name: summarise(some) for name, some in grouped(scores, kind).items()}
 
 
 def size_class(score: ImageScore) -> str:

@@ -66,17 +66,9 @@ def mean_interval(
     Raises InputError where values and groups differ in shape, or resamples are below 1.
     Efron (1979), Ann. Stat. 7(1); groups: Davison & Hinkley (1997), chapter 3.8.
     """
-    _check(values, groups)
     _check_count("resamples", resamples)
-    known = ~np.isnan(values)
-    scans = int(np.count_nonzero(known))
-    if not scans:
-        return Interval(mean=float("nan"), low=float("nan"), high=float("nan"), scans=0)
-    _, member = np.unique(groups[known], return_inverse=True)
-    sums = np.bincount(member, weights=values[known]).astype(np.float64)
-    counts = np.bincount(member)
-    low, high = _percentiles(sums, counts, np.random.default_rng(seed), resamples)
-    return Interval(mean=float(sums.sum() / scans), low=low, high=high, scans=scans)
+    known = np.where(np.isnan(values), 0.0, 1.0)
+    return _interval(values, known, groups, seed=seed, resamples=resamples)
 
 
 def ratio_interval(
@@ -91,6 +83,18 @@ def ratio_interval(
     >>> ratio_interval(np.array([1.0, 1]), np.array([1.0, 3]), np.array([1, 2])).mean
     0.5
     """
+    return _interval(parts, wholes, groups)
+
+
+def _interval(
+    parts: NDArray[np.floating],
+    wholes: NDArray[np.floating],
+    groups: NDArray[np.integer],
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Interval:
+    """The sum of parts by that of wholes, over scans whose whole is above 0."""
     _check(parts, groups)
     _check(wholes, groups)
     counted = wholes > 0
@@ -100,7 +104,7 @@ def ratio_interval(
     _, member = np.unique(groups[counted], return_inverse=True)
     sums = np.bincount(member, weights=parts[counted]).astype(np.float64)
     counts = np.bincount(member, weights=wholes[counted])
-    low, high = _percentiles(sums, counts, np.random.default_rng(0), RESAMPLES)
+    low, high = _percentiles(sums, counts, np.random.default_rng(seed), resamples)
     return Interval(mean=float(sums.sum() / counts.sum()), low=low, high=high, scans=scans)
 
 

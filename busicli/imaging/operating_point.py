@@ -78,11 +78,18 @@ def limit_false_masks(tuned: TunedSettings, share: float) -> TunedSettings:
 
 def operating_point(tuned: TunedSettings) -> OperatingPoint:
     """What the settings' own threshold on presence does to the scans whose scores they hold."""
-    threshold, scores = tuned.postprocess.min_presence, tuned.presence_scores
+    scores = tuned.presence_scores
+    threshold = tuned.postprocess.min_presence
+    return _point(threshold, np.array(scores.normal), np.array(scores.lesion))
+
+
+def _point(
+    threshold: float, normal: NDArray[np.floating], lesion: NDArray[np.floating]
+) -> OperatingPoint:
     return OperatingPoint(
         min_presence=threshold,
-        false_masks=false_mask_share(threshold, np.array(scores.normal)),
-        missed=missed_share(threshold, np.array(scores.lesion)),
+        false_masks=false_mask_share(threshold, normal),
+        missed=missed_share(threshold, lesion),
     )
 
 
@@ -110,11 +117,5 @@ def trade_off(
     ranked = np.unique(normal_scores)
     picked = np.unique(np.linspace(0, ranked.size - 1, POINTS - 1).round().astype(int))
     above = [math.nextafter(float(ranked[row]), 1.0) for row in picked] if ranked.size else []
-    return tuple(
-        OperatingPoint(
-            min_presence=threshold,
-            false_masks=false_mask_share(threshold, normal_scores),
-            missed=missed_share(threshold, lesion_scores),
-        )
-        for threshold in (0.0, *above)
-    )
+    thresholds = (0.0, *above)
+    return tuple(_point(threshold, normal_scores, lesion_scores) for threshold in thresholds)

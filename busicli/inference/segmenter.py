@@ -49,14 +49,14 @@ class Segmentation:
     """(rows, columns) float32 in [0, 1]; 0 outside the views."""
     lesions: tuple[Lesion, ...]
     """Of the mask, largest first; in millimetres too where those are certain."""
-    confidence: float | None
+    confidence: float | None = None
     """That the mask is good, in [0, 1], of the least certain view; None where the weights give
     none."""
-    class_probabilities: ClassProbabilities | None
+    class_probabilities: ClassProbabilities | None = None
     """Of the view that most probably holds a lesion; None where the network gives none."""
-    why_review: tuple[Reason, ...]
+    why_review: tuple[Reason, ...] = ()
     """Why a person should look first."""
-    views: tuple[FrameView, ...]
+    views: tuple[FrameView, ...] = ()
     """What the network looked at."""
 
     @property

@@ -40,17 +40,7 @@ def calibration_plot(
     plain_axis(curve, "Calibration of confidence", "confidence", "share of good masks")
     draw_calibration(curve, found)
     plain_axis(counts, "Masks by confidence", "confidence", "masks")
-    edges = np.linspace(0, 1, 21)
-    counts.hist(
-        [confidence[good], confidence[~good]],
-        edges,
-        stacked=True,
-        color=[BLUE, VERMILION],
-        edgecolor="white",
-        linewidth=0.4,
-        hatch=["", "////"],
-        label=["good", "bad"],
-    )
+    draw_counts(counts, {"good": confidence[good], "bad": confidence[~good]})
     if not np.isnan(review_below):
         counts.axvline(
             review_below,
@@ -61,6 +51,20 @@ def calibration_plot(
         )
     legend_below(counts)
     return render(figure)
+
+
+def draw_counts(axis: Axes, kinds: Mapping[str, Floats]) -> None:
+    """How many of two kinds have which value in [0, 1], the second on top of the first."""
+    axis.hist(
+        [*kinds.values()],
+        np.linspace(0, 1, 21).tolist(),
+        stacked=True,
+        color=[BLUE, VERMILION],
+        edgecolor="white",
+        linewidth=0.4,
+        hatch=["", "////"],
+        label=[*kinds],
+    )
 
 
 def draw_calibration(axis: Axes, found: Calibration) -> None:

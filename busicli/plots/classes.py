@@ -7,16 +7,8 @@ from numpy.typing import NDArray
 
 from busicli.imaging.agreement import Calibration
 from busicli.imaging.operating_point import OperatingPoint
-from busicli.plots.agreement import draw_calibration
-from busicli.plots.drawing import (
-    BLUE,
-    VERMILION,
-    Plot,
-    legend_below,
-    new_figure,
-    plain_axis,
-    render,
-)
+from busicli.plots.agreement import draw_calibration, draw_counts
+from busicli.plots.drawing import BLUE, Plot, legend_below, new_figure, plain_axis, render
 
 
 def malignancy_plot(
@@ -31,16 +23,7 @@ def malignancy_plot(
     plain_axis(curve, "Calibration of malignancy", across, "share of malignant lesions")
     draw_calibration(curve, found)
     plain_axis(counts, "Lesions by probability", across, "lesions")
-    counts.hist(
-        [values[~malignant], values[malignant]],
-        np.linspace(0, 1, 21),
-        stacked=True,
-        color=[BLUE, VERMILION],
-        edgecolor="white",
-        linewidth=0.4,
-        hatch=["", "////"],
-        label=["benign", "malignant"],
-    )
+    draw_counts(counts, {"benign": values[~malignant], "malignant": values[malignant]})
     legend_below(counts)
     return render(figure)
 

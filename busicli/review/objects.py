@@ -114,8 +114,4 @@ def _segmentation(result: ScanResult, frame: int, mask: Mask) -> Segmentation:
         mask=mask,
         probability=np.zeros((0, 0), np.float32),
         lesions=tuple(lesion for lesion in result.lesions if lesion.frame == frame),
-        confidence=None,
-        class_probabilities=None,
-        why_review=(),
-        views=(),
     )

@@ -12,7 +12,7 @@ from busicli.io.checksums import checksum_line, verify_line
 from busicli.io.escaping import percent_escape
 from busicli.io.files import atomic_text, remove_leftovers
 from busicli.io.locks import folder_lock
-from busicli.io.output_paths import WrittenPaths, own_folder
+from busicli.io.output_paths import own_folder
 from busicli.io.review_store import (
     ReviewedScan,
     ReviewStore,
@@ -28,6 +28,7 @@ from busicli.io.scan_results import (
     manifest_line,
     parse_journal_line,
 )
+from busicli.io.written_paths import WrittenPaths
 from busicli.report.reading import read_run_record, run_results
 from busicli.review.agreement import Agreement, Disagreement, agreement, disagreements
 from busicli.review.objects import NOT_FOUND, ReviewedObjects

@@ -17,11 +17,11 @@ from busicli.io.escaping import percent_escape
 from busicli.io.files import atomic_write, read_regular, sha256_bytes, sha256_file
 from busicli.io.images import decode_scan, encode_mask
 from busicli.io.masks import decode_mask
-from busicli.io.output_paths import WrittenPaths
 from busicli.io.review_store import KeptReview, ReviewedScan
 from busicli.io.reviews import Review
 from busicli.io.run_record import RunSettings
 from busicli.io.scan_results import FrameMask, Reviewed, ScanResult
+from busicli.io.written_paths import WrittenPaths
 from busicli.review.objects import ReviewedObjects
 from busicli.types import Lesion, Mask, Scale
 
@@ -219,10 +219,6 @@ def _segmentation(mask: Mask, scale: Scale) -> Segmentation:
         mask=mask,
         probability=unknown,
         lesions=tuple(_measured(one, scale) for one in found),
-        confidence=None,
-        class_probabilities=None,
-        why_review=(),
-        views=(),
     )
 
 
