@@ -169,10 +169,20 @@ def test_without_regions_there_is_no_millimetre_though_a_pixel_spacing_is_stated
         ({"PixelSpacing": [0.1, 0.2]}, False),
         ({"PixelAspectRatio": [1, 1]}, True),
         ({"PixelAspectRatio": [2, 1]}, False),
+        ({"PixelSpacing": 0.1}, False),
+        ({"PixelSpacing": [0.1, 0.1, 0.1]}, False),
+        ({"PixelAspectRatio": "1"}, False),
     ],
 )
-def test_a_second_statement_must_agree(stated, trusted):
+def test_a_second_statement_must_agree_and_be_readable(stated, trusted):
     assert bool(scale_of(region(WHOLE, 0.01, 0.01), **stated).regions) is trusted
+
+
+@pytest.mark.parametrize("name", ["PixelSpacing", "PixelAspectRatio"])
+def test_a_second_statement_that_is_no_number_leaves_no_millimetre_but_the_scan(name):
+    data = ultrasound(PICTURE, regions=[region(WHOLE, 0.01, 0.01)], **{name: ["131", "131"]})
+    unreadable = data.replace(b"131\\131", b"131 um ")
+    assert open_dicom(unreadable, max_pixels=MAX_PIXELS).scale.regions == ()
 
 
 @pytest.mark.parametrize("name", ["palette_color", "ybr_color"])

@@ -32,6 +32,8 @@ def _set_all(header: Dataset) -> list[str]:
     assumed: list[str] = []
 
     def assume(name: str, value: str | int) -> None:
+        if name in header:
+            delattr(header, name)  # unread: setting a value would read the one that is there
         setattr(header, name, value)
         assumed.append(f"{name} {value}")
 

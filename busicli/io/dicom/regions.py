@@ -104,18 +104,30 @@ def _spacing(item: Dataset) -> Spacing | None:
 
 
 def _is_contradicted(header: Dataset, regions: Sequence[Region]) -> bool:
-    """Whether a spacing or aspect ratio elsewhere in the header disagrees."""
-    stated = header.get("PixelSpacing")
-    if stated:
-        row, column = (float(value) for value in stated)
-        if not any(_near(r.spacing, row, column) for r in regions):
+    """Whether a spacing or aspect ratio elsewhere in the header disagrees, or cannot be read."""
+    try:
+        stated = _numbers(header, "PixelSpacing")
+        if stated and not any(_near(r.spacing, *stated) for r in regions):
             return True
-    aspect = header.get("PixelAspectRatio")
-    if aspect:
-        vertical, horizontal = (float(value) for value in aspect)
-        ratios = (r.spacing.row_mm / r.spacing.column_mm * horizontal for r in regions)
-        return not all(math.isclose(ratio, vertical, rel_tol=_TOLERANCE) for ratio in ratios)
-    return False
+        aspect = _numbers(header, "PixelAspectRatio")
+    except (TypeError, ValueError, OverflowError):
+        return True
+    if not aspect:
+        return False
+    vertical, horizontal = aspect
+    ratios = (r.spacing.row_mm / r.spacing.column_mm * horizontal for r in regions)
+    return not all(math.isclose(ratio, vertical, rel_tol=_TOLERANCE) for ratio in ratios)
+
+
+def _numbers(header: Dataset, name: str) -> tuple[float, float] | None:
+    """Two numbers of the header; None where it has none; raises what pydicom does, or ValueError
+    or TypeError where they are not two.
+    """
+    stated = header.get(name)
+    if not stated:
+        return None
+    first, second = stated
+    return float(first), float(second)
 
 
 def _near(spacing: Spacing, row_mm: float, column_mm: float) -> bool:

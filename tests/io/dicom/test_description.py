@@ -74,6 +74,11 @@ def test_what_is_wrong_is_taken_as_viewers_take_it(changes, assumed):
     assert np.array_equal(images(data), images(ultrasound(GREYS)))
 
 
+def test_a_number_of_frames_that_is_infinite_is_one_that_is_missing():
+    data = ultrasound(GREYS, NumberOfFrames="123").replace(b"IS\4\0" + b"123 ", b"IS\4\0inf ")
+    assert opened(data).assumed == ("NumberOfFrames 1",)
+
+
 def test_two_things_that_are_missing_are_both_assumed():
     data = ultrasound(COLOURS, without=["SamplesPerPixel", "PhotometricInterpretation"])
     assert opened(data).assumed == ("SamplesPerPixel 3", "PhotometricInterpretation RGB")
