@@ -1,7 +1,8 @@
 """Scan files of any format: frames, and the size of pixels if it is known."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -9,10 +10,13 @@ from busicli.errors import InputError
 from busicli.imaging.cut_short import ends_in_grey, ends_within_a_row
 from busicli.imaging.greys import Shown
 from busicli.io.bounded import is_bounded_image
+from busicli.io.dicom.codestream import may_have_passes
 from busicli.io.dicom.read import DicomScan, is_dicom, open_dicom
 from busicli.io.images import MAX_PIXELS, NotAnImageError, UnreadKindError, decode_frames
 from busicli.types import Image, Region, Scale, Spacing, View
 
+_MORE = b"".join(bytes([*range(64, 128), 0xFF, 0xD0 + number]) for number in range(8))
+"""What a JPEG decoder takes for pixels as long as some are missing, with every restart marker."""
 FramesDecoder = Callable[[bytes], tuple[Shown, ...]]
 """Decodes the frames of a file's bytes."""
 
@@ -30,7 +34,7 @@ class Frame:
     certain_greys: bool = True
     """False where its greys or colours had to be guessed."""
     cut_short: bool = False
-    """Whether its last rows seem to be missing from the file."""
+    """Whether its last rows, or its last details, seem to be missing from the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +52,7 @@ class ScanFile:
     dicom: DicomScan | None = field(default=None, repr=False)
     """None for an image that is not DICOM."""
     cut_short: bool = False
-    """Whether the last rows of a frame seem to be missing; never of a DICOM object."""
+    """Whether the last rows of a frame, or its last details, seem to be missing."""
 
     def frame(self, image: Image) -> Frame:
         """One of its frames with what the file says of it."""
@@ -85,11 +89,12 @@ def decode_file(
             scale=scan.scale,
             tissue=scan.tissue,
             dicom=scan,
+            cut_short=scan.is_lossy_jpeg and any(map(ends_in_grey, images)),
         )
+    there = elsewhere if elsewhere and not is_bounded_image(data) else None
+    decode = there or partial(decode_frames, max_pixels=max_pixels)
     try:
-        there = elsewhere if elsewhere and not is_bounded_image(data) else None
-        decoded = there(data) if there else decode_frames(data, max_pixels=max_pixels)
-        images, certain = _images(decoded)
+        images, certain = _images(decode(data))
     except NotAnImageError as error:
         if isinstance(error, UnreadKindError) or not data:
             raise
@@ -101,7 +106,12 @@ def decode_file(
         rows, columns = map(int, np.max([image.shape[:2] for image in images], axis=0))
         scale = scale_of_all((rows, columns), spacing, "--pixel-spacing")
     cut_short = any(_is_cut_short(data, image) for image in images)
-    return ScanFile(frames=images, certain_greys=certain, scale=scale, cut_short=cut_short)
+    return ScanFile(
+        frames=images,
+        certain_greys=certain,
+        scale=scale,
+        cut_short=cut_short or _lacks_passes(data, images, decode),
+    )
 
 
 def _is_cut_short(data: bytes, frame: Image) -> bool:
@@ -112,6 +122,22 @@ def _is_cut_short(data: bytes, frame: Image) -> bool:
         upward = int.from_bytes(data[22:26], "little", signed=True) > 0
         return ends_within_a_row(frame[::-1] if upward else frame)
     return data.startswith((b"II", b"MM")) and ends_within_a_row(frame)
+
+
+def _lacks_passes(
+    data: bytes, images: Sequence[Image], decode: Callable[[bytes], Iterable[Shown]]
+) -> bool:
+    """Whether a JPEG of several passes over its pixels, each with more detail, is cut within one.
+
+    What stands behind it is then taken for more of its pixels; behind a whole image it is not read.
+    """
+    if not may_have_passes(data):
+        return False
+    try:
+        longer, _ = _images(decode(data[:-2] + _MORE + data[-2:]))
+    except InputError:
+        return True
+    return not all(map(np.array_equal, longer, images))
 
 
 def _images(frames: Iterable[Shown]) -> tuple[tuple[Image, ...], bool]:

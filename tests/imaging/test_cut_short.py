@@ -1,7 +1,13 @@
+import io
+
 import numpy as np
 import pytest
+from pydicom import dcmread
+from pydicom.encaps import encapsulate, generate_frames
+from pydicom.uid import JPEGBaseline8Bit
 
 from busicli.io.scans import decode_file
+from tests.dicom_maker import ultrasound, written
 from tests.made_images import stored
 
 RNG = np.random.default_rng(0)
@@ -35,6 +41,24 @@ def test_whole_images_are_not_cut_short(form, look):
 def test_a_jpeg_whose_rest_is_the_grey_of_missing_blocks_is_cut_short(pixels):
     data = stored(pixels, "JPEG")
     assert cut_short(data[: len(data) * 2 // 3] + data[-2:])  # ended as a JPEG ends
+
+
+@pytest.mark.parametrize("pixels", [TISSUE, np.dstack([TISSUE] * 3)], ids=["grey", "colour"])
+@pytest.mark.parametrize("options", [{}, {"restart_marker_rows": 1}], ids=["plain", "restarts"])
+@pytest.mark.parametrize("share", [0.5, 0.8, 0.99])
+def test_a_progressive_jpeg_whose_last_details_are_missing_is_cut_short(pixels, options, share):
+    data = stored(pixels, "JPEG", progressive=True, **options)
+    assert not cut_short(data)
+    assert cut_short(data[: int(len(data) * share)] + data[-2:])
+
+
+def test_a_dicom_object_whose_jpeg_ends_in_the_grey_of_missing_blocks_is_cut_short():
+    whole = ultrasound(np.dstack([TISSUE] * 3), syntax=JPEGBaseline8Bit, photometric="YBR_FULL_422")
+    assert not cut_short(whole)
+    made = dcmread(io.BytesIO(whole))
+    (stream,) = generate_frames(made.PixelData, number_of_frames=1)
+    made.PixelData = encapsulate([stream[: len(stream) * 2 // 3] + b"\xff\xd9"])
+    assert cut_short(written(made))
 
 
 @pytest.mark.parametrize("form", ["BMP", "TIFF"])

@@ -9,6 +9,8 @@ from threading import Thread
 
 import pytest
 
+from busicli.errors import InputError
+from busicli.io.reviews import read_reviews
 from tests.report.review_page import NARROW, WIDE
 
 # --- decisions
@@ -82,6 +84,30 @@ def test_a_file_of_another_run_is_not_taken(review, tmp_path):
     assert "no file of reviews of this page" in shown.page.locator("#message").inner_text()
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"version": 1', '"version": 2'),
+        ('"decision": "accepted"', '"decision": "accepted", "decision": "rejected"'),
+        ('"decision": "accepted"', '"decision": "accepted", "\\u0064ecision" : "rejected"'),
+    ],
+)
+def test_a_file_that_the_command_refuses_is_not_taken_either(review, tmp_path, old, new):
+    shown = review()
+    shown.page.fill("#reviewer", "AB")
+    shown.page.locator("#grid").focus()
+    shown.press("Enter", "a", "Escape")
+    text = json.dumps(shown.save(tmp_path / "reviews.json"))
+    (tmp_path / "other.json").write_text(text.replace(old, new))
+    with pytest.raises(InputError):
+        read_reviews(tmp_path / "other.json")
+    other = review()
+    other.page.set_input_files("#file", tmp_path / "other.json")
+    other.page.locator("#message.shown").wait_for()
+    assert "no file of reviews of this page" in other.page.locator("#message").inner_text()
+    assert other.progress() == "0 of 24 reviewed"
+
+
 BAD = (
     {"decision": "constructor"},
     {"decision": "edited", "polygons": 5},
@@ -89,7 +115,13 @@ BAD = (
     {"decision": "edited", "polygons": [[["a", "b"]] * 3]},
     {"decision": "edited", "polygons": [[[0, 0]] * 20_001]},
     {"decision": "accepted", "polygons": [[[0, 0], [9, 0], [9, 9]]]},
+    {"decision": "edited", "polygons": [[[0, 0], [2e6, 0], [9, 9]]]},
     {"at": None},
+    {"at": "2026-01-31T07:12:00"},  # of no time zone
+    {"at": "9999-12-31T00:00:00Z"},  # it would outlast every later one
+    {"class": "unknown"},
+    {"comment": 7},
+    {"frame": "1"},
 )
 
 

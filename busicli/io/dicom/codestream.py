@@ -59,6 +59,11 @@ def is_plain_jpeg(stream: bytes, *, max_pixels: int) -> bool:
     return False
 
 
+def may_have_passes(stream: bytes) -> bool:
+    """Whether a JPEG stream may have several passes over its pixels; one with a thumbnail may."""
+    return stream.startswith(_START) and stream.count(_PASS) > 1
+
+
 def component_ids(stream: bytes) -> bytes:
     r"""The numbers that a JPEG stream gives its components; empty if they are not found.
 

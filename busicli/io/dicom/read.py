@@ -48,6 +48,13 @@ class DicomScan:
         with reading():
             return is_bounded(self.header)
 
+    @property
+    def is_lossy_jpeg(self) -> bool:
+        """Whether the frames are JPEG streams whose decoder fills what is missing."""
+        from busicli.io.dicom.jpeg import LOSSY
+
+        return self.header.file_meta.TransferSyntaxUID in LOSSY
+
     def frames(self) -> Iterator[Shown]:
         """Each frame, in order; InputError if one is damaged."""
         from busicli.io.dicom.pixels import decoded_frames

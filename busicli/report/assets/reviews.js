@@ -1,10 +1,15 @@
 // What people decided: kept in the browser at every step, saved as a file, read back from one.
 
 const FORMAT = "busicli-reviews";
+const VERSION = 1;
 const DECISIONS = { accepted: "Accepted", edited: "Edited", no_lesion: "No lesion", rejected: "Rejected" };
 const STRONGEST = ["edited", "no_lesion", "rejected", "accepted"];
 const MAX_POINTS = 20_000; // of one frame
 const MAX_COMMENT = 2_000;
+const FARTHEST_PX = 1e6;
+const DAY_MS = 86_400_000; // how far another clock may be ahead
+const UTC = /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/;
+const TOKENS = /"(?:[^"\\]|\\.)*"(\s*:)?|[{}]/g; // strings of JSON, names with their colon; objects
 const LABELS = ["benign", "malignant", "normal"];
 const PREFIX = `busicli ${page.run} `;
 
@@ -42,11 +47,15 @@ function decisionOf(scan) {
 function setReview(scan, at, review) {
   const key = keyOf(scan, at);
   if (review) {
-    const now = new Date().toISOString().replace(/\.\d+Z$/, "Z");
-    reviews.kept.set(key, { ...review, at: now, mask: scan.frames[at].mask_sha256 });
+    reviews.kept.set(key, { ...review, at: utcOf(Date.now()), mask: scan.frames[at].mask_sha256 });
   } else reviews.kept.delete(key);
   reviews.unsaved = true;
   keep(key);
+}
+
+/** A time in milliseconds as reviews give it, to the second. */
+function utcOf(time) {
+  return new Date(time).toISOString().replace(/\.\d+Z$/, "Z");
 }
 
 function keep(key) {
@@ -106,7 +115,7 @@ function reviewsText() {
       if (review) rows.push(rowOf(scan, at, review));
     }
   }
-  const head = { format: FORMAT, version: 1, run: page.run, reviewer: reviews.reviewer };
+  const head = { format: FORMAT, version: VERSION, run: page.run, reviewer: reviews.reviewer };
   return JSON.stringify({ ...head, reviews: rows });
 }
 
@@ -125,12 +134,35 @@ function rowOf(scan, at, review) {
 }
 
 function isPoint(point) {
-  return Array.isArray(point) && point.length === 2 && point.every(Number.isFinite);
+  const isNear = (value) => Number.isFinite(value) && Math.abs(value) <= FARTHEST_PX;
+  return Array.isArray(point) && point.length === 2 && point.every(isNear);
+}
+
+/** Whether a time has been, by a clock that is at most a day ahead. */
+function isPast(at) {
+  const time = typeof at === "string" && UTC.test(at) ? Date.parse(at) : NaN;
+  return time > 0 && time <= Date.now() + DAY_MS;
+}
+
+/** Whether an object of a JSON text names a value twice: readers differ in which they take. */
+function namesTwice(text) {
+  const open = [];
+  for (const [token, colon] of text.matchAll(TOKENS)) {
+    if (token === "{") open.push(new Set());
+    else if (token === "}") open.pop();
+    else if (colon) {
+      const name = JSON.parse(token.slice(0, -colon.length));
+      if (open.at(-1).has(name)) return true;
+      open.at(-1).add(name);
+    }
+  }
+  return false;
 }
 
 /** Whether a row of a file is a review as the command reads it. */
 function isReview(row) {
   const polygons = row?.polygons ?? [];
+  const comment = row?.comment ?? "";
   const isPolygon = (one) => Array.isArray(one) && one.length > 2 && one.every(isPoint);
   return (
     Object.hasOwn(DECISIONS, row?.decision) &&
@@ -138,15 +170,19 @@ function isReview(row) {
     polygons.every(isPolygon) &&
     polygons.flat().length <= MAX_POINTS &&
     (row.decision === "edited") === polygons.length > 0 &&
-    typeof row.at === "string" &&
-    !Number.isNaN(Date.parse(row.at))
+    Number.isInteger(row.frame) &&
+    [null, undefined, "", ...LABELS].includes(row.class) &&
+    typeof comment === "string" &&
+    comment.length <= MAX_COMMENT &&
+    isPast(row.at)
   );
 }
 
-/** Take the reviews of a file that was saved before; how many fit this page. */
+/** Take the reviews of a file that was saved before; how many fit this page, or -1 if none can. */
 function takeFile(text) {
   const found = JSON.parse(text);
-  if (found?.format !== FORMAT || found.run !== page.run) return -1;
+  if (found?.format !== FORMAT || found.version !== VERSION || found.run !== page.run) return -1;
+  if (namesTwice(text)) return -1;
   const byName = new Map(scans.map((scan) => [scan.name, scan]));
   let taken = 0;
   for (const row of found.reviews.filter(isReview)) {
@@ -154,10 +190,10 @@ function takeFile(text) {
     const at = row.frame - 1;
     const fits = scan && isReviewable(scan) && scan.frames[at]?.mask_sha256 === row.mask_sha256;
     if (!fits || scan.details.sha256 !== row.scan_sha256) continue;
-    const review = { decision: row.decision, at: row.at, mask: row.mask_sha256 };
+    const review = { decision: row.decision, at: utcOf(Date.parse(row.at)), mask: row.mask_sha256 };
     if (row.decision === "edited") review.polygons = row.polygons;
-    if (LABELS.includes(row.class)) review.label = row.class;
-    if (row.comment) review.comment = String(row.comment).slice(0, MAX_COMMENT);
+    if (row.class) review.label = row.class;
+    if (row.comment) review.comment = row.comment;
     const mine = reviews.kept.get(keyOf(scan, at));
     if (stillHolds(scan, at, review) && !(mine && mine.at >= review.at)) {
       reviews.kept.set(keyOf(scan, at), review);
