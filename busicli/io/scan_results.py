@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 from busicli.errors import InputError
 from busicli.io.files import parse_json
 from busicli.io.output_paths import stays_below
-from busicli.settings.values import check_values, from_plain
+from busicli.settings.values import check_values, from_plain, to_plain
 from busicli.types import ClassProbabilities, FrameView, Lesion, Polygon, Region, View
 
 Status = Literal["ok", "failed", "skipped"]
@@ -172,7 +172,7 @@ def _row(result: ScanResult) -> dict[str, Any]:
         "views": [asdict(view) for view in result.views],
         "new": result.new,
         "sha256": result.sha256,
-        "masks": [_without_empty(asdict(mask)) for mask in result.masks],
+        "masks": [_without_empty(to_plain(mask)) for mask in result.masks],
         "millimetres": result.millimetres,
     }
     if result.regions:

@@ -10,6 +10,7 @@ from importlib.resources import files as package_files
 from typing import Any
 
 from busicli.report.view_model import Page, ScanView
+from busicli.settings.values import to_plain
 
 _STYLES = ("page.css", "review.css")
 _THEME = "theme.js"
@@ -65,7 +66,7 @@ def _first_image(scan: ScanView) -> str:
 
 def _details(scan: ScanView) -> dict[str, Any]:
     """The rest of a scan; the image of its card is not given again."""
-    frames = [_without_empty({**asdict(frame), "decision": ""}) for frame in scan.frames]
+    frames = [_without_empty({**to_plain(frame), "decision": ""}) for frame in scan.frames]
     if frames:
         frames[scan.first].pop("thumbnail", None)
     values = {"sha256": scan.sha256, "facts": scan.facts, "reviewed": scan.reviewed}

@@ -27,6 +27,14 @@ def from_plain(kind: type[T], values: Mapping[str, Any]) -> T:
     return kind(**own)
 
 
+def to_plain(record: Any) -> dict[str, Any]:
+    """The values of a record without records in it, by name, as they are.
+
+    `dataclasses.asdict` copies each number of each tuple in it, which for contours takes long.
+    """
+    return {each.name: getattr(record, each.name) for each in fields(record)}
+
+
 @cache
 def _readers(kind: type) -> dict[str, Callable[[Any], Any]]:
     """How fields of a record are read; of those that JSON holds as they are, nothing."""

@@ -2,7 +2,8 @@
 
 python -m tests.benchmarks [DATASET] [--memory]: DATASET is a folder in BUSI's layout; without one,
 BUSICLI_BUSI_DIR, else the example phantoms (too few for fair ratios, and said so). --memory adds
-the peak memory of 5,000 scans against 500: ten minutes. Run it on two cores that do nothing else.
+peak memory of up to 5,000 scans and of one very large scan, and throughput by cores, with a plot:
+ten minutes. nnU-Net is a peer where it is installed. Run it on two cores that do nothing else.
 """
 
 import argparse
@@ -15,12 +16,13 @@ from busicli.inference.openvino import precisions
 from busicli.models.flops import operations
 from busicli.models.registry import find
 from busicli.models.weights import build_model, read_card, resolve_weights
-from tests.benchmarks.commands import preparing, spent, start_up
+from tests.benchmarks.commands import ROOT, linked, preparing, start_up
+from tests.benchmarks.growth import memory_and_cores
 from tests.benchmarks.job import CORES, WEIGHTS, habit_s, jobs, parts
 from tests.benchmarks.machine import peaks_gflops
+from tests.benchmarks.nnunet import have_nnunet, nnunet
 from tests.benchmarks.training import step_gflops
 
-ROOT = Path(__file__).parents[2]
 PHANTOMS = ROOT / "examples" / "scans"
 SCANS = 300
 
@@ -52,9 +54,11 @@ def measure(dataset: Path, scratch: Path, *, memory: bool) -> dict[str, object]:
     scans = every[:: max(1, len(every) // SCANS)][:SCANS]
     folder = linked(scans, len(scans), scratch / "scans")
     start = start_up(scans[0], scratch)
-    done = jobs(folder, len(scans), scratch)
+    half = linked(scans[::2], len(scans) // 2, scratch / "half")
+    done = jobs(folder, half, (len(scans) - len(scans) // 2, len(scans)), scratch)
     prepared = preparing(dataset, scratch)
-    kept = _memory(scans, scratch) if memory else {}
+    kept = memory_and_cores(scans, scratch) if memory else {}
+    kept |= nnunet(dataset, scratch) if have_nnunet() else {}
     peaks = peaks_gflops()
     stages = parts(scans)
     habit = habit_s(scans)
@@ -69,11 +73,13 @@ def measure(dataset: Path, scratch: Path, *, memory: bool) -> dict[str, object]:
     figures |= {f"habit, {name}": value for name, value in habit.items()}
     figures |= start
     at_ends = sum(stages[name] for name in ("decode", "encode mask", "encode overlay"))
-    habit_all = habit["begin_s"] + habit["scan_s"] * len(scans)
     for kind, job in done.items():
         precision = kind.removesuffix(" with page")
         figures |= {f"job {kind}, {name}": value for name, value in job.items()}
-        figures[f"job {kind} against the habit"] = habit_all / job["wall_s"]
+        for name, wall in (("", "wall_s"), (", half of the scans", "wall_s, half of the scans")):
+            count = len(scans) // 2 if name else len(scans)
+            habit_all = habit["begin_s"] + habit["scan_s"] * count
+            figures[f"job {kind} against the habit{name}"] = habit_all / job[wall]
         busy = (at_ends + stages[f"network {precision}"]) * len(scans)
         figures[f"job {kind}, share of cores"] = busy / (CORES * job["wall_s"])
     for precision in precisions():
@@ -82,26 +88,6 @@ def measure(dataset: Path, scratch: Path, *, memory: bool) -> dict[str, object]:
     figures |= prepared | kept
     figures["training step, share of peak"] = step_gflops(card.architecture) / peaks["bfloat16"]
     return figures
-
-
-def _memory(scans: list[Path], scratch: Path) -> dict[str, object]:
-    few, many = (
-        spent(["segment-dir", linked(scans, count, scratch / f"{count}"), scratch / f"out-{count}"])
-        for count in (500, 5000)
-    )
-    return {
-        "peak MB, 500 scans": few.peak_mb,
-        "peak MB, 5000 scans": many.peak_mb,
-        "peak memory, 5000 scans against 500": many.peak_mb / few.peak_mb,
-    }
-
-
-def linked(scans: list[Path], count: int, folder: Path) -> Path:
-    """A folder of `count` links to the scans, some to the same."""
-    folder.mkdir()
-    for number in range(count):
-        (folder / f"{number:05d}.png").symlink_to(scans[number % len(scans)])
-    return folder
 
 
 def _shown(value: object) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+ROOT = Path(__file__).parents[2]
 REPEATS = 3
 
 
@@ -21,11 +22,16 @@ class Spent:
     peak_mb: float
 
 
-def spent(arguments: Sequence[str | Path]) -> Spent:
-    """Run busicli in a process of its own, its output thrown away; it must succeed."""
+def spent(arguments: Sequence[str | Path], cores: int | None = None) -> Spent:
+    """Run busicli in a process of its own, on the first `cores` alone if given.
+
+    Its output is thrown away; it must succeed.
+    """
     command = [sys.executable, "-m", "busicli", *map(str, arguments)]
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if cores:
+        os.sched_setaffinity(process.pid, range(cores))
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.perf_counter() - started
@@ -54,3 +60,11 @@ def preparing(dataset: Path, scratch: Path) -> dict[str, float]:
         one.append(spent([*prepare, "1"]).wall_s)
         two.append(spent([*prepare, "2"]).wall_s)
     return {"preprocess_2_workers_against_1": median(one) / median(two)}
+
+
+def linked(scans: list[Path], count: int, folder: Path) -> Path:
+    """A folder of `count` links to the scans, some to the same."""
+    folder.mkdir()
+    for number in range(count):
+        (folder / f"{number:05d}.png").symlink_to(scans[number % len(scans)])
+    return folder

@@ -26,6 +26,7 @@ from tests.benchmarks.commands import spent
 if TYPE_CHECKING:
     import keras
 
+Figures = dict[str, dict[str, float]]
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -60,20 +61,29 @@ def _habit_one(model: "keras.Model", scan: Path) -> bytes:
     return encode_mask(probability >= 0.5)
 
 
-def jobs(folder: Path, count: int, scratch: Path) -> dict[str, dict[str, float]]:
+def jobs(folder: Path, half: Path, counts: tuple[int, int], scratch: Path) -> Figures:
     """`segment-dir` by precision: wall and core seconds and peak memory, begin to end, once with
     masks, overlays and tables alone, once with its page and the small images on it.
+
+    `half` holds some of the scans of `folder`, as many as `counts` says. What more scans cost more
+    is the cost of a scan without the start.
     """
     found = {}
     for precision, page in product(_allowed(), (False, True)):
         name = f"{precision} with page" if page else precision
         options = ("--precision", precision, "--report" if page else "--no-report")
-        cost = spent(["segment-dir", folder, scratch / f"job {name}", *options])
+        few, cost = (
+            spent(["segment-dir", scans, scratch / f"{scans.name} {name}", *options])
+            for scans in (half, folder)
+        )
         found[name] = {
             "wall_s": cost.wall_s,
+            "wall_s, half of the scans": few.wall_s,
             "core_s": cost.core_s,
+            "core ms a scan without start": 1000 * (cost.core_s - few.core_s) / counts[0],
+            "share of time that cores are busy": cost.core_s / (CORES * cost.wall_s),
             "peak_mb": cost.peak_mb,
-            "scans_a_second": count / cost.wall_s,
+            "scans_a_second": counts[1] / cost.wall_s,
         }
     return found
 

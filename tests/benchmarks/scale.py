@@ -23,7 +23,7 @@ import psutil
 
 from busicli.batch.cluster import task_size
 from busicli.parallel.dask import ClusterRequest, connected, ordered_map_on
-from tests.benchmarks.__main__ import ROOT, linked
+from tests.benchmarks.commands import ROOT, linked
 from tests.dask_processes import Dask
 
 WORKERS = 2
