@@ -27,7 +27,8 @@ def memory_and_cores(scans: list[Path], scratch: Path) -> dict[str, object]:
     speeds = {cores: _speed(scans, cores, scratch) for cores in range(1, (os.cpu_count() or 1) + 1)}
     _plot(peaks, speeds)
     figures: dict[str, object] = {f"peak MB, {n} scans": peak for n, peak in peaks.items()}
-    figures["peak memory, 5000 scans against 500"] = peaks[5000] / peaks[500]
+    few, many = COUNTS[-2:]
+    figures[f"peak memory, {many} scans against {few}"] = peaks[many] / peaks[few]
     figures |= {f"scans a second, cores: {cores}": speed for cores, speed in speeds.items()}
     return figures | _large(scans[0], scratch)
 

@@ -17,12 +17,16 @@ from PIL import Image
 PLANNED, FEW, MANY = 24, 4, 24
 """Scans to plan on; scans to predict, of which the difference is without the start."""
 DATASET = "Dataset001_Breast"
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 TRAINER = """
-import torch
+import json, pathlib, torch
 from nnunetv2.run.run_training import get_trainer_from_args
 trainer = get_trainer_from_args("1", "2d", 0, "nnUNetTrainer", device=torch.device("cpu"))
 trainer.initialize()
-trainer.save_checkpoint(trainer.output_folder + "/checkpoint_final.pth")
+folder = pathlib.Path(trainer.output_folder)
+trainer.save_checkpoint(str(folder / "checkpoint_final.pth"))
+(folder.parent / "plans.json").write_text(json.dumps(trainer.plans_manager.plans))
+(folder.parent / "dataset.json").write_text(json.dumps(trainer.dataset_json))
 """
 
 
@@ -35,14 +39,14 @@ def nnunet(dataset: Path, scratch: Path) -> dict[str, object]:
     """Seconds a scan of `nnUNetv2_predict` as it comes, without its start, and its start."""
     folders = {name: scratch / name for name in ("nnUNet_raw", "nnUNet_preprocessed", "results")}
     places = {**folders, "nnUNet_results": folders["results"]}
-    os_environment = os.environ | {name: str(path) for name, path in places.items()}
+    environment = os.environ | {name: str(path) for name, path in places.items()}
     masks = sorted(dataset.rglob("*_mask.png"))
     chosen = masks[:: max(1, len(masks) // PLANNED)][:PLANNED]
     _write_dataset(chosen, folders["nnUNet_raw"] / DATASET)
 
     def run(*command: str) -> float:
         started = time.perf_counter()
-        subprocess.run(command, env=os_environment, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(command, env=environment, check=True, **QUIET)
         return time.perf_counter() - started
 
     tools = Path(sys.executable).parent
