@@ -139,9 +139,12 @@ def _encoded(loaded: LoadedScan, predicted: Predictions, settings: ScanSettings)
     count = len(loaded.layouts)
     outputs = [out for out in settings.outputs if not out.left_out(loaded.source, count)]
     done = _Encoded([], [], [])
+    needs_map = any(output.name == "probabilities" for output in outputs)
     for frame in _frames(loaded, predicted, settings):
-        without_map = np.zeros((0, 0), np.float32)
-        done.segmentations.append(replace(frame.segmentation, probability=without_map))
+        without_map = replace(frame.segmentation, probability=np.zeros((0, 0), np.float32))
+        done.segmentations.append(without_map)
+        if not needs_map:  # a large one would stand beside what is drawn
+            frame = replace(frame, segmentation=without_map)
         for output in outputs:
             done.add(loaded, output, frame.number, partial(output.file_of, frame))
         del frame  # a large one's map must not stand beside the next one's

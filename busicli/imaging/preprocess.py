@@ -13,7 +13,7 @@ from busicli.imaging.regions import distinct
 from busicli.settings import PreprocessSettings
 from busicli.types import Doubt, Image, Mask, Probability, View
 
-_PIXELS_AT_ONCE = 2**20
+_PIXELS_AT_ONCE = 2**22
 
 
 def view_box(
@@ -69,21 +69,14 @@ def native_probability(
     probability: Probability, shape: tuple[int, int], settings: PreprocessSettings
 ) -> Probability:
     """A (size, size) probability map at the scan's own (rows, columns), bilinear."""
-    part = np.ascontiguousarray(probability[_target(shape, settings)], np.float32)
-    return _within_unit(Pillow.fromarray(part).resize(shape[::-1], Pillow.Resampling.BILINEAR))
-
-
-def _within_unit(image: Pillow.Image) -> Probability:
-    """The values of an image of floats, at least 0 and at most 1.
-
-    A few rows at a time: Pillow makes two copies of what it hands over.
-    """
-    values = np.empty((image.height, image.width), np.float32)
-    step = max(1, _PIXELS_AT_ONCE // image.width)
-    for top in range(0, image.height, step):
-        bottom = min(top + step, image.height)
-        rows = image.crop((0, top, image.width, bottom)) if step < image.height else image
-        np.clip(np.asarray(rows), 0.0, 1.0, out=values[top:bottom])
+    part = Pillow.fromarray(np.ascontiguousarray(probability[_target(shape, settings)], np.float32))
+    values = np.empty(shape, np.float32)
+    step, high = max(1, _PIXELS_AT_ONCE // shape[1]), part.height / shape[0]
+    for top in range(0, shape[0], step):  # Pillow makes copies, which of a large map are too many
+        rows = values[top : top + step]
+        box = (0, top * high, part.width, (top + len(rows)) * high)
+        enlarged = part.resize(rows.shape[::-1], Pillow.Resampling.BILINEAR, box)
+        np.clip(np.asarray(enlarged), 0.0, 1.0, out=rows)
     return values
 
 

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from busicli.imaging import preprocess
 from busicli.imaging.metrics import dice
 from busicli.imaging.preprocess import (
     native_image,
@@ -91,6 +92,16 @@ def test_a_map_at_the_scans_size_stays_a_probability(shape, seed):
     native = native_probability(noise, shape, SMALL)
     assert native.min() >= 0
     assert native.max() <= 1
+
+
+@given(shapes)
+def test_a_map_enlarged_in_strips_is_the_one_enlarged_at_once(shape):
+    noise = np.random.default_rng(0).random((16, 16), np.float32)
+    whole = native_probability(noise, shape, SMALL)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(preprocess, "_PIXELS_AT_ONCE", 100)
+        strips = native_probability(noise, shape, SMALL)
+    assert strips == pytest.approx(whole, abs=5e-6)
 
 
 def test_a_lesion_comes_back_where_it_was():
