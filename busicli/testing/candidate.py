@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from busicli.models.architecture import Architecture
 from busicli.models.keras_backend import load_keras
 from busicli.models.registry import find, of_file
-from busicli.models.weights import build_model
+from busicli.models.weights import build_model, load_state, serialize_weights
 from busicli.settings import Precision, PreprocessSettings, TrainSettings
 
 if TYPE_CHECKING:
@@ -99,8 +99,10 @@ class Candidate:
 
     @cached_property
     def network(self) -> "keras.Model":
-        """A network as after training; must not be changed."""
-        return self.as_trained()
+        """A network as after training, its numbers as they are stored; must not be changed."""
+        model = self.as_trained()
+        load_state(model, serialize_weights(model), model.name)
+        return model
 
     @cached_property
     def answers(self) -> NDArray[np.float32]:

@@ -1,17 +1,14 @@
 """Checks of stored networks: as numbers, and as an exported graph."""
 
-import tempfile
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from busicli.errors import InputError
 from busicli.imaging.preprocess import network_values
 from busicli.inference.openvino import export_graph, have_openvino, open_graph
-from busicli.models.card import Card
-from busicli.models.weights import load_state, read_card, read_numbers, save_weights
-from busicli.settings import PostprocessSettings, PreprocessSettings
+from busicli.models.weights import load_state, serialize_weights
 from busicli.testing.candidate import Candidate, difference, plain_answers
 from busicli.testing.result import CheckError, NotTriedError, need
 
@@ -26,12 +23,8 @@ ENGINE_ALIKE = 0.005
 
 def saving(candidate: Candidate) -> str:
     """A network filled with another's stored numbers gives the same output."""
-    one, other = candidate.as_trained(), candidate.fresh(seed=1)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        store(folder, candidate, one)
-        fill(folder, one)  # kernels are rounded when stored
-        fill(folder, other)
+    one, other = candidate.network, candidate.fresh(seed=1)
+    fill(other, serialize_weights(one))
     expected, found = (plain_answers(model, candidate.scans) for model in (one, other))
     change = difference(found, expected)
     need(
@@ -46,10 +39,7 @@ def export(candidate: Candidate) -> str:
     """Its exported graph gives the same output without Keras."""
     if not have_openvino():
         raise NotTriedError("openvino is not installed.")
-    model = candidate.as_trained()
-    with tempfile.TemporaryDirectory() as name:
-        store(Path(name), candidate, model)
-        fill(Path(name), model)
+    model = candidate.network
     images = np.round(candidate.scans * 255).astype(np.uint8)
     expected = plain_answers(model, network_values(images))[..., 0]
     try:
@@ -69,26 +59,10 @@ def export(candidate: Candidate) -> str:
     return f"differences up to {change:.1g}"
 
 
-def store(folder: Path, candidate: Candidate, model: "keras.Model") -> None:
-    """Write a network's numbers to a weights folder, as training does."""
-    card = Card(
-        name=candidate.architecture.name,
-        architecture=candidate.architecture.name,
-        options=candidate.architecture.checked_options(candidate.options),
-        preprocess=PreprocessSettings(size_px=candidate.size_px),
-        postprocess=PostprocessSettings(),
-        training={},
-        scores={},
-        training_scans=[],
-    )
-    save_weights(folder, model, card)
-
-
-def fill(folder: Path, model: "keras.Model") -> None:
-    """Load the numbers of a weights folder into a network, as prediction does."""
-    card = read_card(folder)
+def fill(model: "keras.Model", numbers: Mapping[str, Any]) -> None:
+    """Load stored numbers into a network, as prediction does."""
     try:
-        load_state(model, read_numbers(folder, card), card.name)
+        load_state(model, numbers, model.name)
     except InputError as error:
         raise CheckError(
             f"a network cannot be filled with the numbers of another build ({error}); "
