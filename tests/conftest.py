@@ -1,17 +1,19 @@
 import csv
 import io
 import os
+import pickle
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import hypothesis
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 from busicli.cli.app import main
@@ -20,6 +22,7 @@ from tests.made_weights import change_card
 if TYPE_CHECKING:
     from tests.soak.state import Ward
 
+T = TypeVar("T")
 TRAINING = (
     *("--epochs", "2", "--batch-size", "2", "--learning-rate", "0.004", "--seed", "30"),
     *("--model", "unet", "--model-option", "filters=8", "--model-option", "levels=3"),
@@ -120,11 +123,32 @@ def wards(tmp_path_factory, scans) -> "dict[str, Ward]":
 
 
 @pytest.fixture(scope="session")
-def finished_run(tmp_path_factory, scans, run) -> Path:
+def made_once(tmp_path_factory) -> Callable[[str, Callable[[Path], T]], tuple[Path, T]]:
+    """Make a folder once for all of pytest's workers; each gets a copy and what `make` returned."""
+    base = tmp_path_factory.getbasetemp()
+    common = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def made(name: str, make: Callable[[Path], T]) -> tuple[Path, T]:
+        folder, returned = common / f"once-{name}", common / f"once-{name}.pickle"
+        with FileLock(common / f"once-{name}.lock"):
+            if not returned.is_file():
+                shutil.rmtree(folder, ignore_errors=True)  # of a worker that was killed
+                folder.mkdir()
+                returned.write_bytes(pickle.dumps(make(folder)))
+        own = tmp_path_factory.mktemp(name)
+        return shutil.copytree(folder, own, dirs_exist_ok=True), pickle.loads(returned.read_bytes())
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def finished_run(made_once, scans, run) -> Path:
     """What a run over the phantoms left, with the shipped weights; for reading alone."""
-    folder = tmp_path_factory.mktemp("finished")
-    assert run("segment-dir", scans, "out", cwd=folder).status == 0
-    return folder / "out"
+
+    def make(folder: Path) -> None:
+        assert run("segment-dir", scans, "out", cwd=folder).status == 0
+
+    return made_once("finished", make)[0] / "out"
 
 
 @pytest.fixture
@@ -184,10 +208,13 @@ def call(monkeypatch, capfdbinary, tmp_path) -> Command:
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory, scans, run) -> Prepared:
+def prepared(made_once, scans, run) -> Prepared:
     """The phantoms prepared at 64 px, once, for all tests that only look at the result."""
-    folder = tmp_path_factory.mktemp("study")
-    return Prepared(folder, run("preprocess", scans, "--size", 64, cwd=folder))
+
+    def make(folder: Path) -> Ended:
+        return run("preprocess", scans, "--size", 64, cwd=folder)
+
+    return Prepared(*made_once("prepared", make))
 
 
 @pytest.fixture
@@ -208,17 +235,21 @@ def objected(prepared, tmp_path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def study(prepared, scans, run) -> Study:
+def study(made_once, prepared, scans, run) -> Study:
     """Training and segmentation once, for all tests that only look at the results."""
-    folder = prepared.folder
-    train = run("train", "--name", "tiny", *TRAINING, cwd=folder)
-    # a confidence that is not left to chance: two validation scans seldom are a good and a bad mask
-    confidence = {"weights": [*[0] * 3, 4, *[0] * 4], "bias": -3, "review_below": 0.5}
-    change_card(folder / "runs" / "tiny" / "weights", confidence=confidence)
-    # on the engine that eval scores with, so that their masks are the same
-    engine = ("--weights", "runs/tiny/weights", "--engine", "keras")
-    segment = run("segment-dir", scans, "out", *engine, cwd=folder)
-    return Study(folder, prepared.preprocess, train, segment)
+
+    def make(folder: Path) -> tuple[Ended, Ended]:
+        shutil.copytree(prepared.data, folder / "data")
+        train = run("train", "--name", "tiny", *TRAINING, cwd=folder)
+        # not left to chance: two validation scans seldom are a good and a bad mask
+        confidence = {"weights": [*[0] * 3, 4, *[0] * 4], "bias": -3, "review_below": 0.5}
+        change_card(folder / "runs" / "tiny" / "weights", confidence=confidence)
+        # on the engine that eval scores with, so that their masks are the same
+        engine = ("--weights", "runs/tiny/weights", "--engine", "keras")
+        return train, run("segment-dir", scans, "out", *engine, cwd=folder)
+
+    folder, ended = made_once("study", make)
+    return Study(folder, prepared.preprocess, *ended)
 
 
 @pytest.fixture(scope="session")
