@@ -30,6 +30,8 @@ def test_check_passes_with_a_sound_plugin(call, plugin):
     found = json.loads(ended.out)
     assert {"name", "passed", "detail", "seconds"} == set(found[0])
     assert [row for row in found if row["passed"] is False] == []
+    (alone,) = (row["detail"] for row in found if row["name"] == "class output")
+    assert alone == "no class output"
 
 
 def test_check_refuses_what_it_does_not_know(call, plugin):

@@ -60,13 +60,20 @@ def test_a_finished_run_that_lost_its_graph_gets_it_again(study, call, training,
     assert (weights / "graph.bin").read_bytes() == (study.weights / "graph.bin").read_bytes()
 
 
-def test_a_settings_file_changes_no_run_that_resumes(study, call, tmp_path):
+def test_a_run_resumes_with_its_own_settings_whatever_a_settings_file_says(
+    study, call, tree, tmp_path
+):
+    before = tree(study.run)
     (tmp_path / "busicli.toml").write_text(
         '[train]\nepochs = 60\nmodel = "unet"\nset = ["dice_weight=2"]\n'
     )
     options = ("--resume", "--data", study.data, "--runs", study.folder / "runs")
     ended = call("train", *options)
-    assert (ended.status, "another" in ended.err) == (0, False)
+    assert (ended.status, "another" in ended.err) == (0, False), ended.err
+    assert "unet, 2 epochs" in ended.out
+    assert f"eval --split test --data {study.data} --runs {study.folder / 'runs'}" in ended.out
+    changed = {name for name, data in tree(study.run).items() if data != before[name]}
+    assert not any(name.startswith("checkpoints/") for name in changed)
     refused = call("train", *options, "--set", "dice_weight=2")
     assert (refused.status, "dice_weight" in refused.err) == (1, True)
 
@@ -139,13 +146,3 @@ def test_a_stopped_run_says_so_by_its_status_and_can_be_resumed(
     assert len(history(folder)) >= 1
     assert (folder / "checkpoints" / "last.safetensors").is_file()
     assert not (folder / "weights").exists()
-
-
-def test_a_run_resumes_with_the_settings_it_was_started_with(study, call, tree):
-    before = tree(study.run)
-    ended = call("train", "--resume", "--runs", study.folder / "runs", "--data", study.data)
-    assert ended.status == 0, ended.err
-    assert "unet, 2 epochs" in ended.out
-    assert f"eval --split test --data {study.data} --runs {study.folder / 'runs'}" in ended.out
-    changed = {name for name, data in tree(study.run).items() if data != before[name]}
-    assert not any(name.startswith("checkpoints/") for name in changed)

@@ -24,7 +24,7 @@ def test_folds_of_different_data_sets_have_no_common_score(crossed, prepared, ca
     assert (ended.status, "trained in different ways" in ended.err) == (1, True)
 
 
-def test_weights_flip_scans_where_they_were_chosen_for_that(
+def test_training_on_all_scans_uses_what_the_folds_chose_flips_too(
     crossed, prepared, call, training, scans, tmp_path
 ):
     folder = crossed[0]
@@ -37,7 +37,11 @@ def test_weights_flip_scans_where_they_were_chosen_for_that(
     options = (*data, "--train-on", "all", "--postprocess-from", "two", *training, "--epochs", 1)
     assert call("train", "--name", "whole", *options).status == 0
     weights = tmp_path / "runs/whole/weights"
-    assert json.loads((weights / "card.json").read_text())["tta"] is True
+    card = json.loads((weights / "card.json").read_text())
+    chosen = json.loads((tmp_path / "two/tuned_settings.json").read_text())
+    assert (len(card["training_scans"]), card["tta"]) == (24, True)
+    for name in ("postprocess", "confidence"):
+        assert card[name] == chosen[name]
     assert call("segment-dir", scans / "benign", "out", "--weights", weights).status == 0
     run = json.loads((tmp_path / "out/run.json").read_text())
     assert run["engine"]["name"].endswith(" with flip TTA")
