@@ -161,7 +161,7 @@ _SPACING = "give Spacing(row_mm=..., column_mm=...)"
 
 
 def _frame_of(file: ScanFile, image: Image) -> Frame:
-    """The frame of a file that an image is, told by its shape."""
+    """The frame of a file that an image is, by its shape."""
     _check_type("file", file, ScanFile, "give what read_file gave")
     shapes = {frame.shape for frame in file.frames}
     if image.shape not in shapes:

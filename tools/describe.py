@@ -101,8 +101,8 @@ def _stages(training: Values, size_px: int) -> str:
     """Every training in turn, and what the first one began from."""
     stages = [*training.get("earlier_stages", ()), {**training, "size_px": size_px}]
     initial = stages[0].get("init")
-    told = [f"{stage['settings']['epochs']} epochs at {stage['size_px']} px" for stage in stages]
-    return ", then ".join(told) + (f", from `{initial}`" if initial else "")
+    said = [f"{stage['settings']['epochs']} epochs at {stage['size_px']} px" for stage in stages]
+    return ", then ".join(said) + (f", from `{initial}`" if initial else "")
 
 
 def _scores(title: str, metrics: Values) -> Iterator[str]:

@@ -24,7 +24,7 @@ _OF_SCORES = (
         for suffix in ("png", "svg")
     ),
 )
-"""What shows scores and is not always written anew, as patterns below the folder."""
+"""What shows scores and is not always rewritten, as patterns below the folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,8 +18,13 @@ from busicli.imaging.agreement import AreaAgreement, PrecisionRecall, area_agree
 from busicli.imaging.bootstrap import mean_interval
 from busicli.imaging.metrics import is_good
 from busicli.imaging.operating_point import trade_off
-from busicli.plots.agreement import area_plot, calibration_plot, precision_recall_plot
-from busicli.plots.classes import malignancy_plot, trade_off_plot
+from busicli.plots.agreement import (
+    area_plot,
+    calibration_plot,
+    malignancy_plot,
+    precision_recall_plot,
+    trade_off_plot,
+)
 from busicli.plots.dice import dice_plot
 from busicli.plots.drawing import Plot
 from busicli.types import ImageScore

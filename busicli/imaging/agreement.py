@@ -60,7 +60,7 @@ def area_agreement(predicted: Floats, reference: Floats, scan: Floats) -> AreaAg
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """Told confidence against the share of masks that were good, in bins of rising confidence."""
+    """Confidence against the share of masks that were good, in bins of rising confidence."""
 
     confidence: Floats
     """Mean of each bin."""

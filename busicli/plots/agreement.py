@@ -1,12 +1,13 @@
-"""Predictions against references: confidence, areas, pixels."""
+"""Predictions against references: confidence, malignancy, areas, pixels, missed lesions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from busicli.imaging.agreement import AreaAgreement, Calibration, PrecisionRecall
+from busicli.imaging.operating_point import OperatingPoint
 from busicli.plots.drawing import (
     BLUE,
     CLASS_STYLES,
@@ -31,16 +32,41 @@ THRESHOLD = 0.5
 def calibration_plot(
     found: Calibration, confidence: Floats, good: NDArray[np.bool_], review_below: float
 ) -> Plot:
-    """On the left confidence against the share of good masks in bins, with 95 % intervals; on the
-    right how many of the (scans,) masks have which confidence, those below `review_below`, where
-    it is a number, going to a person.
+    """Of a confidence in masks, which go to a person below `review_below`, where it is a number."""
+    titles = "Calibration of confidence", "Masks by confidence"
+    kinds = {"good": confidence[good], "bad": confidence[~good]}
+    return _calibration_beside_counts(
+        found, kinds, titles, "confidence", ("share of good masks", "masks"), review_below
+    )
+
+
+def malignancy_plot(found: Calibration, values: Floats, malignant: NDArray[np.bool_]) -> Plot:
+    """Of the probability that a lesion is malignant."""
+    titles = "Calibration of malignancy", "Lesions by probability"
+    kinds = {"benign": values[~malignant], "malignant": values[malignant]}
+    across = "P(malignant) / (P(benign) + P(malignant))"
+    return _calibration_beside_counts(
+        found, kinds, titles, across, ("share of malignant lesions", "lesions")
+    )
+
+
+def _calibration_beside_counts(
+    found: Calibration,
+    kinds: Mapping[str, Floats],
+    titles: tuple[str, str],
+    across: str,
+    up: tuple[str, str],
+    review_below: float = float("nan"),
+) -> Plot:
+    """On the left a probability against the share that came true in bins, with 95 % intervals; on
+    the right how many have which probability.
     """
     figure = new_figure(3.2)
     curve, counts = figure.subplots(1, 2)
-    plain_axis(curve, "Calibration of confidence", "confidence", "share of good masks")
-    draw_calibration(curve, found)
-    plain_axis(counts, "Masks by confidence", "confidence", "masks")
-    draw_counts(counts, {"good": confidence[good], "bad": confidence[~good]})
+    plain_axis(curve, titles[0], across, up[0])
+    _draw_calibration(curve, found)
+    plain_axis(counts, titles[1], across, up[1])
+    _draw_counts(counts, kinds)
     if not np.isnan(review_below):
         counts.axvline(
             review_below,
@@ -53,7 +79,7 @@ def calibration_plot(
     return render(figure)
 
 
-def draw_counts(axis: Axes, kinds: Mapping[str, Floats]) -> None:
+def _draw_counts(axis: Axes, kinds: Mapping[str, Floats]) -> None:
     """How many of two kinds have which value in [0, 1], the second on top of the first."""
     axis.hist(
         [*kinds.values()],
@@ -67,7 +93,7 @@ def draw_counts(axis: Axes, kinds: Mapping[str, Floats]) -> None:
     )
 
 
-def draw_calibration(axis: Axes, found: Calibration) -> None:
+def _draw_calibration(axis: Axes, found: Calibration) -> None:
     """Probability against share in bins, each with its 95 % interval and its number of scans."""
     axis.plot((0, 1), (0, 1), color=INK, linewidth=0.8, linestyle="--", label="ideal")
     whiskers = found.good - found.low, found.high - found.good
@@ -152,4 +178,21 @@ def precision_recall_plot(found: PrecisionRecall) -> Plot:
     )
     axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     legend_below(axis)
+    return render(figure)
+
+
+def trade_off_plot(points: Sequence[OperatingPoint]) -> Plot:
+    """Share of scans with a lesion that would get no mask against share of normal scans that would,
+    over thresholds on the map's presence.
+    """
+    figure = new_figure(3.4, 4.2)
+    axis = figure.subplots()
+    across, up = "normal scans with a false mask (%)", "lesions without a mask (%)"
+    plain_axis(axis, "Missed lesions against false masks", across, up)
+    false = [100 * point.false_masks for point in points]
+    missed = [100 * point.missed for point in points]
+    marker = "o" if len(points) < 30 else None
+    axis.step(false, missed, where="post", color=BLUE, marker=marker, markersize=3, linewidth=1.2)
+    axis.set_xlim(-2, 102)
+    axis.set_ylim(-0.02 * max(*missed, 1), 1.05 * max(*missed, 1))
     return render(figure)
