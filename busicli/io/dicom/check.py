@@ -26,6 +26,9 @@ _ULTRASOUND_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.3",
 )
 _DIRECTORY = "1.2.840.10008.1.3.10"
+_JPEG_LS = ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81")
+_END = b"\xff\xd9"
+"""Without this end its decoder may look for more pixels forever."""
 
 
 def checked_header(data: bytes, max_pixels: int) -> tuple[Dataset, tuple[str, ...]]:
@@ -111,7 +114,7 @@ def _check_codestreams(header: Dataset) -> None:
                 raise InputError("holds more pixels than its header says; export it again.")
             continue
         found = image_size(frame)
-        if found is None:
+        if found is None or (syntax in _JPEG_LS and not frame.rstrip(b"\0").endswith(_END)):
             raise InputError(UNREADABLE)
         if found != size:
             raise InputError(

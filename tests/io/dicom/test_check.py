@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 from pydicom import dcmread
-from pydicom.encaps import encapsulate
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import (
     JPEG2000,
     DeflatedExplicitVRLittleEndian,
@@ -77,6 +77,14 @@ def test_a_file_cut_short_is_named(share):
     data = ultrasound(np.stack([COLOURS, COLOURS]))
     with pytest.raises(InputError, match=r"cut short|holds no pixels"):
         frames(data[: int(share * len(data))])
+
+
+def test_a_jpeg_ls_stream_without_its_end_is_not_decoded():
+    made = dcmread(io.BytesIO(compressed(ultrasound(COLOURS), JPEGLSLossless)))
+    (stream,) = generate_frames(made.PixelData, number_of_frames=1)
+    made.PixelData = encapsulate([stream[: len(stream) // 2]])
+    with pytest.raises(InputError, match="cut short"):
+        open_dicom(written(made), max_pixels=MAX_PIXELS)  # decoding it might never end
 
 
 @pytest.mark.parametrize("syntax", [JPEGBaseline8Bit, JPEG2000])
