@@ -17,6 +17,8 @@ from busicli.types import Image, Region, Scale, Spacing, View
 
 _MORE = b"".join(bytes([*range(64, 128), 0xFF, 0xD0 + number]) for number in range(8))
 """What a JPEG decoder takes for pixels as long as some are missing, with every restart marker."""
+_JPEG_PASS = b"\xff\xda"
+"""Stands in every TIFF whose strips are JPEG, and by chance in others."""
 FramesDecoder = Callable[[bytes], tuple[Shown, ...]]
 """Decodes the frames of a file's bytes."""
 
@@ -121,7 +123,9 @@ def _is_cut_short(data: bytes, frame: Image) -> bool:
     if data.startswith(b"BM"):
         upward = int.from_bytes(data[22:26], "little", signed=True) > 0
         return ends_within_a_row(frame[::-1] if upward else frame)
-    return data.startswith((b"II", b"MM")) and ends_within_a_row(frame)
+    if not data.startswith((b"II", b"MM")):
+        return False
+    return ends_within_a_row(frame) or (_JPEG_PASS in data and ends_in_grey(frame))
 
 
 def _lacks_passes(

@@ -52,6 +52,14 @@ def test_a_progressive_jpeg_whose_last_details_are_missing_is_cut_short(pixels, 
     assert cut_short(data[: int(len(data) * share)] + data[-2:])
 
 
+def test_a_tiff_whose_jpeg_ends_in_the_grey_of_missing_blocks_is_cut_short():
+    data = stored(TISSUE, "TIFF", compression="jpeg")
+    begin = data.rindex(b"\xff\xda") + 60  # within the last strip
+    end = data.index(b"\xff\xd9", begin)
+    assert not cut_short(data)
+    assert cut_short(data[:begin] + b"\xff\xd9" + bytes(end - begin) + data[end + 2 :])
+
+
 def test_a_dicom_object_whose_jpeg_ends_in_the_grey_of_missing_blocks_is_cut_short():
     whole = ultrasound(np.dstack([TISSUE] * 3), syntax=JPEGBaseline8Bit, photometric="YBR_FULL_422")
     assert not cut_short(whole)
