@@ -267,6 +267,8 @@ class ImageScore:
     """Areas of the reference's lesions of which at least 10 % is covered."""
     missed_lesions_px: tuple[int, ...] = ()
     """Areas of the others."""
+    specks: int = 0
+    """Parts of the reference too small for a lesion; they are not among its lesions."""
     false_lesions: int = 0
     """8-connected components of the prediction of which less than 10 % lies on the reference."""
     presence: float = float("nan")

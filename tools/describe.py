@@ -228,6 +228,8 @@ def _further(metrics: Values) -> str:
     if further := metrics["per_image"].get("further_lesions"):
         found = metrics["per_image"]["further_lesions_found"]
         text.append(f"Of {further} lesions beyond the first of a scan, {found} were found.")
+    if specks := metrics["per_image"].get("specks"):
+        text.append(f"{specks} specks in the references, below 0.01 % of the scan, are no lesions.")
     trust = metrics.get("confidence")
     if trust and trust["auc"] is not None:
         text.append(

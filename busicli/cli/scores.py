@@ -17,6 +17,7 @@ from busicli.evaluation.records import (
     to_json,
 )
 from busicli.imaging.bootstrap import Interval
+from busicli.imaging.metrics import SPECK
 from busicli.io.escaping import first_few
 from busicli.report.formatting import counted
 
@@ -175,6 +176,11 @@ def _print_metrics(overall: ScanSummary) -> None:
         print(
             f"Lesions beyond the first of a scan: {overall.further_lesions}, "
             f"found: {overall.further_lesions_found}."
+        )
+    if overall.specks:
+        print(
+            f"Specks in the references, below {SPECK:.2%} of the scan: {overall.specks}, "
+            "not counted as lesions."
         )
     print(
         f"Predicted lesions off the reference: {number(overall.false_lesions.mean, '.3f')} a scan."

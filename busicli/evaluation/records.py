@@ -28,6 +28,8 @@ class ScanSummary:
     missed_lesions: int
     lesions_found: Interval
     """Share of lesions of which at least 10 % is covered."""
+    specks: int
+    """Parts of references that are too small for lesions, and not counted as such."""
     scans_with_several_lesions: int
     further_lesions: int
     """Those beyond the first of scans with several."""

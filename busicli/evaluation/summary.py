@@ -61,6 +61,7 @@ def summarise(scores: Sequence[ImageScore]) -> ScanSummary:
         lesions=sum(s.lesions for s in scores),
         missed_lesions=sum(s.missed_lesions for s in scores),
         lesions_found=_ratio(scores, lambda s: s.lesions - s.missed_lesions, lambda s: s.lesions),
+        specks=sum(s.specks for s in scores),
         scans_with_several_lesions=len(several),
         further_lesions=sum(s.lesions - 1 for s in several),
         further_lesions_found=sum(_further_found(s) for s in several),

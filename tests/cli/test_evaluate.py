@@ -87,7 +87,7 @@ def test_metrics_json_holds_what_a_paper_needs(study, scored):
         *("hd95_left_out", "lesions", "missed_lesions", "lesion_scans_with_empty_mask"),
         *("normals", "normals_with_false_mask", "scans_with_several_lesions"),
         *("further_lesions", "further_lesions_found", "further_found", "lesions_found"),
-        *("false_lesions", "empty_masks", "false_masks"),
+        *("specks", "false_lesions", "empty_masks", "false_masks"),
     }
 
 
@@ -97,8 +97,8 @@ def test_per_image_csv_has_a_row_for_every_scan_of_the_split(study, scored):
         *("case", "dataset", "class", "group", "dice", "iou", "hd95_px", "lesions"),
         *("missed_lesions", "reference_area_px", "predicted_area_px", "scan_px", "device"),
         *("objection", "confidence", "review", "seen", "found_lesions_px", "missed_lesions_px"),
-        *("false_lesions", "presence", "p_normal", "p_benign", "p_malignant", "novelty"),
-        "call",
+        *("specks", "false_lesions", "presence", "p_normal", "p_benign", "p_malignant"),
+        *("novelty", "call"),
     ]
     split = [row for row in rows(study.data / "cases.csv") if row["split"] == "train"]
     split.sort(key=lambda row: int(row["index"]))

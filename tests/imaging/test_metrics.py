@@ -224,6 +224,27 @@ def test_image_score_holds_every_score_of_the_pair():
     assert (score.reference_area_px, score.predicted_area_px) == (3, 2)
 
 
+def test_a_speck_of_the_reference_is_no_lesion_that_a_mask_could_miss():
+    reference = np.zeros((100, 201), bool)
+    reference[10:30, 10:30] = True
+    predicted = reference.copy()
+    reference[50, 50:52] = True  # 2 of 20,100 pixels: 0.00995 %
+    reference[80, 80:83] = True  # 3 of them: 0.0149 %
+    score = image_score(predicted, reference, case="b", dataset="BUSI", label="benign", group=0)
+    assert (score.lesions, score.missed_lesions, score.specks) == (2, 1, 1)
+    assert score.missed_lesions_px == (3,)
+    assert score.reference_area_px == 405  # Dice still sees every pixel
+
+
+def test_the_largest_part_of_a_reference_is_a_lesion_however_small():
+    reference = np.zeros((200, 200), bool)
+    reference[50, 50] = True
+    score = image_score(
+        np.zeros_like(reference), reference, case="b", dataset="BUSI", label="benign", group=0
+    )
+    assert (score.lesions, score.missed_lesions, score.specks) == (1, 1, 0)
+
+
 def test_image_score_of_a_normal_scan_without_a_mask():
     score = image_score(EMPTY, EMPTY, case="n", dataset="BUSI", label="normal", group=0)
     assert all(math.isnan(value) for value in (score.dice, score.iou, score.hd95_px))
