@@ -1,5 +1,6 @@
 import csv
 import io
+import json
 import os
 import pickle
 import shutil
@@ -8,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import hypothesis
 import numpy as np
@@ -250,6 +251,14 @@ def study(made_once, prepared, scans, run) -> Study:
 
     folder, ended = made_once("study", make)
     return Study(folder, prepared.preprocess, *ended)
+
+
+@pytest.fixture(scope="session")
+def scored(study, run) -> tuple[Path, Ended, dict[str, Any]]:
+    """The train split scored by a process: (folder, how it ended, metrics)."""
+    ended = run("eval", "--split", "train", cwd=study.folder)
+    out = study.folder / "eval" / "tiny-train"
+    return out, ended, json.loads((out / "metrics.json").read_text())
 
 
 @pytest.fixture(scope="session")

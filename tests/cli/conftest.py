@@ -1,4 +1,3 @@
-import json
 import shutil
 from pathlib import Path
 
@@ -21,14 +20,6 @@ def segment(call, study):
 def busi(scans, tmp_path) -> Path:
     """A copy of the phantoms that a test may spoil."""
     return Path(shutil.copytree(scans, tmp_path / "busi"))
-
-
-@pytest.fixture(scope="package")
-def scored(study, run):
-    """The train split scored by a process: (folder, how it ended, metrics)."""
-    ended = run("eval", "--split", "train", cwd=study.folder)
-    out = study.folder / "eval" / "tiny-train"
-    return out, ended, json.loads((out / "metrics.json").read_text())
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from busicli.batch.shards import ShardRow, read_shard, shard_rows, write_shard
 from tests.segmented import lasting_rows, results
 
-PARTS = 10
+PARTS = 6
 
 
 @pytest.fixture(scope="module")

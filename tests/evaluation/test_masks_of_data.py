@@ -14,11 +14,10 @@ PER_IMAGE = ("dice", "iou", "hd95_px", "lesions", "missed_lesions", "reference_a
 
 
 @pytest.fixture(scope="module")
-def evaluated(study, run):
+def evaluated(scored):
     """The scores of the train split by `eval` with the weights: (rows, metrics)."""
-    run("eval", "--split", "train", "--out", "by-weights", cwd=study.folder)
-    out = study.folder / "by-weights"
-    return rows(out), json.loads((out / "metrics.json").read_text())
+    out, _, metrics = scored
+    return rows(out), metrics
 
 
 def test_our_own_masks_score_as_eval_scores_their_weights(study, call, scans, evaluated, tmp_path):
@@ -88,11 +87,11 @@ def test_prepared_data_as_reference_take_the_test_split_and_flat_names(study, ca
     assert len(metrics["pairing"]["without_reference"]) == 23
 
 
-def test_scores_of_masks_and_of_weights_can_be_compared(study, call, scans, evaluated, tmp_path):
+def test_scores_of_masks_and_of_weights_can_be_compared(study, call, scans, scored):
     call("eval", "--predictions", study.out / "masks", "--reference", scans, "--out", "o")
-    ended = call("eval", "--compare", study.folder / "by-weights", "o", "--json")
+    ended = call("eval", "--compare", scored[0], "o", "--json")
     found = json.loads(ended.out)
     assert (found["scans"], len(found["only_in_b"])) == (21, 3)
     assert found["all"]["all"]["dice"]["p_value"] == 1
-    groups = {score.group for score in read_scores(study.folder / "by-weights")}
+    groups = {score.group for score in read_scores(scored[0])}
     assert found["groups"] == len(groups)

@@ -87,11 +87,11 @@ def test_what_a_cluster_began_one_machine_ends(ward, whole, dask, start, run, tr
     assert results(tmp_path / "out", tree) == results(whole, tree)
 
 
-def test_parts_on_a_cluster(ward, whole, dask, run, tree, tmp_path):
+def test_parts_on_a_cluster(ward, whole, dask, run, call, tree, tmp_path):
     for part in ("1/2", "2/2"):
         options = ("--cluster", dask.address, "--part", part)
         assert run("segment-dir", ward, "out", *options, cwd=tmp_path).status in (0, 3)
-    assert run("merge", "out", cwd=tmp_path).status == 3
+    assert call("merge", "out").status == 3
     assert results(tmp_path / "out", tree) == results(whole, tree)
 
 
@@ -128,35 +128,32 @@ def test_being_stopped_while_no_worker_answers(ward, start, tmp_path):
         cluster.close()
 
 
-def test_preprocess_on_a_cluster_writes_the_same_data(scans, dask, run, tree, tmp_path):
+def test_preprocess_on_a_cluster_writes_the_same_data(scans, prepared, dask, run, tree, tmp_path):
     options = ("--size", 64, "--cluster", dask.address)
     ended = run("preprocess", scans, "--out", "there", *options, cwd=tmp_path)
     assert ended.status == 0, ended.err
-    run("preprocess", scans, "--out", "here", "--size", 64, cwd=tmp_path)
-    assert tree(tmp_path / "there") == tree(tmp_path / "here")
+    assert tree(tmp_path / "there") == tree(prepared.data)
 
 
-def test_broken_data_are_named_by_a_cluster_too(scans, dask, run, tmp_path):
+def test_broken_data_are_named_by_a_cluster_too(scans, dask, run, call, tmp_path):
     shutil.copytree(scans, tmp_path / "bad")
     (tmp_path / "bad" / "benign" / "phantom-03.png").write_bytes(b"no image")
-    said = [
-        run("preprocess", "bad", "--out", "out", *options, cwd=tmp_path).err.splitlines()[-1]
-        for options in (("--cluster", dask.address), ())
-    ]
+    options = ("preprocess", "bad", "--out", "out")
+    ends = (run(*options, "--cluster", dask.address, cwd=tmp_path), call(*options))
+    said = [ended.err.splitlines()[-1] for ended in ends]
     assert "phantom-03.png" in said[0]
     assert said[0] == said[1]
     assert not (tmp_path / "out").exists()
 
 
-def test_folds_are_trained_side_by_side(prepared, training, dask, run, tmp_path):
+def test_folds_are_trained_side_by_side(prepared, training, dask, run, call, tmp_path):
     data = prepared.folder / "data"
     options = ("--folds", 2, "--name", "cv", "--data", data)
     ended = run("train", *options, *training, "--cluster", dask.address, cwd=tmp_path)
     assert ended.status == 0, ended.err
     cards = [tmp_path / f"runs/cv/fold-{n}/weights/card.json" for n in (1, 2)]
     assert all(card.is_file() for card in cards)
-    scored = run("eval", "--folds", 2, "--weights", "runs/cv", "--data", data, cwd=tmp_path)
-    assert scored.status == 0
+    assert call("eval", "--folds", 2, "--weights", "runs/cv", "--data", data).status == 0
     again = run("train", *options, *training, "--cluster", dask.address, cwd=tmp_path)
     assert again.status == 0  # what is trained stays as it is
 
