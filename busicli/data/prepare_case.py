@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from busicli.errors import InputError
 from busicli.imaging.arrays import Box
-from busicli.imaging.field_shape import field_shape
+from busicli.imaging.field_shape import FieldShape, field_shape
 from busicli.imaging.preprocess import network_image, network_mask, view_box
 from busicli.imaging.similarity import grayscale, perceptual_hash, thumbnail
 from busicli.io.files import sha256_bytes
@@ -71,13 +71,14 @@ class CasePreparation:
         for part in masks:
             mask |= part
         box, doubts = view_box(scan, self.settings, file.tissue)
+        tissue = _tissue(scan[box], self.settings)
         grey = grayscale(scan)  # of the whole scan: near copies share all that is in it
         return PreparedCase(
             source=source,
-            image=network_image(scan[box], self.settings),
+            image=network_image(scan[box], self.settings, tissue),
             mask=network_mask(mask[box], self.settings),
             native_mask=encode_bitmap(mask),
-            tissue=_tissue(scan[box], self.settings),
+            tissue=None if tissue is None else encode_bitmap(tissue.inside()),
             shape=scan.shape[:2],
             view=_view(box, scan.shape),
             doubts=(*_doubts(file), *doubts),
@@ -97,11 +98,10 @@ def scan_fingerprint(data: bytes, scan: Image, grey: NDArray[np.uint8]) -> Finge
     )
 
 
-def _tissue(view: Image, settings: PreprocessSettings) -> bytes | None:
+def _tissue(view: Image, settings: PreprocessSettings) -> FieldShape | None:
     if settings.views == "whole":
         return None
-    shape = field_shape(np.ascontiguousarray(view[..., 1]))
-    return None if shape is None else encode_bitmap(shape.inside())
+    return field_shape(np.ascontiguousarray(view[..., 1]))
 
 
 def _view(box: Box, shape: tuple[int, ...]) -> View | None:

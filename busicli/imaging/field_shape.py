@@ -31,6 +31,8 @@ BEYOND, BUSY, STEP = 10, 0.2, 12
 """Share of pixels so far beyond a line that may differ from ground, such as text; on a grid."""
 TOP_ARC, ARC_DEPTH = 0.125, 2.0
 """Width of the probe's arc, as a share of the view's, and its depth in pixels, at least."""
+INSET = 2
+"""Pixels by which tissue ends before a line: losses of a JPEG make it seem longer."""
 ROUNDING = 1e-6
 """Pixels: a line through a pixel's centre holds it."""
 
@@ -148,7 +150,10 @@ def _found(grey: Grey, ground: int, contrast: int) -> tuple[float, FieldShape | 
         return 0.0, None
     rows, columns = (_limits(lines, axis, grey.shape) for axis in (0, 1))
     rows[0] = np.maximum(rows[0], _below_arc(tissue.argmax(axis=0), hull))
-    shape = FieldShape(rows=_to_tissue(rows, tissue), columns=_to_tissue(columns, tissue.T))
+    shape = FieldShape(
+        rows=_inset(_to_tissue(rows, tissue), len(grey)),
+        columns=_inset(_to_tissue(columns, tissue.T), grey.shape[1]),
+    )
     return float(near.mean()), shape
 
 
@@ -235,6 +240,12 @@ def _to_tissue(limits: NDArray[np.intp], tissue: Mask) -> NDArray[np.intp]:
     begins = (start > 0) & (first > start) & (first <= start + NEAR)
     ends = (end < len(tissue)) & (stop < end) & (stop >= end - NEAR)
     return np.stack([np.where(begins, first, start), np.where(ends, stop, end)])
+
+
+def _inset(limits: NDArray[np.intp], size: int) -> NDArray[np.intp]:
+    """The limits INSET pixels further in, but at ends where tissue is cut by the view's border."""
+    start, stop = limits
+    return np.stack([start + INSET * (start > 0).any(), stop - INSET * (stop < size).any()])
 
 
 def _below_arc(first: NDArray[np.intp], hull: ConvexHull) -> NDArray[np.intp]:

@@ -9,6 +9,8 @@ from PIL import Image as Pillow
 from busicli.imaging.arrays import Box, resized
 from busicli.imaging.field import find_fields
 from busicli.imaging.field_grid import around
+from busicli.imaging.field_shape import FieldShape
+from busicli.imaging.marks import unmarked
 from busicli.imaging.regions import distinct
 from busicli.settings import PreprocessSettings
 from busicli.types import Doubt, Image, Mask, Probability, View
@@ -41,14 +43,19 @@ def view_box(
     return around(boxes), tuple(doubt for doubt, held in holds.items() if held)
 
 
-def network_image(scan: Image, settings: PreprocessSettings) -> Image:
-    """The scan as (size, size, 3) uint8, low-pass filtered when shrinking.
+def network_image(
+    scan: Image, settings: PreprocessSettings, tissue: FieldShape | None = None
+) -> Image:
+    """The scan as (size, size, 3) uint8, low-pass filtered when shrinking, black beside tissue.
 
-    Pillow's resampling takes a seventh of scikit-image's time with the same filter.
+    Coloured marks are painted out. Pillow's resampling takes a seventh of scikit-image's time with
+    the same filter.
     """
     rows, columns = _target(scan.shape[:2], settings)
     shape = (rows.stop - rows.start, columns.stop - columns.start)
-    return _in_square(resized(scan, shape), (rows, columns), settings)
+    if tissue is not None:
+        scan = scan * tissue.inside()[..., None]
+    return _in_square(unmarked(scan, shape), (rows, columns), settings)
 
 
 def network_mask(mask: Mask, settings: PreprocessSettings) -> NDArray[np.uint8]:

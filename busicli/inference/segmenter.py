@@ -113,7 +113,9 @@ class Segmenter:
     def network_images(self, image: Image, layout: FrameLayout) -> NDArray[np.uint8]:
         """An input of the network for each view: (views, size, size, 3) uint8."""
         settings = self.settings.preprocess
-        return np.stack([network_image(image[box], settings) for box in layout.boxes])
+        shapes = layout.shapes or (None,) * len(layout.views)
+        pairs = zip(layout.boxes, shapes, strict=True)
+        return np.stack([network_image(image[box], settings, shape) for box, shape in pairs])
 
     def interpret(self, predicted: Predictions, layout: FrameLayout, scale: Scale) -> Segmentation:
         """As the function `interpret`, with the settings of these weights."""
@@ -143,6 +145,8 @@ def interpret(
     unlike = novelty is not None and novel_from is not None and bool((novelty >= novel_from).any())
     mask = _pasted([view.mask for view in views], layout)
     probability = _pasted([view.probability for view in views], layout)
+    for strip in layout.uncertain_strips():
+        mask[strip], probability[strip] = False, 0
     found = tuple(
         replace(lesion, millimetres=in_millimetres(lesion, scale))
         for lesion in lesions_of_views(mask, probability, [view.box for view in layout.views])

@@ -1,6 +1,6 @@
 """Which parts of a frame the network looks at: ultrasound fields, or the whole frame."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -16,6 +16,8 @@ from busicli.types import FrameView, Image, View, ViewKind, ViewSource
 ViewMode = Literal["header", "auto", "whole"]
 """`header`: tissue regions of the DICOM header alone; `auto`: those, else a search of the image;
 `whole`: always the whole frame."""
+UNCERTAIN = 4
+"""Pixels by which losses of a JPEG make a found view too large."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,22 @@ class FrameLayout:
             (slice(top, bottom), slice(left, right))
             for top, left, bottom, right in (view.box for view in self.views)
         )
+
+    def uncertain_strips(self) -> Iterator[Box]:
+        """What may be outside: the outermost pixels of found views, but for the frame's border."""
+        for view in self.views:
+            if view.source != "found":
+                continue
+            top, left, bottom, right = view.box
+            rows, columns = slice(top, bottom), slice(left, right)
+            if top > 0:
+                yield slice(top, top + UNCERTAIN), columns
+            if left > 0:
+                yield rows, slice(left, left + UNCERTAIN)
+            if bottom < self.shape[0]:
+                yield slice(max(0, bottom - UNCERTAIN), bottom), columns
+            if right < self.shape[1]:
+                yield rows, slice(max(0, right - UNCERTAIN), right)
 
 
 def default_mode(settings: PreprocessSettings) -> ViewMode:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image as Pillow
 from scipy.ndimage import distance_transform_edt
 
-from busicli.imaging.field_shape import FieldShape, field_shape
+from busicli.imaging.field_shape import INSET, FieldShape, field_shape
 from tests.screen_parts import View
 
 ROWS, COLUMNS = 240, 320
@@ -27,6 +27,11 @@ def sector(ground=0, cyst=None) -> tuple[np.ndarray, np.ndarray]:
     return grey, inside
 
 
+def lost_px(inside, found) -> float:
+    """How deep in tissue the deepest pixel lies that is not found; the view's border ends it."""
+    return float(distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1][~found].max())
+
+
 def disc(row, column, radius) -> np.ndarray:
     rows, columns = np.ogrid[:ROWS, :COLUMNS]
     return (rows - row) ** 2 + (columns - column) ** 2 <= radius**2
@@ -43,14 +48,14 @@ def test_ground_around_a_sector_is_no_tissue(ground):
     grey, inside = sector(ground)
     found = field_shape(grey).inside()
     assert not (found & ~inside).any()
-    assert (inside & ~found).sum() < 0.001 * inside.sum()
+    assert lost_px(inside, found) <= INSET + 1
 
 
 def test_ground_beside_a_trapezoid_is_no_tissue():
     inside = trapezoid()
     found = field_shape(np.where(inside, speckle(), np.uint8(0))).inside()
     assert not (found & ~inside).any()
-    assert (inside & ~found).sum() < 0.001 * inside.sum()
+    assert lost_px(inside, found) <= INSET + 1
 
 
 @pytest.mark.parametrize(
@@ -67,7 +72,7 @@ def test_a_black_cyst_at_the_border_of_a_sector_is_tissue(at, beyond_px):
     """At the lower arc, both sides and the probe's arc; in a corner, which nothing shows then."""
     grey, inside = sector(cyst=disc(*at))
     found = field_shape(grey).inside()
-    assert distance_transform_edt(inside)[~found].max() <= 3
+    assert lost_px(inside, found) <= 5
     assert distance_transform_edt(~inside)[found].max() <= beyond_px
 
 
@@ -89,10 +94,8 @@ def test_margins_of_a_scan_are_no_tissue():
     grey = np.zeros((ROWS, COLUMNS), np.uint8)
     grey[20:200, 30:300] = speckle(180, 270)
     inside = np.zeros(grey.shape, bool)
-    inside[20:200, 30:300] = True
-    found = field_shape(grey).inside()
-    assert not (found & ~inside).any()
-    assert (inside & ~found).sum() <= 4 * 3  # corners have too little tissue around
+    inside[22:198, 32:298] = True  # INSET further in
+    np.testing.assert_array_equal(field_shape(grey).inside(), inside)
 
 
 def test_text_on_the_ground_is_no_tissue():
@@ -102,13 +105,14 @@ def test_text_on_the_ground_is_no_tissue():
     assert not (field_shape(grey).inside() & ~inside).any()
 
 
-def test_losses_of_a_jpeg_move_the_border_by_few_pixels():
+@pytest.mark.parametrize("quality", [60, 75, 95])
+def test_losses_of_a_jpeg_show_no_ground_as_tissue(quality):
     grey, inside = sector()
     stored = io.BytesIO()
-    Pillow.fromarray(grey).save(stored, "JPEG", quality=70)
+    Pillow.fromarray(grey).save(stored, "JPEG", quality=quality)
     found = field_shape(np.asarray(Pillow.open(stored))).inside()
-    assert distance_transform_edt(~inside)[found].max() <= 3
-    assert distance_transform_edt(inside)[~found].max() <= 3
+    assert not (found & ~inside).any()
+    assert lost_px(inside, found) <= 5
 
 
 def line(rows: int, columns: int) -> np.ndarray:
@@ -141,6 +145,6 @@ def test_the_rim_is_the_outermost_tissue():
     grey = np.zeros((ROWS, COLUMNS), np.uint8)
     grey[20:200, 30:300] = speckle(180, 270)
     rim = field_shape(grey).rim()
-    assert rim[20, 32:298].all()
-    assert rim[22:198, 299].all()
-    assert not rim[22:198, 32:298].any()
+    assert rim[22, 32:298].all()  # INSET within row 20
+    assert rim[22:198, 297].all()
+    assert not rim[23:197, 33:297].any()

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from busicli.imaging import preprocess
+from busicli.imaging.field_shape import FieldShape
 from busicli.imaging.metrics import dice
 from busicli.imaging.preprocess import (
     native_image,
@@ -33,6 +34,13 @@ def test_a_constant_scan_stays_constant(shape):
 def test_a_scan_of_the_square_itself_is_unchanged():
     scan = np.random.default_rng(0).integers(0, 256, (16, 16, 3)).astype(np.uint8)
     assert (network_image(scan, SMALL) == scan).all()
+
+
+def test_what_is_beside_tissue_is_black():
+    left = np.zeros((16, 16), bool)
+    left[:, :5] = True
+    found = network_image(np.full((16, 16, 3), 77, np.uint8), SMALL, FieldShape.of(left))
+    assert (found == 77 * left[..., None]).all()
 
 
 def test_fine_texture_is_averaged_where_the_scan_shrinks():

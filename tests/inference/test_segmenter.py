@@ -9,7 +9,7 @@ from busicli.errors import InputError
 from busicli.imaging.field_shape import FieldShape
 from busicli.inference.engines import Predictions
 from busicli.inference.segmenter import SegmentSettings, interpret
-from busicli.inference.views import FrameLayout, one_view
+from busicli.inference.views import UNCERTAIN, FrameLayout, one_view
 from busicli.settings import (
     ConfidenceSettings,
     PostprocessSettings,
@@ -92,6 +92,19 @@ def test_what_lies_outside_tissue_is_no_candidate_and_ends_it(left, why):
     assert [lesion.bbox for lesion in found.lesions] == [(4, left, 8, left + 4)]
     assert not found.probability[:, 8:].any()
     assert found.why_review == why
+
+
+@pytest.mark.parametrize(
+    ("source", "box"), [("header", (0, 8, 16, 24)), ("found", (0, 8 + UNCERTAIN, 12, 20))]
+)
+def test_the_border_of_a_found_view_gets_no_mask(source, box):
+    """A map of lesion alone: no mask in the last pixels beside what was cut off at three sides."""
+    view = FrameView(box=(0, 8, 16, 24), kind="tissue", source=source)
+    frame = FrameLayout(shape=(20, 40), views=(view,))
+    found = interpret(Predictions(square(0, 0, SIZE)[None]), frame, NO_SCALE, settings())
+    assert [lesion.bbox for lesion in found.lesions] == [box]
+    assert np.array_equal(found.probability > 0, found.mask)
+    assert found.why_review == ("lesion at the border",)
 
 
 def test_where_views_overlap_the_higher_probability_counts():
