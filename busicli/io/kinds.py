@@ -6,6 +6,8 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from busicli.io.files import open_regular
+
 UNREAD_SUFFIXES = (
     *(".gif", ".webp", ".avif", ".heic", ".heif", ".jp2", ".j2k", ".jxl"),
     *(".nii", ".nii.gz", ".nrrd", ".mha", ".mhd"),
@@ -102,7 +104,7 @@ def unread_kind(data: bytes) -> str:
 def kind_of_file(path: Path) -> str:
     """As `unread_kind`, of a file; also empty where it cannot be read."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return unread_kind(file.read(_HEAD))
     except OSError:
         return ""

@@ -229,6 +229,7 @@ def test_a_prediction_that_is_a_pipe_is_no_mask_and_holds_nothing_up(score, tmp_
     put(tmp_path / "ref" / "a.png", TRUE)
     (tmp_path / "pred").mkdir()
     os.mkfifo(tmp_path / "pred" / "a.png")
+    os.mkfifo(tmp_path / "pred" / "b.nii")
     _, _, found = score()
     assert float(found["a"]["dice"]) == 0
 
