@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from busicli.data.store import PreparedData, PreparedScans
+from busicli.imaging.augment_layout import in_sector
 from busicli.imaging.metrics import dice
 from busicli.imaging.novelty import LEAST_SCANS, Familiar, fit_familiar
 from busicli.imaging.postprocess import lesion_mask
@@ -21,7 +22,7 @@ from busicli.models.registry import find
 from busicli.settings import PostprocessSettings
 from busicli.training.initial_weights import InitialWeights, training_scans_of
 from busicli.training.request import TrainRequest, left_out, trained_on
-from busicli.types import Case, Mask
+from busicli.types import Case, Image, Mask
 from busicli.versions import versions
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
     from busicli.inference.engines import Engine
     from busicli.training.history import Row
+
+_ONE_CURVED_IN = 3
+"""Of so many training scans, one is looked at in a curved field too."""
 
 
 def card_of_run(
@@ -74,14 +78,27 @@ def card_of_run(
 def familiar_of(
     model: "keras.Model", architecture: Architecture, scans: PreparedScans
 ) -> Familiar | None:
-    """The features of scans as they are, without augmentation; None where none are declared."""
+    """The features of scans as they are, and of some in a curved field; None if none are declared.
+
+    Hardly a training scan has a curved field. Its black corners alone would make any scan unlike
+    them.
+    """
     if not architecture.feature_layers or len(scans.images) < LEAST_SCANS:
         return None
     network = feature_model(model, architecture.feature_layers)
-    rows = range(0, len(scans.images), BATCH)
-    batches = [np.asarray(scans.images[row : row + BATCH]) for row in rows]
-    features = [network.predict_on_batch(network_values(images)) for images in batches]
+    features = []
+    for row in range(0, len(scans.images), BATCH):
+        plain = np.asarray(scans.images[row : row + BATCH])
+        curved = [_in_sector(plain[n], row + n) for n in range(0, len(plain), _ONE_CURVED_IN)]
+        images = np.concatenate([plain, np.stack(curved)])
+        features.append(network.predict_on_batch(network_values(images)))
     return fit_familiar(np.concatenate(features).astype(np.float32))
+
+
+def _in_sector(image: Image, seed: int) -> Image:
+    view = np.moveaxis(image, 2, 0), np.zeros(image.shape[:2], np.uint8)
+    planes, _ = in_sector(view, seed)
+    return np.moveaxis(planes, 0, 2)
 
 
 def add_tuned_settings(card: Card, engine: "Engine", val: PreparedScans, metrics: "Row") -> Card:
