@@ -139,14 +139,15 @@ def test_a_view_that_does_not_fit_its_scan_is_refused(tmp_path, view):
 
 
 def test_a_map_is_scored_where_its_view_lies(tmp_path):
-    # A map of ones fills the view, 10 x 20 of 20 x 30 pixels; the reference is all 30 of row 7, of
-    # which 20 are in the view: 2 * 20 / (200 + 30). The network's own copy of it plays no part.
-    case = replace(stored_case(7, "test", 0), view=(5, 10, 15, 30), objection="needle")
+    # A map of ones fills the view, 20 x 20 of 20 x 30 pixels, but for the 4 columns on its left
+    # that may lie outside of the field; the reference is all 30 of row 7, of which 16 are there:
+    # 2 * 16 / (320 + 30). The network's own copy of it plays no part.
+    case = replace(stored_case(7, "test", 0), view=(0, 10, 20, 30), objection="needle")
     scans = store(tmp_path / "data", [case]).load("test")
     ones = Predictions(np.ones((1, 16, 16), np.float32))
     found = score_scan(scans, 0, ones, TunedSettings()).score
-    assert (found.predicted_area_px, found.reference_area_px) == (200, 30)
-    assert found.dice == pytest.approx(40 / 230)
+    assert (found.predicted_area_px, found.reference_area_px) == (320, 30)
+    assert found.dice == pytest.approx(32 / 350)
     assert (found.scan_px, found.objection) == (600, "needle")
 
 

@@ -103,7 +103,7 @@ def test_a_scan_that_takes_its_workers_with_it_fails_and_the_rest_is_done(scans,
     Image.fromarray(huge).save(tmp_path / "ward" / "2" / "huge.png", compress_level=1)
     cluster = Dask(tmp_path)
     try:
-        cluster.add_workers(2, memory="900MB")
+        cluster.add_workers(2, memory="650MB")
         options = ("--cluster", cluster.address, "--max-pixels", 100_000_000)
         ended = run("segment-dir", "ward", "out", *options, cwd=tmp_path)
     finally:

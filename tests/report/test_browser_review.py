@@ -243,7 +243,7 @@ def test_each_card_says_why_it_needs_a_person(review):
     assert badges
     assert {text.split(" +")[0] for text in badges} <= {
         *("low confidence", "no certain ultrasound field", "several candidates"),
-        *("lesion at the border", "class uncertain"),
+        *("lesion at the border", "class uncertain", "unlike the training scans"),
     }
 
 
