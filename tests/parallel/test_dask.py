@@ -99,11 +99,11 @@ def test_a_scan_that_takes_its_workers_with_it_fails_and_the_rest_is_done(scans,
     """An image too large for the workers' memory: their nannies kill them, again and again."""
     for copy in range(6):  # so many that a task holds several: the others of its task are done
         shutil.copytree(scans, tmp_path / "ward" / str(copy))
-    huge = np.random.default_rng(0).integers(0, 255, (9000, 9000), np.uint8)
+    huge = np.random.default_rng(0).integers(0, 255, (9990, 9990), np.uint8)
     Image.fromarray(huge).save(tmp_path / "ward" / "2" / "huge.png", compress_level=1)
     cluster = Dask(tmp_path)
     try:
-        cluster.add_workers(2, memory="650MB")
+        cluster.add_workers(2, memory="500MB")
         options = ("--cluster", cluster.address, "--max-pixels", 100_000_000)
         ended = run("segment-dir", "ward", "out", *options, cwd=tmp_path)
     finally:
