@@ -8,7 +8,7 @@ UV_LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.1
 .PHONY: help setup demo test lint soak benchmark docs sbom audit wheelhouse wheelhouse-light container lock clean
 help:
 	@echo "make demo       segment the example scans into out/"
-	@echo "make test       lint, then every test: about 15 minutes on two idle cores"
+	@echo "make test       lint, then every test: about 10 minutes on two idle cores"
 	@echo "make lint       ruff, mypy, import-linter"
 	@echo "make soak       kills, full disks, bombs, fuzzing: takes long"
 	@echo "make benchmark  speed as ratios, into benchmarks/"

@@ -20,7 +20,6 @@ SMOOTHING = 1.0
 """Added above and below in the pooled Dice coefficient, as the baseline notebook does."""
 GOOD_DICE = 0.7
 """A mask of lower Dice should be looked at by a person."""
-
 SPECK = 1e-4
 """Share of the scan below which a part of the reference is a slip of drawing and no lesion, unless
 it is the largest: BUSI's masks hold 20 parts of at most 8 pixels (0.003 %), then none below 569
@@ -96,25 +95,13 @@ def hd95(predicted: Mask, reference: Mask, spacing: tuple[float, float] = (1.0, 
     return max(_directed_percentile(ours, theirs), _directed_percentile(theirs, ours))
 
 
-def missed_lesions(predicted: Mask, reference: Mask) -> tuple[int, int]:
-    """How many lesions the reference holds, and of how many less than 10 % is covered.
-
-    Lesions are the 8-connected components of the (rows, columns) reference; (0, 0) where it is
-    empty. Raises InputError where the shapes differ or a mask is not boolean.
-
-    >>> missed_lesions(np.array([[1, 0, 0, 0]], bool), np.array([[1, 1, 0, 1]], bool))
-    (2, 1)
-    """
-    areas, covered = lesion_coverage(predicted, reference)
-    return int(areas.size), _area(10 * covered < areas)
-
-
 def lesion_coverage(
     predicted: Mask, reference: Mask
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Pixels of each lesion of the reference, and how many of them are covered, (lesions,) each.
 
-    Swapped, the same of the prediction's components. Raises InputError as `missed_lesions`.
+    Lesions are 8-connected components, specks among them. Swapped, the same of the prediction's
+    components. Raises InputError where the shapes differ or a mask is not boolean.
 
     >>> lesion_coverage(np.array([[1, 0, 0, 0]], bool), np.array([[1, 1, 0, 1]], bool))
     (array([2, 1]), array([1, 0]))

@@ -13,12 +13,19 @@ from busicli.imaging.metrics import (
     image_score,
     iou,
     is_good,
-    missed_lesions,
+    lesion_coverage,
     roc_auc,
 )
 from tests.made_images import draw
 
 EMPTY = np.zeros((2, 4), bool)
+
+
+def missed_lesions(predicted, reference) -> tuple[int, int]:
+    """How many lesions the reference holds, and how many of them are missed."""
+    names = {"case": "a", "dataset": "BUSI", "label": "benign", "group": 0}
+    score = image_score(predicted, reference, **names)
+    return score.lesions, score.missed_lesions
 
 
 @st.composite
@@ -63,13 +70,13 @@ def test_dice_follows_from_iou(pair):
     assert dice(*pair) == pytest.approx(2 * overlap / (1 + overlap), nan_ok=True)
 
 
-@pytest.mark.parametrize("score", [dice, iou, hd95, missed_lesions])
+@pytest.mark.parametrize("score", [dice, iou, hd95, lesion_coverage])
 def test_differing_shapes_are_refused_by_name(score):
     with pytest.raises(InputError, match=r"\(2, 4\).*\(4, 2\)"):
         score(EMPTY, EMPTY.T)
 
 
-@pytest.mark.parametrize("score", [dice, iou, hd95, missed_lesions])
+@pytest.mark.parametrize("score", [dice, iou, hd95, lesion_coverage])
 def test_masks_of_bytes_are_refused(score):
     with pytest.raises(InputError, match="prediction is uint8"):
         score(EMPTY.astype(np.uint8), EMPTY)
